@@ -1,0 +1,95 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This is a private part of the collection: only its own plugins may use it.
+
+"""Files that survive a power cut: written beside, flushed, renamed; and a lock on a directory."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import time
+
+from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+
+
+def read_file(path: str) -> bytes | None:
+    """The content of the file, or None when there is none."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+def write_file(path: str, content: bytes, *, mode: int = 0o644, uid: int = -1, gid: int = -1) -> None:
+    """Put the content in place so that at any moment a reader, or a boot after a power cut, sees the old or the new file, whole.
+
+    The file has its mode and owner (numeric; -1: leave) before it has any content or its name.
+    """
+    directory, name = os.path.split(path)
+    beside = os.path.join(directory, f".{name}.{os.getpid()}.new")
+    try:
+        # Whoever may not read the file in the end must not read it in between.
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        try:
+            if (uid, gid) != (-1, -1):
+                os.fchown(descriptor, uid, gid)
+            os.fchmod(descriptor, mode)
+            with open(descriptor, "wb", closefd=False) as file:
+                file.write(content)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(beside, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(beside)
+        raise
+    flush_directory(directory)
+
+
+def flush_directory(path: str) -> None:
+    """Have the names in the directory on the disk, as a rename alone does not."""
+    descriptor = os.open(path or ".", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems cannot flush a directory.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def lock(path: str, *, timeout: float = 60.0):
+    """Hold the lock file at path; when somebody else holds it, wait for at most timeout seconds.
+
+    The kernel frees the lock when its holder ends, however it ends.
+    Raises OtpError naming the file and the holder's process.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+                    raise OtpError(
+                        f"{path} is locked by process {holder}: another run works on this system;"
+                        f" waited {timeout:g} s. Try again when it has ended."
+                    ) from None
+                time.sleep(0.1)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+        yield
+    finally:
+        os.close(descriptor)
