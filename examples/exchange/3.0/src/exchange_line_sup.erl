@@ -1,0 +1,1 @@
+../../1.0/src/exchange_line_sup.erl

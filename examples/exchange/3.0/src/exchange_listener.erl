@@ -1,0 +1,1 @@
+../../1.0/src/exchange_listener.erl
