@@ -26,10 +26,11 @@ def read_file(path: str) -> bytes | None:
         return None
 
 
-def write_file(path: str, content: bytes, *, mode: int = 0o644, uid: int = -1, gid: int = -1) -> None:
+def write_file(path: str, content: bytes, *, mode: int = 0o644, uid: int = -1, gid: int = -1, flush: bool = True) -> None:
     """Put the content in place so that at any moment a reader, or a boot after a power cut, sees the old or the new file, whole.
 
-    The file has its mode and owner (numeric; -1: leave) before it has any content or its name.
+    The file has its mode and owner (numeric; -1: leave) before it has any content or its name. Without flush, the promise
+    holds for readers, not for power cuts.
     """
     directory, name = os.path.split(path)
     beside = os.path.join(directory, f".{name}.{os.getpid()}.new")
@@ -42,7 +43,8 @@ def write_file(path: str, content: bytes, *, mode: int = 0o644, uid: int = -1, g
             os.fchmod(descriptor, mode)
             with open(descriptor, "wb", closefd=False) as file:
                 file.write(content)
-            os.fsync(descriptor)
+            if flush:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
         os.replace(beside, path)
@@ -50,7 +52,8 @@ def write_file(path: str, content: bytes, *, mode: int = 0o644, uid: int = -1, g
         with contextlib.suppress(OSError):
             os.unlink(beside)
         raise
-    flush_directory(directory)
+    if flush:
+        flush_directory(directory)
 
 
 def flush_directory(path: str) -> None:

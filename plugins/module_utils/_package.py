@@ -1,0 +1,85 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This is a private part of the collection: only its own plugins may use it.
+"""What a release package says about itself: the release in it, told from a few small members."""
+
+from __future__ import annotations
+
+import os
+
+from ansible_collections.erlang.otp.plugins.module_utils._extract import PackageError, checked_members
+from ansible_collections.erlang.otp.plugins.module_utils._resource import Release, parse_rel, parse_start_erl_data
+
+SCRIPTS = ("erl", "start", "start_erl")
+START_ERL_DATA = "releases/start_erl.data"
+# The members worth remembering are texts of a few KiB.
+_TEXT_LIMIT = 1 << 20
+
+
+def is_text(path: str) -> bool:
+    """Whether find_release() or the scripts want to see this member."""
+    if path == START_ERL_DATA or path.endswith((".rel", "/start_clean.boot")):
+        return path.startswith("releases/") and path.count("/") <= 2
+    home, dummy, name = path.partition("bin/")
+    if home == "":
+        return name in SCRIPTS or name == "start.boot"
+    return home.startswith("erts-") and home.count("/") == 1 and (name in SCRIPTS or name.endswith(".src"))
+
+
+def read_text(path: str, stream) -> bytes:
+    """The content of a member for which is_text() holds."""
+    if stream.left > _TEXT_LIMIT:
+        raise PackageError(f"it has {stream.left} bytes: at most {_TEXT_LIMIT} are read from a file of its kind")
+    return b"".join(bytes(piece) for piece in stream.content())
+
+
+def find_release(texts: dict[str, bytes], *, package: str) -> Release:
+    """The one release of a package, from the content of its .rel files and of start_erl.data, by path.
+
+    The ``.rel`` stands at ``releases/NAME.rel``, at ``releases/VSN/NAME.rel``, or at both (systools:make_tar/2, relx, mix).
+    """
+    found = {}
+    for path, content in sorted(texts.items()):
+        if path.endswith(".rel"):
+            release = parse_rel(content, filename=f"{package}: {path}")
+            if path.count("/") == 1 or path.split("/")[1] == release.version:
+                found[release.name, release.version, release.erts_version, tuple(release.applications)] = release
+    if START_ERL_DATA in texts and len(found) > 1:
+        version = parse_start_erl_data(texts[START_ERL_DATA], filename=f"{package}: {START_ERL_DATA}").release_version
+        found = {key: release for key, release in found.items() if release.version == version}
+    if len(found) != 1:
+        what = "has several" if found else "has no"
+        raise PackageError(f"package {package}: it {what} release resource file releases/NAME.rel or releases/VSN/NAME.rel: is it a release package?")
+    (release,) = found.values()
+    if not release.version or release.version in (".", "..") or "/" in release.version or "\0" in release.version:
+        raise PackageError(f"package {package}: a release cannot have the version {release.version!r}: it names a directory")
+    return release
+
+
+def read_package(package: str) -> Release:
+    """The release in the package. A package that begins with its ``releases/`` is read no further than that."""
+    texts = {}
+    for path, member, stream in checked_members(package):
+        if path.endswith(".rel") or path == START_ERL_DATA:
+            if is_text(path) and member.kind == "file":
+                texts[path] = read_text(path, stream)
+        elif texts and not path.startswith("releases/"):
+            break
+    return find_release(texts, package=package)
+
+
+def sha256(path: str) -> str:
+    """The digest of the file as 64 hexadecimal digits."""
+    import hashlib  # pylint: disable=import-outside-toplevel
+
+    digest = hashlib.sha256()
+    buffer = bytearray(1 << 18)
+    with open(path, "rb", buffering=0) as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
+        size = file.readinto(buffer)
+        while size:
+            digest.update(memoryview(buffer)[:size])
+            size = file.readinto(buffer)
+    return digest.hexdigest()

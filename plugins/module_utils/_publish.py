@@ -1,0 +1,101 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This is a private part of the collection: only its own plugins may use it.
+"""What has been staged comes into the tree by renames, so that a home is there whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from ansible_collections.erlang.otp.plugins.module_utils._files import flush_directory
+from ansible_collections.erlang.otp.plugins.module_utils._tree import STAGING, Tree
+
+# The release directory last: with its record in place, all that the release needs is in place.
+_ORDER = {"lib": 0, "bin": 2, "releases": 3}
+
+
+@contextlib.contextmanager
+def staging(tree: Tree):
+    """A new directory for what is not yet part of the tree, on its file system; yields its descriptor and removes it in the end.
+
+    Nobody but the installing user can enter it, so that nobody can exchange what is in it.
+    """
+    path = tree.path(STAGING)
+    os.mkdir(path, 0o700)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+    finally:
+        remove_tree(path)
+
+
+def remove_tree(path: str) -> None:
+    """Remove the directory and all below it; links are removed, not followed."""
+    for dummy, directories, files, descriptor in os.fwalk(path, topdown=False, follow_symlinks=False):
+        for name in files:
+            os.unlink(name, dir_fd=descriptor)
+        for name in directories:
+            try:
+                os.rmdir(name, dir_fd=descriptor)
+            except NotADirectoryError:
+                # A link to a directory.
+                os.unlink(name, dir_fd=descriptor)
+    os.rmdir(path)
+
+
+def publish(tree: Tree, *, replace: set[str], flush: bool = True) -> None:
+    """Rename what is staged to where the tree has nothing of that name. A file that the tree has stays, unless it is in replace.
+
+    Undoes what it has done when it fails. Afterwards the names are on the disk.
+    """
+    done: list[str] = []
+    touched: set[str] = set()
+    try:
+        _merge(tree, "", replace, done, touched)
+    except BaseException:
+        for path in reversed(done):
+            with contextlib.suppress(OSError):
+                os.rename(tree.path(path), tree.path(STAGING, path))
+        raise
+    if flush:
+        for directory in sorted(touched):
+            flush_directory(tree.path(directory))
+
+
+def _merge(tree: Tree, directory: str, replace: set[str], done: list[str], touched: set[str]) -> None:
+    with os.scandir(tree.path(STAGING, directory)) as entries:
+        found = [(entry.is_dir(follow_symlinks=False), entry.name) for entry in entries]
+    if not directory:
+        found.sort(key=lambda entry: (_ORDER.get(entry[1], 1), entry[1]))
+    else:
+        # Files before directories: releases/NAME.rel before the release directory.
+        found.sort()
+    for is_directory, name in found:
+        path = os.path.join(directory, name)
+        if tree.has(path) and path not in replace:
+            if is_directory:
+                _merge(tree, path, replace, done, touched)
+            continue
+        os.rename(tree.path(STAGING, path), tree.path(path))
+        touched.add(directory)
+        if path not in replace:
+            done.append(path)
+
+
+def flush_file_system(descriptor: int) -> None:
+    """Have all that was written to the descriptor's file system on the disk: syncfs(2), which Python does not offer."""
+    try:
+        import ctypes  # pylint: disable=import-outside-toplevel
+
+        if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) == 0:
+            return
+    except (ImportError, OSError, AttributeError):
+        pass
+    # A small Python or another C library: flush every file system.
+    os.sync()

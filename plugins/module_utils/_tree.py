@@ -1,0 +1,153 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This is a private part of the collection: only its own plugins may use it.
+"""An installed tree by its paths: the few files that say which releases there are. Reads only.
+
+``$ROOT/releases/VSN/package.json`` is our record of an installed package. The rest is release_handler's own: SASL's
+reference, release_handler(3); OTP design principles, "Creating and Upgrading a Target System".
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._files import read_file, write_file
+from ansible_collections.erlang.otp.plugins.module_utils._resource import (
+    InstalledRelease,
+    StartErlData,
+    parse_releases,
+    parse_start_erl_data,
+)
+
+RECORD = "package.json"
+STAGING = ".staging"
+LOCK = ".lock"
+
+
+class Tree:
+    """The system whose root directory is root, written below destdir when it is part of an image.
+
+    ``root`` is what the system itself calls its root directory; ``path()`` is where a file of it lies now.
+    """
+
+    def __init__(self, root: str, destdir: str = "") -> None:
+        if not root.startswith("/") or os.path.normpath(root) != root.rstrip("/") or "\n" in root or "\0" in root:
+            raise OtpError(f"root {root!r} is not an absolute path in its plain form, other than '/'")
+        self.root = root.rstrip("/")
+        self.directory = destdir.rstrip("/") + self.root
+
+    def path(self, *names: str) -> str:
+        return os.path.join(self.directory, *names)
+
+    def has(self, *names: str) -> bool:
+        """Whether anything, a broken link too, has this name."""
+        return os.path.lexists(self.path(*names))
+
+    def releases(self) -> list[InstalledRelease] | None:
+        """What RELEASES says; None when there is none."""
+        path = self.path("releases", "RELEASES")
+        content = read_file(path)
+        return None if content is None else parse_releases(content, filename=path)
+
+    def start_erl_data(self) -> StartErlData | None:
+        """Which release boots; None when nothing says so."""
+        path = self.path("releases", "start_erl.data")
+        content = read_file(path)
+        return None if content is None else parse_start_erl_data(content, filename=path)
+
+    def record(self, version: str) -> dict | None:
+        """What package.json of the release says; None when it is absent or unreadable, as of a release somebody else installed."""
+        content = read_file(self.path("releases", version, RECORD))
+        try:
+            record = json.loads(content or b"")
+        except ValueError:
+            return None
+        return record if isinstance(record, dict) else None
+
+    def names(self, *names: str) -> list[str]:
+        """What is in the directory, sorted; nothing when it is none."""
+        try:
+            return sorted(os.listdir(self.path(*names)))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def release_directories(self) -> list[str]:
+        """The names of the directories below releases."""
+        return [name for name in self.names("releases") if os.path.isdir(self.path("releases", name))]
+
+    def version_of(self, digest: str) -> str | None:
+        """The version of the release that was installed from the package with this sha256."""
+        for version in self.release_directories():
+            if (self.record(version) or {}).get("sha256") == digest:
+                return version
+        return None
+
+
+class Writing(t.NamedTuple):
+    """How files of a tree are written: numeric owner (-1: the process's), permissions that are kept, whether to flush."""
+
+    uid: int = -1
+    gid: int = -1
+    mask: int = 0o755
+    flush: bool = True
+
+    def directory(self, path: str) -> None:
+        """Make the directory, unless it is there."""
+        if not os.path.isdir(path):
+            os.mkdir(path, 0o700)
+            os.chown(path, self.uid, self.gid)
+            os.chmod(path, 0o755 & self.mask | 0o700)
+
+    def file(self, path: str, content: bytes, mode: int = 0o644) -> None:
+        """Write the file as write_file() does."""
+        write_file(path, content, mode=mode & self.mask | 0o400, uid=self.uid, gid=self.gid, flush=self.flush)
+
+
+def library_path(tree: Tree, erts_version: str, directory: str) -> str:
+    """How RELEASES names a library directory ("lib/APP-VSN").
+
+    From OTP 25 (ERTS 13) on release_handler reads relative names as relative to its root directory, and a tree may be
+    moved; earlier ones take them as relative to the working directory.
+    """
+    major = erts_version.partition(".")[0]
+    return directory if not major.isdigit() or int(major) >= 13 else f"{tree.root}/{directory}"
+
+
+def absolute_library(tree: Tree, directory: str) -> str:
+    """Where a library directory named in RELEASES lies now: relative, relx's ``./lib/..``, or absolute."""
+    if not directory.startswith("/"):
+        return os.path.normpath(tree.path(directory))
+    # Only what is below the root has moved to destdir with it.
+    inside = directory.startswith(tree.root + "/")
+    return tree.directory + directory[len(tree.root) :] if inside else directory
+
+
+def emulators(tree: Tree) -> list[int]:
+    """The process numbers of the emulators of this host that run this system.
+
+    erlexec gives each emulator ``-root ROOT``. A system below a destdir does not run.
+    """
+    if tree.directory != tree.root:
+        return []
+    names = {os.fsencode(tree.root), os.fsencode(os.path.realpath(tree.root))}
+    return sorted(int(entry) for entry in os.listdir("/proc") if entry.isdigit() and _runs(entry, names, tree.root))
+
+
+def _runs(process: str, names: set[bytes], root: str) -> bool:
+    try:
+        with open(f"/proc/{process}/cmdline", "rb") as file:
+            arguments = file.read().split(b"\0")
+        if b"-root" not in arguments or arguments[arguments.index(b"-root") + 1] not in names:
+            return False
+        # A container may have a system of its own at the same path.
+        return os.path.samestat(os.stat(f"/proc/{process}/root{root}"), os.stat(root))
+    except PermissionError:
+        return True
+    except (OSError, IndexError):
+        # It has ended meanwhile.
+        return False

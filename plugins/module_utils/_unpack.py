@@ -1,0 +1,158 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This is a private part of the collection: only its own plugins may use it.
+"""A package's content laid into the staging directory, and compared with what the tree has already.
+
+A *home* is a directory that comes and goes as a whole: ``lib/APP-VSN``, ``erts-VSN``, ``releases/VSN``. A home that the tree
+has is not written again: its files must be equal (release_handler would silently keep the old ones). All other files of
+a package (``bin``, ``log``, extra files) belong to the first release that brought them.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._extract import MAX_SIZE, PackageError, Writer, checked_members
+from ansible_collections.erlang.otp.plugins.module_utils._package import find_release, is_text, read_text
+from ansible_collections.erlang.otp.plugins.module_utils._resource import Release
+from ansible_collections.erlang.otp.plugins.module_utils._scripts import is_foreign, make_scripts
+from ansible_collections.erlang.otp.plugins.module_utils._tree import RECORD, Tree
+
+# What a host writes for itself into a release directory.
+_OF_THE_HOST = ("sys.config", "vm.args", RECORD)
+# What says which releases there are is written by us alone.
+_NEVER = ("releases/RELEASES", "releases/start_erl.data")
+
+
+class Unpacked:
+    """What a package has: all paths, the few texts that matter, the release; and which files of the tree stay as they are."""
+
+    def __init__(self) -> None:
+        self.paths: set[str] = set()
+        self.texts: dict[str, bytes] = {}
+        self.kept: list[str] = []
+        self.release: Release | None = None
+
+
+def home_of(path: str, *, is_directory: bool = False) -> str | None:
+    """The home that the path is, or is in; None when it is in none."""
+    parts = path.split("/")
+    if parts[0] not in ("lib", "releases") and not parts[0].startswith("erts-"):
+        return None
+    depth = 1 if parts[0].startswith("erts-") else 2
+    inside = len(parts) > depth or (is_directory and len(parts) == depth)
+    return "/".join(parts[:depth]) if inside else None
+
+
+def unpack(package: str, tree: Tree, writer: Writer | None, *, max_size: int = MAX_SIZE, emulator: str = "beam") -> Unpacked:
+    """Read the whole package; write what is new to the tree (nothing without a writer); compare the rest.
+
+    Raises PackageError for a package that is bad or no release package, OtpError when a home of the tree has other content.
+    """
+    unpacked = Unpacked()
+    present: dict[str, bool] = {}
+    for path, member, stream in checked_members(package, max_size=max_size):
+        home = home_of(path, is_directory=member.kind == "directory") or path
+        if home not in present:
+            present[home] = tree.has(home)
+        if member.kind != "directory":
+            unpacked.paths.add(path)
+        pieces = stream.content()
+        if member.kind == "file" and is_text(path):
+            unpacked.texts[path] = content = _own_tree(path, read_text(path, stream), tree, emulator)
+            pieces = iter((memoryview(content),))
+        if path in _NEVER or path == "" or _is_foreign_start(path, unpacked, tree):
+            continue
+        if present[home]:
+            if not _is_equal(tree.path(path), member, pieces):
+                _keep_or_refuse(path, home, unpacked, tree, package)
+        elif writer is not None:
+            writer.write(path, member, pieces)
+    unpacked.release = find_release(unpacked.texts, package=package)
+    for home, there in present.items():
+        if there and home.startswith("lib/"):
+            _refuse_more_modules(home, unpacked, tree, package)
+    _check_complete(unpacked, tree, package)
+    return unpacked
+
+
+def _is_foreign_start(path: str, unpacked: Unpacked, tree: Tree) -> bool:
+    """Whether it is a bin/erl or bin/start that would run the build host's tree: left out, a right one is made instead."""
+    return path in ("bin/erl", "bin/start") and path in unpacked.texts and is_foreign(unpacked.texts[path], tree.root)
+
+
+def _own_tree(path: str, content: bytes, tree: Tree, emulator: str) -> bytes:
+    """A script in erts-VSN/bin that would run the build host's tree is replaced by one that runs this tree."""
+    home, dummy, name = path.partition("/bin/")
+    if home and name in ("erl", "start") and is_foreign(content, tree.root):
+        return make_scripts(root=tree.root, erts_version=home[len("erts-") :], templates={}, emulator=emulator)[name]
+    return content
+
+
+def _is_equal(path: str, member, pieces) -> bool:
+    try:
+        if member.kind == "directory":
+            return os.path.isdir(path)
+        if member.kind == "link":
+            return os.readlink(path) == member.target
+        with open(path, "rb", buffering=0) as file:
+            for piece in pieces:
+                if file.read(len(piece)) != piece:
+                    return False
+            return not file.read(1)
+    except OSError:
+        return False
+
+
+def _keep_or_refuse(path: str, home: str, unpacked: Unpacked, tree: Tree, package: str) -> None:
+    if home == path or (home.startswith("releases/") and path.split("/", 2)[2] in _OF_THE_HOST):
+        # What lies in bin is the permanent release's, as it should be.
+        if not path.startswith("bin/"):
+            unpacked.kept.append(path)
+        return
+    state = "differs" if tree.has(path) else "is missing"
+    raise OtpError(
+        f"package {package} has another {home} than {tree.directory} has: there, {path} {state}. What has one version has one"
+        " content: give the changed part a new version, or remove the installed one if no release uses it."
+    )
+
+
+def _refuse_more_modules(home: str, unpacked: Unpacked, tree: Tree, package: str) -> None:
+    """A module that only the installed version has would be loaded along with the package's."""
+    try:
+        installed = os.listdir(tree.path(home, "ebin"))
+    except OSError:
+        return
+    more = sorted(name for name in installed if name.endswith(".beam") and f"{home}/ebin/{name}" not in unpacked.paths)
+    if more:
+        raise OtpError(
+            f"package {package} has another {home} than {tree.directory} has: {home}/ebin/{more[0]} is only there. What has one"
+            " version has one content: give the changed part a new version, or remove the installed one if no release uses it."
+        )
+
+
+def _check_complete(unpacked: Unpacked, tree: Tree, package: str) -> None:
+    """All that the release needs is in the package or in the tree."""
+    release = unpacked.release
+
+    def is_there(path: str) -> bool:
+        return path in unpacked.paths or os.path.exists(tree.path(path))
+
+    for application in release.applications:
+        directory = f"lib/{application.name}-{application.version}"
+        if not is_there(f"{directory}/ebin/{application.name}.app"):
+            raise PackageError(
+                f"package {package}: release {release.name} {release.version} needs {directory} (with ebin/{application.name}.app),"
+                f" and neither the package nor {tree.directory} has it"
+            )
+    erts = f"erts-{release.erts_version}"
+    if not is_there(f"{erts}/bin/erlexec"):
+        raise PackageError(
+            f"package {package}: release {release.name} {release.version} needs {erts}, and neither the package nor"
+            f" {tree.directory} has it: build the package with its emulator (erts: true)"
+        )
+    if not is_there(f"releases/{release.version}/start.boot"):
+        raise PackageError(f"package {package}: it has no boot script releases/{release.version}/start.boot")
