@@ -1,0 +1,255 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This is a private part of the collection: only its own plugins may use it.
+
+"""A node of this host: its emulator's process, started, stopped, running and answering.
+
+The process is found by ``$ROOT/run/emulator.pid``, which bin/start_erl writes, and by ``/proc``; the number alone is never
+trusted. The cookie is read by erl_call from the home directory of the node's user and stands in no command line.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import signal
+import subprocess
+import tempfile
+import time
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._files import read_file
+from ansible_collections.erlang.otp.plugins.module_utils._node_report import last_words
+from ansible_collections.erlang.otp.plugins.module_utils._resource import parse_start_erl_data
+from ansible_collections.erlang.otp.plugins.module_utils._terms import parse_one
+
+
+class Node(t.NamedTuple):
+    """What must be known of a node in order to start it and to talk to it."""
+
+    root: str
+    user: str
+    home: str
+    log_directory: str
+    name: str = ""  # empty: not distributed
+    long_names: bool = False
+    environment: t.Mapping[str, str] = {}
+
+
+class Answer(t.NamedTuple):
+    """What a node says about itself."""
+
+    status: str  # of init: starting, started, stopping
+    releases: tuple[tuple[str, str, str], ...]  # name, version, status; of release_handler, or of init when there is no sasl
+
+
+class NoAnswer(OtpError):
+    """The node was asked and did not answer."""
+
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+# What a node is asked. It answers with a term's text in hexadecimal digits, for erl_call prints other strings so that they cannot be
+# read back, and no binary of more than 30 bytes.
+QUESTION = """
+Releases = case catch release_handler:which_releases() of
+    Known when is_list(Known) -> [{Name, Version, Status} || {Name, Version, _, Status} <- Known];
+    _ -> [begin {Name, Version} = init:script_id(), {Name, Version, permanent} end]
+end,
+Text = unicode:characters_to_binary(io_lib:format("~tp", [{element(1, init:get_status()), Releases}])),
+lists:flatten([io_lib:format("~2.16.0b", [Byte]) || <<Byte>> <= Text]).
+"""
+
+# A node that has not been there for so long after its start does not come back by itself.
+GONE = 4.0
+# So many emulators one after the other: heart starts what ends at once.
+CRASH_LOOP = 3
+# A node that cannot be asked counts as started when its emulator has lived for so long.
+SETTLED = 3.0
+
+
+def pid_file(root: str) -> str:
+    """The file in which bin/start_erl notes the emulator's process. Its time is that of the emulator's start."""
+    return os.path.join(root, "run", "emulator.pid")
+
+
+def find_emulator(root: str) -> int | None:
+    """The process of the emulator that runs the system below root; None when there is none. A zombie is none."""
+    noted = read_file(pid_file(root))
+    if noted is not None and noted.strip().isdigit() and is_emulator(int(noted), root):
+        return int(noted)
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and is_emulator(int(entry), root):
+            return int(entry)
+    return None
+
+
+def is_emulator(pid: int, root: str) -> bool:
+    """Whether the process lives and is an emulator with this root directory, not one of the same path in a container."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            # The command line of a zombie is empty.
+            if b"\0-root\0" + os.fsencode(root) + b"\0" not in file.read():
+                return False
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    try:
+        return os.path.samestat(os.stat(f"/proc/{pid}/root{root}"), os.stat(root))
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+
+
+def start(node: Node) -> None:
+    """Run bin/start as the node's user with a clean environment. Raises OtpError with what it said when it fails."""
+    program = os.path.join(node.root, "bin", "start")
+    said = run_as_user(node, [program], timeout=60)
+    if said.returncode != 0:
+        raise OtpError(f"{program} ended with code {said.returncode}: {printable(said.stdout) or 'it said nothing'}")
+
+
+def stop(root: str, *, timeout: float = 60.0, quiet: float = 0.0) -> bool:
+    """Stop the node as ``init:stop()`` does, heart included; return when its emulator has ended.
+
+    True when there was one. With quiet, go on until there has been none for so many seconds, which ends a node that heart
+    restarts over and over. Raises OtpError after timeout seconds.
+    """
+    deadline = time.monotonic() + timeout
+    signalled: dict[int, float] = {}
+    last_seen = time.monotonic()
+    while True:
+        now = time.monotonic()
+        pid = find_emulator(root)
+        if pid is None:
+            if now - last_seen >= quiet:
+                return bool(signalled)
+        else:
+            last_seen = now
+            if now >= deadline:
+                raise OtpError(f"the emulator of {root}, process {pid}, has not ended within {timeout:g} s.")
+            # A SIGTERM while the emulator boots is lost: again every second.
+            if now - signalled.get(pid, 0.0) >= 1.0:
+                signalled[pid] = now
+                terminate(pid)
+        time.sleep(0.05)
+
+
+def terminate(pid: int) -> None:
+    """SIGTERM, which an emulator takes as ``init:stop()``."""
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        pass
+    except PermissionError:
+        raise OtpError(f"not allowed to stop the emulator, process {pid}: use become to work as root or as the node's user.") from None
+
+
+def wait_until_answering(node: Node, *, timeout: float) -> tuple[int, Answer | None]:
+    """Return the emulator's process and the node's answer when it has booted.
+
+    A node that is not distributed cannot be asked: its answer is None, and it counts as started when its emulator has lived for
+    a few seconds. Raises OtpError with the last words of log and crash dump when heart starts it over and over (the node is then
+    stopped), when it has ended, and after timeout seconds.
+    """
+    began = time.monotonic()
+    seen: dict[int, float] = {}
+    last_seen = began
+    reason = ""
+    while True:
+        pid = find_emulator(node.root)
+        now = time.monotonic()
+        if pid is not None:
+            last_seen = now
+            seen.setdefault(pid, now)
+            if not node.name:
+                if now - seen[pid] >= SETTLED:
+                    return pid, None
+            else:
+                try:
+                    answer = ask(node)
+                    if answer.status == "started":
+                        return pid, answer
+                    reason = f"init says {answer.status}"
+                except NoAnswer as no_answer:
+                    reason = str(no_answer)
+        lasted = now - began
+        if len(seen) >= CRASH_LOOP:
+            stop(node.root, quiet=2.0)
+            times = f"{CRASH_LOOP - 1} times within {lasted:.1f} s"
+            raise failure(node, lasted, len(seen), f"does not stay up: its emulator ended {times}; it is stopped now")
+        if now - last_seen > GONE:
+            raise failure(node, lasted, max(1, len(seen)), "has ended right after its start")
+        if lasted > timeout:
+            runs = f"runs as process {pid} and has not answered" if pid else "is not up"
+            raise failure(node, lasted, max(1, len(seen)), f"{runs} within {timeout:g} s ({reason or 'no emulator'})")
+        time.sleep(0.1)
+
+
+def failure(node: Node, seconds: float, starts: int, what: str) -> OtpError:
+    """An error that says what happened to the node within the last seconds, with the last words of its log and crash dump."""
+    words = last_words(node.log_directory, since=time.time() - seconds - 1.0, starts=starts)
+    return OtpError(f"the node {node.name or 'below ' + node.root} {what}. {words}")
+
+
+def ask(node: Node, *, timeout: int = 5) -> Answer:
+    """Ask a distributed node for its status and releases. Raises NoAnswer with erl_call's words."""
+    data = read_file(os.path.join(node.root, "releases", "start_erl.data")) or b""
+    erts = parse_start_erl_data(data, filename=os.path.join(node.root, "releases", "start_erl.data")).erts_version
+    command = [os.path.join(node.root, f"erts-{erts}", "bin", "erl_call")]
+    # -R: a name given by the node, so that two callers at once do not take each other's.
+    command += ["-R", "-timeout", str(timeout), "-name" if node.long_names else "-sname", node.name, "-e"]
+    said = run_as_user(node, command, stdin=QUESTION.encode(), timeout=timeout + 5)
+    digits = re.fullmatch(rb'\{ok, "([0-9a-f]+)"\}\s*', said.stdout)
+    if said.returncode != 0 or not digits:
+        raise NoAnswer(printable(said.stdout) or f"no answer within {timeout} s")
+    text = bytes.fromhex(digits.group(1).decode("ascii")).decode("utf-8")
+    status, releases = parse_one(text, filename=f"answer of {node.name}")
+    return Answer(status.name, tuple((name, version, state.name) for name, version, state in releases))
+
+
+def run_as_user(node: Node, command: list[str], *, timeout: float, stdin: bytes = b""):
+    """Run the command as the node's user, in /, with nothing but the node's environment; its output and errors are in stdout."""
+    try:
+        user = pwd.getpwnam(node.user)
+    except KeyError:
+        raise OtpError(f"there is no user {node.user!r} on this host.") from None
+
+    def become():
+        os.initgroups(user.pw_name, user.pw_gid)
+        os.setgid(user.pw_gid)
+        os.setuid(user.pw_uid)
+
+    if os.geteuid() not in (0, user.pw_uid):
+        raise OtpError(f"only root and {node.user} itself can work as user {node.user}: use become.")
+    environment = {"PATH": PATH, "HOME": node.home, "TERM": "xterm", "LC_ALL": "C.UTF-8", "USER": user.pw_name, **node.environment}
+    # A file and no pipe: nobody waits for a daemon that keeps its standard output.
+    with tempfile.TemporaryFile() as output:
+        try:
+            done = subprocess.run(
+                command,
+                input=stdin,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd="/",
+                env=environment,
+                timeout=timeout,
+                check=False,
+                preexec_fn=become if os.geteuid() != user.pw_uid else None,
+            )
+            done_code = done.returncode
+        except subprocess.TimeoutExpired:
+            done_code = -signal.SIGALRM
+        except OSError as error:
+            raise OtpError(f"cannot run {command[0]} as user {node.user}: {error.strerror}.") from error
+        output.seek(0)
+        return subprocess.CompletedProcess(command, done_code, output.read(), b"")
+
+
+def printable(data: bytes) -> str:
+    """The text of a program's output, for an error message."""
+    return re.sub(r"[\x00-\x09\x0b-\x1f\x7f]", "", data.decode("utf-8", "replace")).strip()
