@@ -1,0 +1,116 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This is a private part of the collection: only its own plugins may use it.
+
+"""What is wrong with an inventory's otp_* variables, told on the controller before any host is touched."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import typing as t
+
+# Of the playbooks: which hosts they work on.
+PLAYBOOK_VARIABLES = {"otp_hosts", "otp_builders"}
+
+# What role and start script say themselves, and the variable that says it.
+FLAGS_WITH_A_VARIABLE = {"-name": "otp_node_name", "-sname": "otp_node_name", "-heart": "otp_heart"}
+
+# No system is installed over these.
+DIRECTORIES_OF_THE_HOST = {"/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/opt", "/proc", "/root", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/var"}
+
+Variables = t.Mapping[str, t.Any]
+
+
+def problems(variables: Variables, *, known: t.Collection[str]) -> list[str]:
+    """Sentences, each with the variable at fault and the way out; empty when all is well.
+
+    variables: those of a host that begin with otp_; known: the names that the roles have.
+    """
+    found = [*unknown_names(variables, known)]
+    for check in (root, node, cookie, flags, environment, package, configuration):
+        found.extend(check(variables))
+    return found
+
+
+def unknown_names(variables: Variables, known: t.Collection[str]) -> t.Iterator[str]:
+    known = {*known, *PLAYBOOK_VARIABLES}
+    for name in sorted(set(variables) - known):
+        near = difflib.get_close_matches(name, sorted(known), n=1)
+        hint = f"did you mean {near[0]}?" if near else "see the roles' documentation for those that there are."
+        yield f"{name} is not a variable of erlang.otp: {hint}"
+
+
+def root(variables: Variables) -> t.Iterator[str]:
+    path = str(variables.get("otp_root") or "")
+    if not path:
+        yield "otp_root is not set: give the directory of the system on the host, such as /srv/exchange."
+    elif not path.startswith("/"):
+        yield f"otp_root is {path!r}: it must be an absolute path, such as /srv/{os.path.basename(path)}."
+    elif os.path.normpath(path) in DIRECTORIES_OF_THE_HOST:
+        yield f"otp_root is {path!r}: that is a directory of the host. Give the system one of its own, such as /srv/exchange."
+    elif os.path.normpath(path) != path or "\n" in path:
+        yield f"otp_root is {path!r}: write it without '//', '.', '..' and a slash at the end, as {os.path.normpath(path)}."
+
+
+def node(variables: Variables) -> t.Iterator[str]:
+    name = str(variables.get("otp_node_name") or "")
+    if not name:
+        return
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+@[A-Za-z0-9_.:-]+", name):
+        yield f"otp_node_name is {name!r}: a node's name is NAME@HOST, such as exchange@localhost; leave it empty for a node that is not distributed."
+        return
+    long_names = truth(variables.get("otp_long_names", "." in name.split("@")[1]))
+    if long_names != ("." in name.split("@")[1]):
+        rule = "long names need a host with a dot" if long_names else "short names need a host without a dot"
+        yield f"otp_node_name is {name!r} and otp_long_names is {str(long_names).lower()}: {rule}."
+
+
+def cookie(variables: Variables) -> t.Iterator[str]:
+    secret = str(variables.get("otp_cookie") or "")
+    if variables.get("otp_node_name") and not secret:
+        yield "otp_cookie is not set, and a distributed node needs one: give a secret, best from ansible-vault (or leave otp_node_name empty)."
+    elif secret and not re.fullmatch(r"[\x21-\x7e]{1,255}", secret):
+        yield "otp_cookie must be 1 to 255 printable ASCII characters without spaces."
+
+
+def flags(variables: Variables) -> t.Iterator[str]:
+    given = variables.get("otp_erl_flags") or []
+    if not isinstance(given, list):
+        yield f"otp_erl_flags must be a list of single arguments, such as ['+P', '500000'], not {type(given).__name__}."
+        given = []
+    lines = re.sub(r"(?m)#.*$", "", str(variables.get("otp_vm_args") or ""))
+    for name, words in (("otp_erl_flags", [str(word) for word in given]), ("otp_vm_args", lines.split())):
+        if "-setcookie" in words:
+            yield f"{name} has -setcookie: the cookie would stand in the host's list of processes. Give it as otp_cookie."
+        for flag in sorted(set(words) & set(FLAGS_WITH_A_VARIABLE)):
+            yield f"{name} has {flag}: say that by {FLAGS_WITH_A_VARIABLE[flag]}."
+
+
+def environment(variables: Variables) -> t.Iterator[str]:
+    for name in variables.get("otp_environment") or {}:
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", str(name)):
+            yield f"otp_environment has {name!r}, which is no name of an environment variable."
+    timeout = variables.get("otp_heart_beat_timeout", 60)
+    if not str(timeout).isdigit() or not 10 < int(timeout) <= 65535:
+        yield f"otp_heart_beat_timeout is {timeout}: heart takes 11 to 65535 seconds."
+
+
+def package(variables: Variables) -> t.Iterator[str]:
+    path = str(variables.get("otp_package") or "")
+    if path and not os.path.isfile(os.path.expanduser(path)):
+        yield f"otp_package is {path!r}, and there is no such file on the controller."
+
+
+def configuration(variables: Variables) -> t.Iterator[str]:
+    template = str(variables.get("otp_sys_config_template") or "")
+    if template and variables.get("otp_sys_config"):
+        yield "otp_sys_config and otp_sys_config_template are both set: leave one of them out."
+
+
+def truth(value: t.Any) -> bool:
+    """As Ansible reads a boolean, which in an INI inventory is a string."""
+    return str(value).lower() in ("true", "yes", "on", "1", "y", "t")
