@@ -1,0 +1,100 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This is a private part of the collection: only its own plugins may use it.
+
+"""The boot scripts of a release: made by systools, or those that were made of the same before."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._sources import Sources
+from ansible_collections.erlang.otp.plugins.module_utils._systools import (
+    Diagnostic,
+    Run,
+    ScriptOptions,
+    make_script_job,
+    strip_job,
+    systools_identity,
+)
+
+# Names in the work directory; that of the user's files is not systools' business.
+RELEASE, PLAIN = "release", "plain"
+
+
+class SystoolsError(OtpError):
+    """systools refuses the release; ``diagnostics`` says why, as data."""
+
+    def __init__(self, text: str, diagnostics: list[Diagnostic]) -> None:
+        super().__init__(text)
+        self.diagnostics = diagnostics
+
+
+class BootScripts(t.NamedTuple):
+    """The release's boot file and script, the boot file of kernel and stdlib alone, and systools' warnings."""
+
+    boot: bytes
+    script: bytes
+    plain_boot: bytes
+    warnings: list[Diagnostic]
+
+    def pack(self) -> bytes:
+        files = [content.decode("latin-1") for content in self[:3]]
+        return json.dumps([files, self.warnings]).encode()
+
+    @staticmethod
+    def unpack(packed: bytes) -> BootScripts:
+        files, warnings = json.loads(packed)
+        boot, script, plain_boot = (content.encode("latin-1") for content in files)
+        return BootScripts(boot, script, plain_boot, [Diagnostic(*warning) for warning in warnings])
+
+
+def scripts_key(sources: Sources, options: ScriptOptions, content: str) -> str:
+    """What the scripts depend on: .rel and .app files, where variables lead, options, systools; and, for exref, the content.
+
+    That every module listed is there has been checked before.
+    """
+    if options.src_tests:
+        # It compares file times, which nothing else here looks at: never the same.
+        content = os.urandom(16).hex()
+    applications = [(found.app_file, found.ebin if options.variables else "") for found in sources.found]
+    identity = (systools_identity(sources.otp), sources.rel, applications, options, content)
+    return "scripts-" + hashlib.sha256(repr(identity).encode()).hexdigest()
+
+
+class ScriptRun:
+    """systools at work on the scripts, and on BEAM files to strip, in a private directory."""
+
+    def __init__(self, sources: Sources, options: ScriptOptions, directory: str, strip: t.Sequence[str] = (), keep: t.Iterable[str] = ()) -> None:
+        for name, content in ((RELEASE, sources.rel), (PLAIN, sources.plain_rel)):
+            with open(os.path.join(directory, name + ".rel"), "wb") as file:
+                file.write(content)
+        ebins = [found.ebin for found in sources.found]
+        plain_options = ScriptOptions(no_warn_sasl=True, no_dot_erlang=options.no_dot_erlang, variables=options.variables)
+        self.stripped = {path: os.path.join(directory, f"{number}.beam") for number, path in enumerate(strip)}
+        jobs = [make_script_job(RELEASE, ebins, options), make_script_job(PLAIN, ebins, plain_options)]
+        self._directory = directory
+        self._run = Run(sources.otp, directory, jobs + ([strip_job(keep, self.stripped.items())] if strip else []))
+
+    def scripts(self) -> BootScripts:
+        """Wait for the scripts. Raises SystoolsError with all that systools says."""
+        results = self._run.results()
+        refused = [diagnostic for went_well, said in results if not went_well for diagnostic in said]
+        if refused:
+            sentences = dict.fromkeys(diagnostic.sentence for diagnostic in refused)
+            raise SystoolsError(f"systools refuses the release. {' '.join(sentences)}", refused)
+        files = [self._read(name) for name in (RELEASE + ".boot", RELEASE + ".script", PLAIN + ".boot")]
+        return BootScripts(*files, results[0][1])
+
+    def stop(self) -> None:
+        self._run.stop()
+
+    def _read(self, name: str) -> bytes:
+        with open(os.path.join(self._directory, name), "rb") as file:
+            return file.read()

@@ -1,0 +1,406 @@
+#!/usr/bin/python
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: otp_release_build
+short_description: Build an Erlang/OTP release package
+version_added: 0.1.0
+description:
+  - Makes a release package from a release resource file, as C(target_system:create/1) of the OTP documentation does, or from a
+    list of applications whose dependencies are added.
+  - Boot scripts are made by C(systools) of the Erlang/OTP that is packed, in one run of C(erl). The package is written by this
+    module, the same input gives the same bytes, whoever builds and whenever.
+  - The package has the release resource file twice, the release directory, C(bin/start.boot) which starts Kernel and STDLIB
+    alone, C(bin/epmd), C(bin/run_erl), C(bin/to_erl), ERTS without C(erl) and C(start) (the installation makes them), the
+    applications and an empty directory C(log).
+  - Of an application it has the C(.app) file, the C(.appup) file when there is one, the modules that the C(.app) file lists, and
+    C(priv) with links and modes; write permission for others than the owner is taken off. A link that leads out of its
+    directory is followed.
+author:
+  - The erlang.otp authors (@erlang-otp)
+extends_documentation_fragment:
+  - erlang.otp._attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Everything is made, C(systools) run included, and nothing is kept. So a release that can't be built fails in check mode.
+  diff_mode:
+    support: full
+    details:
+      - Shows release, ERTS, applications with their versions and the package's checksum before and after.
+  idempotent:
+    support: full
+options:
+  rel:
+    description:
+      - Path of the release resource file, on the host that the module runs on.
+      - The versions in it must be those on O(code_path) or in the Erlang/OTP tree.
+      - Exactly one of O(rel) and O(applications) is needed.
+    type: path
+  name:
+    description:
+      - The name of the release that is made from O(applications).
+    type: str
+  version:
+    description:
+      - The version of the release that is made from O(applications).
+    type: str
+  applications:
+    description:
+      - Applications from which the release resource file is made. What they need (C(applications),
+        C(included_applications), and of C(optional_applications) what is found) comes along, C(kernel) and C(stdlib) always.
+      - To upgrade the system later it must have C(sasl).
+    type: list
+    elements: raw
+    suboptions:
+      name:
+        description: The application's name. An element that is a string is the name alone.
+        type: str
+        required: true
+      version:
+        description:
+          - The version to take. Without it that on O(code_path) is taken, of which there may be only one, else the newest in
+            the Erlang/OTP tree.
+        type: str
+      type:
+        description: How the application is started, see C(rel(4\)).
+        type: str
+        choices: [permanent, transient, temporary, load, none]
+      included_applications:
+        description: Those of the C(included_applications) in its C(.app) file that it shall include here.
+        type: list
+        elements: str
+  file_name:
+    description:
+      - Name of the files that are made, without extension.
+      - The default is the name of O(rel) without C(.rel), or O(name) in lower case.
+    type: str
+  code_path:
+    description:
+      - Directories with C(.app) and C(.beam) files. They go before those of the Erlang/OTP tree.
+      - The wildcards C(*), C(?) and C([...]) may be used, as in V(_build/default/lib/*/ebin). Each element must match a directory.
+      - The application's directory may be called C(NAME) or C(NAME-VERSION). Archives (C(.ez)) are refused.
+    type: list
+    elements: path
+    default: []
+  otp_root:
+    description:
+      - Root directory of the Erlang/OTP to build with and to package, the one that has C(lib) and C(erts-VERSION).
+      - The default is that of C(erl) on E(PATH).
+    type: path
+  erts:
+    description:
+      - V(true) puts ERTS of O(otp_root) into the package, V(false) none.
+      - A directory is the root of an Erlang/OTP tree of the same version for another machine type. ERTS and, where it has
+        them, Erlang/OTP's own applications are taken from there.
+    type: str
+    default: 'true'
+  output_dir:
+    description:
+      - Where C(NAME.tar.gz), C(NAME.rel), C(NAME.boot) and C(NAME.script) are put, and C(.NAME.build.json), which records
+        what they were made from. It is created when it is missing.
+    type: path
+    required: true
+  sys_config:
+    description:
+      - Path of the system configuration file, which becomes C(releases/VERSION/sys.config). It must hold Erlang terms.
+      - A value with a line break is the content itself; so in the other three options for such files.
+      - A file C(sys.config) that merely lies around is never taken.
+    type: str
+  sys_config_src:
+    description:
+      - Path or content of the template C(releases/VERSION/sys.config.src), see M(erlang.otp.otp_release_config).
+    type: str
+  vm_args:
+    description:
+      - Path or content of C(releases/VERSION/vm.args).
+    type: str
+  vm_args_src:
+    description:
+      - Path or content of the template C(releases/VERSION/vm.args.src).
+    type: str
+  include:
+    description:
+      - More directories of each application to pack where it has them, such as V(src), V(include) or V(c_src).
+    type: list
+    elements: str
+    default: []
+  strip:
+    description:
+      - Take from BEAM files what is not needed to run them, debug information above all, as C(beam_lib:strip_release/1) does.
+        The package becomes less than half as large.
+    type: bool
+    default: false
+  strip_keep:
+    description:
+      - Chunks of BEAM files to keep nevertheless, such as V(Docs) or V(Dbgi).
+    type: list
+    elements: str
+    default: []
+  variables:
+    description:
+      - Directories by the name of a variable, in the order to try. Applications below such a directory are looked for below
+        C($NAME) when the system starts, with C(-boot_var NAME directory), and not in C($ROOT/lib).
+    type: dict
+    default: {}
+  var_tar:
+    description:
+      - Where those applications go. V(include) puts an archive C(VARIABLE.tar.gz) into the package, V(ownfile) beside it into
+        O(output_dir), V(omit) nowhere.
+    type: str
+    choices: [include, ownfile, omit]
+    default: include
+  extra_files:
+    description:
+      - More files and directories for the package.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      src:
+        description: Path of the file or directory.
+        type: path
+        required: true
+      dest:
+        description: Its place, relative to the root directory of the target system.
+        type: str
+        required: true
+  src_tests:
+    description:
+      - Have C(systools) warn of modules that are older than their source or have none. It compares file times, so it runs every time.
+    type: bool
+    default: false
+  exref:
+    description:
+      - Have C(systools) warn of calls to functions that are not in the release.
+    type: bool
+    default: false
+  warnings_as_errors:
+    description:
+      - Fail when C(systools) warns.
+    type: bool
+    default: false
+  no_warn_sasl:
+    description:
+      - Do not warn when C(sasl) is missing, without which a system can't be upgraded.
+    type: bool
+    default: false
+  no_dot_erlang:
+    description:
+      - Make boot scripts that do not load the file C(.erlang) of the user's home directory.
+    type: bool
+    default: false
+  cache_dir:
+    description:
+      - Where compressed applications and boot scripts are kept, by their content, to be used again. It may be removed at any
+        time. It must belong to the user who builds and be writable for no one else, else it is not used.
+      - The default is C(erlang.otp) in E(XDG_CACHE_HOME) or in C(~/.cache).
+    type: path
+notes:
+  - All files in a package have one time, that of E(SOURCE_DATE_EPOCH), or 1980-01-01 when it is not set.
+requirements:
+  - Erlang/OTP with SASL, and the applications that the release needs, on the host that the module runs on.
+seealso:
+  - module: erlang.otp.otp_release_install
+  - name: Creating and Upgrading a Target System
+    description: The chapter of the Erlang/OTP documentation.
+    link: https://www.erlang.org/doc/system/create_target.html
+"""
+
+EXAMPLES = r"""
+- name: Build the release package of mysystem.rel
+  erlang.otp.otp_release_build:
+    rel: /home/user/target_system/mysystem.rel
+    code_path:
+      - /home/user/target_system/myapps/*/ebin
+    output_dir: /home/user/target_system/release
+
+- name: Build a stripped release from applications and what they need
+  erlang.otp.otp_release_build:
+    name: MYSYSTEM
+    version: FIRST
+    applications: [sasl, pea]
+    code_path:
+      - _build/default/lib/*/ebin
+    sys_config_src: config/sys.config.src
+    vm_args: |
+      +K true
+      +P 500000
+    strip: true
+    output_dir: _build/release
+
+- name: Build a release with a library that is kept in a directory of its own
+  erlang.otp.otp_release_build:
+    rel: mysystem.rel
+    code_path:
+      - /opt/shared/lib/*/ebin
+    variables:
+      SECOND_ROOT: /opt/shared
+    var_tar: ownfile
+    output_dir: release
+"""
+
+RETURN = r"""
+package:
+  description: Path of the release package.
+  returned: success
+  type: str
+  sample: /home/user/target_system/release/mysystem.tar.gz
+sha256:
+  description: The package's SHA-256, in hexadecimal.
+  returned: success
+  type: str
+  sample: ff7a2cedd3c1e37f08edcb9abd23b7bd295b3fc61e8f034d333cb8c0c3db0912
+size:
+  description: The package's size in bytes.
+  returned: success
+  type: int
+  sample: 8360327
+name:
+  description: Name of the release.
+  returned: success
+  type: str
+  sample: MYSYSTEM
+version:
+  description: Version of the release.
+  returned: success
+  type: str
+  sample: FIRST
+erts_version:
+  description: Version of ERTS that the release is for.
+  returned: success
+  type: str
+  sample: 13.1.5
+applications:
+  description: The applications of the release, in its order.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the application.
+      type: str
+      sample: pea
+    version:
+      description: Its version.
+      type: str
+      sample: '1.0'
+    directory:
+      description: The directory that it was taken from.
+      type: str
+      sample: /home/user/target_system/myapps/pea-1.0
+diagnostics:
+  description: What C(systools) warns of, or why it refuses the release, as data. Warnings are shown as warnings of the task, too.
+  returned: success, and failure when C(systools) refuses the release
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description: The kind of warning or error, by the word of C(systools).
+      type: str
+      sample: missing_sasl
+    term:
+      description: The whole of it, as text of an Erlang term.
+      type: str
+      sample: '{warning,missing_sasl}'
+    sentence:
+      description: The sentence of C(systools).
+      type: str
+      sample: Missing application sasl. Can not upgrade with this release
+actions:
+  description: What was done, or would be done in check mode, as sentences.
+  returned: success
+  type: list
+  elements: str
+  sample: ["make the release package /home/user/target_system/release/mysystem.tar.gz"]
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.erlang.otp.plugins.module_utils._applications import wanted_application
+from ansible_collections.erlang.otp.plugins.module_utils._boot_scripts import SystoolsError
+from ansible_collections.erlang.otp.plugins.module_utils._build import build_release
+from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._sources import Options
+from ansible_collections.erlang.otp.plugins.module_utils._systools import ScriptOptions
+
+ARGUMENTS = dict(
+    rel=dict(type="path"),
+    name=dict(type="str"),
+    version=dict(type="str"),
+    applications=dict(type="list", elements="raw"),
+    file_name=dict(type="str"),
+    code_path=dict(type="list", elements="path", default=[]),
+    otp_root=dict(type="path"),
+    erts=dict(type="str", default="true"),
+    output_dir=dict(type="path", required=True),
+    sys_config=dict(type="str"),
+    sys_config_src=dict(type="str"),
+    vm_args=dict(type="str"),
+    vm_args_src=dict(type="str"),
+    include=dict(type="list", elements="str", default=[]),
+    strip=dict(type="bool", default=False),
+    strip_keep=dict(type="list", elements="str", default=[], no_log=False),
+    variables=dict(type="dict", default={}),
+    var_tar=dict(type="str", choices=["include", "ownfile", "omit"], default="include"),
+    extra_files=dict(
+        type="list",
+        elements="dict",
+        default=[],
+        options=dict(src=dict(type="path", required=True), dest=dict(type="str", required=True)),
+    ),
+    src_tests=dict(type="bool", default=False),
+    exref=dict(type="bool", default=False),
+    warnings_as_errors=dict(type="bool", default=False),
+    no_warn_sasl=dict(type="bool", default=False),
+    no_dot_erlang=dict(type="bool", default=False),
+    cache_dir=dict(type="path"),
+)
+
+
+def options_of(parameters: dict) -> Options:
+    """The module's parameters as the build takes them. Raises OtpError."""
+    script = ScriptOptions(
+        **{name: parameters[name] for name in ("src_tests", "exref", "warnings_as_errors", "no_warn_sasl", "no_dot_erlang")},
+        variables=tuple((name, os.path.abspath(os.path.expanduser(str(path)))) for name, path in parameters["variables"].items()),
+    )
+    same = ("rel", "name", "version", "file_name", "otp_root", "sys_config", "sys_config_src", "vm_args", "vm_args_src", "strip", "var_tar", "cache_dir")
+    return Options(
+        **{name: parameters[name] for name in same},
+        **{name: tuple(parameters[name]) for name in ("code_path", "include", "strip_keep")},
+        output_dir=os.path.abspath(parameters["output_dir"]),
+        erts=parameters["erts"].lower() if parameters["erts"].lower() in ("true", "false") else os.path.expanduser(parameters["erts"]),
+        applications=tuple(wanted_application(item) for item in parameters["applications"] or []),
+        script=script,
+        extra_files=tuple((item["src"], item["dest"]) for item in parameters["extra_files"]),
+    )
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=ARGUMENTS,
+        supports_check_mode=True,
+        required_one_of=[("rel", "applications")],
+        mutually_exclusive=[("rel", "applications"), ("rel", "name"), ("rel", "version")],
+        required_by={"applications": ("name", "version")},
+    )
+    try:
+        result = build_release(options_of(module.params), Changes(check_mode=module.check_mode))
+    except SystoolsError as error:
+        module.fail_json(msg=str(error), diagnostics=[diagnostic._asdict() for diagnostic in error.diagnostics])
+    except OtpError as error:
+        module.fail_json(msg=str(error))
+    for diagnostic in result["diagnostics"]:
+        module.warn(diagnostic["sentence"])
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
