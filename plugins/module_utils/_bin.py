@@ -13,13 +13,11 @@ from __future__ import annotations
 from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._extract import Writer
 from ansible_collections.erlang.otp.plugins.module_utils._files import read_file
-from ansible_collections.erlang.otp.plugins.module_utils._package import SCRIPTS
+from ansible_collections.erlang.otp.plugins.module_utils._record import PROGRAMS, SCRIPTS
 from ansible_collections.erlang.otp.plugins.module_utils._scripts import is_foreign, make_scripts
 from ansible_collections.erlang.otp.plugins.module_utils._tree import Tree, Writing
 from ansible_collections.erlang.otp.plugins.module_utils._unpack import Unpacked
 
-# Copies of what lies in erts-VSN/bin.
-PROGRAMS = ("epmd", "run_erl", "to_erl")
 # The boot script of the basic system, kept beside each release: bin/start.boot can be made from it, whichever is permanent.
 CLEAN_BOOT = "start_clean.boot"
 

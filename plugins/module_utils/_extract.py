@@ -18,10 +18,9 @@ import unicodedata
 
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._inflate import Inflated, InflateError
+from ansible_collections.erlang.otp.plugins.module_utils._install import MAX_SIZE
 from ansible_collections.erlang.otp.plugins.module_utils._tar import Member, TarError, members
 
-# Of all members together, when nobody says otherwise.
-MAX_SIZE = 4 << 30
 MAX_MEMBERS = 200_000
 # Directories that the system stands on: a link in their place would lead all below it elsewhere.
 _NO_LINKS = ("bin", "lib", "log", "releases")

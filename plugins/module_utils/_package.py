@@ -7,12 +7,10 @@
 
 from __future__ import annotations
 
-import os
-
 from ansible_collections.erlang.otp.plugins.module_utils._extract import PackageError, checked_members
+from ansible_collections.erlang.otp.plugins.module_utils._record import SCRIPTS
 from ansible_collections.erlang.otp.plugins.module_utils._resource import Release, parse_rel, parse_start_erl_data
 
-SCRIPTS = ("erl", "start", "start_erl")
 START_ERL_DATA = "releases/start_erl.data"
 # The members worth remembering are texts of a few KiB.
 _TEXT_LIMIT = 1 << 20
@@ -68,18 +66,3 @@ def read_package(package: str) -> Release:
         elif texts and not path.startswith("releases/"):
             break
     return find_release(texts, package=package)
-
-
-def sha256(path: str) -> str:
-    """The digest of the file as 64 hexadecimal digits."""
-    import hashlib  # pylint: disable=import-outside-toplevel
-
-    digest = hashlib.sha256()
-    buffer = bytearray(1 << 18)
-    with open(path, "rb", buffering=0) as file:
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
-        size = file.readinto(buffer)
-        while size:
-            digest.update(memoryview(buffer)[:size])
-            size = file.readinto(buffer)
-    return digest.hexdigest()

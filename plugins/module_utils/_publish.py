@@ -11,7 +11,8 @@ import contextlib
 import os
 
 from ansible_collections.erlang.otp.plugins.module_utils._files import flush_directory
-from ansible_collections.erlang.otp.plugins.module_utils._tree import STAGING, Tree
+from ansible_collections.erlang.otp.plugins.module_utils._record import STAGING
+from ansible_collections.erlang.otp.plugins.module_utils._tree import Tree
 
 # The release directory last: with its record in place, all that the release needs is in place.
 _ORDER = {"lib": 0, "bin": 2, "releases": 3}

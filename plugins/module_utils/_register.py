@@ -15,6 +15,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._bin import refresh_bin
 from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._files import read_file
+from ansible_collections.erlang.otp.plugins.module_utils._record import missing_part
 from ansible_collections.erlang.otp.plugins.module_utils._resource import (
     InstalledRelease,
     Library,
@@ -104,13 +105,6 @@ def read_release(tree: Tree, version: str) -> Release | None:
     return None
 
 
-def missing_part(tree: Tree, release: Release) -> str | None:
-    """The first part that the release needs and the tree lacks, as a path below the root; None when all is there."""
-    parts = [f"lib/{item.name}-{item.version}/ebin" for item in release.applications]
-    parts += [f"erts-{release.erts_version}/bin", f"releases/{release.version}/start.boot"]
-    return next((part for part in parts if not tree.has(part)), None)
-
-
 def write_releases(tree: Tree, entries: list[InstalledRelease], writing: Writing) -> None:
     """Put RELEASES in place."""
     writing.file(tree.path("releases", "RELEASES"), format_releases(entries))
@@ -125,7 +119,7 @@ def _recovered(tree: Tree, start: StartErlData) -> list[InstalledRelease]:
     entries = []
     for version in tree.release_directories():
         release = read_release(tree, version)
-        missing = "releases/VSN/NAME.rel" if release is None else missing_part(tree, release)
+        missing = "releases/VSN/NAME.rel" if release is None else _missing_part(tree, release)
         if missing is None:
             entries.append(entry_of(tree, release, "permanent" if version == start.release_version else "unpacked"))
         elif version == start.release_version:
@@ -139,6 +133,11 @@ def _recovered(tree: Tree, start: StartErlData) -> list[InstalledRelease]:
             " not there. Remove start_erl.data if no system is to be kept there."
         )
     return entries
+
+
+def _missing_part(tree: Tree, release: Release) -> str | None:
+    applications = [(item.name, item.version) for item in release.applications]
+    return missing_part(tree.directory, release.version, release.erts_version, applications)
 
 
 def _with_status(entry: InstalledRelease, status: str) -> InstalledRelease:

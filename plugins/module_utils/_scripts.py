@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 
-from ansible_collections.erlang.otp.plugins.module_utils._package import SCRIPTS
+from ansible_collections.erlang.otp.plugins.module_utils._record import SCRIPTS
 
 _SHELL_KNOWS = frozenset("|&;<>()$`\\\"'*?[]#~=%! \t\n{}")
 

@@ -5,18 +5,18 @@
 # This is a private part of the collection: only its own plugins may use it.
 """An installed tree by its paths: the few files that say which releases there are. Reads only.
 
-``$ROOT/releases/VSN/package.json`` is our record of an installed package. The rest is release_handler's own: SASL's
-reference, release_handler(3); OTP design principles, "Creating and Upgrading a Target System".
+They are release_handler's own: SASL's reference, release_handler(3); OTP design principles, "Creating and Upgrading a
+Target System".
 """
 
 from __future__ import annotations
 
-import json
 import os
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._files import read_file, write_file
+from ansible_collections.erlang.otp.plugins.module_utils._record import RECORD, parse_record
 from ansible_collections.erlang.otp.plugins.module_utils._resource import (
     InstalledRelease,
     StartErlData,
@@ -24,8 +24,6 @@ from ansible_collections.erlang.otp.plugins.module_utils._resource import (
     parse_start_erl_data,
 )
 
-RECORD = "package.json"
-STAGING = ".staging"
 LOCK = ".lock"
 
 
@@ -62,12 +60,7 @@ class Tree:
 
     def record(self, version: str) -> dict | None:
         """What package.json of the release says; None when it is absent or unreadable, as of a release somebody else installed."""
-        content = read_file(self.path("releases", version, RECORD))
-        try:
-            record = json.loads(content or b"")
-        except ValueError:
-            return None
-        return record if isinstance(record, dict) else None
+        return parse_record(read_file(self.path("releases", version, RECORD)) or b"")
 
     def names(self, *names: str) -> list[str]:
         """What is in the directory, sorted; nothing when it is none."""
@@ -79,13 +72,6 @@ class Tree:
     def release_directories(self) -> list[str]:
         """The names of the directories below releases."""
         return [name for name in self.names("releases") if os.path.isdir(self.path("releases", name))]
-
-    def version_of(self, digest: str) -> str | None:
-        """The version of the release that was installed from the package with this sha256."""
-        for version in self.release_directories():
-            if (self.record(version) or {}).get("sha256") == digest:
-                return version
-        return None
 
 
 class Writing(t.NamedTuple):

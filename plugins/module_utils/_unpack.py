@@ -15,11 +15,12 @@ from __future__ import annotations
 import os
 
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._extract import MAX_SIZE, PackageError, Writer, checked_members
+from ansible_collections.erlang.otp.plugins.module_utils._extract import PackageError, Writer, checked_members
 from ansible_collections.erlang.otp.plugins.module_utils._package import find_release, is_text, read_text
+from ansible_collections.erlang.otp.plugins.module_utils._record import RECORD
 from ansible_collections.erlang.otp.plugins.module_utils._resource import Release
 from ansible_collections.erlang.otp.plugins.module_utils._scripts import is_foreign, make_scripts
-from ansible_collections.erlang.otp.plugins.module_utils._tree import RECORD, Tree
+from ansible_collections.erlang.otp.plugins.module_utils._tree import Tree
 
 # What a host writes for itself into a release directory.
 _OF_THE_HOST = ("sys.config", "vm.args", RECORD)
@@ -47,7 +48,7 @@ def home_of(path: str, *, is_directory: bool = False) -> str | None:
     return "/".join(parts[:depth]) if inside else None
 
 
-def unpack(package: str, tree: Tree, writer: Writer | None, *, max_size: int = MAX_SIZE, emulator: str = "beam") -> Unpacked:
+def unpack(package: str, tree: Tree, writer: Writer | None, *, max_size: int, emulator: str = "beam") -> Unpacked:
     """Read the whole package; write what is new to the tree (nothing without a writer); compare the rest.
 
     Raises PackageError for a package that is bad or no release package, OtpError when a home of the tree has other content.

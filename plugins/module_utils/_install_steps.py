@@ -1,0 +1,148 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This is a private part of the collection: only its own plugins may use it.
+"""The steps of an installation, in their order; how they are chosen, see _install."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._bin import stage_bin
+from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._digest import verify
+from ansible_collections.erlang.otp.plugins.module_utils._extract import Writer
+from ansible_collections.erlang.otp.plugins.module_utils._files import lock
+from ansible_collections.erlang.otp.plugins.module_utils._install import PackageNeeded, result_of
+from ansible_collections.erlang.otp.plugins.module_utils._publish import flush_file_system, publish, remove_tree, staging
+from ansible_collections.erlang.otp.plugins.module_utils._record import RECORD, STAGING, find_record, format_record
+from ansible_collections.erlang.otp.plugins.module_utils._register import make_permanent, register
+from ansible_collections.erlang.otp.plugins.module_utils._resource import InstalledRelease, Release, ReleaseApplication
+from ansible_collections.erlang.otp.plugins.module_utils._tree import LOCK, Tree, Writing
+from ansible_collections.erlang.otp.plugins.module_utils._unpack import unpack
+
+
+class Order(t.NamedTuple):
+    """What is wanted of a tree; the fields are the arguments of install_release()."""
+
+    tree: Tree
+    package: str | None
+    digest: str
+    digest_is_given: bool
+    state: str
+    release: Release | None
+    emulator: str
+    max_size: int
+    writing: Writing
+
+
+def install(order: Order, changes: Changes, lock_timeout: float) -> dict:
+    """Do all that is left to do, under the tree's lock. Arguments and result as of install_release()."""
+    tree = order.tree
+    if order.package is not None and order.digest_is_given and find_record(tree.directory, order.digest) is None:
+        verify(order.package, order.digest)
+    order = order._replace(writing=_with_owner(tree, order.writing))
+    if changes.check_mode:
+        return _work(order, changes)
+    if not os.path.isdir(tree.directory):
+        os.makedirs(os.path.dirname(tree.directory), exist_ok=True)
+        order.writing.directory(tree.directory)
+    with lock(tree.path(LOCK), timeout=lock_timeout):
+        return _work(order, changes)
+
+
+def _work(order: Order, changes: Changes) -> dict:
+    tree = order.tree
+    if tree.has(STAGING):
+        changes.do("remove what an interrupted run left in " + tree.path(STAGING), remove_tree, tree.path(STAGING))
+    before = tree.releases() or []
+    # Somebody else may have installed it while we waited for the lock.
+    record = find_record(tree.directory, order.digest)
+    kept: list[str] = []
+    if record is None:
+        release, kept = _install(order, changes)
+        record = _record(order.digest, release)
+    else:
+        release = _release(record)
+    after = register(tree, release, changes, order.writing, emulator=order.emulator)
+    if order.state == "permanent":
+        after = make_permanent(tree, release, after, changes, order.writing, emulator=order.emulator)
+    (status,) = [entry.status for entry in after if entry.version == release.version]
+    return result_of(record, tree.root, status, kept=kept, before=describe(before), after=describe(after))
+
+
+def _install(order: Order, changes: Changes) -> tuple[Release, list[str]]:
+    """Unpack and publish; in check mode read and compare only. Returns the release, and the files of the tree that stay."""
+    tree = order.tree
+    kept: list[str] = []
+    if order.package is None:
+        if not changes.check_mode:
+            raise PackageNeeded(f"the system below {tree.directory} lacks the package with sha256 {order.digest}")
+        release = order.release
+    elif changes.check_mode:
+        unpacked = unpack(order.package, tree, None, max_size=order.max_size)
+        release, kept = unpacked.release, unpacked.kept
+    else:
+        release, kept = _unpack_and_publish(order)
+    changes.actions.append(f"install release {release.name} {release.version} below {tree.directory}")
+    return release, kept
+
+
+def _unpack_and_publish(order: Order) -> tuple[Release, list[str]]:
+    tree, writing = order.tree, order.writing
+    with staging(tree) as descriptor:
+        writer = Writer(descriptor, uid=writing.uid, gid=writing.gid, mask=writing.mask)
+        unpacked = unpack(order.package, tree, writer, max_size=order.max_size, emulator=order.emulator)
+        release = unpacked.release
+        stage_bin(tree, unpacked, writer, order.emulator)
+        writer.make_directories("log")
+        record = f"releases/{release.version}/{RECORD}"
+        content = format_record(_record(order.digest, release))
+        is_there = tree.has("releases", release.version)
+        if not is_there:
+            writer.make_directories(f"releases/{release.version}")
+            writer.write_file(record, [content], 0o644)
+        if writing.flush:
+            flush_file_system(descriptor)
+        # A .rel beside RELEASES is the one of the package that came last.
+        rels = {path for path in unpacked.paths if path.count("/") == 1 and path.endswith(".rel")}
+        publish(tree, replace=rels, flush=writing.flush)
+        if is_there:
+            # Now that the rest is known to be equal, it is the release of this package.
+            writing.file(tree.path(record), content)
+    return release, unpacked.kept
+
+
+def _record(digest: str, release: Release) -> dict:
+    return {
+        "name": release.name,
+        "version": release.version,
+        "erts_version": release.erts_version,
+        "sha256": digest,
+        "applications": {item.name: item.version for item in release.applications},
+    }
+
+
+def _release(record: dict) -> Release:
+    applications = tuple(ReleaseApplication(name, version) for name, version in record["applications"].items())
+    return Release(record["name"], record["version"], record["erts_version"], applications)
+
+
+def describe(entries: list[InstalledRelease]) -> str:
+    """Releases with their status and applications, a line each, for a diff."""
+    lines = []
+    for entry in sorted(entries):
+        lines.append(f"{entry.name} {entry.version} on ERTS {entry.erts_version}: {entry.status}\n")
+        lines += [f"  {library.name} {library.version}\n" for library in sorted(entry.libraries)]
+    return "".join(lines)
+
+
+def _with_owner(tree: Tree, writing: Writing) -> Writing:
+    """By default the owner of the tree; -1 where it is so of itself. Only root can give files away."""
+    uid, gid = writing.uid, writing.gid
+    if uid == -1 and os.geteuid() == 0 and tree.has():
+        status = os.stat(tree.directory)
+        uid, gid = status.st_uid, status.st_gid if gid == -1 else gid
+    return writing._replace(uid=-1 if uid == os.geteuid() else uid, gid=-1 if gid == os.getegid() else gid)

@@ -1,0 +1,117 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This is a private part of the collection: only its own plugins may use it.
+"""Our record of an installed package, ``$ROOT/releases/VSN/package.json``, and what a second run finds out from it.
+
+A second run on an installed host, the most frequent one, ends here: few small files are read, and no module is imported that
+is slow to start with (the parsers among them).
+"""
+
+from __future__ import annotations
+
+import os
+
+RECORD = "package.json"
+STAGING = ".staging"
+# What a system is started by.
+SCRIPTS = ("erl", "start", "start_erl")
+PROGRAMS = ("epmd", "run_erl", "to_erl")
+
+
+def format_record(record: dict) -> bytes:
+    """The record as JSON, a pair a line."""
+    import json
+
+    return json.dumps(record, indent=1).encode() + b"\n"
+
+
+def parse_record(content: bytes) -> dict | None:
+    """What format_record() was given: name, version, erts_version, sha256, applications (versions by name). None for anything else."""
+    if b"\\" in content:
+        return _json(content)
+    record: dict = {}
+    inner = record
+    try:
+        for line in content.decode().split("\n")[1:-2]:
+            words = line.split('"')
+            if len(words) == 5:
+                inner[words[1]] = words[3]
+            elif len(words) == 3 and words[2] == ": {":
+                inner = record[words[1]] = {}
+            elif line.strip() not in ("}", "},"):
+                return _json(content)
+    except ValueError:
+        return None
+    return record if _is_record(record) else None
+
+
+def _json(content: bytes) -> dict | None:
+    import json
+
+    try:
+        record = json.loads(content)
+    except ValueError:
+        return None
+    return record if _is_record(record) else None
+
+
+def _is_record(record) -> bool:
+    texts = ("name", "version", "erts_version", "sha256")
+    return (
+        isinstance(record, dict)
+        and all(isinstance(record.get(key), str) for key in texts)
+        and isinstance(record.get("applications"), dict)
+        and all(isinstance(version, str) for version in record["applications"].values())
+    )
+
+
+def find_record(directory: str, digest: str) -> dict | None:
+    """The record of the package with this sha256 in the tree that lies in the directory, when no part of its release is missing."""
+    try:
+        versions = os.listdir(directory + "/releases")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    for version in versions:
+        try:
+            with open(f"{directory}/releases/{version}/{RECORD}", "rb", buffering=0) as file:
+                record = parse_record(file.read())
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        if record is not None and record["sha256"] == digest and record["version"] == version:
+            return record if missing_part(directory, version, record["erts_version"], record["applications"].items()) is None else None
+    return None
+
+
+def missing_part(directory: str, version: str, erts_version: str, applications) -> str | None:
+    """The first part that a release needs and the tree lacks, as a path below the root; None when all is there."""
+    parts = [f"lib/{name}-{vsn}/ebin" for name, vsn in applications]
+    parts += [f"erts-{erts_version}/bin/erlexec", f"releases/{version}/start.boot"]
+    return next((part for part in parts if not os.path.exists(f"{directory}/{part}")), None)
+
+
+def status_at_rest(directory: str, record: dict) -> str | None:
+    """The status of the recorded release when the tree is complete and RELEASES lists it; None when that cannot be told at a glance.
+
+    RELEASES is understood only as release_handler and we lay it out; whoever gets None parses it.
+    """
+    if os.path.lexists(f"{directory}/{STAGING}"):
+        return None
+    if not all(os.path.exists(f"{directory}/bin/{name}") for name in SCRIPTS + PROGRAMS):
+        return None
+    try:
+        with open(directory + "/releases/RELEASES", "rb", buffering=0) as file:
+            releases = file.read()
+        with open(directory + "/releases/start_erl.data", "rb", buffering=0) as file:
+            start = file.read().decode().split()
+    except (FileNotFoundError, ValueError):
+        return None
+    head = '{{release,"{name}","{version}","{erts_version}",'.format(**record).encode()
+    before, found, entry = releases.partition(head)
+    entry = entry.partition(b"{release,")[0].rstrip(b"]., \n")
+    if not found or not entry.lstrip().startswith(b"[{"):
+        return None
+    status = entry.rpartition(b",")[2].strip(b" \n}").decode("ascii", "replace")
+    boots = start == [record["erts_version"], record["version"]]
+    return status if status in ("unpacked", "old") or (status == "permanent" and boots) else None
