@@ -39,6 +39,7 @@ __all__ = [
     "as_text",
     "consult",
     "consult_bytes",
+    "declared_encoding",
     "decode",
     "format_term",
     "format_terms",
@@ -49,8 +50,8 @@ __all__ = [
 
 # As epp:set_encoding/1 looks for it: within the first two lines, comment or not, but not far into them.
 CODING_LINES = re.compile(rb"[^\n]*\n?[^\n]*")
-CODING_LIMIT = 500
-CODING = re.compile(rb"coding *[:=] *(latin-1)?", re.IGNORECASE)
+CODING_LIMIT = 511
+CODING = re.compile(rb"coding *[:=] *((?i:latin-1)(?![0-9A-Za-z]))?")
 
 
 def parse(text: str, *, filename: str = "<text>") -> list:
@@ -61,7 +62,7 @@ def parse(text: str, *, filename: str = "<text>") -> list:
     while token.kind != "end":
         term, stop = _term(source, token, 0)
         if stop.kind != ".":
-            raise source.found(stop, "a full stop after the term")
+            raise source.unexpected(stop, "a full stop after the term")
         terms.append(term)
         token = next_token(source, stop.end)
     return terms
@@ -74,8 +75,14 @@ def parse_one(text: str, *, filename: str = "<text>"):
     if token.kind == ".":
         token = next_token(source, token.end)
     if token.kind != "end":
-        raise source.found(token, "the end of the text after one term")
+        raise source.unexpected(token, "the end of the text after one term")
     return term
+
+
+def declared_encoding(data: bytes) -> str:
+    """latin-1 or utf-8, as the content of a file declares it or by default."""
+    coding = CODING.search(CODING_LINES.match(data[:CODING_LIMIT])[0])
+    return "utf-8" if coding is None or coding[1] is None else "latin-1"
 
 
 def decode(data: bytes, *, filename: str = "<text>") -> str:
@@ -83,8 +90,7 @@ def decode(data: bytes, *, filename: str = "<text>") -> str:
 
     A byte order mark is a character like any other, and so an error of the parser, as in OTP.
     """
-    coding = CODING.search(CODING_LINES.match(data[:CODING_LIMIT])[0])
-    if coding is not None and coding[1] is not None:
+    if declared_encoding(data) == "latin-1":
         return data.decode("latin-1")
     try:
         return data.decode("utf-8")
@@ -92,7 +98,8 @@ def decode(data: bytes, *, filename: str = "<text>") -> str:
         line = data.count(b"\n", 0, error.start) + 1
         before = data[data.rfind(b"\n", 0, error.start) + 1 : error.start]
         raise TermError(
-            f"the byte 0x{data[error.start]:02x} is not UTF-8; a file in latin-1 has to begin with the line %% coding: latin-1",
+            "expected UTF-8 (a file in latin-1 has to begin with the line %% coding: latin-1)",
+            found=f"the byte 0x{data[error.start]:02x}",
             filename=filename,
             line=line,
             column=len(before.decode("utf-8")) + 1,
@@ -135,7 +142,7 @@ def _source(text: str, filename: str) -> Source:
     source = Source(text, filename)
     illegal = ILLEGAL_CHARACTER.search(text)
     if illegal is not None:
-        raise source.error(illegal.start(), f"the character U+{ord(illegal[0]):04X} is illegal")
+        raise source.error(illegal.start(), "expected a legal character", f"U+{ord(illegal[0]):04X}")
     return source
 
 
@@ -150,7 +157,7 @@ def _term(source: Source, token: Token, depth: int):
         return _strings(source, token)
     construct = _CONSTRUCTS.get(kind)
     if construct is None:
-        raise source.found(token, "a term")
+        raise source.unexpected(token, "a term")
     if depth == MAX_DEPTH:
         raise source.error(token.start, f"terms nested deeper than {MAX_DEPTH} levels are not supported")
     return construct(source, token, depth + 1)
@@ -179,7 +186,7 @@ def _elements(source: Source, token: Token, closing: str, depth: int):
 def _after(source: Source, token: Token, kind: str, alternatives: str | None = None) -> Token:
     """The token after this one, which has to be of the kind."""
     if token.kind != kind:
-        raise source.found(token, alternatives or kind)
+        raise source.unexpected(token, alternatives or kind)
     return next_token(source, token.end)
 
 
@@ -221,7 +228,7 @@ def _signed(source: Source, token: Token, depth: int):
         parentheses += 1
         token = next_token(source, token.end)
     if token.kind not in ("integer", "float", "char"):
-        raise source.found(token, f"a number after {sign.kind}")
+        raise source.unexpected(token, f"a number after {sign.kind}")
     number = -token.value if sign.kind == "-" else token.value
     token = next_token(source, token.end)
     while parentheses:
@@ -252,11 +259,12 @@ def _fun(source: Source, token: Token, depth: int):
     arity = _after(source, token, "/")
     token = _after(source, arity, "integer", "an arity")
     if arity.value > 255:
-        raise source.found(arity, "an arity of at most 255")
+        raise source.unexpected(arity, "an arity of at most 255")
     return ExternalFun(module.value.name, function.value.name, arity.value), token
 
 
 def _binary(source: Source, token: Token, depth: int):
+    start = token.start
     token = next_token(source, token.end)
     segments = []
     while token.kind != ">>" or segments:
@@ -265,7 +273,10 @@ def _binary(source: Source, token: Token, depth: int):
         if token.kind == ">>":
             break
         token = _after(source, token, ",", ", or >>")
-    return join_bits(segments), _after(source, token, ">>")
+    try:
+        return join_bits(segments), _after(source, token, ">>")
+    except ValueError as error:
+        raise source.error(start, str(error)) from None
 
 
 def _segment(source: Source, token: Token, depth: int):
@@ -276,10 +287,10 @@ def _segment(source: Source, token: Token, depth: int):
     if token.kind == ":":
         token = size_token = next_token(source, token.end)
         if token.kind not in ("integer", "char", "("):
-            raise source.found(token, "a size in bits or units")
+            raise source.unexpected(token, "a size in bits or units")
         size, token = _term(source, token, depth)
         if type(size) is not int or size < 0:
-            raise source.found(size_token, "a size in bits or units")
+            raise source.unexpected(size_token, "a size in bits or units")
     types = []
     separator = "/"
     while token.kind == separator:

@@ -15,6 +15,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._terms_values import Bi
 
 # A number of a few digits must not make us fill the memory.
 MAX_BITS = 1 << 27
+TOO_LARGE = f"a binary of more than {MAX_BITS // 8} bytes is not supported"
 
 TYPES = {"integer": "integer", "float": "float", "utf8": "utf8", "utf16": "utf16", "utf32": "utf32"}
 TYPES.update({"binary": "binary", "bytes": "binary", "bitstring": "bits", "bits": "bits"})
@@ -37,6 +38,8 @@ def segment_bits(value, size: int | None, types: list) -> bytes | Bits:
     if isinstance(value, str):
         if specifiers.type in ("binary", "bits"):
             raise ValueError(f"a string cannot be of type {specifiers.type}")
+        if len(value) * _size(specifiers) > MAX_BITS:
+            raise ValueError(TOO_LARGE)
         return join_bits([_number_bits(ord(character), specifiers) for character in value])
     if isinstance(value, (bytes, Bits)):
         return _part(value, specifiers)
@@ -47,14 +50,18 @@ def segment_bits(value, size: int | None, types: list) -> bytes | Bits:
 
 def join_bits(segments: list) -> bytes | Bits:
     """The segments, each bytes or Bits, one after the other."""
+    if sum(_measured(segment)[1] for segment in segments) > MAX_BITS:
+        raise ValueError(TOO_LARGE)
     if all(isinstance(segment, bytes) for segment in segments):
         return b"".join(segments)
-    number = total = 0
-    for segment in segments:
-        data, size = _measured(segment)
-        number = number << size | int.from_bytes(data, "big") >> (-size % 8)
-        total += size
-    return _bits(number, total)
+    # Digits of base 2 are joined, and become a number, in linear time.
+    digits = "".join(_digits(segment) for segment in segments)
+    return _bits(int(digits or "0", 2), len(digits))
+
+
+def _digits(segment: bytes | Bits) -> str:
+    data, size = _measured(segment)
+    return f"{int.from_bytes(data, 'big'):0{len(data) * 8}b}"[:size] if size else ""
 
 
 def _specifiers(size: int | None, types: list) -> Specifiers:
@@ -62,7 +69,7 @@ def _specifiers(size: int | None, types: list) -> Specifiers:
     for item in types:
         name, value = _specifier(item)
         if chosen.setdefault(name, value) != value:
-            raise ValueError(f"{value} contradicts {chosen[name]}")
+            raise ValueError(f"two different values for the {name} of a segment")
     kind = chosen.get("type", "integer")
     unit = chosen.get("unit")
     if kind.startswith("utf") and (size, unit) != (None, None):
@@ -79,7 +86,7 @@ def _specifier(item) -> tuple:
     if isinstance(item, tuple):
         name, value = item
         if name != "unit" or not 1 <= value <= 256:
-            raise ValueError(f"{name}:{value} is not a unit from unit:1 to unit:256")
+            raise ValueError("expected a unit from unit:1 to unit:256")
         return item
     if item in TYPES:
         return "type", TYPES[item]
@@ -87,7 +94,14 @@ def _specifier(item) -> tuple:
         return "endianness", item
     if item in SIGNEDNESS:
         return "signedness", item
-    raise ValueError(f"{item} is no type of a segment")
+    raise ValueError("expected a type of a segment such as integer, utf8 or little")
+
+
+def _size(specifiers: Specifiers) -> int:
+    """The bits of one number."""
+    if specifiers.size is None:
+        return 64 if specifiers.type == "float" else 8
+    return specifiers.size * (specifiers.unit or 1)
 
 
 def _part(value: bytes | Bits, specifiers: Specifiers) -> bytes | Bits:
@@ -114,9 +128,9 @@ def _number_bits(value: int | float, specifiers: Specifiers) -> bytes | Bits:
         raise ValueError("a float has to be of type float")
     if specifiers.type != "integer":
         return _utf_bits(value, specifiers)
-    size = 8 if specifiers.size is None else specifiers.size * (specifiers.unit or 1)
+    size = _size(specifiers)
     if size > MAX_BITS:
-        raise ValueError(f"a segment of more than {MAX_BITS} bits is not supported")
+        raise ValueError(TOO_LARGE)
     value &= (1 << size) - 1
     if specifiers.byteorder == "big" or size <= 8:
         return _bits(value, size)
@@ -128,7 +142,7 @@ def _number_bits(value: int | float, specifiers: Specifiers) -> bytes | Bits:
 
 
 def _float_bits(value: int | float, specifiers: Specifiers) -> bytes:
-    size = 64 if specifiers.size is None else specifiers.size * (specifiers.unit or 1)
+    size = _size(specifiers)
     if size not in FLOAT_FORMATS:
         raise ValueError(f"a float has 16, 32 or 64 bits, not {size}")
     try:
@@ -145,11 +159,11 @@ def _float_bits(value: int | float, specifiers: Specifiers) -> bytes:
 
 def _utf_bits(value: int, specifiers: Specifiers) -> bytes:
     if not 0 <= value <= 0x10FFFF or 0xD800 <= value <= 0xDFFF:
-        raise ValueError(f"{value} is no Unicode code point")
-    codec = specifiers.type
-    if codec != "utf8":
-        codec += "-be" if specifiers.byteorder == "big" else "-le"
-    return chr(value).encode(codec)
+        raise ValueError("expected a Unicode code point")
+    if specifiers.type == "utf8":
+        return chr(value).encode("utf-8")
+    codec = "utf-16" if specifiers.type == "utf16" else "utf-32"
+    return chr(value).encode(codec + ("-be" if specifiers.byteorder == "big" else "-le"))
 
 
 def _measured(value: bytes | Bits) -> tuple[bytes, int]:

@@ -41,7 +41,7 @@ TOKEN = re.compile(
     | "(?P<string> [^"\\]* (?: \\. [^"\\]* )* )"
     | '(?P<quoted> [^'\\]* (?: \\. [^'\\]* )* )'
     | (?P<float> {DIGITS} \. {DIGITS} (?: [eE] [+-]? {DIGITS} )? )
-    | (?P<based> {DIGITS} \# [0-9A-Za-z]* (?: _[0-9A-Za-z]+ )* )
+    | (?P<based> {DIGITS} \# (?: [0-9A-Za-z]+ (?: _[0-9A-Za-z]+ )* )? )
     | (?P<integer> {DIGITS} )
     | \$(?P<char> {ESCAPE} | [^\\] )
     | (?P<stop> \. (?= [{WHITE_SPACE}%] | \Z ) )
@@ -79,21 +79,21 @@ class Source(NamedTuple):
     text: str
     filename: str
 
-    def error(self, position: int, sentence: str) -> TermError:
-        """The error that points at the position."""
+    def error(self, position: int, reason: str, found: str | None = None) -> TermError:
+        """The error that points at the position; ``found`` is what stands there."""
         line = self.text.count("\n", 0, position) + 1
         column = position - self.text.rfind("\n", 0, position)
-        return TermError(sentence, filename=self.filename, line=line, column=column)
-
-    def found(self, token: Token, expected: str) -> TermError:
-        """The error that names the token and what should stand there."""
-        if token.kind == "end":
-            return self.error(token.start, f"found the end of the text, expected {expected}")
-        found = self.text[token.start : token.end]
-        if len(found) > 40:
+        if found is not None and len(found) > 40:
             found = found[:40] + "..."
-        hint = f" (as an atom it has to be quoted: '{found}')" if token.kind in RESERVED_WORDS or token.kind == "variable" else ""
-        return self.error(token.start, f"found {found}, expected {expected}{hint}")
+        return TermError(reason, found=found, filename=self.filename, line=line, column=column)
+
+    def unexpected(self, token: Token, expected: str) -> TermError:
+        """The error that names what should stand in the place of the token."""
+        if token.kind == "end":
+            return self.error(token.start, f"expected {expected}", "the end of the text")
+        if expected == "a term" and (token.kind in RESERVED_WORDS or token.kind == "variable"):
+            expected += " (a variable or a reserved word is an atom only in single quotes)"
+        return self.error(token.start, f"expected {expected}", self.text[token.start : token.end])
 
 
 def next_token(source: Source, position: int) -> Token:
@@ -121,7 +121,7 @@ def next_token(source: Source, position: int) -> Token:
 
 def _atom(source: Source, start: int, end: int, name: str) -> Token:
     if len(name) > MAX_ATOM_LENGTH:
-        raise source.error(start, f"an atom has at most {MAX_ATOM_LENGTH} characters, this one {len(name)}")
+        raise source.error(start, f"an atom has at most {MAX_ATOM_LENGTH} characters, this one has {len(name)}", name)
     return Token("atom", Atom(name), start, end)
 
 
@@ -132,7 +132,7 @@ def _quoted(source: Source, start: int, end: int, value: str) -> Token:
 def _float(source: Source, start: int, end: int, value: str) -> Token:
     number = float(value.replace("_", ""))
     if number in (float("inf"), float("-inf")):
-        raise source.error(start, f"{value[:40]} is too large for a float")
+        raise source.error(start, "expected a smaller float", value)
     return Token("float", number, start, end)
 
 
@@ -140,17 +140,17 @@ def _based(source: Source, start: int, end: int, value: str) -> Token:
     base, dummy, digits = value.partition("#")
     number = _integer(source, start, base, 10)
     if not 2 <= number <= 36:
-        raise source.error(start, f"the base of {value[:40]} is not between 2 and 36")
+        raise source.error(start, "expected a base from 2 to 36", value)
     return Token("integer", _integer(source, start, digits, number), start, end)
 
 
 def _integer(source: Source, start: int, digits: str, base: int) -> int:
     if len(digits) > MAX_DIGITS:
-        raise source.error(start, f"a number of more than {MAX_DIGITS} digits")
+        raise source.error(start, f"expected a number of at most {MAX_DIGITS} digits", digits)
     try:
         return int(digits.replace("_", ""), base)
     except ValueError:
-        raise source.error(start, f"{digits[:40]!r} is no number of base {base}") from None
+        raise source.error(start, f"expected a number of base {base}", digits) from None
 
 
 def _char(source: Source, start: int, end: int, value: str) -> Token:
@@ -165,17 +165,17 @@ def _triple(source: Source, start: int, end: int, value: str) -> Token:
 def _sigil(source: Source, start: int, end: int, value: str) -> Token:
     match = SIGIL.match(source.text, start)
     if match is None:
-        raise source.error(start, "found ~, expected a sigil such as ~\"text\"")
+        raise source.error(start, 'expected a sigil such as ~"text"', "~")
     prefix, opening = match.groups()
     if prefix not in ("", "s", "S", "b", "B"):
-        raise source.error(start, f"~{prefix} is no sigil, expected ~, ~s, ~S, ~b or ~B")
+        raise source.error(start, "expected one of the sigils ~ ~s ~S ~b ~B", f"~{prefix}")
     if len(opening) >= 3:
         content, end = _triple_quoted(source, match.start(2), opening, verbatim=prefix in ("", "S", "B"))
     else:
         content, end = _delimited(source, match.start(2), opening, verbatim=prefix in ("S", "B"))
     suffix = SIGIL_SUFFIX.match(source.text, end)
     if suffix is not None:
-        raise source.error(end, f"found {suffix[0][:40]} directly after a sigil, which has no suffix")
+        raise source.error(end, "expected no suffix after a sigil", suffix[0])
     if prefix in ("s", "S"):
         return Token("sigil string", content, start, end)
     return Token("sigil binary", content.encode("utf-8"), start, end)
@@ -197,7 +197,7 @@ def _triple_quoted(source: Source, start: int, quotes: str, *, verbatim: bool) -
     first_line = re.compile(rf"(?:(?!\n)[{WHITE_SPACE}])*").match(text, start + len(quotes))
     newline = first_line.end()
     if text[newline : newline + 1] not in ("", "\n"):
-        raise source.error(newline, f"found {text[newline]} after {quotes}, expected the end of the line")
+        raise source.error(newline, f"expected the end of the line after {quotes}", text[newline])
     last_line = re.compile(rf'\n((?:(?!\n)[{WHITE_SPACE}])*){quotes}').search(text, newline)
     if last_line is None:
         raise _unterminated(source, start, "triple-quoted string", quotes)
@@ -214,10 +214,12 @@ def _triple_quoted(source: Source, start: int, quotes: str, *, verbatim: bool) -
         else:
             raise source.error(position, f"this line is less indented than the closing {quotes}")
         position += len(line) + 1
-    content = "\n".join(lines)
-    if content.endswith("\r"):
-        content = content[:-1]
-    return (content if verbatim else _unescape(source, start, content, exact=False)), last_line.end()
+    content = "\n".join(lines + [""])
+    if not verbatim:
+        content = _unescape(source, start, content, exact=False)
+    # The last line's end is not part of the string, but was there to be escaped.
+    content = content[:-1]
+    return content[:-1] if content.endswith("\r") else content, last_line.end()
 
 
 def _other(source: Source, start: int, end: int, value: str) -> Token:
@@ -226,8 +228,8 @@ def _other(source: Source, start: int, end: int, value: str) -> Token:
     if value == "'":
         raise _unterminated(source, start, "quoted atom", value)
     if value == "$":
-        raise source.error(start, "found $, expected a character after it, or a valid escape sequence")
-    return Token(value, value, start, end)
+        raise source.error(start, "expected a character after $, or a valid escape sequence", source.text[start : start + 4])
+    return Token("other", value, start, end)
 
 
 _READERS = {
@@ -242,13 +244,12 @@ _READERS = {
 
 
 def _unterminated(source: Source, start: int, what: str, quotes: str) -> TermError:
-    begin = source.text[start + len(quotes) : start + len(quotes) + 20]
-    return source.error(start, f"this {what} is not closed; it begins with {begin!r}")
+    return source.error(start, f"this {what} is not closed", repr(source.text[start : start + len(quotes) + 20]))
 
 
 def _refuse_adjacent(source: Source, end: int) -> None:
     if source.text.startswith('"', end):
-        raise source.error(end, "found a string directly after a string, expected white space between them (as OTP 27 does)")
+        raise source.error(end, "expected white space between adjacent strings (OTP 27 insists)", '"')
 
 
 def _unescape(source: Source, start: int, content: str, *, exact: bool = True) -> str:
@@ -261,7 +262,7 @@ def _unescape(source: Source, start: int, content: str, *, exact: bool = True) -
         code_point = _escaped(escape)
         if not 0 <= code_point <= 0x10FFFF or 0xD800 <= code_point <= 0xDFFF or code_point in (0xFFFE, 0xFFFF):
             shown = content[match.start() : match.start() + 6]
-            raise source.error(start + match.start() if exact else start, f"{shown} is no valid escape sequence")
+            raise source.error(start + match.start() if exact else start, "expected a valid escape sequence", shown)
         return chr(code_point)
 
     return ESCAPES.sub(replacement, content)

@@ -19,13 +19,18 @@ class TermError(OtpError):
     """A text that is not Erlang terms, or terms that are not what they should be.
 
     ``filename``, ``line`` and ``column`` (from 1) say where, as far as that is known (else None).
+    ``reason`` is the message without the place and without any of the text, which may hold secrets.
     """
 
-    def __init__(self, sentence: str, *, filename: str | None = None, line: int | None = None, column: int | None = None) -> None:
+    def __init__(
+        self, reason: str, *, found: str | None = None, filename: str | None = None, line: int | None = None, column: int | None = None
+    ) -> None:
         place = [] if filename is None else [filename]
         if line is not None:
             place.append(f"line {line}, column {column}")
+        sentence = reason if found is None else f"{reason}; found {found}"
         super().__init__(f"{', '.join(place)}: {sentence}" if place else sentence)
+        self.reason = reason
         self.filename = filename
         self.line = line
         self.column = column

@@ -1,0 +1,239 @@
+#!/usr/bin/python
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: otp_release_config
+short_description: Configure an installed Erlang/OTP release
+version_added: 0.1.0
+description:
+  - Writes C(sys.config) and C(vm.args) of a release into its release directory C(ROOT/releases/VSN), from C(sys.config.src) and
+    C(vm.args.src) in the same directory, or from content that is given.
+  - In the C(.src) files, C(${VAR}) and C(${VAR:-default}) are replaced as in a shell (the default counts when the variable is not defined
+    or empty), and C(%VAR%) where the variable is defined. There is no escape, values are not looked through for variables again.
+  - A variable that is not defined is an error that names the file, the line and the variable; so are all of them at once.
+  - The new C(sys.config) has to pass the check that the emulator makes at its start. Only then anything is written. It is one list of
+    C({Application,[{Parameter,Value}]}) and of names of other such files, of which it is not checked that they are there.
+  - A release without C(sys.config) does not boot. When there is none, no C(sys.config.src) and no O(sys_config), one without any parameters
+    is written. A C(sys.config) that is there without a C(sys.config.src) is checked and stays as it is.
+  - A node that runs does not notice. It reads its configuration when it starts, or when a release is installed in it.
+author:
+  - The erlang.otp authors (@erlang-otp)
+extends_documentation_fragment:
+  - erlang.otp._attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details:
+      - With O(secrets) there is no diff. Content that holds other secrets, or held them before, needs C(diff=false) or C(no_log=true) of the task.
+  idempotent:
+    support: full
+options:
+  root:
+    description:
+      - The root directory of the system.
+    type: path
+    required: true
+  release:
+    description:
+      - The version of the release.
+      - By default the permanent one, which C(releases/start_erl.data) names.
+    type: str
+  variables:
+    description:
+      - The variables for the C(.src) files. The environment of the host is not looked at.
+      - Values are strings, numbers or booleans; the latter become V(true) and V(false).
+    type: dict
+    default: {}
+  secrets:
+    description:
+      - Variables as O(variables), over which they win, that nobody may see. They never appear in output.
+    type: dict
+    default: {}
+  sys_config:
+    description:
+      - The content of C(sys.config), instead of one made from C(sys.config.src). Nothing is replaced in it.
+      - The filter P(erlang.otp.to_term#filter) makes such content from variables of the inventory.
+    type: str
+  vm_args:
+    description:
+      - The content of C(vm.args), instead of one made from C(vm.args.src). Nothing is replaced in it.
+    type: str
+  owner:
+    description:
+      - The name or number of the user who shall own the files.
+      - By default they keep their owner, and new ones get that of the release directory.
+    type: str
+  group:
+    description:
+      - The name or number of the group of the files; the default is as with O(owner).
+    type: str
+  mode:
+    description:
+      - The permissions of the files, in octal digits. They may hold secrets.
+    type: str
+    default: "0640"
+seealso:
+  - name: Erlang/OTP config(5)
+    description: What sys.config is.
+    link: https://www.erlang.org/doc/apps/kernel/config.html
+"""
+
+EXAMPLES = r"""
+- name: Configure the permanent release from its sys.config.src and vm.args.src
+  erlang.otp.otp_release_config:
+    root: /opt/exchange
+    variables:
+      PORT: 7000
+      NODE: "exchange@{{ inventory_hostname }}"
+    secrets:
+      DATABASE_PASSWORD: "{{ database_password }}"
+
+- name: Configure a release from variables of the inventory
+  erlang.otp.otp_release_config:
+    root: /opt/exchange
+    release: "2.0"
+    sys_config: "{{ exchange_config | erlang.otp.to_term }}.\n"
+    owner: root
+    group: exchange
+  vars:
+    exchange_config:
+      kernel:
+        logger_level: {$atom: info}
+      exchange:
+        port: 7000
+"""
+
+RETURN = r"""
+release:
+  description: The version of the release.
+  returned: success
+  type: str
+  sample: "2.0"
+sys_config:
+  description: The path of C(sys.config).
+  returned: success
+  type: str
+  sample: /opt/exchange/releases/2.0/sys.config
+vm_args:
+  description: The path of C(vm.args); null when the release has none.
+  returned: success
+  type: str
+  sample: /opt/exchange/releases/2.0/vm.args
+variables:
+  description: The names of the variables that were replaced, with a value or with a default.
+  returned: success
+  type: list
+  elements: str
+  sample: [DATABASE_PASSWORD, NODE, PORT]
+actions:
+  description: What was done, or in check mode would be done, as sentences.
+  returned: success
+  type: list
+  elements: str
+  sample: [write /opt/exchange/releases/2.0/sys.config]
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._config import configure_release
+from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._service_user import find_group, find_user
+from ansible_collections.erlang.otp.plugins.module_utils._tree import Tree
+
+
+def permanent_release(tree: Tree) -> str:
+    start = tree.start_erl_data()
+    if start is None:
+        raise OtpError(f"{tree.path('releases', 'start_erl.data')} is missing, so no release is permanent: name the release")
+    return start.release_version
+
+
+def values(option: str, variables: dict) -> dict[str, str]:
+    """The variables with strings for values, as an operator would have written them."""
+    texts = {}
+    for name, value in variables.items():
+        if isinstance(value, bool):
+            texts[name] = "true" if value else "false"
+        elif isinstance(value, (str, int, float)):
+            texts[name] = str(value)
+        else:
+            raise OtpError(f"{option}: the value of {name} is neither a string nor a number nor a boolean")
+    return texts
+
+
+def number(kind: str, name: str | None, find, field: str) -> int:
+    """The number of a user or a group by name or number; -1 for none."""
+    if name is None:
+        return -1
+    if name.isdigit():
+        return int(name)
+    entry = find(name)
+    if entry is None:
+        raise OtpError(f"there is no {kind} {name} on this host")
+    return getattr(entry, field)
+
+
+def permissions(mode: str) -> int:
+    try:
+        bits = int(mode, 8)
+    except ValueError:
+        bits = -1
+    if not 0 <= bits <= 0o777:
+        raise OtpError(f"mode {mode!r} is not permissions in octal digits, such as 0640")
+    return bits
+
+
+def configure(parameters: dict, changes: Changes) -> dict:
+    tree = Tree(parameters["root"])
+    release = parameters["release"] or permanent_release(tree)
+    if release != os.path.basename(release) or release in (".", ".."):
+        raise OtpError(f"release {release!r} is not a version, which names a directory below releases")
+    said = configure_release(
+        directory=tree.path("releases", release),
+        variables=values("variables", parameters["variables"]),
+        secrets=values("secrets", parameters["secrets"]),
+        sys_config=parameters["sys_config"],
+        vm_args=parameters["vm_args"],
+        uid=number("user", parameters["owner"], find_user, "pw_uid"),
+        gid=number("group", parameters["group"], find_group, "gr_gid"),
+        mode=permissions(parameters["mode"]),
+        changes=changes,
+    )
+    return {"release": release, **said}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "root": {"type": "path", "required": True},
+            "release": {"type": "str"},
+            "variables": {"type": "dict", "default": {}},
+            "secrets": {"type": "dict", "default": {}, "no_log": True},
+            "sys_config": {"type": "str"},
+            "vm_args": {"type": "str"},
+            "owner": {"type": "str"},
+            "group": {"type": "str"},
+            "mode": {"type": "str", "default": "0640"},
+        },
+        supports_check_mode=True,
+    )
+    changes = Changes(check_mode=module.check_mode)
+    try:
+        said = configure(module.params, changes)
+    except OtpError as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename}: {error.strerror}")
+    module.exit_json(changed=changes.changed, actions=changes.actions, **said)
+
+
+if __name__ == "__main__":
+    main()
