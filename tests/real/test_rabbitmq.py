@@ -1,0 +1,172 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The real world: RabbitMQ's server out of Debian's package, as a target system of ours.
+
+`make setup` unpacks the package to build/rabbitmq; its applications are the code path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+TOP = Path(__file__).parents[2]
+(PLUGINS,) = (TOP / "build" / "rabbitmq").glob("usr/lib/rabbitmq/lib/rabbitmq_server-*/plugins")
+VERSION = PLUGINS.parent.name.partition("-")[2]
+
+
+class Broker(t.NamedTuple):
+    root: Path
+    home: Path
+    ports: tuple[int, int, int]  # of AMQP, of the Erlang distribution, of the port mapper daemon
+    inventory: Path
+
+    def deploy(self, **variables: str) -> str:
+        """Run the playbook; its output."""
+        extra = [argument for name, value in variables.items() for argument in ("-e", f"{name}={value}")]
+        tools = Path(sys.executable).parent
+        done = subprocess.run(
+            [tools / "ansible-playbook", "erlang.otp.deploy", "-i", self.inventory, *extra],
+            cwd=self.inventory.parent,
+            env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "ANSIBLE_FORCE_COLOR": "0"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def call(self, function: str) -> str:
+        """What a function of the node returns, as erl_call of the target system prints it."""
+        (erl_call,) = self.root.glob("erts-*/bin/erl_call")
+        return subprocess.run(
+            [erl_call, "-sname", "rabbit@localhost", "-a", function],
+            env={"HOME": str(self.home), "ERL_EPMD_PORT": str(self.ports[2])},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        ).stdout
+
+    def processes(self) -> list[int]:
+        """What runs out of the root directory."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if os.readlink(process / "exe").startswith(f"{self.root}/"):
+                    found.append(int(process.name))
+        return found
+
+
+def free_ports(count: int) -> t.Iterator[int]:
+    with contextlib.ExitStack() as probes:
+        for _number in range(count):
+            probe = probes.enter_context(socket.socket())
+            probe.bind(("127.0.0.1", 0))
+            yield probe.getsockname()[1]
+
+
+def inventory(*, directory: Path, root: Path, home: Path, ports: tuple[int, int, int]) -> dict[str, t.Any]:
+    amqp, distribution, epmd = ports
+    data = {name: str(directory / name) for name in ("mnesia", "log", "quorum", "enabled_plugins", "pid", "none.conf", "none.config")}
+    variables = {
+        "otp_release_name": "rabbitmq",
+        "otp_release_version": VERSION,
+        # RabbitMQ starts and stops Mnesia by itself: its code must be loaded, the application not started.
+        "otp_release_applications": ["sasl", "rabbit", {"name": "mnesia", "type": "none"}],
+        "otp_code_path": [f"{PLUGINS}/*/ebin"],
+        "otp_build_dir": str(directory / "build"),
+        "otp_packages_dir": str(directory / "packages"),
+        "otp_root": str(root),
+        "otp_user": "{{ lookup('ansible.builtin.pipe', 'id -un') }}",
+        "otp_group": "{{ lookup('ansible.builtin.pipe', 'id -gn') }}",
+        "otp_home": str(home),
+        "otp_manage_user": False,
+        "otp_node_name": "rabbit@localhost",
+        "otp_cookie": "for-this-test-alone",
+        "otp_sys_config": {"syslog": {"logger": [], "syslog_error_logger": False}, "rabbit": {"loopback_users": []}},
+        "otp_environment": {
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "ERL_EPMD_PORT": epmd,
+            "RABBITMQ_ADVANCED_CONFIG_FILE": data["none.config"],
+            "RABBITMQ_CONFIG_FILE": data["none.conf"],
+            "RABBITMQ_DIST_PORT": distribution,
+            "RABBITMQ_ENABLED_PLUGINS_FILE": data["enabled_plugins"],
+            "RABBITMQ_LOGS": "-",
+            "RABBITMQ_LOG_BASE": data["log"],
+            "RABBITMQ_MNESIA_BASE": data["mnesia"],
+            "RABBITMQ_NODENAME": "rabbit@localhost",
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": amqp,
+            "RABBITMQ_PID_FILE": data["pid"],
+            "RABBITMQ_PLUGINS_DIR": str(root / "lib"),
+        },
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+    }
+    return {
+        "otp_builders": {"hosts": {"localhost": {}}},
+        "otp": {"hosts": {"broker": {}}},
+        "all": {"vars": variables},
+    }
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Broker]:
+    directory = tmp_path_factory.mktemp("rabbitmq")
+    for name in ("mnesia", "log"):
+        (directory / name).mkdir()
+    (directory / "enabled_plugins").write_text("[].\n")
+    root, home = directory / "root", directory / "home"
+    amqp, distribution, epmd = free_ports(3)
+    hosts = directory / "hosts.yml"
+    hosts.write_text(yaml.safe_dump(inventory(directory=directory, root=root, home=home, ports=(amqp, distribution, epmd))))
+    broker = Broker(root, home, (amqp, distribution, epmd), hosts)
+    try:
+        yield broker
+    finally:
+        while left := broker.processes():
+            for process in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+            time.sleep(0.05)
+
+
+def greeting(port: int) -> bytes:
+    """The first frame that a broker sends; it has the broker's properties."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(b"AMQP\x00\x00\x09\x01")
+        stream = connection.makefile("rb")
+        header = stream.read(7)
+        return stream.read(int.from_bytes(header[3:], "big"))
+
+
+def test_built_installed_started_and_of_the_right_version(broker: Broker) -> None:
+    assert "failed=0" in broker.deploy()
+    assert broker.call("rabbit_misc version []") == f'"{VERSION}"'
+    assert broker.call("rabbit is_running []") == "true"
+    assert f'"rabbitmq","{VERSION}"' in "".join(broker.call("release_handler which_releases [permanent]").split())
+
+    properties = greeting(broker.ports[0])
+    assert b"\x07productS" + len(b"RabbitMQ").to_bytes(4, "big") + b"RabbitMQ" in properties
+    assert b"\x07versionS" + len(VERSION).to_bytes(4, "big") + VERSION.encode() in properties
+
+    second = broker.deploy()
+    assert second.count("changed=0") == 2 and "changed=1" not in second
+
+    broker.deploy(otp_state="stopped")
+    assert [process for process in broker.processes() if "epmd" not in os.readlink(f"/proc/{process}/exe")] == []
