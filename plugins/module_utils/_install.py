@@ -31,7 +31,7 @@ def install_release(
     changes: Changes,
     package: str | None = None,
     checksum: str | None = None,
-    release=None,
+    release: dict | None = None,
     state: str = "present",
     destdir: str = "",
     uid: int = -1,
@@ -45,7 +45,8 @@ def install_release(
     """Have the release of the package in the tree; state: "present", or "permanent" (the stopped system boots it next).
 
     package: path on this host, None when it is elsewhere: then checksum ("sha256:..."), its digest, must be given.
-    release: the Release in the package, told by somebody who has it, for check mode without the package.
+    release: what is in the package (name, version, erts_version, applications: versions by name), told by somebody who has it,
+    for check mode without the package.
     uid, gid: numeric owner of all that is written; -1: the owner of an existing root directory, else of the process.
     mode: which permissions of the package are kept. flush: whether all is to be on the disk at the end.
     Returns the release as it is then, with "kept": files of the tree that differ from the package's and stayed.

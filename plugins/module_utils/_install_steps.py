@@ -32,7 +32,7 @@ class Order(t.NamedTuple):
     digest: str
     digest_is_given: bool
     state: str
-    release: Release | None
+    release: dict | None
     emulator: str
     max_size: int
     writing: Writing
@@ -80,7 +80,7 @@ def _install(order: Order, changes: Changes) -> tuple[Release, list[str]]:
     if order.package is None:
         if not changes.check_mode:
             raise PackageNeeded(f"the system below {tree.directory} lacks the package with sha256 {order.digest}")
-        release = order.release
+        release = _release(order.release)
     elif changes.check_mode:
         unpacked = unpack(order.package, tree, None, max_size=order.max_size)
         release, kept = unpacked.release, unpacked.kept

@@ -1,0 +1,131 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This is a private part of the collection: only its own plugins may use it.
+"""A release out of a tree, with what no other release uses.
+
+First its entry in RELEASES, so that nothing names what is about to go; then each directory by one rename into the staging
+directory, so that none is ever there in part; the release directory last, for it says what the release consists of.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+
+from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._files import flush_directory, lock, read_file
+from ansible_collections.erlang.otp.plugins.module_utils._install_steps import describe
+from ansible_collections.erlang.otp.plugins.module_utils._publish import remove_tree, staging
+from ansible_collections.erlang.otp.plugins.module_utils._record import STAGING
+from ansible_collections.erlang.otp.plugins.module_utils._register import entry_of, read_release, write_releases
+from ansible_collections.erlang.otp.plugins.module_utils._resource import InstalledRelease, parse_releases
+from ansible_collections.erlang.otp.plugins.module_utils._tree import LOCK, Tree, Writing, absolute_library, emulators
+
+
+def remove_release(*, root: str, version: str, changes: Changes, name: str | None = None, destdir: str = "", lock_timeout: float = 60.0) -> dict:
+    """Remove the release, its directory, and the libraries and the ERTS that no other release and no client uses.
+
+    name: when given, the release must have it. Returns release, status (None) and diff. Raises OtpError for the permanent
+    release, for one of a running system, and when it cannot be told what other releases use.
+    """
+    tree = Tree(root, destdir)
+    if not version or version in (".", "..") or "/" in version:
+        raise OtpError(f"{version!r} is not the version of a release: it names no directory")
+    try:
+        if changes.check_mode or not os.path.isdir(tree.directory):
+            return _remove(tree, version, name, changes)
+        with lock(tree.path(LOCK), timeout=lock_timeout):
+            return _remove(tree, version, name, changes)
+    except OSError as error:
+        raise OtpError(f"cannot remove release {version} from {tree.directory}: {error.filename}: {error.strerror}") from error
+
+
+def _remove(tree: Tree, version: str, name: str | None, changes: Changes) -> dict:
+    if tree.has(STAGING):
+        changes.do("remove what an interrupted run left in " + tree.path(STAGING), remove_tree, tree.path(STAGING))
+    before = tree.releases() or []
+    after = [entry for entry in before if entry.version != version]
+    if tree.has("releases", version) or after != before:
+        _check(tree, version, name, before)
+        gone = _unused(tree, version, before, after)
+        if after != before:
+            path = tree.path("releases", "RELEASES")
+            changes.do(f"remove release {version} from {path}", write_releases, tree, after, _like(path))
+        changes.do(f"remove {', '.join(gone)} from {tree.directory}", _remove_directories, tree, gone)
+    return {"release": version, "status": None, "diff": {"before": describe(before), "after": describe(after)}}
+
+
+def _check(tree: Tree, version: str, name: str | None, entries: list[InstalledRelease]) -> None:
+    start = tree.start_erl_data()
+    for entry in entries:
+        if entry.version == version and name not in (None, entry.name):
+            raise OtpError(f"release {version} below {tree.directory} is one of {entry.name}, not of {name}")
+        if entry.version == version and entry.status == "permanent":
+            raise OtpError(f"release {version} below {tree.directory} is permanent: make another one permanent first")
+        if entry.version != version and not entry.libraries:
+            raise OtpError(
+                f"{tree.path('releases', 'RELEASES')} does not say which libraries release {entry.version} uses: nothing is removed,"
+                " for they may be among its. Install that release again from its package; it completes the entry."
+            )
+    if start is not None and start.release_version == version:
+        raise OtpError(f"release {version} below {tree.directory} boots next, says start_erl.data: make another one permanent first")
+    running = emulators(tree)
+    if running:
+        raise OtpError(
+            f"the system below {tree.root} runs (process {running[0]}), and a release may run without any file saying so: stop it"
+            f' first, or have its release_handler do it: remove_release("{version}").'
+        )
+
+
+def _unused(tree: Tree, version: str, before: list[InstalledRelease], after: list[InstalledRelease]) -> list[str]:
+    """Paths below the root that go with the release, in the order in which they are to go."""
+    used_libraries = set()
+    used_erts = set()
+    for entry in after + _of_clients(tree) + _unregistered(tree, version, before):
+        used_libraries.update(absolute_library(tree, library.directory) for library in entry.libraries)
+        used_erts.add(f"erts-{entry.erts_version}")
+    gone = set()
+    for entry in [entry for entry in before if entry.version == version] or _unregistered(tree, None, before, only=version):
+        libraries = {absolute_library(tree, library.directory) for library in entry.libraries} - used_libraries
+        # What lies elsewhere is not ours to remove.
+        inside = tree.path("lib") + "/"
+        gone.update(os.path.relpath(path, tree.directory) for path in libraries if path.startswith(inside))
+        gone.update({f"erts-{entry.erts_version}"} - used_erts)
+    return [path for path in sorted(gone) + [f"releases/{version}"] if tree.has(path)]
+
+
+def _of_clients(tree: Tree) -> list[InstalledRelease]:
+    """What client nodes use: a master does not know its clients."""
+    entries = []
+    for pattern in ("clients/*/releases/RELEASES", "clients/*/*/releases/RELEASES"):
+        for path in glob.glob(os.path.join(glob.escape(tree.directory), pattern)):
+            entries += parse_releases(read_file(path) or b"[].", filename=path)
+    return entries
+
+
+def _unregistered(tree: Tree, without: str | None, known: list[InstalledRelease], *, only: str | None = None) -> list[InstalledRelease]:
+    """Releases that have a directory and no entry in RELEASES."""
+    versions = {entry.version for entry in known}
+    found = []
+    for version in tree.release_directories():
+        if version not in versions and version != without and only in (None, version):
+            release = read_release(tree, version)
+            if release is not None:
+                found.append(entry_of(tree, release, "unpacked"))
+    return found
+
+
+def _like(path: str) -> Writing:
+    status = os.stat(path)
+    return Writing(status.st_uid, status.st_gid)
+
+
+def _remove_directories(tree: Tree, paths: list[str]) -> None:
+    with staging(tree):
+        for number, path in enumerate(paths):
+            os.rename(tree.path(path), tree.path(STAGING, str(number)))
+        for directory in sorted({os.path.dirname(path) for path in paths}):
+            flush_directory(tree.path(directory))

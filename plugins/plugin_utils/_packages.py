@@ -1,0 +1,70 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This is a private part of the collection: only its own plugins may use it.
+"""A release package of the controller for a host that may have it already: ask first, send only when asked.
+
+The module is the only one who decides. It is called with the package's sha256 in place of the package, and says
+``needs_package`` when it cannot do without: so a run that changes nothing is one round trip, and sends nothing.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.erlang.otp.plugins.module_utils._digest import sha256
+from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._package import read_package
+
+
+def run_module(
+    action: ActionBase, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None, *, release_option: str
+) -> dict[str, t.Any]:
+    """Run the task's module with these arguments, of which ``package`` is a file of the controller.
+
+    release_option: the module's internal option by which it is told, in check mode, which release the package has.
+    Returns what the module says, with ``transferred``. Raises AnsibleActionFail.
+    """
+    package = action._find_needle("files", arguments["package"])
+    arguments = {**arguments, "package": None}
+    shell = action._connection._shell
+    try:
+        digest = f"sha256:{sha256(package)}"
+        _check(package, arguments.get("checksum"), digest)
+        arguments["checksum"] = digest
+        said: dict[str, t.Any] = action._execute_module(module_args=arguments, task_vars=task_vars)
+        if said.get("needs_package"):
+            if action._task.check_mode:
+                arguments[release_option] = _release_of(package)
+            else:
+                action._make_tmp_path()
+                arguments["package"] = shell.join_path(shell.tmpdir, "package.tar.gz")
+                action._transfer_file(package, arguments["package"])
+                # So that a user whom the task becomes can read it.
+                action._fixup_perms2((shell.tmpdir, arguments["package"]))
+            said = action._execute_module(module_args=arguments, task_vars=task_vars)
+    except OtpError as error:
+        raise AnsibleActionFail(str(error)) from error
+    finally:
+        action._remove_tmp_path(shell.tmpdir)
+    said["transferred"] = arguments["package"] is not None
+    return said
+
+
+def _check(package: str, wanted: str | None, digest: str) -> None:
+    if wanted and wanted.strip().lower() != digest:
+        raise OtpError(f"package {package}: its checksum is {digest}, and {wanted} was expected: it is damaged, or another package")
+
+
+def _release_of(package: str) -> dict[str, t.Any]:
+    release = read_package(package)
+    return {
+        "name": release.name,
+        "version": release.version,
+        "erts_version": release.erts_version,
+        "applications": {item.name: item.version for item in release.applications},
+    }
