@@ -1,0 +1,128 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This is a private part of the collection: only its own plugins may use it.
+
+"""The service user that a node runs as, its group, and what belongs to it: directories, its cookie file."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import shutil
+import stat
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._files import read_file, write_file
+
+# What may stand for a shell with which nobody logs in, in the order of preference.
+NO_SHELLS = ("/usr/sbin/nologin", "/sbin/nologin", "/bin/false")
+
+COOKIE_FILE = ".erlang.cookie"
+
+
+class Owner(t.NamedTuple):
+    """Numbers of a user and a group; -1 in check mode, for those that would be made."""
+
+    uid: int
+    gid: int
+
+
+def have_user(user: str, group: str, home: str, *, manage: bool, changes: Changes) -> Owner:
+    """Have the system user and its group, made with useradd, or adduser of BusyBox.
+
+    Raises OtpError when one of them is missing and manage is false, or cannot be made.
+    """
+    if find_group(group) is None:
+        if not manage:
+            raise OtpError(f"there is no group {group!r} on this host, and otp_manage_user is false.")
+        changes.do(f"create the group {group}", run_first, [["groupadd", "--system", group], ["addgroup", "-S", group]])
+    if find_user(user) is None:
+        if not manage:
+            raise OtpError(f"there is no user {user!r} on this host, and otp_manage_user is false.")
+        shell = next((path for path in NO_SHELLS if os.path.exists(path)), NO_SHELLS[-1])
+        shadow = ["useradd", "--system", "--gid", group, "--home-dir", home, "--no-create-home", "--shell", shell, user]
+        busybox = ["adduser", "-S", "-D", "-H", "-G", group, "-h", home, "-s", shell, user]
+        changes.do(f"create the system user {user}", run_first, [shadow, busybox])
+    found_user, found_group = find_user(user), find_group(group)
+    return Owner(found_user.pw_uid if found_user else -1, found_group.gr_gid if found_group else -1)
+
+
+def find_user(name: str):
+    """The user's entry, or None."""
+    try:
+        return pwd.getpwnam(name)
+    except KeyError:
+        return None
+
+
+def find_group(name: str):
+    """The group's entry, or None."""
+    try:
+        return grp.getgrnam(name)
+    except KeyError:
+        return None
+
+
+def run_first(commands: list[list[str]]) -> None:
+    """Run the first of the commands whose program the host has. Raises OtpError with what it said when it fails."""
+    import subprocess  # not on the way of a run that changes nothing
+
+    path = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
+    for command in commands:
+        program = shutil.which(command[0], path=path)
+        if program:
+            done = subprocess.run(
+                [program, *command[1:]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd="/", check=False
+            )
+            if done.returncode != 0:
+                raise OtpError(f"{' '.join(command)} failed: {done.stdout.decode('utf-8', 'replace').strip()}")
+            return
+    raise OtpError(f"this host has none of {', '.join(command[0] for command in commands)}: make the user and the group by other means.")
+
+
+def have_directory(path: str, *, mode: int, owner: Owner, changes: Changes) -> None:
+    """Have the directory with its mode and owner; those above it are made as they usually are, root's and readable."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        changes.do(f"create the directory {path}", make_directory, path, mode, owner)
+        return
+    if not stat.S_ISDIR(found.st_mode):
+        raise OtpError(f"{path} is there and no directory.")
+    if (found.st_uid, found.st_gid) != owner and -1 not in owner:
+        changes.do(f"give the directory {path} to {owner.uid}:{owner.gid}", os.chown, path, *owner)
+
+
+def make_directory(path: str, mode: int, owner: Owner) -> None:
+    """Make the directory, and what is missing above it."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    os.mkdir(path, 0o700)
+    os.chown(path, *owner)
+    os.chmod(path, mode)
+
+
+def have_file(path: str, content: bytes, *, mode: int, owner: Owner, sentence: str, changes: Changes) -> bytes | None:
+    """Have the file with its content, mode and owner. Return what it was before when it was another, else None."""
+    before = read_file(path)
+    if before != content:
+        changes.do(sentence, write_file, path, content, mode=mode, uid=owner.uid, gid=owner.gid)
+        return before or b""
+    found = os.stat(path)
+    if stat.S_IMODE(found.st_mode) != mode or ((found.st_uid, found.st_gid) != owner and -1 not in owner):
+        changes.do(f"set mode and owner of {path}", write_file, path, content, mode=mode, uid=owner.uid, gid=owner.gid)
+    return None
+
+
+def have_cookie(home: str, cookie: str, *, owner: Owner, changes: Changes) -> bool:
+    """Have the cookie in the home directory, for nobody but the user to read. Return whether it was another before."""
+    path = os.path.join(home, COOKIE_FILE)
+    try:
+        before = have_file(path, cookie.encode("ascii"), mode=0o400, owner=owner, sentence=f"write the cookie to {path}", changes=changes)
+    except PermissionError:
+        raise OtpError(f"not allowed to read {path}: use become to work as root or as the node's user.") from None
+    return before is not None

@@ -1,0 +1,223 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This is a private part of the collection: only its own plugins may use it.
+
+"""All that a host should have of one target system, in one go: user, package, configuration, scripts, cookie, node."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils import _node
+from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._config import configure_release
+from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._files import read_file
+from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
+from ansible_collections.erlang.otp.plugins.module_utils._service_user import (
+    COOKIE_FILE,
+    Owner,
+    find_user,
+    have_cookie,
+    have_directory,
+    have_file,
+    have_user,
+)
+from ansible_collections.erlang.otp.plugins.module_utils._tree import Tree
+
+
+class File(t.NamedTuple):
+    """A file of the system, such as a script; its path is relative to the root directory."""
+
+    path: str
+    content: str
+    mode: int
+    secret: bool = False
+
+
+class Wanted(t.NamedTuple):
+    """What the host should have."""
+
+    node: _node.Node
+    group: str
+    manage_user: bool
+    pipe_directory: str
+    # Of install_release: package, checksum, release.
+    package: dict[str, t.Any]
+    # Of configure_release: sys_config, vm_args, variables, secrets.
+    configuration: dict[str, t.Any]
+    files: tuple[File, ...]
+    cookie: str | None
+    state: str  # started, stopped, present
+    start_timeout: float
+    restart_on_change: bool
+
+
+class System:
+    """Takes a host to what is wanted: ``settle`` runs the steps, each of which records in ``changes`` what it does."""
+
+    def __init__(self, wanted: Wanted, changes: Changes) -> None:
+        self.wanted = wanted
+        self.changes = changes
+        self.tree = Tree(wanted.node.root)
+        self.owner = Owner(-1, -1)
+        self.diff: list[dict[str, str]] = []
+        self.warnings: list[str] = []
+        self.release: dict[str, t.Any] = {"name": None, "version": None}
+        self.pending: str | None = None
+        # Paths of what this run writes, or in check mode would write.
+        self.renewed: set[str] = set()
+
+    def settle(self) -> dict[str, t.Any]:
+        """Do it all and return the result.
+
+        Raises PackageNeeded, before anything is touched, when the host lacks the release and no package is given.
+        """
+        node, wanted, changes = self.wanted.node, self.wanted, self.changes
+        if find_user(node.user) is None and wanted.package["package"] is None and not changes.check_mode:
+            # Is the package needed? Then nothing must have been touched before it is asked for.
+            self.install(Changes(check_mode=True))
+        self.owner = have_user(node.user, wanted.group, node.home, manage=wanted.manage_user, changes=changes)
+        self.install(changes)
+        have_directory(node.home, mode=0o750, owner=self.owner, changes=changes)
+        have_directory(node.log_directory, mode=0o750, owner=self.owner, changes=changes)
+        have_directory(os.path.dirname(_node.pid_file(node.root)), mode=0o755, owner=self.owner, changes=changes)
+        have_directory(wanted.pipe_directory, mode=0o700, owner=self.owner, changes=changes)
+        self.configure()
+        for file in wanted.files:
+            self.write(file)
+        if wanted.cookie is not None and have_cookie(node.home, wanted.cookie, owner=self.owner, changes=changes):
+            self.renewed.add(os.path.join(node.home, COOKIE_FILE))
+        running = self.have_state()
+        return {
+            "release": self.release,
+            "pending": self.pending,
+            "node": {"name": node.name, **running},
+        }
+
+    def install(self, changes: Changes) -> None:
+        """Have the wanted release in the tree. It becomes permanent unless the node runs another one: that takes an upgrade."""
+        start = self.tree.start_erl_data()
+        if not self.wanted.package.get("checksum") and not self.wanted.package.get("package"):
+            if start is None and changes.check_mode:
+                changes.actions.append("install the release that is built first")
+                return
+            if start is None:
+                raise OtpError(f"there is no release below {self.tree.root}, and no package is given: set otp_package, or have one built.")
+            permanent = next((entry for entry in self.tree.releases() or [] if entry.version == start.release_version), None)
+            self.release = {"name": permanent.name if permanent else None, "version": start.release_version}
+            return
+        stays = start is not None and _node.find_emulator(self.tree.root) is not None
+        said = install_release(
+            root=self.tree.root,
+            changes=changes,
+            state="present" if stays else "permanent",
+            uid=self.owner.uid,
+            gid=self.owner.gid,
+            **self.wanted.package,
+        )
+        self.release = {"name": said["name"], "version": said["release"]}
+        if said["diff"]["before"] != said["diff"]["after"]:
+            self.diff.append({"before_header": "releases", "after_header": "releases", **said["diff"]})
+        if stays and start.release_version != said["release"]:
+            self.pending = f"release {said['release']} is installed beside {start.release_version}, which is permanent and runs: upgrade to it, or stop the node first"
+
+    def write(self, file: File) -> None:
+        """Have the file; a secret one is not in the diff."""
+        path = self.tree.path(file.path)
+        content = file.content.encode("utf-8")
+        before = have_file(path, content, mode=file.mode, owner=self.owner, sentence=f"write {path}", changes=self.changes)
+        if before is None:
+            return
+        self.renewed.add(path)
+        if not file.secret:
+            self.diff.append({"before_header": path, "after_header": path, "before": before.decode("utf-8", "replace"), "after": file.content})
+
+    def configure(self) -> None:
+        """Have sys.config and vm.args of the wanted release."""
+        directory = self.tree.path("releases", self.release["version"] or "-")
+        if self.changes.check_mode and not os.path.isdir(directory):
+            self.changes.actions.append("configure the release")
+            return
+        said = configure_release(directory=directory, uid=self.owner.uid, gid=self.owner.gid, changes=self.changes, **self.wanted.configuration)
+        self.diff.extend(said["diff"])
+        self.renewed.update(path for path in (said["sys_config"], said["vm_args"]) if f"write {path}" in self.changes.actions)
+        if said["vm_args"] and b"-setcookie" in (read_file(said["vm_args"]) or b"").split():
+            self.warnings.append(f"{said['vm_args']} has -setcookie: every user of the host sees the cookie in the list of processes. Use otp_cookie.")
+
+    def have_state(self) -> dict[str, t.Any]:
+        """Have the node started, stopped, or as it is; return how it is then."""
+        wanted, node, changes = self.wanted, self.wanted.node, self.changes
+        title = node.name or node.root
+        pid = _node.find_emulator(node.root)
+        if wanted.state == "stopped":
+            if pid is not None:
+                changes.do(f"stop the node {title}", _node.stop, node.root)
+            return {"running": False}
+        if pid is None:
+            if wanted.state == "present":
+                return {"running": False}
+            changes.do(f"start the node {title}", _node.start, node)
+            return self.answer(has_started=True)
+        renewed = self.newer_than_the_node()
+        if renewed and wanted.state == "started" and wanted.restart_on_change:
+            changes.do(f"stop the node {title}: it runs without {', '.join(renewed)}", _node.stop, node.root)
+            changes.do(f"start the node {title}", _node.start, node)
+            return self.answer(has_started=True)
+        if renewed:
+            self.warnings.append(
+                f"the node {title} was started before {', '.join(renewed)} changed and runs without the change:"
+                " restart it, by otp_restart_on_change, or upgrade."
+            )
+        return self.answer(has_started=False, must=wanted.state == "started" and not renewed)
+
+    def answer(self, *, has_started: bool, must: bool = True) -> dict[str, t.Any]:
+        """What the node says about itself. If it must answer, wait for it."""
+        node = self.wanted.node
+        if self.changes.check_mode and has_started:
+            return {"running": True}
+        pid, answer = _node.find_emulator(node.root), None
+        if must and not self.changes.check_mode and (has_started or node.name):
+            pid, answer = _node.wait_until_answering(node, timeout=self.wanted.start_timeout)
+        elif node.name:
+            try:
+                answer = _node.ask(node)
+            except _node.NoAnswer as no_answer:
+                self.warnings.append(f"the node {node.name} does not answer: {no_answer}")
+        told: dict[str, t.Any] = {"running": pid is not None, "pid": pid}
+        if answer is not None:
+            told["status"] = answer.status
+            told["releases"] = [{"name": name, "version": version, "status": status} for name, version, status in answer.releases]
+            # What is not permanent and runs is current.
+            ranked = sorted(answer.releases, key=lambda release: release[2] != "current")
+            told["release"] = next((version for dummy, version, status in ranked if status in ("current", "permanent")), None)
+        return told
+
+    def newer_than_the_node(self) -> list[str]:
+        """The files that the running emulator has read at its start, or its start script, and that have changed since.
+
+        bin/start_erl notes the start in a file's time; whoever makes another release permanent has had its configuration
+        loaded, so that start_erl.data counts as well.
+        """
+        start = self.tree.start_erl_data()
+        if start is None:
+            return []
+        read_at_start = [self.tree.path("bin", "start"), self.tree.path("bin", "start_erl")]
+        read_at_start += [self.tree.path("releases", start.release_version, name) for name in ("sys.config", "vm.args")]
+        read_at_start.append(os.path.join(self.wanted.node.home, COOKIE_FILE))
+        started = time_of(_node.pid_file(self.tree.root))
+        if started is None:
+            return []
+        known = max(started, time_of(self.tree.path("releases", "start_erl.data")) or 0)
+        return [path for path in read_at_start if path in self.renewed or (time_of(path) or 0) > known]
+
+
+def time_of(path: str) -> int | None:
+    """When the file was written, in nanoseconds since the epoch; None when there is none."""
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return None

@@ -1,0 +1,359 @@
+#!/usr/bin/python
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: otp_target_system
+short_description: An embedded Erlang/OTP target system, from its service user to its running node
+version_added: 0.1.0
+description:
+  - Has all that a host needs of one target system, in one go. The service user, the release, its configuration, scripts, the cookie and
+    the node's state.
+  - The host is asked once. The package is sent only when the host lacks the release.
+  - The role C(erlang.otp.target_system) renders what this module is given. It is the usual way to use it.
+author:
+  - The erlang.otp authors (@erlang-otp)
+extends_documentation_fragment:
+  - erlang.otp._attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details:
+      - Releases, configuration and files are shown, but neither the cookie nor files that are marked with O(files[].secret).
+  idempotent:
+    support: full
+options:
+  root:
+    description:
+      - The root directory of the system, C($ROOT).
+    type: path
+    required: true
+  package:
+    description:
+      - The release package on the controller, or with O(remote_src=true) on the host.
+      - Without it, the release that is permanent stays.
+      - A release that is not permanent becomes so when the node does not run. Otherwise it is installed beside the one that runs,
+        and RV(pending) says so.
+    type: path
+  remote_src:
+    description:
+      - Whether O(package) is a path on the host.
+    type: bool
+    default: false
+  checksum:
+    description:
+      - The package's checksum, V(sha256:) and 64 hexadecimal digits. A package with another one is refused.
+    type: str
+  release:
+    description:
+      - The release in the package. Internal, set by the action plugin, which has read the package.
+    type: dict
+  user:
+    description:
+      - The service user, which owns the system and runs its node.
+    type: str
+    default: erlang
+  group:
+    description:
+      - The group of the service user. The default is the one of its name.
+    type: str
+  home:
+    description:
+      - The home directory of the service user, where its cookie file is. The default is C(/var/lib/) and its name.
+    type: path
+  manage_user:
+    description:
+      - Whether to create the user and the group when they are missing.
+    type: bool
+    default: true
+  node_name:
+    description:
+      - The node's name, C(NAME@HOST), as the start script in O(files) gives it. Empty for a node that is not distributed.
+    type: str
+    default: ''
+  long_names:
+    description:
+      - Whether the node has a long name.
+    type: bool
+    default: false
+  cookie:
+    description:
+      - The cookie, for C(.erlang.cookie) in O(home), which nobody but O(user) can read.
+    type: str
+  environment:
+    description:
+      - Environment variables of the node, as the start script gives them. They are used to ask it.
+    type: dict
+    default: {}
+  pipe_dir:
+    description:
+      - The directory of run_erl's pipes. The default is C(run/pipe) in O(root).
+    type: path
+  log_dir:
+    description:
+      - The directory of run_erl's logs and of crash dumps. The default is C(log) in O(root).
+    type: path
+  files:
+    description:
+      - Files of the system, such as C(bin/start).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: The path, relative to O(root).
+        type: str
+        required: true
+      content:
+        description: The text.
+        type: str
+        required: true
+      mode:
+        description: The permissions, octal.
+        type: str
+        default: '0644'
+      secret:
+        description: Whether the text is to be left out of the diff.
+        type: bool
+        default: false
+  sys_config:
+    description:
+      - The text of the release's C(sys.config). Without it, it is made from C(sys.config.src) when the release has that.
+    type: str
+  vm_args:
+    description:
+      - The text of the release's C(vm.args). Without it, it is made from C(vm.args.src) when the release has that.
+    type: str
+  variables:
+    description:
+      - Values for the variables in C(sys.config.src) and C(vm.args.src).
+    type: dict
+    default: {}
+  secrets:
+    description:
+      - More such values. They are in no output, and with them the configuration is left out of the diff.
+    type: dict
+    default: {}
+  state:
+    description:
+      - V(started), the node runs and answers. V(stopped), it does not run. V(present), it stays as it is.
+    type: str
+    choices: [started, stopped, present]
+    default: started
+  start_timeout:
+    description:
+      - How many seconds the node has to boot and to answer.
+    type: int
+    default: 60
+  restart_on_change:
+    description:
+      - Whether to restart a node that runs without a change of its configuration. Otherwise a warning says that it does.
+    type: bool
+    default: false
+notes:
+  - A node that is not distributed cannot be asked. It counts as started when its emulator has lived for three seconds.
+  - Run it as root, or as the service user when nothing of another user has to be made.
+seealso:
+  - module: erlang.otp.otp_release_install
+  - module: erlang.otp.otp_release_config
+"""
+
+EXAMPLES = r"""
+- name: Have the exchange installed and running
+  erlang.otp.otp_target_system:
+    root: /srv/exchange
+    package: packages/exchange-1.0.tar.gz
+    user: exchange
+    node_name: exchange@localhost
+    cookie: "{{ exchange_cookie }}"
+    files:
+      - path: bin/start
+        content: "{{ lookup('ansible.builtin.template', 'start.j2') }}"
+        mode: "0755"
+  become: true
+
+- name: Stop it
+  erlang.otp.otp_target_system:
+    root: /srv/exchange
+    user: exchange
+    state: stopped
+  become: true
+"""
+
+RETURN = r"""
+release:
+  description: The release that the host should run.
+  returned: success
+  type: dict
+  contains:
+    name:
+      description: Its name.
+      type: str
+      sample: exchange
+    version:
+      description: Its version.
+      type: str
+      sample: FIRST
+pending:
+  description: What is left to do for the release to run; null when nothing is.
+  returned: success
+  type: str
+  sample: release SECOND is installed beside FIRST, which is permanent and runs. Upgrade to it, or stop the node first
+node:
+  description: The node.
+  returned: success
+  type: dict
+  contains:
+    name:
+      description: Its name, empty when it is not distributed.
+      type: str
+      sample: exchange@localhost
+    running:
+      description: Whether its emulator runs, or would run in check mode.
+      type: bool
+      sample: true
+    pid:
+      description: The emulator's process.
+      type: int
+      returned: when it runs
+      sample: 4711
+    status:
+      description: What C(init) says, V(started) when it has booted.
+      type: str
+      returned: when it has answered
+      sample: started
+    release:
+      description: The version of the release that runs.
+      type: str
+      returned: when it has answered
+      sample: FIRST
+    releases:
+      description: The releases that it knows, with C(name), C(version) and C(status).
+      type: list
+      elements: dict
+      returned: when it has answered
+      sample:
+        - name: exchange
+          version: FIRST
+          status: permanent
+actions:
+  description: What was done, or would be done in check mode, as sentences.
+  returned: success
+  type: list
+  elements: str
+  sample: ["write /srv/exchange/bin/start", "start the node exchange@localhost"]
+transferred:
+  description: Whether the package was sent to the host.
+  returned: success
+  type: bool
+  sample: false
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._install import PackageNeeded
+from ansible_collections.erlang.otp.plugins.module_utils._node import Node
+from ansible_collections.erlang.otp.plugins.module_utils._system import File, System, Wanted
+from ansible_collections.erlang.otp.plugins.module_utils._values import texts
+
+ARGUMENTS = {
+    "root": {"type": "path", "required": True},
+    "package": {"type": "path"},
+    "remote_src": {"type": "bool", "default": False},
+    "checksum": {"type": "str"},
+    "release": {"type": "dict"},
+    "user": {"type": "str", "default": "erlang"},
+    "group": {"type": "str"},
+    "home": {"type": "path"},
+    "manage_user": {"type": "bool", "default": True},
+    "node_name": {"type": "str", "default": ""},
+    "long_names": {"type": "bool", "default": False},
+    "cookie": {"type": "str", "no_log": True},
+    "environment": {"type": "dict", "default": {}},
+    "pipe_dir": {"type": "path"},
+    "log_dir": {"type": "path"},
+    "files": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "path": {"type": "str", "required": True},
+            "content": {"type": "str", "required": True},
+            "mode": {"type": "str", "default": "0644"},
+            "secret": {"type": "bool", "default": False, "no_log": False},
+        },
+    },
+    "sys_config": {"type": "str"},
+    "vm_args": {"type": "str"},
+    "variables": {"type": "dict", "default": {}},
+    "secrets": {"type": "dict", "default": {}, "no_log": True},
+    "state": {"type": "str", "choices": ["started", "stopped", "present"], "default": "started"},
+    "start_timeout": {"type": "int", "default": 60},
+    "restart_on_change": {"type": "bool", "default": False},
+}
+
+
+def wanted_of(parameters: dict[str, t.Any]) -> Wanted:
+    """The module's parameters as what the host should have. Raises OtpError."""
+    root, user = parameters["root"], parameters["user"]
+    node = Node(
+        root=root,
+        user=user,
+        home=parameters["home"] or f"/var/lib/{user}",
+        log_directory=parameters["log_dir"] or f"{root}/log",
+        name=parameters["node_name"],
+        long_names=parameters["long_names"],
+        environment=texts("environment", parameters["environment"]),
+    )
+    return Wanted(
+        node=node,
+        group=parameters["group"] or user,
+        pipe_directory=parameters["pipe_dir"] or f"{root}/run/pipe",
+        package={name: parameters[name] for name in ("package", "checksum", "release")},
+        configuration={
+            "sys_config": parameters["sys_config"],
+            "vm_args": parameters["vm_args"],
+            "variables": texts("variables", parameters["variables"]),
+            "secrets": texts("secrets", parameters["secrets"]),
+        },
+        files=tuple(file_of(entry) for entry in parameters["files"]),
+        **{name: parameters[name] for name in ("manage_user", "cookie", "state", "start_timeout", "restart_on_change")},
+    )
+
+
+def file_of(entry: dict[str, t.Any]) -> File:
+    """An element of files. Raises OtpError."""
+    try:
+        mode = int(entry["mode"], 8)
+    except ValueError:
+        raise OtpError(f"files: the mode {entry['mode']!r} of {entry['path']} is not octal, such as '0644'.") from None
+    if entry["path"].startswith("/") or ".." in entry["path"].split("/"):
+        raise OtpError(f"files: the path {entry['path']!r} does not stay below the root directory.")
+    return File(entry["path"], entry["content"], mode, entry["secret"])
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    changes = Changes(check_mode=module.check_mode)
+    try:
+        system = System(wanted_of(module.params), changes)
+        result = system.settle()
+    except PackageNeeded as needed:
+        module.exit_json(changed=False, needs_package=True, msg=str(needed))
+    except OtpError as error:
+        module.fail_json(msg=str(error), actions=changes.actions)
+    for warning in system.warnings:
+        module.warn(warning)
+    module.exit_json(changed=changes.changed, actions=changes.actions, diff=system.diff, **result)
+
+
+if __name__ == "__main__":
+    main()
