@@ -30,6 +30,10 @@ options:
     description: The host's variables that begin with C(otp_), and their values.
     type: dict
     required: true
+  target:
+    description: Whether the host is to have a target system. V(false) checks the names of the variables only, as on a builder.
+    type: bool
+    default: true
 """
 
 EXAMPLES = r"""
@@ -52,11 +56,11 @@ _value:
 ROLES = os.path.join(os.path.dirname(__file__), "..", "..", "roles")
 
 
-def inventory_problems(variables: t.Any) -> list[str]:
+def inventory_problems(variables: t.Any, *, target: bool = True) -> list[str]:
     """What is wrong with the variables, by all roles' argument specs."""
     if not isinstance(variables, dict):
         raise AnsibleFilterError(f"inventory_problems needs a mapping of variables, not {type(variables).__name__}")
-    return problems(variables, known=known_variables())
+    return problems(variables, known=known_variables(), target=target)
 
 
 def known_variables() -> set[str]:

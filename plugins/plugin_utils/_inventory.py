@@ -25,12 +25,15 @@ DIRECTORIES_OF_THE_HOST = {"/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib"
 Variables = t.Mapping[str, t.Any]
 
 
-def problems(variables: Variables, *, known: t.Collection[str]) -> list[str]:
+def problems(variables: Variables, *, known: t.Collection[str], target: bool = True) -> list[str]:
     """Sentences, each with the variable at fault and the way out; empty when all is well.
 
-    variables: those of a host that begin with otp_; known: the names that the roles have.
+    variables: those of a host that begin with otp_; known: the names that the roles have; target: whether the host is to have a
+    target system.
     """
     found = [*unknown_names(variables, known)]
+    if not target:
+        return found
     for check in (root, node, cookie, flags, environment, package, configuration):
         found.extend(check(variables))
     return found
