@@ -13,6 +13,7 @@ Headers are ustar (POSIX.1-1988); names and link targets that do not fit, or are
 from __future__ import annotations
 
 import typing as t
+import zlib
 
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 
@@ -22,7 +23,9 @@ END_OF_ARCHIVE = bytes(2 * BLOCK)
 LARGEST_FILE = 0o77777777777
 
 # Below this a chunk costs more as a block of its own than it saves.
-SMALLEST_DEFLATED_CHUNK = 2048
+SMALLEST_CHUNK = 2048
+LARGE_CHUNK = 64 * 1024
+SAMPLE = 4096
 
 
 class Member(t.NamedTuple):
@@ -43,19 +46,25 @@ class TarBytes(t.NamedTuple):
     deflated: list[tuple[int, int]]
 
 
-def tar_bytes(members: t.Iterable[Member], *, mtime: int) -> TarBytes:
-    """The members in their order, without the end of the archive. Raises OtpError naming a file that can't be read."""
+def tar_parts(members: t.Iterable[Member], *, mtime: int) -> list[bytes]:
+    """The members in their order, without the end of the archive, as consecutive parts of which a file's content is one.
+
+    Raises OtpError naming a file that can't be read.
+    """
     parts: list[bytes] = []
-    deflated: list[tuple[int, int]] = []
-    position = 0
     for member in members:
         content = _content(member)
-        header = _header(member, len(content), mtime)
-        position += len(header)
-        deflated += [(position + start, position + end) for start, end in deflated_chunks(content)]
-        padding = bytes(-len(content) % BLOCK)
-        parts += (header, content, padding)
-        position += len(content) + len(padding)
+        parts += (_header(member, len(content), mtime), content, bytes(-len(content) % BLOCK))
+    return parts
+
+
+def join_parts(parts: t.Iterable[bytes]) -> TarBytes:
+    """The parts as one, and where in them something is compressed already."""
+    deflated: list[tuple[int, int]] = []
+    position = 0
+    for part in parts:
+        deflated += [(position + start, position + end) for start, end in deflated_chunks(part)]
+        position += len(part)
     return TarBytes(b"".join(parts), deflated)
 
 
@@ -82,10 +91,18 @@ def deflated_chunks(content: bytes) -> list[tuple[int, int]]:
     while position + 8 < len(content):
         size = int.from_bytes(content[position + 4 : position + 8], "big")
         position += 8
-        if size >= SMALLEST_DEFLATED_CHUNK and content[position : position + 2] == b"\x83P" and position + size <= len(content):
-            ranges.append((position, position + size))
+        end = position + size
+        if size >= SMALLEST_CHUNK and content[position : position + 2] == b"\x83P" and end <= len(content) and _is_dense(content, position, end):
+            ranges.append((position, end))
         position += size + -size % 4
     return ranges
+
+
+def _is_dense(content: bytes, start: int, end: int) -> bool:
+    if end - start < LARGE_CHUNK:
+        return True
+    middle = (start + end - SAMPLE) // 2
+    return len(zlib.compress(content[middle : middle + SAMPLE], 1)) > SAMPLE * 0.98
 
 
 def _header(member: Member, size: int, mtime: int) -> bytes:

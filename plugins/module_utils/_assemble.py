@@ -9,14 +9,13 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
 import hashlib
 import os
 import typing as t
 
-from ansible_collections.erlang.otp.plugins.module_utils._archive import END_OF_ARCHIVE, Member, TarBytes, tar_bytes
+from ansible_collections.erlang.otp.plugins.module_utils._archive import END_OF_ARCHIVE, Member, TarBytes, join_parts, tar_parts
 from ansible_collections.erlang.otp.plugins.module_utils._cache import Cache
-from ansible_collections.erlang.otp.plugins.module_utils._fragments import Fragment, Workers, fragment_key, gzip_parts, make_fragment
+from ansible_collections.erlang.otp.plugins.module_utils._fragments import FAST, SMALL, Fragment, Workers, fragment_key, gzip_parts, make_fragment
 from ansible_collections.erlang.otp.plugins.module_utils._members import Group
 
 GZIP_MAGIC = b"\x1f\x8b"
@@ -33,6 +32,7 @@ class Assembler:
         self._mtime = mtime
         self._strip = strip
         self._workers = workers or Workers()
+        self._level = SMALL if strip else FAST
         self._made: dict[str, Fragment] = {}
 
     def survey(self, groups: t.Iterable[Group], known: t.Container[str]) -> dict[str, str]:
@@ -41,13 +41,17 @@ class Assembler:
         What is neither known (in the package that is there) nor in the cache is compressed at once, while its content is at
         hand; unless it has to be stripped before.
         """
-        keys = {}
-        for group in groups:
-            tar = tar_bytes(group.members, mtime=self._mtime)
-            key = keys[group.name] = fragment_key(tar.data, self._strip if strippable(group) else "")
-            if key not in known and not (self._strip and strippable(group)) and not self._cache.has(key):
-                self._make(key, tar)
-        return keys
+
+        def key_of(group: Group) -> str:
+            parts = tar_parts(group.members, mtime=self._mtime)
+            to_strip = self._strip if strippable(group) else ""
+            key = fragment_key(parts, level=self._level, treatment=to_strip)
+            if key not in known and not to_strip and not self._cache.has(key):
+                self._make(key, parts)
+            return key
+
+        groups = list(groups)
+        return dict(zip((group.name for group in groups), self._workers.map(key_of, groups)))
 
     def lacks(self, key: str) -> bool:
         """Whether the fragment has yet to be made."""
@@ -66,10 +70,10 @@ class Assembler:
         if packed is not None:
             return Fragment.unpack(packed)
         members = [_stripped_member(member, stripped) for member in group.members] if stripped else group.members
-        return self._make(key, tar_bytes(members, mtime=self._mtime), keep=False)
+        return self._make(key, tar_parts(members, mtime=self._mtime), keep=False)
 
-    def _make(self, key: str | None, tar: TarBytes, *, keep: bool = True) -> Fragment:
-        fragment = make_fragment(tar, self._workers)
+    def _make(self, key: str | None, parts: list[bytes], *, keep: bool = True) -> Fragment:
+        fragment = make_fragment(join_parts(parts), self._workers, level=self._level)
         if key is not None:
             self._cache.put(key, fragment.pack())
             if keep:
@@ -87,14 +91,16 @@ def _stripped_member(member: Member, stripped: dict[str, str]) -> Member:
     path = stripped.get(member.source or "")
     if path is None:
         return member
+    import gzip
+
     with open(path, "rb") as file:
         content = file.read()
     return member._replace(source=None, content=gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content)
 
 
-def end_fragment(workers: Workers) -> Fragment:
+def end_fragment() -> Fragment:
     """The end of the archive."""
-    return make_fragment(TarBytes(END_OF_ARCHIVE, []), workers)
+    return make_fragment(TarBytes(END_OF_ARCHIVE, []), Workers(1), level=FAST)
 
 
 class PackageFile(t.NamedTuple):

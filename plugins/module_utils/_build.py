@@ -97,6 +97,7 @@ class _Build:
         self.assembler = Assembler(cache=self.cache, mtime=_mtime(), strip=strip, workers=self.workers)
         self.plan = _make_plan(options, sources)
         self.package = self._output(".tar.gz")
+        self.sha256 = sha256_of(self.package)
         self.erl: ScriptRun | None = None
         self.stack = contextlib.ExitStack()
 
@@ -104,7 +105,7 @@ class _Build:
         return os.path.join(self.options.output_dir, self.sources.stem + suffix)
 
     def run(self) -> dict[str, t.Any]:
-        before = self._describe(_read_release(self._output(".rel")), sha256_of(self.package))
+        before = self._describe(_read_release(self._output(".rel")), self.sha256)
         with self.stack:
             warnings = self._update()
         written = self.written
@@ -153,11 +154,12 @@ class _Build:
         """Whether all outputs are as they were written."""
         for name, sha256 in state.outputs.items():
             path = os.path.join(self.options.output_dir, name)
-            if sha256_of(path) != sha256:
+            if (self.sha256 if path == self.package else sha256_of(path)) != sha256:
                 return False
-            if path == self.package:
-                self.written = PackageFile(path, sha256, os.path.getsize(path))
-        return bool(state.outputs)
+        if not self.sha256:
+            return False
+        self.written = PackageFile(self.package, self.sha256, os.path.getsize(self.package))
+        return True
 
     def _start_erl(self, strip: t.Sequence[str]) -> ScriptRun:
         import tempfile
@@ -197,7 +199,7 @@ class _Build:
         for path, content in files.items():
             if read_file(path) != content:
                 self.changes.do(f"write {path}", write_file, path, content)
-        if sha256_of(self.package) != self.written.sha256:
+        if self.sha256 != self.written.sha256:
             self.changes.do(f"make the release package {self.package}", self._put_package)
         digests = {os.path.basename(path): hashlib.sha256(content).hexdigest() for path, content in files.items()}
         return {**digests, os.path.basename(self.package): self.written.sha256}
@@ -208,18 +210,16 @@ class _Build:
 
     def _fragments(self, scripts: BootScripts, keys: dict[str, str], archives: dict[str, bytes]) -> t.Iterator[Fragment]:
         """The package's fragments, in the order of its members."""
-        release, rel_name = self.sources.release, self.sources.stem + ".rel"
-        files = {**self.sources.files, rel_name: self.sources.rel, "start.boot": scripts.boot, "start_clean.boot": scripts.plain_boot}
-        yield self.assembler.fragment(release_group(release.version, release.erts_version, files, rel_name))
-        yield self.assembler.fragment(bin_group(scripts.plain_boot))
+        for group in _scripted_groups(self.sources, scripts.boot, scripts.plain_boot):
+            yield self.assembler.fragment(group)
         for group in self.plan.groups:
             yield self._fragment(group, keys)
         for name, content in archives.items():
             yield self.assembler.fragment(Group(name, [Member(name + ".tar.gz", content=content)]))
-        yield end_fragment(self.workers)
+        yield end_fragment()
 
     def _variable_archive(self, groups: list[Group], keys: dict[str, str]) -> bytes:
-        return b"".join(gzip_parts([*(self._fragment(group, keys) for group in groups), end_fragment(self.workers)]))
+        return b"".join(gzip_parts([*(self._fragment(group, keys) for group in groups), end_fragment()]))
 
     def _fragment(self, group: Group, keys: dict[str, str]) -> Fragment:
         return self.assembler.fragment(group, keys[group.name], self.erl.stripped if self.erl else None)
@@ -258,8 +258,15 @@ def _make_plan(options: Options, sources: Sources) -> _Plan:
         archive, directory = place(found, options.script.variables)
         (variables[archive] if archive else groups).append(application_group(found, directory, options.include))
     groups += [log_group(), extra_group(options.extra_files)]
-    check_names(groups)
+    check_names([*_scripted_groups(sources, b"", b""), *groups])
     return _Plan(groups, {name: members for name, members in variables.items() if members and options.var_tar != "omit"})
+
+
+def _scripted_groups(sources: Sources, boot: bytes, plain_boot: bytes) -> list[Group]:
+    """What has boot scripts in it. The plain one is in the release directory, too: an upgrade has to bring bin/ up to date from there."""
+    release, rel_name = sources.release, sources.stem + ".rel"
+    files = {**sources.files, rel_name: sources.rel, "start.boot": boot, "start_clean.boot": plain_boot}
+    return [release_group(release.version, release.erts_version, files, rel_name), bin_group(plain_boot)]
 
 
 def _mtime() -> int:

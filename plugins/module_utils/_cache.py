@@ -12,7 +12,6 @@ import contextlib
 import hashlib
 import os
 
-
 LIMIT = 1 << 30
 
 

@@ -88,6 +88,9 @@ def application_group(found: Found, directory: str, include: t.Iterable[str]) ->
     """The application's .app, .appup (which a later relup is made from), modules, priv and the directories asked for."""
     ebin = f"{directory}/ebin"
     names = [f"{module}.beam" for module in found.application.modules]
+    missing = sorted(set(names).difference(os.listdir(found.ebin)))
+    if missing:
+        raise OtpError(f"{found.ebin} lacks {', '.join(missing)}, listed in {found.name}.app. Compile the application, or correct the list.")
     members = [Member(f"{ebin}/{found.name}.app", content=found.app_file)]
     if os.path.isfile(os.path.join(found.ebin, found.name + ".appup")):
         members.append(Member(f"{ebin}/{found.name}.appup", source=os.path.join(found.ebin, found.name + ".appup")))
@@ -95,7 +98,7 @@ def application_group(found: Found, directory: str, include: t.Iterable[str]) ->
     for name in sorted({"priv", *include} - {"ebin"}):
         path = os.path.join(found.directory, name)
         if os.path.isdir(path) and found.directory != found.ebin:
-            members += tree(path, f"{directory}/{name}", inside=os.path.realpath(found.directory))
+            members += tree(path, f"{directory}/{name}")
     return Group(directory, members)
 
 
@@ -107,7 +110,7 @@ def extra_group(extra_files: t.Iterable[tuple[str, str]]) -> Group:
         if not name or name.startswith("/") or any(part in ("", ".", "..") for part in parts) or "\0" in name:
             raise OtpError(f"extra_files: {name!r} is no place in the package. Give a path relative to the root directory, without '..'.")
         if os.path.isdir(path):
-            members += tree(path, name, inside=os.path.realpath(path))
+            members += tree(path, name)
         elif os.path.exists(path):
             members.append(_file(name, path))
         else:
@@ -115,13 +118,13 @@ def extra_group(extra_files: t.Iterable[tuple[str, str]]) -> Group:
     return Group("extra_files", members)
 
 
-def tree(path: str, name: str, *, inside: str) -> list[Member]:
+def tree(path: str, name: str) -> list[Member]:
     """All below the directory; an empty directory as itself, the others by what is in them.
 
-    A link that stays inside the given directory stays a link. One that leads elsewhere is followed: on the target there would
-    be nothing behind it.
+    A link that stays inside the directory stays a link. One that leads elsewhere is followed: on the target there might be
+    nothing behind it.
     """
-    return _tree(path, name, inside, ())
+    return _tree(path, name, os.path.realpath(path), ())
 
 
 def _tree(path: str, name: str, inside: str, above: tuple[str, ...]) -> list[Member]:

@@ -323,6 +323,7 @@ actions:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.erlang.otp.plugins.module_utils._applications import wanted_application
 from ansible_collections.erlang.otp.plugins.module_utils._boot_scripts import SystoolsError
 from ansible_collections.erlang.otp.plugins.module_utils._build import build_release
@@ -331,38 +332,38 @@ from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._sources import Options
 from ansible_collections.erlang.otp.plugins.module_utils._systools import ScriptOptions
 
-ARGUMENTS = dict(
-    rel=dict(type="path"),
-    name=dict(type="str"),
-    version=dict(type="str"),
-    applications=dict(type="list", elements="raw"),
-    file_name=dict(type="str"),
-    code_path=dict(type="list", elements="path", default=[]),
-    otp_root=dict(type="path"),
-    erts=dict(type="str", default="true"),
-    output_dir=dict(type="path", required=True),
-    sys_config=dict(type="str"),
-    sys_config_src=dict(type="str"),
-    vm_args=dict(type="str"),
-    vm_args_src=dict(type="str"),
-    include=dict(type="list", elements="str", default=[]),
-    strip=dict(type="bool", default=False),
-    strip_keep=dict(type="list", elements="str", default=[], no_log=False),
-    variables=dict(type="dict", default={}),
-    var_tar=dict(type="str", choices=["include", "ownfile", "omit"], default="include"),
-    extra_files=dict(
-        type="list",
-        elements="dict",
-        default=[],
-        options=dict(src=dict(type="path", required=True), dest=dict(type="str", required=True)),
-    ),
-    src_tests=dict(type="bool", default=False),
-    exref=dict(type="bool", default=False),
-    warnings_as_errors=dict(type="bool", default=False),
-    no_warn_sasl=dict(type="bool", default=False),
-    no_dot_erlang=dict(type="bool", default=False),
-    cache_dir=dict(type="path"),
-)
+ARGUMENTS = {
+    "rel": {"type": "path"},
+    "name": {"type": "str"},
+    "version": {"type": "str"},
+    "applications": {"type": "list", "elements": "raw"},
+    "file_name": {"type": "str"},
+    "code_path": {"type": "list", "elements": "path", "default": []},
+    "otp_root": {"type": "path"},
+    "erts": {"type": "str", "default": "true"},
+    "output_dir": {"type": "path", "required": True},
+    "sys_config": {"type": "str"},
+    "sys_config_src": {"type": "str"},
+    "vm_args": {"type": "str"},
+    "vm_args_src": {"type": "str"},
+    "include": {"type": "list", "elements": "str", "default": []},
+    "strip": {"type": "bool", "default": False},
+    "strip_keep": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "variables": {"type": "dict", "default": {}},
+    "var_tar": {"type": "str", "choices": ["include", "ownfile", "omit"], "default": "include"},
+    "extra_files": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {"src": {"type": "path", "required": True}, "dest": {"type": "str", "required": True}},
+    },
+    "src_tests": {"type": "bool", "default": False},
+    "exref": {"type": "bool", "default": False},
+    "warnings_as_errors": {"type": "bool", "default": False},
+    "no_warn_sasl": {"type": "bool", "default": False},
+    "no_dot_erlang": {"type": "bool", "default": False},
+    "cache_dir": {"type": "path"},
+}
 
 
 def options_of(parameters: dict) -> Options:
