@@ -26,17 +26,18 @@ def read_file(path: str) -> bytes | None:
         return None
 
 
-def write_file(path: str, content: bytes, *, mode: int = 0o644, uid: int = -1, gid: int = -1, flush: bool = True) -> None:
+def write_file(path: str, content: bytes, *, mode: int = 0o644, uid: int = -1, gid: int = -1, flush: bool = True, beside: str | None = None) -> None:
     """Put the content in place so that at any moment a reader, or a boot after a power cut, sees the old or the new file, whole.
 
     The file has its mode and owner (numeric; -1: leave) before it has any content or its name. Without flush, the promise
-    holds for readers, not for power cuts.
+    holds for readers, not for power cuts. beside: another directory of the same file system for the file that becomes this one,
+    where what a killed process leaves is looked for.
     """
     directory, name = os.path.split(path)
-    beside = os.path.join(directory, f".{name}.{os.getpid()}.new")
+    new = os.path.join(beside or directory, f".{name}.{os.getpid()}.new")
     try:
         # Whoever may not read the file in the end must not read it in between.
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         try:
             if (uid, gid) != (-1, -1):
                 os.fchown(descriptor, uid, gid)
@@ -47,10 +48,10 @@ def write_file(path: str, content: bytes, *, mode: int = 0o644, uid: int = -1, g
                 os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        os.replace(beside, path)
+        os.replace(new, path)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(beside)
+            os.unlink(new)
         raise
     if flush:
         flush_directory(directory)

@@ -16,7 +16,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._digest import verify
 from ansible_collections.erlang.otp.plugins.module_utils._extract import Writer
 from ansible_collections.erlang.otp.plugins.module_utils._files import lock
 from ansible_collections.erlang.otp.plugins.module_utils._install import PackageNeeded, result_of
-from ansible_collections.erlang.otp.plugins.module_utils._publish import flush_file_system, publish, remove_tree, staging
+from ansible_collections.erlang.otp.plugins.module_utils._publish import flush_file_system, publish, staging
 from ansible_collections.erlang.otp.plugins.module_utils._record import RECORD, STAGING, find_record, format_record
 from ansible_collections.erlang.otp.plugins.module_utils._register import make_permanent, register
 from ansible_collections.erlang.otp.plugins.module_utils._resource import InstalledRelease, Release, ReleaseApplication
@@ -45,24 +45,24 @@ def install(order: Order, changes: Changes, lock_timeout: float) -> dict:
         verify(order.package, order.digest)
     order = order._replace(writing=_with_owner(tree, order.writing))
     if changes.check_mode:
-        return _work(order, changes)
+        with staging(tree, changes):
+            return _work(order, changes, -1)
     if not os.path.isdir(tree.directory):
         os.makedirs(os.path.dirname(tree.directory), exist_ok=True)
         order.writing.directory(tree.directory)
     with lock(tree.path(LOCK), timeout=lock_timeout):
-        return _work(order, changes)
+        with staging(tree, changes) as descriptor:
+            return _work(order._replace(writing=order.writing._replace(beside=tree.path(STAGING))), changes, descriptor)
 
 
-def _work(order: Order, changes: Changes) -> dict:
+def _work(order: Order, changes: Changes, descriptor: int) -> dict:
     tree = order.tree
-    if tree.has(STAGING):
-        changes.do("remove what an interrupted run left in " + tree.path(STAGING), remove_tree, tree.path(STAGING))
     before = tree.releases() or []
     # Somebody else may have installed it while we waited for the lock.
     record = find_record(tree.directory, order.digest)
     kept: list[str] = []
     if record is None:
-        release, kept = _install(order, changes)
+        release, kept = _install(order, changes, descriptor)
         record = _record(order.digest, release)
     else:
         release = _release(record)
@@ -73,7 +73,7 @@ def _work(order: Order, changes: Changes) -> dict:
     return result_of(record, tree.root, status, kept=kept, before=describe(before), after=describe(after))
 
 
-def _install(order: Order, changes: Changes) -> tuple[Release, list[str]]:
+def _install(order: Order, changes: Changes, descriptor: int) -> tuple[Release, list[str]]:
     """Unpack and publish; in check mode read and compare only. Returns the release, and the files of the tree that stay."""
     tree = order.tree
     kept: list[str] = []
@@ -85,33 +85,32 @@ def _install(order: Order, changes: Changes) -> tuple[Release, list[str]]:
         unpacked = unpack(order.package, tree, None, max_size=order.max_size)
         release, kept = unpacked.release, unpacked.kept
     else:
-        release, kept = _unpack_and_publish(order)
+        release, kept = _unpack_and_publish(order, descriptor)
     changes.actions.append(f"install release {release.name} {release.version} below {tree.directory}")
     return release, kept
 
 
-def _unpack_and_publish(order: Order) -> tuple[Release, list[str]]:
+def _unpack_and_publish(order: Order, descriptor: int) -> tuple[Release, list[str]]:
     tree, writing = order.tree, order.writing
-    with staging(tree) as descriptor:
-        writer = Writer(descriptor, uid=writing.uid, gid=writing.gid, mask=writing.mask)
-        unpacked = unpack(order.package, tree, writer, max_size=order.max_size, emulator=order.emulator)
-        release = unpacked.release
-        stage_bin(tree, unpacked, writer, order.emulator)
-        writer.make_directories("log")
-        record = f"releases/{release.version}/{RECORD}"
-        content = format_record(_record(order.digest, release))
-        is_there = tree.has("releases", release.version)
-        if not is_there:
-            writer.make_directories(f"releases/{release.version}")
-            writer.write_file(record, [content], 0o644)
-        if writing.flush:
-            flush_file_system(descriptor)
-        # A .rel beside RELEASES is the one of the package that came last.
-        rels = {path for path in unpacked.paths if path.count("/") == 1 and path.endswith(".rel")}
-        publish(tree, replace=rels, flush=writing.flush)
-        if is_there:
-            # Now that the rest is known to be equal, it is the release of this package.
-            writing.file(tree.path(record), content)
+    writer = Writer(descriptor, uid=writing.uid, gid=writing.gid, mask=writing.mask)
+    unpacked = unpack(order.package, tree, writer, max_size=order.max_size, emulator=order.emulator)
+    release = unpacked.release
+    stage_bin(tree, unpacked, writer, order.emulator)
+    writer.make_directories("log")
+    record = f"releases/{release.version}/{RECORD}"
+    content = format_record(_record(order.digest, release))
+    is_there = tree.has("releases", release.version)
+    if not is_there:
+        writer.make_directories(f"releases/{release.version}")
+        writer.write_file(record, [content], 0o644)
+    if writing.flush:
+        flush_file_system(descriptor)
+    # A .rel beside RELEASES is the one of the package that came last.
+    rels = {path for path in unpacked.paths if path.count("/") == 1 and path.endswith(".rel")}
+    publish(tree, replace=rels, flush=writing.flush)
+    if is_there:
+        # Now that the rest is known to be equal, it is the release of this package.
+        writing.file(tree.path(record), content)
     return release, unpacked.kept
 
 

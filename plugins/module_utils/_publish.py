@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 
+from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._files import flush_directory
 from ansible_collections.erlang.otp.plugins.module_utils._record import STAGING
 from ansible_collections.erlang.otp.plugins.module_utils._tree import Tree
@@ -19,12 +20,18 @@ _ORDER = {"lib": 0, "bin": 2, "releases": 3}
 
 
 @contextlib.contextmanager
-def staging(tree: Tree):
+def staging(tree: Tree, changes: Changes):
     """A new directory for what is not yet part of the tree, on its file system; yields its descriptor and removes it in the end.
 
-    Nobody but the installing user can enter it, so that nobody can exchange what is in it.
+    What an interrupted run has left there is removed first. Nobody but the installing user can enter the directory, so that
+    nobody can exchange what is in it. In check mode there is none; the descriptor is -1.
     """
     path = tree.path(STAGING)
+    if tree.has(STAGING):
+        changes.do(f"remove what an interrupted run left in {path}", remove_tree, path)
+    if changes.check_mode:
+        yield -1
+        return
     os.mkdir(path, 0o700)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)

@@ -18,7 +18,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._files import flush_directory, lock, read_file
 from ansible_collections.erlang.otp.plugins.module_utils._install_steps import describe
-from ansible_collections.erlang.otp.plugins.module_utils._publish import remove_tree, staging
+from ansible_collections.erlang.otp.plugins.module_utils._publish import staging
 from ansible_collections.erlang.otp.plugins.module_utils._record import STAGING
 from ansible_collections.erlang.otp.plugins.module_utils._register import entry_of, read_release, write_releases
 from ansible_collections.erlang.otp.plugins.module_utils._resource import InstalledRelease, parse_releases
@@ -37,15 +37,13 @@ def remove_release(*, root: str, version: str, changes: Changes, name: str | Non
     try:
         if changes.check_mode or not os.path.isdir(tree.directory):
             return _remove(tree, version, name, changes)
-        with lock(tree.path(LOCK), timeout=lock_timeout):
+        with lock(tree.path(LOCK), timeout=lock_timeout), staging(tree, changes):
             return _remove(tree, version, name, changes)
     except OSError as error:
         raise OtpError(f"cannot remove release {version} from {tree.directory}: {error.filename}: {error.strerror}") from error
 
 
 def _remove(tree: Tree, version: str, name: str | None, changes: Changes) -> dict:
-    if tree.has(STAGING):
-        changes.do("remove what an interrupted run left in " + tree.path(STAGING), remove_tree, tree.path(STAGING))
     before = tree.releases() or []
     after = [entry for entry in before if entry.version != version]
     if tree.has("releases", version) or after != before:
@@ -53,7 +51,7 @@ def _remove(tree: Tree, version: str, name: str | None, changes: Changes) -> dic
         gone = _unused(tree, version, before, after)
         if after != before:
             path = tree.path("releases", "RELEASES")
-            changes.do(f"remove release {version} from {path}", write_releases, tree, after, _like(path))
+            changes.do(f"remove release {version} from {path}", write_releases, tree, after, _like(path, tree))
         changes.do(f"remove {', '.join(gone)} from {tree.directory}", _remove_directories, tree, gone)
     return {"release": version, "status": None, "diff": {"before": describe(before), "after": describe(after)}}
 
@@ -118,14 +116,14 @@ def _unregistered(tree: Tree, without: str | None, known: list[InstalledRelease]
     return found
 
 
-def _like(path: str) -> Writing:
+def _like(path: str, tree: Tree) -> Writing:
     status = os.stat(path)
-    return Writing(status.st_uid, status.st_gid)
+    return Writing(status.st_uid, status.st_gid, status.st_mode & 0o777, beside=tree.path(STAGING))
 
 
 def _remove_directories(tree: Tree, paths: list[str]) -> None:
-    with staging(tree):
-        for number, path in enumerate(paths):
-            os.rename(tree.path(path), tree.path(STAGING, str(number)))
-        for directory in sorted({os.path.dirname(path) for path in paths}):
-            flush_directory(tree.path(directory))
+    """Out of the tree; what is in the staging directory goes with it."""
+    for number, path in enumerate(paths):
+        os.rename(tree.path(path), tree.path(STAGING, str(number)))
+    for directory in sorted({os.path.dirname(path) for path in paths}):
+        flush_directory(tree.path(directory))

@@ -75,12 +75,16 @@ class Tree:
 
 
 class Writing(t.NamedTuple):
-    """How files of a tree are written: numeric owner (-1: the process's), permissions that are kept, whether to flush."""
+    """How files of a tree are written: numeric owner (-1: the process's), permissions that are kept, whether to flush.
+
+    beside: the staging directory of the tree, while there is one.
+    """
 
     uid: int = -1
     gid: int = -1
     mask: int = 0o755
     flush: bool = True
+    beside: str | None = None
 
     def directory(self, path: str) -> None:
         """Make the directory, unless it is there."""
@@ -91,7 +95,7 @@ class Writing(t.NamedTuple):
 
     def file(self, path: str, content: bytes, mode: int = 0o644) -> None:
         """Write the file as write_file() does."""
-        write_file(path, content, mode=mode & self.mask | 0o400, uid=self.uid, gid=self.gid, flush=self.flush)
+        write_file(path, content, mode=mode & self.mask | 0o400, uid=self.uid, gid=self.gid, flush=self.flush, beside=self.beside)
 
 
 def library_path(tree: Tree, erts_version: str, directory: str) -> str:
