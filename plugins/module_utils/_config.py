@@ -122,7 +122,7 @@ def check_sys_config(content: Content) -> None:
     of other such files. Whether those files are there is not looked at, as they may come later.
     """
     try:
-        terms = parse(decode(content.data, filename=content.source), filename=content.source)
+        terms = parse(decode(content.data, filename=content.source), filename=content.source, portable=True)
     except TermError as error:
         raise _unreadable(content, error) from None
     if len(terms) != 1 or not (isinstance(terms[0], list) or terms[0] == ""):

@@ -5,7 +5,7 @@
 # This is a private part of the collection: only its own plugins may use it.
 """Erlang terms as text: what file:consult/1 of OTP 27 reads, and texts that it, and that of OTP 25, reads back as the same terms.
 
-OTP 25 takes a little that OTP 27 refuses, and so do we: ``maybe`` and ``else`` as atoms without quotes, adjacent strings without white space.
+``maybe`` and ``else`` are atoms as well, because OTP 25 writes them so, unless parse() is told to be portable.
 See ``docs/design.md`` for the Python values that stand for terms.
 """
 
@@ -16,7 +16,14 @@ import re
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._terms_bits import join_bits, segment_bits
 from ansible_collections.erlang.otp.plugins.module_utils._terms_printer import format_term, format_terms
-from ansible_collections.erlang.otp.plugins.module_utils._terms_scanner import ILLEGAL_CHARACTER, Source, Token, next_token
+from ansible_collections.erlang.otp.plugins.module_utils._terms_scanner import (
+    ILLEGAL_CHARACTER,
+    NEW_RESERVED_WORDS,
+    RESERVED_WORDS,
+    Source,
+    Token,
+    next_token,
+)
 from ansible_collections.erlang.otp.plugins.module_utils._terms_values import (
     MAX_DEPTH,
     Atom,
@@ -54,15 +61,18 @@ CODING_LIMIT = 511
 CODING = re.compile(rb"coding *[:=] *((?i:latin-1)(?![0-9A-Za-z]))?")
 
 
-def parse(text: str, *, filename: str = "<text>") -> list:
-    """The terms of the text, each ended by a full stop, as file:consult/1 reads them. Raises TermError."""
-    source = _source(text, filename)
+def parse(text: str, *, filename: str = "<text>", portable: bool = False) -> list:
+    """The terms of the text, each ended by a full stop, as file:consult/1 reads them; when portable, only what OTP 27 reads too.
+
+    Raises TermError.
+    """
+    source = _source(text, filename, portable)
     terms = []
     token = next_token(source, 0)
     while token.kind != "end":
         term, stop = _term(source, token, 0)
         if stop.kind != ".":
-            raise source.unexpected(stop, "a full stop after the term")
+            raise source.unexpected(stop, "a full stop, and white space after it")
         terms.append(term)
         token = next_token(source, stop.end)
     return terms
@@ -138,8 +148,8 @@ def _shown(term) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _source(text: str, filename: str) -> Source:
-    source = Source(text, filename)
+def _source(text: str, filename: str, portable: bool = False) -> Source:
+    source = Source(text, filename, RESERVED_WORDS | NEW_RESERVED_WORDS if portable else RESERVED_WORDS)
     illegal = ILLEGAL_CHARACTER.search(text)
     if illegal is not None:
         raise source.error(illegal.start(), "expected a legal character", f"U+{ord(illegal[0]):04X}")

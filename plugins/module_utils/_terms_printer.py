@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.erlang.otp.plugins.module_utils._terms_scanner import ILLEGAL_CHARACTER, MAX_ATOM_LENGTH, RESERVED_WORDS
+from ansible_collections.erlang.otp.plugins.module_utils._terms_scanner import ILLEGAL_CHARACTER, MAX_ATOM_LENGTH, NEW_RESERVED_WORDS, RESERVED_WORDS
 from ansible_collections.erlang.otp.plugins.module_utils._terms_values import (
     MAX_DEPTH,
     Atom,
@@ -66,7 +66,7 @@ def _layout(term, column: int, width: int, depth: int) -> str:
                 used = column + indent
         pieces.append(separator + text)
         used += len(separator + text) if "\n" not in text + separator else len(text) - text.rfind("\n") - 1
-        after_plain = plain
+        after_plain = plain and not isinstance(term, Map)
     return "".join(pieces) + closing
 
 
@@ -143,7 +143,7 @@ def _plain(term) -> str:
 
 
 def _atom(name: str) -> str:
-    if PLAIN_ATOM.match(name) and name not in RESERVED_WORDS and len(name) <= MAX_ATOM_LENGTH:
+    if PLAIN_ATOM.match(name) and name not in RESERVED_WORDS | NEW_RESERVED_WORDS and len(name) <= MAX_ATOM_LENGTH:
         return name
     if len(name) > MAX_ATOM_LENGTH or ILLEGAL_CHARACTER.search(name):
         raise TermError(f"no atom can have the name {name[:60]!r}")

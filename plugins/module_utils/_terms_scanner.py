@@ -6,8 +6,8 @@
 
 """The text of Erlang terms, cut into tokens.
 
-The tokens are those of OTP 27's scanner, whose additions (triple-quoted strings, sigils) and restrictions hold on every OTP: ``maybe`` and
-``else`` are reserved words, adjacent strings need white space between them. The rules were found by giving texts to file:consult/1.
+The tokens are those of OTP 27's scanner, with its additions (triple-quoted strings, sigils) and its restriction that adjacent strings need
+white space between them. The rules were found by giving texts to file:consult/1.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from typing import NamedTuple
 from ansible_collections.erlang.otp.plugins.module_utils._terms_values import Atom, TermError
 
 RESERVED_WORDS = frozenset(
-    "after and andalso band begin bnot bor bsl bsr bxor case catch cond div else end fun if let maybe not of or orelse receive rem try when xor".split()
+    "after and andalso band begin bnot bor bsl bsr bxor case catch cond div end fun if let not of or orelse receive rem try when xor".split()
 )
+# Reserved since OTP 27. Earlier ones write them as atoms without quotes.
+NEW_RESERVED_WORDS = frozenset(("else", "maybe"))
 MAX_ATOM_LENGTH = 255
 # Python refuses to convert longer decimal numbers, as the time grows with the square of the length.
 MAX_DIGITS = 4300
@@ -74,10 +76,11 @@ class Token(NamedTuple):
 
 
 class Source(NamedTuple):
-    """A text and the name of the file that it came from."""
+    """A text, the name of the file that it came from, and which words are no atoms."""
 
     text: str
     filename: str
+    reserved_words: frozenset[str] = RESERVED_WORDS
 
     def error(self, position: int, reason: str, found: str | None = None) -> TermError:
         """The error that points at the position; ``found`` is what stands there."""
@@ -91,7 +94,7 @@ class Source(NamedTuple):
         """The error that names what should stand in the place of the token."""
         if token.kind == "end":
             return self.error(token.start, f"expected {expected}", "the end of the text")
-        if expected == "a term" and (token.kind in RESERVED_WORDS or token.kind == "variable"):
+        if expected == "a term" and (token.kind in self.reserved_words or token.kind == "variable"):
             expected += " (a variable or a reserved word is an atom only in single quotes)"
         return self.error(token.start, f"expected {expected}", self.text[token.start : token.end])
 
@@ -103,7 +106,7 @@ def next_token(source: Source, position: int) -> Token:
     start, end = match.start(kind), match.end()
     value = match[kind]
     if kind == "word":
-        if value not in RESERVED_WORDS:
+        if value not in source.reserved_words:
             return _atom(source, start, end, value)
         kind = value
     elif kind in ("punctuation", "stop"):

@@ -1,0 +1,19 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What tests with a real Erlang share."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def erl() -> str:
+    """The path of erl."""
+    path = shutil.which("erl")
+    assert path, "these tests need Erlang: install erlang-base and erlang-dev, or what has erl on the path"
+    return path
