@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -80,6 +81,17 @@ def free_ports(count: int) -> t.Iterator[int]:
             yield probe.getsockname()[1]
 
 
+def code_path(directory: Path) -> list[str]:
+    """RabbitMQ's ebin directories. In its 4.0, osiris claims to register ra_sup, as ra does in truth: systools refuses both in one release."""
+    found = sorted(PLUGINS.glob("*/ebin"))
+    (wrong,) = [ebin for ebin in found if ebin.parent.name.startswith("osiris-")]
+    right = directory / "corrected" / wrong.parent.name
+    shutil.copytree(wrong.parent, right)
+    resource = right / "ebin" / "osiris.app"
+    resource.write_text(resource.read_text().replace("{registered,[ra_sup]}", "{registered,[osiris_sup]}"))
+    return [str(right / "ebin" if ebin == wrong else ebin) for ebin in found]
+
+
 def inventory(*, directory: Path, root: Path, home: Path, ports: tuple[int, int, int]) -> dict[str, t.Any]:
     amqp, distribution, epmd = ports
     data = {name: str(directory / name) for name in ("mnesia", "log", "quorum", "enabled_plugins", "pid", "none.conf", "none.config")}
@@ -88,7 +100,7 @@ def inventory(*, directory: Path, root: Path, home: Path, ports: tuple[int, int,
         "otp_release_version": VERSION,
         # RabbitMQ starts and stops Mnesia by itself: its code must be loaded, the application not started.
         "otp_release_applications": ["sasl", "rabbit", {"name": "mnesia", "type": "none"}],
-        "otp_code_path": [f"{PLUGINS}/*/ebin"],
+        "otp_code_path": code_path(directory),
         "otp_build_dir": str(directory / "build"),
         "otp_packages_dir": str(directory / "packages"),
         "otp_root": str(root),
