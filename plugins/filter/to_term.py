@@ -25,7 +25,8 @@ description:
   - A string is an Erlang string, a number a number, a list a list. V(true), V(false) and V(null) are the atoms C(true), C(false) and
     C(undefined).
   - A mapping is a list of C({key,Value}) with atoms for keys, as in C(sys.config).
-  - What plain data cannot say is a mapping of one key. C({$atom: info}) is the atom C(info), C({$tuple: [1, 2]}) the tuple C({1,2}),
+  - >-
+    What plain data cannot say is a mapping of one key. C({$atom: info}) is the atom C(info), C({$tuple: [1, 2]}) the tuple C({1,2}),
     C({$binary: text}) the binary C(<<"text">>), C({$map: [[key, value]]}) the map C(#{"key" => "value"}), and C({$term: "{10,77,0,2}"})
     is the term of that text.
 options:
