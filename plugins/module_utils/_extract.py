@@ -155,7 +155,9 @@ def _saying_where(package: str, at: list[str]):
 
 
 def checked_members(package: str, *, max_size: int = MAX_SIZE, max_members: int = MAX_MEMBERS):
-    """Yield (path, Member, stream) of each member that has passed the rules; its content may be read from the stream.
+    """Yield (path, Member, pieces of its content) of each member that has passed the rules.
+
+    The pieces may be left unread; each is to be used before the next one is asked for.
 
     Read to the end, the whole file has been checked. Raises PackageError naming the package and the member.
     """
@@ -165,10 +167,15 @@ def checked_members(package: str, *, max_size: int = MAX_SIZE, max_members: int 
         with _saying_where(package, at):
             for member in members(stream):
                 at[:] = [member.name]
-                yield rules.check(member), member, stream
+                yield rules.check(member), member, _content(stream, package, member)
                 # What is wrong from here on is wrong with the archive, not with this member.
                 del at[:]
             stream.finish()
+
+
+def _content(stream: Inflated, package: str, member: Member):
+    with _saying_where(package, [member.name]):
+        yield from stream.content()
 
 
 class Writer:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from ansible_collections.erlang.otp.plugins.module_utils._extract import PackageError, checked_members
 from ansible_collections.erlang.otp.plugins.module_utils._record import SCRIPTS
 from ansible_collections.erlang.otp.plugins.module_utils._resource import Release, parse_rel, parse_start_erl_data
+from ansible_collections.erlang.otp.plugins.module_utils._tar import Member
 
 START_ERL_DATA = "releases/start_erl.data"
 # The members worth remembering are texts of a few KiB.
@@ -26,11 +27,11 @@ def is_text(path: str) -> bool:
     return home.startswith("erts-") and home.count("/") == 1 and (name in SCRIPTS or name.endswith(".src"))
 
 
-def read_text(path: str, stream) -> bytes:
+def read_text(member: Member, pieces, *, package: str) -> bytes:
     """The content of a member for which is_text() holds."""
-    if stream.left > _TEXT_LIMIT:
-        raise PackageError(f"it has {stream.left} bytes: at most {_TEXT_LIMIT} are read from a file of its kind")
-    return b"".join(bytes(piece) for piece in stream.content())
+    if member.size > _TEXT_LIMIT:
+        raise PackageError(f"package {package}: {member.name!r} has {member.size} bytes: at most {_TEXT_LIMIT} are read from a file of its kind")
+    return b"".join(bytes(piece) for piece in pieces)
 
 
 def find_release(texts: dict[str, bytes], *, package: str) -> Release:
@@ -59,10 +60,10 @@ def find_release(texts: dict[str, bytes], *, package: str) -> Release:
 def read_package(package: str) -> Release:
     """The release in the package. A package that begins with its ``releases/`` is read no further than that."""
     texts = {}
-    for path, member, stream in checked_members(package):
+    for path, member, pieces in checked_members(package):
         if path.endswith(".rel") or path == START_ERL_DATA:
             if is_text(path) and member.kind == "file":
-                texts[path] = read_text(path, stream)
+                texts[path] = read_text(member, pieces, package=package)
         elif texts and not path.startswith("releases/"):
             break
     return find_release(texts, package=package)

@@ -55,15 +55,14 @@ def unpack(package: str, tree: Tree, writer: Writer | None, *, max_size: int, em
     """
     unpacked = Unpacked()
     present: dict[str, bool] = {}
-    for path, member, stream in checked_members(package, max_size=max_size):
+    for path, member, pieces in checked_members(package, max_size=max_size):
         home = home_of(path, is_directory=member.kind == "directory") or path
         if home not in present:
             present[home] = tree.has(home)
         if member.kind != "directory":
             unpacked.paths.add(path)
-        pieces = stream.content()
         if member.kind == "file" and is_text(path):
-            unpacked.texts[path] = content = _own_tree(path, read_text(path, stream), tree, emulator)
+            unpacked.texts[path] = content = _own_tree(path, read_text(member, pieces, package=package), tree, emulator)
             pieces = iter((memoryview(content),))
         if path in _NEVER or path == "" or _is_foreign_start(path, unpacked, tree):
             continue
