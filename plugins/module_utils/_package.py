@@ -52,8 +52,6 @@ def find_release(texts: dict[str, bytes], *, package: str) -> Release:
         what = "has several" if found else "has no"
         raise PackageError(f"package {package}: it {what} release resource file releases/NAME.rel or releases/VSN/NAME.rel: is it a release package?")
     (release,) = found.values()
-    if not release.version or release.version in (".", "..") or "/" in release.version or "\0" in release.version:
-        raise PackageError(f"package {package}: a release cannot have the version {release.version!r}: it names a directory")
     return release
 
 

@@ -29,7 +29,7 @@ def format_record(record: dict) -> bytes:
 
 def parse_record(content: bytes) -> dict | None:
     """What format_record() was given: name, version, erts_version, sha256, applications (versions by name). None for anything else."""
-    if b"\\" in content:
+    if b"\\" in content or not (content.startswith(b"{\n ") and content.endswith(b"\n}\n")):
         return _json(content)
     record: dict = {}
     inner = record

@@ -18,6 +18,9 @@ from ansible_collections.erlang.otp.plugins.module_utils._record import SCRIPTS
 
 _SHELL_KNOWS = frozenset("|&;<>()$`\\\"'*?[]#~=%! \t\n{}")
 
+# How our own erl lets the environment choose.
+_DEFAULT = b"${ERL_ROOTDIR:-"
+
 _ERL = """\
 #!/bin/sh
 # Runs the emulator: the basic system (start.boot beside this file), or with -boot another one.
@@ -81,13 +84,15 @@ def is_foreign(script: bytes, root: str) -> bool:
 
     Debian writes its own root into every assignment, the one that undoes a wrong one included: so the last one tells.
     """
-    literal = None
+    last = b""
     for line in script.splitlines():
         name, equals, value = line.strip().partition(b"=")
-        value = value.strip(b"\"'")
         if name == b"ROOTDIR" and equals:
-            literal = value if value.startswith(b"/") else None
-    return literal not in (None, os.fsencode(root))
+            last = value
+    if last.startswith(_DEFAULT) and last.endswith(b"}"):
+        last = last[len(_DEFAULT) : -1]
+    is_literal = last.strip(b"\"'").startswith(b"/")
+    return is_literal and last not in [os.fsencode(form) for form in (root, f'"{root}"', _quoted(root))]
 
 
 def _quoted(text: str) -> str:

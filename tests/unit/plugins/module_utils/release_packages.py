@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import os
 import tarfile
 import typing as t
 from pathlib import Path
@@ -73,7 +74,7 @@ def tree(root: Path) -> dict[str, tuple[int, t.Any]]:
     found: dict[str, tuple[int, t.Any]] = {}
     for path in sorted(root.rglob("*")):
         status = path.lstat()
-        content = path.readlink() if path.is_symlink() else path.read_bytes() if path.is_file() else None
+        content = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else None
         found[str(path.relative_to(root))] = status.st_mode, content
     found.pop(".lock", None)
     return found
