@@ -42,9 +42,7 @@ def stage_bin(tree: Tree, unpacked: Unpacked, writer: Writer, emulator: str) -> 
             writer.write_file(path, [content], mode)
 
 
-def refresh_bin(
-    tree: Tree, version: str, erts_version: str, changes: Changes, writing: Writing, *, emulator: str = "beam", only_missing: bool = False
-) -> None:
+def refresh_bin(tree: Tree, version: str, erts_version: str, changes: Changes, writing: Writing, *, emulator: str = "beam", only_missing: bool = False) -> None:
     """Bring bin up to the release; with only_missing, add what is not there and replace what runs another tree.
 
     bin/start is left alone as long as it is there and runs this tree: it holds the flags of the node.

@@ -88,8 +88,7 @@ def lock(path: str, *, timeout: float = 60.0):
                 if time.monotonic() >= deadline:
                     holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
                     raise OtpError(
-                        f"{path} is locked by process {holder}: another run works on this system;"
-                        f" waited {timeout:g} s. Try again when it has ended."
+                        f"{path} is locked by process {holder}: another run works on this system; waited {timeout:g} s. Try again when it has ended."
                     ) from None
                 time.sleep(0.1)
         os.ftruncate(descriptor, 0)

@@ -71,9 +71,7 @@ def install_release(
         order = Order(tree, package, digest, checksum is not None, state, release, emulator, max_size, Writing(uid, gid, mode, flush))
         return install(order, changes, lock_timeout)
     except OSError as error:
-        raise OtpError(
-            f"cannot install below {destdir}{root}: {error.filename or package}: {error.strerror}. Nothing is half installed."
-        ) from error
+        raise OtpError(f"cannot install below {destdir}{root}: {error.filename or package}: {error.strerror}. Nothing is half installed.") from error
 
 
 def result_of(record: dict, root: str, status: str, *, kept=(), before: str = "", after: str = "") -> dict:

@@ -88,8 +88,7 @@ def make_permanent(
 def entry_of(tree: Tree, release: Release, status: str) -> InstalledRelease:
     """The entry of RELEASES for a release whose applications lie below ``lib``."""
     libraries = tuple(
-        Library(item.name, item.version, library_path(tree, release.erts_version, f"lib/{item.name}-{item.version}"))
-        for item in release.applications
+        Library(item.name, item.version, library_path(tree, release.erts_version, f"lib/{item.name}-{item.version}")) for item in release.applications
     )
     return InstalledRelease(release.name, release.version, release.erts_version, libraries, status)
 

@@ -129,6 +129,7 @@ disagreements:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._target import describe_target, read_target
 

@@ -21,9 +21,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._package import read_package
 
 
-def run_module(
-    action: ActionBase, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None, *, release_option: str
-) -> dict[str, t.Any]:
+def run_module(action: ActionBase, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None, *, release_option: str) -> dict[str, t.Any]:
     """Run the task's module with these arguments, of which ``package`` is a file of the controller.
 
     release_option: the module's internal option by which it is told, in check mode, which release the package has.

@@ -107,7 +107,10 @@ DAMAGES: dict[str, tuple[t.Callable[[Path], object], str]] = {
     "directory missing": (remove("releases/SECOND"), "release SECOND: its directory releases/SECOND is missing"),
     "start.boot missing": (remove("releases/SECOND/start.boot"), "release SECOND: releases/SECOND/start.boot is missing"),
     "sys.config missing": (remove("releases/SECOND/sys.config"), "release SECOND: releases/SECOND/sys.config is missing"),
-    "sys.config to be made": (lambda root: (root / "releases/FIRST/sys.config").rename(root / "releases/FIRST/sys.config.src"), "it is to be made from sys.config.src"),
+    "sys.config to be made": (
+        lambda root: (root / "releases/FIRST/sys.config").rename(root / "releases/FIRST/sys.config.src"),
+        "it is to be made from sys.config.src",
+    ),
     "orphan": (lambda root: (root / "releases/THIRD").mkdir(), "the directory releases/THIRD belongs to no release in RELEASES"),
     "left emulator": (lambda root: (root / "releases/__new_emulator__FIRST").mkdir(), "was left by an upgrade that changed the emulator"),
     "left entry": (replace("releases/RELEASES", '"SECOND"', '"__new_emulator__SECOND"'), "was left in RELEASES by an upgrade that did not come to its end"),
