@@ -10,8 +10,8 @@ import glob
 import os
 import typing as t
 
-import yaml
 from ansible.errors import AnsibleFilterError
+from ansible.parsing.utils.yaml import from_yaml
 
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory import problems
 
@@ -68,7 +68,7 @@ def known_variables() -> set[str]:
     names: set[str] = set()
     for path in glob.glob(os.path.join(ROLES, "*", "meta", "argument_specs.yml")):
         with open(path, encoding="utf-8") as file:
-            specs = yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+            specs = from_yaml(file.read())
         for entry_point in specs["argument_specs"].values():
             names.update(entry_point.get("options", {}))
     return names

@@ -41,7 +41,7 @@ def slogan_of(path: str) -> str | None:
         with open(path, encoding="utf-8", errors="replace") as file:
             for line in (file.readline() for number in range(5)):
                 if line.startswith("Slogan: "):
-                    return line[len("Slogan: "):].strip()
+                    return line[len("Slogan: ") :].strip()
     except OSError:
         pass
     return None

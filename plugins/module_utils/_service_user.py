@@ -17,12 +17,15 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._files import read_file, write_file
+from ansible_collections.erlang.otp.plugins.module_utils._files import lock, read_file, write_file
 
 # What may stand for a shell with which nobody logs in, in the order of preference.
 NO_SHELLS = ("/usr/sbin/nologin", "/sbin/nologin", "/bin/false")
 
 COOKIE_FILE = ".erlang.cookie"
+
+# Held while users and groups are made. Several systems of one host may share a user, and be worked on at once.
+LOCK = "/run/erlang.otp.lock"
 
 
 class Owner(t.NamedTuple):
@@ -40,14 +43,14 @@ def have_user(user: str, group: str, home: str, *, manage: bool, changes: Change
     if find_group(group) is None:
         if not manage:
             raise OtpError(f"there is no group {group!r} on this host, and otp_manage_user is false.")
-        changes.do(f"create the group {group}", run_first, [["groupadd", "--system", group], ["addgroup", "-S", group]])
+        changes.do(f"create the group {group}", make_once, find_group, group, [["groupadd", "--system", group], ["addgroup", "-S", group]])
     if find_user(user) is None:
         if not manage:
             raise OtpError(f"there is no user {user!r} on this host, and otp_manage_user is false.")
         shell = next((path for path in NO_SHELLS if os.path.exists(path)), NO_SHELLS[-1])
         shadow = ["useradd", "--system", "--gid", group, "--home-dir", home, "--no-create-home", "--shell", shell, user]
         busybox = ["adduser", "-S", "-D", "-H", "-G", group, "-h", home, "-s", shell, user]
-        changes.do(f"create the system user {user}", run_first, [shadow, busybox])
+        changes.do(f"create the system user {user}", make_once, find_user, user, [shadow, busybox])
     found_user, found_group = find_user(user), find_group(group)
     return Owner(found_user.pw_uid if found_user else -1, found_group.gr_gid if found_group else -1)
 
@@ -68,6 +71,16 @@ def find_group(name: str):
         return None
 
 
+def make_once(find, name: str, commands: list[list[str]]) -> None:
+    """Run the first of the commands that the host has, unless the name has come up meanwhile.
+
+    Of two useradd at once the second replaces what the first has made, with another number: so one after the other.
+    """
+    with lock(LOCK):
+        if find(name) is None:
+            run_first(commands)
+
+
 def run_first(commands: list[list[str]]) -> None:
     """Run the first of the commands whose program the host has. Raises OtpError with what it said when it fails."""
     import subprocess  # not on the way of a run that changes nothing
@@ -76,9 +89,7 @@ def run_first(commands: list[list[str]]) -> None:
     for command in commands:
         program = shutil.which(command[0], path=path)
         if program:
-            done = subprocess.run(
-                [program, *command[1:]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd="/", check=False
-            )
+            done = subprocess.run([program, *command[1:]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd="/", check=False)
             if done.returncode != 0:
                 raise OtpError(f"{' '.join(command)} failed: {done.stdout.decode('utf-8', 'replace').strip()}")
             return
@@ -86,7 +97,7 @@ def run_first(commands: list[list[str]]) -> None:
 
 
 def have_directory(path: str, *, mode: int, owner: Owner, changes: Changes) -> None:
-    """Have the directory with its mode and owner; those above it are made as they usually are, root's and readable."""
+    """Have the directory with its owner. A new one gets the mode; those above it are made as they usually are."""
     try:
         found = os.stat(path)
     except FileNotFoundError:

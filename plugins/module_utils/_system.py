@@ -20,7 +20,6 @@ from ansible_collections.erlang.otp.plugins.module_utils._install import install
 from ansible_collections.erlang.otp.plugins.module_utils._service_user import (
     COOKIE_FILE,
     Owner,
-    find_user,
     have_cookie,
     have_directory,
     have_file,
@@ -77,9 +76,12 @@ class System:
         Raises PackageNeeded, before anything is touched, when the host lacks the release and no package is given.
         """
         node, wanted, changes = self.wanted.node, self.wanted, self.changes
-        if find_user(node.user) is None and wanted.package["package"] is None and not changes.check_mode:
+        if wanted.package["package"] is None and not changes.check_mode:
             # Is the package needed? Then nothing must have been touched before it is asked for.
             self.install(Changes(check_mode=True))
+        if wanted.state == "stopped":
+            # First, so that the rest finds a system that does not run.
+            self.stop_node()
         self.owner = have_user(node.user, wanted.group, node.home, manage=wanted.manage_user, changes=changes)
         self.install(changes)
         have_directory(node.home, mode=0o750, owner=self.owner, changes=changes)
@@ -101,8 +103,8 @@ class System:
     def install(self, changes: Changes) -> None:
         """Have the wanted release in the tree. It becomes permanent unless the node runs another one: that takes an upgrade."""
         start = self.tree.start_erl_data()
-        if not self.wanted.package.get("checksum") and not self.wanted.package.get("package"):
-            if start is None and changes.check_mode:
+        if not self.wanted.package["checksum"] and not self.wanted.package["package"]:
+            if start is None and self.changes.check_mode:
                 changes.actions.append("install the release that is built first")
                 return
             if start is None:
@@ -110,24 +112,35 @@ class System:
             permanent = next((entry for entry in self.tree.releases() or [] if entry.version == start.release_version), None)
             self.release = {"name": permanent.name if permanent else None, "version": start.release_version}
             return
-        stays = start is not None and _node.find_emulator(self.tree.root) is not None
+        runs = start is not None and _node.find_emulator(self.tree.root) is not None
         said = install_release(
             root=self.tree.root,
             changes=changes,
-            state="present" if stays else "permanent",
+            state="present" if runs else "permanent",
             uid=self.owner.uid,
             gid=self.owner.gid,
             **self.wanted.package,
         )
+        if changes is not self.changes:
+            return
         self.release = {"name": said["name"], "version": said["release"]}
         if said["diff"]["before"] != said["diff"]["after"]:
             self.diff.append({"before_header": "releases", "after_header": "releases", **said["diff"]})
-        if stays and start.release_version != said["release"]:
-            self.pending = f"release {said['release']} is installed beside {start.release_version}, which is permanent and runs: upgrade to it, or stop the node first"
+        if not runs or start.release_version == said["release"]:
+            return
+        if self.wanted.state == "stopped":
+            # In check mode it runs still.
+            changes.actions.append(f"make release {said['release']} permanent")
+        else:
+            self.pending = (
+                f"release {said['release']} is installed beside {start.release_version}, which is permanent and runs: upgrade to it, or stop the node first"
+            )
 
     def write(self, file: File) -> None:
         """Have the file; a secret one is not in the diff."""
         path = self.tree.path(file.path)
+        if self.tree.has():
+            have_directory(os.path.dirname(path), mode=0o755, owner=self.owner, changes=self.changes)
         content = file.content.encode("utf-8")
         before = have_file(path, content, mode=file.mode, owner=self.owner, sentence=f"write {path}", changes=self.changes)
         if before is None:
@@ -148,18 +161,20 @@ class System:
         if said["vm_args"] and b"-setcookie" in (read_file(said["vm_args"]) or b"").split():
             self.warnings.append(f"{said['vm_args']} has -setcookie: every user of the host sees the cookie in the list of processes. Use otp_cookie.")
 
+    def stop_node(self) -> None:
+        """Have the node stopped."""
+        node = self.wanted.node
+        if _node.find_emulator(node.root) is not None:
+            self.changes.do(f"stop the node {node.name or node.root}", _node.stop, node.root)
+
     def have_state(self) -> dict[str, t.Any]:
         """Have the node started, stopped, or as it is; return how it is then."""
         wanted, node, changes = self.wanted, self.wanted.node, self.changes
         title = node.name or node.root
         pid = _node.find_emulator(node.root)
-        if wanted.state == "stopped":
-            if pid is not None:
-                changes.do(f"stop the node {title}", _node.stop, node.root)
+        if wanted.state == "stopped" or (wanted.state == "present" and pid is None):
             return {"running": False}
         if pid is None:
-            if wanted.state == "present":
-                return {"running": False}
             changes.do(f"start the node {title}", _node.start, node)
             return self.answer(has_started=True)
         renewed = self.newer_than_the_node()

@@ -257,6 +257,7 @@ transferred:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._install import PackageNeeded

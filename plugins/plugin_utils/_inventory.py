@@ -20,7 +20,7 @@ PLAYBOOK_VARIABLES = {"otp_hosts", "otp_builders"}
 FLAGS_WITH_A_VARIABLE = {"-name": "otp_node_name", "-sname": "otp_node_name", "-heart": "otp_heart"}
 
 # No system is installed over these.
-DIRECTORIES_OF_THE_HOST = {"/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/opt", "/proc", "/root", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/var"}
+DIRECTORIES_OF_THE_HOST = set("/ /bin /boot /dev /etc /home /lib /opt /proc /root /run /sbin /srv /sys /tmp /usr /var".split())
 
 Variables = t.Mapping[str, t.Any]
 

@@ -1,0 +1,370 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""playbooks/deploy.yml, as an operator runs it: two hosts of this machine, a service user, heart, and no Erlang but their own.
+
+The tests stand in the order of a system's life, from nothing to stopped, and share one site.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.erlang.otp.plugins.module_utils import _node
+
+EXCHANGE = Path(__file__).parents[2] / "examples" / "exchange"
+BIN = Path(sys.executable).parent
+HOSTS = ("north", "south")
+# Spaces, quotes and letters of another alphabet stand in the paths of one of the hosts.
+DIRECTORIES = {"north": "north", "south": "south ρίζα it's"}
+
+
+class Run(t.NamedTuple):
+    """What ansible-playbook said, and what otp_target_system returned for each host."""
+
+    code: int
+    output: str
+    results: dict[str, dict[str, t.Any]]
+    changed: dict[str, int]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Site:
+    """A directory with an inventory, two hosts, and a service user that the first deploy makes."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.user = f"otp{os.getpid()}"
+        self.cookie = secrets.token_hex(16)
+        self.epmd_port = free_port()
+        self.ports = {host: free_port() for host in HOSTS}
+        self.deployed: Run | None = None
+
+    def root(self, host: str) -> str:
+        return f"{self.directory}/{DIRECTORIES[host]}/exchange"
+
+    def home(self, host: str) -> str:
+        return f"{self.directory}/{DIRECTORIES[host]}/home"
+
+    def node(self, host: str) -> _node.Node:
+        return _node.Node(
+            root=self.root(host),
+            user=self.user,
+            home=self.home(host),
+            log_directory=f"{self.root(host)}/log",
+            name=f"{host}{self.user}@localhost",
+            environment={"ERL_EPMD_PORT": str(self.epmd_port)},
+        )
+
+    def write_inventory(self) -> None:
+        of_hosts = {
+            host: {
+                "otp_root": self.root(host),
+                "otp_home": self.home(host),
+                "otp_node_name": self.node(host).name,
+                "otp_config_variables": {"EXCHANGE_PORT": self.ports[host]},
+            }
+            for host in HOSTS
+        }
+        of_all_hosts = {
+            "otp_user": self.user,
+            "otp_cookie": self.cookie,
+            "otp_environment": {"ERL_EPMD_PORT": self.epmd_port},
+            "otp_erl_flags": ["-kernel", "inet_dist_use_interface", "{127,0,0,1}"],
+            "otp_vm_args": "+P 100000\n-otptest 'a flag' \"with spaces\"\n",
+        }
+        of_builder = {
+            "otp_rel": f"{self.directory}/exchange-source/first.rel",
+            "otp_code_path": [f"{self.directory}/exchange-source/1.0/ebin"],
+            "otp_release_sys_config_src": f"{self.directory}/exchange-source/sys.config.src",
+            "otp_build_dir": f"{self.directory}/build",
+        }
+        inventory = {
+            "all": {
+                "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable},
+                "children": {"otp_builders": {"hosts": {"builder": of_builder}}, "otp": {"hosts": of_hosts, "vars": of_all_hosts}},
+            }
+        }
+        (self.directory / "inventory.yml").write_text(yaml.safe_dump(inventory, allow_unicode=True))
+
+    def ansible(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CALLBACK_FORMAT_PRETTY": "0", "ANSIBLE_LOCALHOST_WARNING": "0"}
+        command = [str(BIN / program), "-i", str(self.directory / "inventory.yml"), *arguments]
+        return subprocess.run(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False)
+
+    def deploy(self, *arguments: str, code: int = 0, **variables: t.Any) -> Run:
+        said = self.ansible("ansible-playbook", "erlang.otp.deploy", "-v", "-e", json.dumps(variables), *arguments)
+        assert said.returncode == code, said.stdout
+        results = {}
+        for host, text in re.findall(r"^(?:ok|changed|fatal): \[(\w+)\](?:: FAILED!)? => (\{.*\})$", said.stdout, re.MULTILINE):
+            result = json.loads(text)
+            if "actions" in result or result.get("failed"):
+                results[host] = result
+        changed = {host: int(count) for host, count in re.findall(r"^(\w+) +: ok=.* changed=(\d+)", said.stdout, re.MULTILINE)}
+        return Run(said.returncode, said.stdout, results, changed)
+
+    def ask(self, host: str, question: str) -> str:
+        """What the exchange itself answers."""
+        with socket.create_connection(("127.0.0.1", self.ports[host]), timeout=10) as connection:
+            with connection.makefile("rw", encoding="utf-8") as line:
+                line.write(question + "\n")
+                line.flush()
+                return line.readline().rstrip("\n")
+
+    def as_user(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            list(command),
+            user=self.user,
+            group=self.user,
+            extra_groups=[],
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=90,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="module")
+def site() -> t.Iterator[Site]:
+    # pytest's own directories are closed to other users.
+    directory = Path(tempfile.mkdtemp(prefix="otp-deploy-"))
+    directory.chmod(0o755)
+    site = Site(directory)
+    shutil.copytree(EXCHANGE, directory / "exchange-source", ignore=shutil.ignore_patterns("*.beam", "*.rel"))
+    subprocess.run(["make", "rels"], cwd=directory / "exchange-source", check=True, timeout=300, capture_output=True)
+    site.write_inventory()
+    epmd = subprocess.Popen(["epmd", "-address", "127.0.0.1", "-port", str(site.epmd_port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield site
+    finally:
+        for host in HOSTS:
+            _node.stop(site.root(host), quiet=1.0)
+        epmd.terminate()
+        epmd.wait(10)
+        subprocess.run(["userdel", site.user], check=False, capture_output=True)
+        shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="module")
+def deployed(site: Site) -> Run:
+    """The first deploy, with all that Ansible can be made to say."""
+    if site.deployed is None:
+        site.deployed = site.deploy("-vv", "--diff")
+    return site.deployed
+
+
+def wait_for_another(site: Site, host: str, pid: int) -> int:
+    deadline = time.monotonic() + 30
+    while True:
+        now = _node.find_emulator(site.root(host))
+        if now not in (None, pid):
+            return t.cast(int, now)
+        assert time.monotonic() < deadline, "heart did not start the emulator again"
+        time.sleep(0.02)
+
+
+def test_a_misspelt_variable_ends_the_run_before_any_host_is_touched(site: Site) -> None:
+    run = site.deploy(code=2, otp_nodename="x", otp_cokie="x")
+    assert "otp_nodename is not a variable of erlang.otp: did you mean otp_node_name?" in run.output
+    assert "otp_cokie is not a variable of erlang.otp: did you mean otp_cookie?" in run.output
+    assert "Build the release package" not in run.output
+    assert not os.path.exists(site.root("north"))
+
+
+def test_check_mode_on_fresh_hosts_tells_all_and_touches_nothing(site: Site) -> None:
+    run = site.deploy("--check", "--diff")
+    for host in HOSTS:
+        assert run.changed[host] == 1
+        assert run.results[host]["actions"][-1] == f"start the node {site.node(host).name}"
+        assert f"create the system user {site.user}" in run.results[host]["actions"]
+        assert f"+ROOTDIR={site.root('north')}" in run.output
+        assert not os.path.exists(site.root(host)) and not os.path.exists(site.home(host))
+    assert site.user not in {entry.pw_name for entry in pwd.getpwall()}
+    assert site.cookie not in run.output
+
+
+def test_the_nodes_run_and_answer(site: Site, deployed: Run) -> None:
+    for host in HOSTS:
+        result = deployed.results[host]
+        assert result["changed"] and result["transferred"] and result["pending"] is None
+        assert result["release"] == {"name": "exchange", "version": "FIRST"}
+        assert result["node"]["running"] and result["node"]["release"] == "FIRST"
+        assert _node.ask(site.node(host)).releases == (("exchange", "FIRST", "permanent"),)
+        assert site.ask(host, "version") == "version 1.0"
+    assert re.search(r"north +exchange FIRST +north\w+@localhost +running as process \d+ +changed", deployed.output)
+
+
+def test_all_belongs_to_the_service_user_and_runs_as_it(site: Site, deployed: Run) -> None:
+    user = pwd.getpwnam(site.user)
+    for host in HOSTS:
+        paths = [os.path.join(path, name) for path, names, files in os.walk(site.root(host)) for name in names + files]
+        # The lock is of whoever took it first.
+        assert {path for path in paths if os.lstat(path).st_uid != user.pw_uid} <= {f"{site.root(host)}/.lock"}
+        status = Path(f"/proc/{deployed.results[host]['node']['pid']}/status").read_text()
+        assert re.search(r"^Uid:\t(\d+)\t\1\t\1\t\1$", status, re.MULTILINE).group(1) == str(user.pw_uid)  # type: ignore[union-attr]
+
+
+def test_the_nodes_use_no_erlang_of_the_host(site: Site, deployed: Run) -> None:
+    for host in HOSTS:
+        process = Path(f"/proc/{deployed.results[host]['node']['pid']}")
+        for name in ("maps", "cmdline", "environ"):
+            assert b"/usr/lib/erlang" not in (process / name).read_bytes()
+        assert os.readlink(process / "exe").startswith(site.root(host) + "/erts-")
+
+
+def test_the_flags_of_inventory_and_release_reach_the_emulator(site: Site, deployed: Run) -> None:
+    words = Path(f"/proc/{deployed.results['south']['node']['pid']}/cmdline").read_bytes().decode().split("\0")
+    for expected in (["-kernel", "inet_dist_use_interface", "{127,0,0,1}"], ["-otptest", "a flag", "with spaces"], ["-P", "100000"]):
+        assert any(words[index : index + len(expected)] == expected for index in range(len(words))), words
+    assert "-heart" in words
+
+
+def test_which_releases_agrees_with_the_info_module(site: Site, deployed: Run) -> None:
+    for host in HOSTS:
+        said = site.ansible("ansible", host, "-m", "erlang.otp.otp_release_info", "-a", json.dumps({"root": site.root(host)}))
+        assert said.returncode == 0, said.stdout
+        info = json.loads(said.stdout[said.stdout.index("{") :])
+        on_disk = {(release["name"], release["version"], release["status"]) for release in info["releases"]}
+        assert on_disk == set(_node.ask(site.node(host)).releases)
+
+
+def test_a_second_deploy_changes_and_sends_nothing(site: Site, deployed: Run) -> None:
+    run = site.deploy("--diff")
+    assert run.changed == {"builder": 0, "north": 0, "south": 0}
+    for host in HOSTS:
+        assert run.results[host]["actions"] == [] and run.results[host]["transferred"] is False
+        assert run.results[host]["node"]["pid"] == deployed.results[host]["node"]["pid"]
+
+
+def test_the_cookie_is_in_a_file_of_the_service_user_and_nowhere_else(site: Site, deployed: Run) -> None:
+    assert site.cookie not in deployed.output
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            assert site.cookie.encode() not in (process / "cmdline").read_bytes()
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    with_cookie = []
+    for path in (path for host in HOSTS for path in Path(site.root(host)).parent.rglob("*")):
+        if path.is_file() and not path.is_symlink() and site.cookie.encode() in path.read_bytes():
+            with_cookie.append(str(path))
+            assert path.stat().st_mode & 0o777 == 0o400 and path.owner() == site.user
+    assert sorted(with_cookie) == sorted(f"{site.home(host)}/.erlang.cookie" for host in HOSTS)
+
+
+def test_start_refuses_beside_a_running_node_and_as_another_user(site: Site, deployed: Run) -> None:
+    start = f"{site.root('south')}/bin/start"
+    refused = site.as_user(start)
+    assert refused.returncode == 1
+    assert f"the node runs already, as process {deployed.results['south']['node']['pid']}" in refused.stdout
+    as_root = subprocess.run([start], text=True, stderr=subprocess.PIPE, timeout=30, check=False)
+    assert as_root.returncode == 1 and f"the node runs as user {site.user}" in as_root.stderr
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_heart_brings_a_killed_emulator_back(site: Site, deployed: Run, host: str) -> None:
+    pid = t.cast(int, _node.find_emulator(site.root(host)))
+    os.kill(pid, signal.SIGKILL)
+    another = wait_for_another(site, host, pid)
+    assert _node.wait_until_answering(site.node(host), timeout=30)[0] == another
+    assert site.ask(host, "version") == "version 1.0"
+    assert site.deploy("--limit", host).changed[host] == 0
+
+
+def test_a_changed_configuration_of_a_running_node_is_told_until_it_is_restarted(site: Site, deployed: Run) -> None:
+    pid = _node.find_emulator(site.root("north"))
+    former, port = site.ports["north"], free_port()
+    site.ports["north"] = port
+    site.write_inventory()
+    told = site.deploy("--limit", "north", "--diff")
+    assert told.changed["north"] == 1 and f"-   {{port, {former}}}" in told.output and f"+   {{port, {port}}}" in told.output
+    for run in (told, site.deploy("--limit", "north")):
+        assert "was started before" in run.output and "otp_restart_on_change" in run.output
+        assert run.results["north"]["node"]["pid"] == pid
+    assert run.changed["north"] == 0
+    restarted = site.deploy("--limit", "north", otp_restart_on_change=True)
+    assert restarted.results["north"]["node"]["pid"] != pid
+    assert site.ask("north", "version") == "version 1.0"
+    again = site.deploy("--limit", "north", otp_restart_on_change=True)
+    assert again.changed["north"] == 0 and "was started before" not in again.output
+
+
+def test_an_undefined_variable_is_named_and_the_old_configuration_stays(site: Site, deployed: Run) -> None:
+    config = Path(site.root("north"), "releases", "FIRST", "sys.config")
+    before = config.read_bytes()
+    failed = site.deploy("--limit", "north", code=2, otp_config_variables={"EXCHANGE_PORT": "not a number {"})
+    assert "sys.config.src, line" in failed.results["north"]["msg"] and "EXCHANGE_PORT" in failed.results["north"]["msg"]
+    assert config.read_bytes() == before
+
+
+def test_another_release_waits_while_the_node_runs_and_is_taken_when_it_does_not(site: Site, deployed: Run) -> None:
+    second = {
+        "otp_rel": f"{site.directory}/exchange-source/second.rel",
+        "otp_code_path": [f"{site.directory}/exchange-source/2.0/ebin"],
+    }
+    beside = site.deploy("--limit", "builder,north", **second)
+    assert beside.changed["north"] == 1 and beside.results["north"]["transferred"]
+    assert beside.results["north"]["pending"].startswith("release SECOND is installed beside FIRST")
+    assert beside.results["north"]["pending"] in beside.output.partition("Say what runs where")[2]
+    assert site.ask("north", "version") == "version 1.0"
+    again = site.deploy("--limit", "builder,north", **second)
+    assert again.changed["north"] == 0 and again.results["north"]["pending"]
+
+    stopped = site.deploy("--limit", "north", otp_state="stopped")
+    assert stopped.results["north"]["node"] == {"name": site.node("north").name, "running": False}
+    taken = site.deploy("--limit", "builder,north", **second)
+    assert taken.results["north"]["pending"] is None and taken.results["north"]["transferred"] is False
+    assert site.ask("north", "version") == "version 2.0"
+
+
+def test_a_node_that_crashes_at_its_start_is_told_with_its_last_words_and_stopped(site: Site, deployed: Run) -> None:
+    site.deploy("--limit", "south", otp_state="stopped")
+    failed = site.deploy("--limit", "south", code=2, otp_erl_flags=["-s", "nosuchmodule"])
+    message = failed.results["south"]["msg"]
+    assert "does not stay up" in message and "nosuchmodule" in message and f"{site.root('south')}/log/erlang.log." in message
+    assert _node.find_emulator(site.root("south")) is None
+    assert site.deploy("--limit", "south").results["south"]["node"]["running"]
+
+
+def test_a_node_that_is_not_distributed(site: Site, deployed: Run) -> None:
+    site.deploy("--limit", "south", otp_state="stopped")
+    alone = {"otp_node_name": "", "otp_heart": False}
+    started = site.deploy("--limit", "south", **alone)
+    assert started.results["south"]["node"] == {"name": "", "running": True, "pid": _node.find_emulator(site.root("south"))}
+    assert site.ask("south", "version") == "version 1.0"
+    assert site.deploy("--limit", "south", **alone).changed["south"] == 0
+
+
+def test_stopped_by_the_playbook_and_by_hand(site: Site, deployed: Run) -> None:
+    stopped = site.deploy(otp_state="stopped")
+    assert stopped.changed == {"builder": 0, "north": 1, "south": 1}
+    assert all(_node.find_emulator(site.root(host)) is None for host in HOSTS)
+    assert site.deploy(otp_state="stopped").changed == {"builder": 0, "north": 0, "south": 0}
+
+    assert site.as_user(f"{site.root('south')}/bin/start").returncode == 0
+    pid, dummy = _node.wait_until_answering(site.node("south"), timeout=30)
+    assert site.as_user(f"{site.root('south')}/bin/stop").returncode == 0
+    assert _node.find_emulator(site.root("south")) is None and not _node.is_emulator(pid, site.root("south"))
+    assert site.as_user(f"{site.root('south')}/bin/stop").returncode == 0

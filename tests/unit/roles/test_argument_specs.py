@@ -1,0 +1,68 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The roles' variables: what the argument specs promise is what the defaults hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROLES = Path(__file__).parents[3] / "roles"
+NAMES = sorted(path.name for path in ROLES.iterdir())
+
+
+def options(role):
+    return yaml.safe_load((ROLES / role / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+
+
+def defaults(role):
+    return yaml.safe_load((ROLES / role / "defaults" / "main.yml").read_text())
+
+
+def test_there_are_roles():
+    assert {"release", "target_system"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("role", NAMES)
+def test_every_variable_has_a_spec_and_a_default(role):
+    assert set(options(role)) == set(defaults(role))
+    assert all(name.startswith("otp_") for name in options(role))
+
+
+@pytest.mark.parametrize("role", NAMES)
+def test_defaults_agree_with_the_specs(role):
+    values = defaults(role)
+    for name, option in options(role).items():
+        is_computed = isinstance(values[name], str) and "{{" in values[name]
+        if is_computed or option.get("required"):
+            assert "default" not in option, f"{name} has a default that argument_specs.yml cannot tell"
+        else:
+            assert option.get("default") == values[name] and "default" in option, name
+
+
+@pytest.mark.parametrize("role", NAMES)
+def test_what_is_computed_or_required_is_said_in_words(role):
+    for name, option in options(role).items():
+        words = " ".join(option["description"])
+        assert words.endswith("."), name
+        if "default" not in option and not option.get("required"):
+            assert "By default" in words, name
+
+
+def test_roles_share_no_variable():
+    seen = {}
+    for role in NAMES:
+        for name in options(role):
+            assert name not in seen, f"{name} belongs to {seen.get(name)} and {role}"
+            seen[name] = role
+
+
+@pytest.mark.parametrize("role", NAMES)
+def test_tasks_are_given_every_variable(role):
+    text = "".join(path.read_text() for part in ("tasks", "templates", "vars") for path in (ROLES / role).glob(f"{part}/*"))
+    for name in options(role):
+        assert name in text, f"{name} is used nowhere"
