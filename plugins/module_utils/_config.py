@@ -58,14 +58,10 @@ def configure_release(
     if not os.path.isdir(directory):
         raise OtpError(f"{directory} is no directory: install the release before it is configured")
     values = {**(variables or {}), **(secrets or {})}
-    config, arguments = _contents(directory, {SYS_CONFIG: sys_config, VM_ARGS: vm_args}, values)
-    config = config or Content(EMPTY_SYS_CONFIG, SYS_CONFIG, [])
-    check_sys_config(config)
+    contents = _contents(directory, {SYS_CONFIG: sys_config, VM_ARGS: vm_args}, values)
     said: dict[str, t.Any] = {"sys_config": None, "vm_args": None, "variables": [], "diff": []}
-    for key, name, content in (("sys_config", SYS_CONFIG, config), ("vm_args", VM_ARGS, arguments)):
-        if content is None:
-            continue
-        path = said[key] = os.path.join(directory, name)
+    for name, content in contents.items():
+        path = said[name.replace(".", "_")] = os.path.join(directory, name)
         owner = _owner(path, directory, uid, gid)
         before = have_file(path, content.data, mode=mode, owner=owner, sentence=f"write {path}", changes=changes)
         if before is not None and not secrets:
@@ -75,12 +71,18 @@ def configure_release(
     return said
 
 
-def _contents(directory: str, given: dict[str, str | None], values: dict[str, str]) -> list[Content | None]:
-    """The content for each of the files. Raises one OtpError for what is wrong with any of them."""
-    contents, problems = [], []
+def _contents(directory: str, given: dict[str, str | None], values: dict[str, str]) -> dict[str, Content]:
+    """The content for each of the files that shall be there. Raises one OtpError for what is wrong with any of them."""
+    contents = {}
+    problems = []
     for name, text in given.items():
         try:
-            contents.append(_content(directory, name, text, values))
+            content = _content(directory, name, text, values)
+            if name == SYS_CONFIG:
+                content = content or Content(EMPTY_SYS_CONFIG, name, [])
+                check_sys_config(content)
+            if content is not None:
+                contents[name] = content
         except OtpError as error:
             problems.append(str(error))
     if problems:

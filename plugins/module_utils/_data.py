@@ -17,10 +17,12 @@ from ansible_collections.erlang.otp.plugins.module_utils._terms import (
     ExternalFun,
     ImproperList,
     Map,
+    Opaque,
     TermError,
     format_term,
     parse_one,
 )
+from ansible_collections.erlang.otp.plugins.module_utils._terms_printer import MAX_DECIMAL_BITS
 
 ATOMS = {"true": True, "false": False, "undefined": None}
 
@@ -31,7 +33,10 @@ def to_term(data):
 
 
 def from_term(term):
-    """Plain data for the term, of which to_term makes that term again. Raises TermError for terms nested too deeply."""
+    """Plain data for the term, of which to_term makes that term again; except of {$opaque: ...}, a pid or what only its node can make.
+
+    Raises TermError for terms nested too deeply.
+    """
     return _from_term(term, 0)
 
 
@@ -103,6 +108,11 @@ def _from_term(term, depth: int):
         except UnicodeDecodeError:
             return {"$term": format_term(term)}
     if isinstance(term, (Bits, ImproperList, ExternalFun)):
+        return {"$term": format_term(term)}
+    if isinstance(term, Opaque):
+        return {"$opaque": term.text}
+    # JSON, or Python for it, takes no more digits than this.
+    if isinstance(term, int) and term.bit_length() > MAX_DECIMAL_BITS:
         return {"$term": format_term(term)}
     return term
 

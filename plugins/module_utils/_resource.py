@@ -109,7 +109,7 @@ def parse_app(data: bytes, *, filename: str) -> Application:
     term = file.first_term(data)
     if not (_tagged(term, "application", 3) and isinstance(term[1], Atom) and isinstance(term[2], list)):
         raise file.error(term, "is not {application,Name,[{Key,Value}, ...]}")
-    values = {}
+    values: dict = {}
     for entry in term[2]:
         if not (_shaped(entry, 2) and isinstance(entry[0], Atom)):
             raise file.error(entry, "is not {Key,Value}")
@@ -166,7 +166,7 @@ def format_start_erl_data(value: StartErlData) -> bytes:
     for version in value:
         if not version or version.split() != [version]:
             raise OtpError(f"start_erl.data cannot hold the version {version!r}: it is empty or has white space. Choose another version.")
-    return f"{value.erts_version} {value.release_version}\n".encode("utf-8")
+    return f"{value.erts_version} {value.release_version}\n".encode()
 
 
 class _File(NamedTuple):

@@ -31,6 +31,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._terms_values import (
     ExternalFun,
     ImproperList,
     Map,
+    Opaque,
     TermError,
     identity,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "ImproperList",
     "MAX_DEPTH",
     "Map",
+    "Opaque",
     "TermError",
     "as_text",
     "consult",
@@ -56,7 +58,6 @@ __all__ = [
 ]
 
 # As epp:set_encoding/1 looks for it: within the first two lines, comment or not, but not far into them.
-CODING_LINES = re.compile(rb"[^\n]*\n?[^\n]*")
 CODING_LIMIT = 511
 CODING = re.compile(rb"coding *[:=] *((?i:latin-1)(?![0-9A-Za-z]))?")
 
@@ -91,7 +92,7 @@ def parse_one(text: str, *, filename: str = "<text>"):
 
 def declared_encoding(data: bytes) -> str:
     """latin-1 or utf-8, as the content of a file declares it or by default."""
-    coding = CODING.search(CODING_LINES.match(data[:CODING_LIMIT])[0])
+    coding = CODING.search(b"\n".join(data[:CODING_LIMIT].split(b"\n")[:2]))
     return "utf-8" if coding is None or coding[1] is None else "latin-1"
 
 
@@ -276,7 +277,7 @@ def _fun(source: Source, token: Token, depth: int):
 def _binary(source: Source, token: Token, depth: int):
     start = token.start
     token = next_token(source, token.end)
-    segments = []
+    segments: list = []
     while token.kind != ">>" or segments:
         segment, token = _segment(source, token, depth)
         segments.append(segment)

@@ -17,6 +17,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._terms_values import (
     ExternalFun,
     ImproperList,
     Map,
+    Opaque,
     TermError,
 )
 
@@ -32,6 +33,7 @@ def format_term(term, *, width: int = 80) -> str:
     """The term as text that file:consult/1 reads back as the same term, without its full stop.
 
     Lines are broken between elements where one would get longer than width; a single long string, or a deep one, may exceed it.
+    Pids and their like are shown as the Erlang shell does, and nothing reads them back.
     Raises TermError for what is no term, and for terms nested too deeply.
     """
     return _layout(term, 0, width, 0)
@@ -83,11 +85,11 @@ def _flat(term, room: int, depth: int) -> str | None:
     room -= len(opening) + len(closing)
     for separator, element in _elements(term):
         room -= len(separator)
-        text = _flat(element, room, depth + 1) if room > 0 else None
-        if text is None:
+        piece = _flat(element, room, depth + 1) if room > 0 else None
+        if piece is None:
             return None
-        room -= len(text)
-        pieces += (separator, text)
+        room -= len(piece)
+        pieces += (separator, piece)
     pieces.append(closing)
     return "".join(pieces) if room >= 0 else None
 
@@ -139,6 +141,8 @@ def _plain(term) -> str:
         return _bits(term)
     if isinstance(term, ExternalFun):
         return f"fun {_atom(term.module)}:{_atom(term.function)}/{term.arity}"
+    if isinstance(term, Opaque):
+        return term.text
     raise TermError(f"a Python {type(term).__name__} is no Erlang term: {term!r:.60}")
 
 

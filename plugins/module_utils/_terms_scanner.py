@@ -13,7 +13,7 @@ white space between them. The rules were found by giving texts to file:consult/1
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ansible_collections.erlang.otp.plugins.module_utils._terms_values import Atom, TermError
 
@@ -58,6 +58,7 @@ TOKEN = re.compile(
 ILLEGAL_CHARACTER = re.compile("[\ud800-\udfff\ufffe\uffff]")
 ESCAPES = re.compile(rf"{ESCAPE}|\\", re.DOTALL)
 ESCAPED_LETTERS = {"b": "\b", "d": "\x7f", "e": "\x1b", "f": "\f", "n": "\n", "r": "\r", "s": " ", "t": "\t", "v": "\v"}
+BLANK = re.compile(f"[{WHITE_SPACE}]")
 SIGIL = re.compile(rf"~({NAME_CHARACTER}*)(\"{{3,}}|[(\[{{</|'\"`#])")
 SIGIL_SUFFIX = re.compile(rf"{NAME_CHARACTER}+")
 CLOSING_DELIMITERS = {"(": ")", "[": "]", "{": "}", "<": ">"}
@@ -70,7 +71,7 @@ class Token(NamedTuple):
     """
 
     kind: str
-    value: object
+    value: Any
     start: int
     end: int
 
@@ -101,7 +102,8 @@ class Source(NamedTuple):
 
 def next_token(source: Source, position: int) -> Token:
     """The first token at or after the position. Raises TermError."""
-    match = TOKEN.match(source.text, position)
+    # It matches always: its last alternatives are the end and any character.
+    match: Any = TOKEN.match(source.text, position)
     kind = match.lastgroup
     start, end = match.start(kind), match.end()
     value = match[kind]
@@ -197,11 +199,12 @@ def _delimited(source: Source, start: int, opening: str, *, verbatim: bool) -> t
 def _triple_quoted(source: Source, start: int, quotes: str, *, verbatim: bool) -> tuple[str, int]:
     """What stands between a line that ends with the quotes and a line that begins with them, without the indentation of the latter."""
     text = source.text
-    first_line = re.compile(rf"(?:(?!\n)[{WHITE_SPACE}])*").match(text, start + len(quotes))
-    newline = first_line.end()
+    newline = start + len(quotes)
+    while text[newline : newline + 1] != "\n" and BLANK.match(text, newline):
+        newline += 1
     if text[newline : newline + 1] not in ("", "\n"):
         raise source.error(newline, f"expected the end of the line after {quotes}", text[newline])
-    last_line = re.compile(rf'\n((?:(?!\n)[{WHITE_SPACE}])*){quotes}').search(text, newline)
+    last_line = re.compile(rf"\n((?:(?!\n)[{WHITE_SPACE}])*){quotes}").search(text, newline)
     if last_line is None:
         raise _unterminated(source, start, "triple-quoted string", quotes)
     _refuse_adjacent(source, last_line.end())

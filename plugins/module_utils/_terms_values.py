@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 
-
 # Far more than any file of OTP has, and few enough for the stack of Python, whoever calls.
 MAX_DEPTH = 200
 
@@ -22,9 +21,7 @@ class TermError(OtpError):
     ``reason`` is the message without the place and without any of the text, which may hold secrets.
     """
 
-    def __init__(
-        self, reason: str, *, found: str | None = None, filename: str | None = None, line: int | None = None, column: int | None = None
-    ) -> None:
+    def __init__(self, reason: str, *, found: str | None = None, filename: str | None = None, line: int | None = None, column: int | None = None) -> None:
         place = [] if filename is None else [filename]
         if line is not None:
             place.append(f"line {line}, column {column}")
@@ -39,7 +36,7 @@ class TermError(OtpError):
 class _Value:
     """Equal to a value of the same class with the same identity, and to nothing else."""
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
@@ -109,6 +106,19 @@ class ExternalFun(_Value):
         self.arity = arity
 
 
+class Opaque(_Value):
+    """What only a node can make, for the node to be given back: a pid, port, reference or local fun.
+
+    ``text`` is for people, ``external`` are the bytes in the external term format, without the version byte.
+    """
+
+    __slots__ = ("text", "external")
+
+    def __init__(self, text: str, external: bytes) -> None:
+        self.text = text
+        self.external = external
+
+
 def identity(term):
     """What makes the term that term, as a hashable value: two of them are equal exactly when the terms are ``=:=`` in OTP 27.
 
@@ -132,4 +142,6 @@ def identity(term):
         return ("bits", term.data, term.size)
     if isinstance(term, ExternalFun):
         return ("fun", term.module, term.function, term.arity)
+    if isinstance(term, Opaque):
+        return ("opaque", term.external)
     return (type(term).__name__, term)
