@@ -1,0 +1,40 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.erlang.otp.plugins.module_utils._applications import Wanted
+from ansible_collections.erlang.otp.plugins.module_utils._systools import ScriptOptions
+from ansible_collections.erlang.otp.plugins.modules.otp_release_build import ARGUMENTS, options_of
+
+
+def parameters(**given):
+    return {**{name: spec.get("default") for name, spec in ARGUMENTS.items()}, "output_dir": "out", **given}
+
+
+def test_defaults():
+    options = options_of(parameters(rel="a.rel"))
+    assert (options.rel, options.erts, options.var_tar, options.script, options.applications) == ("a.rel", "true", "include", ScriptOptions(), ())
+    assert options.output_dir.startswith("/") and options.output_dir.endswith("/out")
+
+
+GIVEN = [
+    ({"applications": ["pea", {"name": "bean", "version": "1"}]}, "applications", (Wanted("pea"), Wanted("bean", "1"))),
+    ({"code_path": ["a", "b"]}, "code_path", ("a", "b")),
+    ({"include": ["src"]}, "include", ("src",)),
+    ({"strip_keep": ["Docs"]}, "strip_keep", ("Docs",)),
+    ({"extra_files": [{"src": "/a", "dest": "b"}]}, "extra_files", (("/a", "b"),)),
+    ({"variables": {"A": "/a/"}, "exref": True}, "script", ScriptOptions(exref=True, variables=(("A", "/a"),))),
+    ({"erts": "False"}, "erts", "false"),
+    ({"erts": "/otp"}, "erts", "/otp"),
+    ({"strip": True}, "strip", True),
+    ({"cache_dir": "/cache"}, "cache_dir", "/cache"),
+]
+
+
+@pytest.mark.parametrize(("given", "name", "expected"), GIVEN)
+def test_options(given, name, expected):
+    assert getattr(options_of(parameters(**given)), name) == expected
