@@ -52,8 +52,8 @@ class Fragment(t.NamedTuple):
 
 
 def fragment_key(parts: t.Iterable[bytes], *, level: int, treatment: str) -> str:
-    """What the fragment's bytes depend on: the content, what is done to it, and how it is compressed."""
-    digest = hashlib.sha256(repr((KEY_FORMAT, level, treatment)).encode())
+    """What the fragment's bytes depend on: the content, what is done to it, and how and by which zlib it is compressed."""
+    digest = hashlib.sha256(repr((KEY_FORMAT, zlib.ZLIB_RUNTIME_VERSION, level, treatment)).encode())
     for part in parts:
         digest.update(part)
     return digest.hexdigest()

@@ -96,6 +96,7 @@ def application_group(found: Found, directory: str, include: t.Iterable[str]) ->
         members.append(Member(f"{ebin}/{found.name}.appup", source=os.path.join(found.ebin, found.name + ".appup")))
     members += [Member(f"{ebin}/{name}", source=os.path.join(found.ebin, name)) for name in sorted(names)]
     for name in sorted({"priv", *include} - {"ebin"}):
+        check_relative(name, "include")
         path = os.path.join(found.directory, name)
         if os.path.isdir(path) and found.directory != found.ebin:
             members += tree(path, f"{directory}/{name}")
@@ -106,9 +107,7 @@ def extra_group(extra_files: t.Iterable[tuple[str, str]]) -> Group:
     """Files and directories of the user's, as (path, name in the package). Raises OtpError for a name that leads outside."""
     members: list[Member] = []
     for path, name in extra_files:
-        parts = name.split("/")
-        if not name or name.startswith("/") or any(part in ("", ".", "..") for part in parts) or "\0" in name:
-            raise OtpError(f"extra_files: {name!r} is no place in the package. Give a path relative to the root directory, without '..'.")
+        check_relative(name, "extra_files")
         if os.path.isdir(path):
             members += tree(path, name)
         elif os.path.exists(path):
@@ -116,6 +115,12 @@ def extra_group(extra_files: t.Iterable[tuple[str, str]]) -> Group:
         else:
             raise OtpError(f"extra_files: {path} does not exist.")
     return Group("extra_files", members)
+
+
+def check_relative(name: str, option: str) -> None:
+    """Raises OtpError for a name that leads out of the directory that it is relative to."""
+    if "\0" in name or any(part in ("", ".", "..") for part in name.split("/")):
+        raise OtpError(f"{option}: {name!r} is no place in the package. Give a relative path, without '.' and '..'.")
 
 
 def tree(path: str, name: str) -> list[Member]:

@@ -111,7 +111,7 @@ class Run:
         self._directory = directory
         self._output = os.path.join(directory, "output")
         with open(self._output, "wb") as output:
-            self._process = subprocess.Popen(  # pylint: disable=consider-using-with
+            self._process = subprocess.Popen(  # pylint: disable=ansible-bad-function
                 [*command, "-eval", PROGRAM, "-extra", directory],
                 cwd=directory,
                 env=_environment(otp, directory),

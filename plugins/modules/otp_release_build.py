@@ -203,6 +203,7 @@ options:
     type: path
 notes:
   - All files in a package have one time, that of E(SOURCE_DATE_EPOCH), or 1980-01-01 when it is not set.
+  - What is in a package is always the same for the same input. How it is compressed depends on the version of zlib that Python uses, too.
 requirements:
   - Erlang/OTP with SASL, and the applications that the release needs, on the host that the module runs on.
 seealso:
@@ -372,9 +373,11 @@ def options_of(parameters: dict) -> Options:
         **{name: parameters[name] for name in ("src_tests", "exref", "warnings_as_errors", "no_warn_sasl", "no_dot_erlang")},
         variables=tuple((name, os.path.abspath(os.path.expanduser(str(path)))) for name, path in parameters["variables"].items()),
     )
-    same = ("rel", "name", "version", "file_name", "otp_root", "sys_config", "sys_config_src", "vm_args", "vm_args_src", "strip", "var_tar", "cache_dir")
+    same = ("rel", "name", "version", "file_name", "otp_root", "strip", "var_tar", "cache_dir")
+    files = ("sys_config", "sys_config_src", "vm_args", "vm_args_src")
     return Options(
         **{name: parameters[name] for name in same},
+        **{name: parameters[name] and os.path.expanduser(parameters[name]) for name in files},
         **{name: tuple(parameters[name]) for name in ("code_path", "include", "strip_keep")},
         output_dir=os.path.abspath(parameters["output_dir"]),
         erts=parameters["erts"].lower() if parameters["erts"].lower() in ("true", "false") else os.path.expanduser(parameters["erts"]),

@@ -174,6 +174,11 @@ def test_extra_files_that_lead_outside(tmp_path, name):
         extra_group([(str(tmp_path), name)])
 
 
+def test_include_that_leads_outside(pea):
+    with pytest.raises(OtpError, match="include: '../other' is no place in the package"):
+        application_group(found(str(pea), "pea"), "lib/pea-1.0", ["../other"])
+
+
 def test_extra_files_that_are_missing(tmp_path):
     with pytest.raises(OtpError, match="extra_files: .*/gone does not exist"):
         extra_group([(str(tmp_path / "gone"), "gone")])

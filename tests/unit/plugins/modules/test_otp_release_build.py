@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._applications import Wanted
@@ -31,6 +33,8 @@ GIVEN = [
     ({"erts": "False"}, "erts", "false"),
     ({"erts": "/otp"}, "erts", "/otp"),
     ({"strip": True}, "strip", True),
+    ({"vm_args": "~/vm.args"}, "vm_args", os.path.expanduser("~/vm.args")),
+    ({"sys_config": "%% ~\n[].\n"}, "sys_config", "%% ~\n[].\n"),
     ({"cache_dir": "/cache"}, "cache_dir", "/cache"),
 ]
 
