@@ -14,7 +14,8 @@ help:
 setup:
 	@.ci/setup
 
-demo: setup
+demo:
+	@.ci/setup demo
 	@.venv/bin/python examples/demo/demo.py
 
 test: setup
