@@ -52,14 +52,14 @@ class Workshop:
     def version_of(self, application: str) -> str:
         return next(name.partition("-")[2] for name in os.listdir(self.otp.lib) if name.startswith(application + "-"))
 
-    def rel(self, *applications: str, stem: str = "mysystem", name: str = "MYSYSTEM", erts: str = "") -> str:
+    def rel(self, *applications: str, stem: str = "mysystem", name: str = "MYSYSTEM", version: str = "FIRST", erts: str = "") -> str:
         """The path of a .rel file of these applications, OTP's own by name, others as NAME-VERSION."""
         listed = []
         for application in applications:
-            app, _dash, version = application.partition("-")
-            listed.append(f'{{{app}, "{version or self.version_of(app)}"}}')
+            app, _dash, vsn = application.partition("-")
+            listed.append(f'{{{app}, "{vsn or self.version_of(app)}"}}')
         path = self.directory / f"{stem}.rel"
-        path.write_text(f'{{release, {{"{name}", "FIRST"}}, {{erts, "{erts or self.otp.erts_version}"}}, [{", ".join(listed)}]}}.\n', "utf-8")
+        path.write_text(f'{{release, {{"{name}", "{version}"}}, {{erts, "{erts or self.otp.erts_version}"}}, [{", ".join(listed)}]}}.\n', "utf-8")
         return str(path)
 
     def build(self, *, check_mode: bool = False, **options: t.Any) -> dict[str, t.Any]:

@@ -190,6 +190,24 @@ def test_the_target_system_starts(workshop: Workshop) -> None:
     assert erl(root, workshop.otp, "-boot", str(root / "releases/FIRST/start"), "-eval", program) == "[kernel,pea,sasl,stdlib]"
 
 
+def test_a_release_handler_unpacks_the_package(workshop: Workshop) -> None:
+    root = unpack(workshop.build(rel=workshop.rel(*MINIMAL))["package"], workshop.directory / "root")
+    workshop.application("pea", needs=", sasl")
+    second = workshop.build(rel=workshop.rel(*MINIMAL, "pea-1.0", stem="second", version="SECOND"))["package"]
+    shutil.copy(second, root / "releases")
+    create = 'ok = release_handler:create_RELEASES("ROOT", "ROOT/releases", "ROOT/releases/mysystem.rel", []), halt().'
+    sasl = str(root / "lib" / f"sasl-{workshop.version_of('sasl')}" / "ebin")
+    erl(root, workshop.otp, "-boot", str(root / "bin/start"), "-pa", sasl, "-eval", create.replace("ROOT", str(root)))
+    program = """
+        Unpacked = release_handler:unpack_release("second"),
+        io:format("~0p ~0p", [Unpacked, lists:sort([{Version, State} || {_, Version, _, State} <- release_handler:which_releases()])]),
+        halt().
+    """
+    said = erl(root, workshop.otp, "-boot", str(root / "releases/FIRST/start"), "-eval", program)
+    assert said == '{ok,"SECOND"} [{"FIRST",permanent},{"SECOND",unpacked}]'
+    assert (root / "lib/pea-1.0/ebin/pea.beam").exists()
+
+
 def test_stripped(workshop: Workshop) -> None:
     workshop.application("pea", needs=", sasl")
     rel = workshop.rel(*MINIMAL, "pea-1.0")
