@@ -300,7 +300,7 @@ def _segment(source: Source, token: Token, depth: int):
         if token.kind not in ("integer", "char", "("):
             raise source.unexpected(token, "a size in bits or units")
         size, token = _term(source, token, depth)
-        if type(size) is not int or size < 0:
+        if not isinstance(size, int) or size < 0:
             raise source.unexpected(size_token, "a size in bits or units")
     types = []
     separator = "/"

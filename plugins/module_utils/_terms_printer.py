@@ -131,7 +131,7 @@ def _plain(term) -> str:
         return _atom(term.name)
     if isinstance(term, str):
         return _string(term)
-    if type(term) is int:
+    if isinstance(term, int) and not isinstance(term, bool):
         return _integer(term)
     if isinstance(term, float):
         return _float(term)

@@ -70,7 +70,7 @@ def test_subclasses_as_ansible_hands_them_over():
 
     term = to_term({Tagged("a"): [Tagged("b"), Number(1)]})
     assert format_term(term) == '[{a,["b",1]}]'
-    assert type(term[0][1][0]) is str
+    assert term[0][1][0].__class__ is str
 
 
 @pytest.mark.parametrize(
