@@ -10,6 +10,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import typing as t
 from pathlib import Path
 
@@ -139,6 +140,24 @@ def unpacked(node: Node, releases: Path, version: str) -> None:
     release = VERSIONS[version]
     known = node.erl(f'release_handler:set_unpacked("{releases.parent}/{release.lower()}.rel", [{{exchange, "{version}", "{releases.parent}/lib"}}])')
     assert known == f'{{ok,"{release}"}}'
+
+
+@pytest.mark.parametrize("inventory", ["local", "ssh"])
+def test_the_roles_find_nothing_wrong_with_the_inventory(tmp_path: Path, inventory: str) -> None:
+    playbook = tmp_path / "check.yml"
+    playbook.write_text("[{hosts: otp, gather_facts: false, tasks: [{import_role: {name: erlang.otp.target_system, tasks_from: preflight.yml}}]}]")
+    tools = Path(sys.executable).parent
+    done = subprocess.run(
+        [tools / "ansible-playbook", "-i", EXCHANGE.parent / "inventories" / inventory, "-e", "vault_otp_cookie=secret", playbook],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "EXCHANGE_DIRECTORY": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("failed=0") == {"local": 3, "ssh": 9}[inventory]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
