@@ -89,8 +89,8 @@ class ScriptRun:
         if refused:
             sentences = dict.fromkeys(diagnostic.sentence for diagnostic in refused)
             raise SystoolsError(f"systools refuses the release. {' '.join(sentences)}", refused)
-        files = [self._read(name) for name in (RELEASE + ".boot", RELEASE + ".script", PLAIN + ".boot")]
-        return BootScripts(*files, results[0][1])
+        boot, script, plain = (self._read(name) for name in (RELEASE + ".boot", RELEASE + ".script", PLAIN + ".boot"))
+        return BootScripts(boot, script, plain, results[0][1])
 
     def stop(self) -> None:
         self._run.stop()

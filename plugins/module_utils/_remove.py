@@ -80,12 +80,12 @@ def _check(tree: Tree, version: str, name: str | None, entries: list[InstalledRe
 
 def _unused(tree: Tree, version: str, before: list[InstalledRelease], after: list[InstalledRelease]) -> list[str]:
     """Paths below the root that go with the release, in the order in which they are to go."""
-    used_libraries = set()
+    used_libraries: set[str] = set()
     used_erts = set()
     for entry in after + _of_clients(tree) + _unregistered(tree, version, before):
         used_libraries.update(absolute_library(tree, library.directory) for library in entry.libraries)
         used_erts.add(f"erts-{entry.erts_version}")
-    gone = set()
+    gone: set[str] = set()
     for entry in [entry for entry in before if entry.version == version] or _unregistered(tree, None, before, only=version):
         libraries = {absolute_library(tree, library.directory) for library in entry.libraries} - used_libraries
         # What lies elsewhere is not ours to remove.

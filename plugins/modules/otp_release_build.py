@@ -322,6 +322,7 @@ actions:
 """
 
 import os
+import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -375,10 +376,11 @@ def options_of(parameters: dict) -> Options:
     )
     same = ("rel", "name", "version", "file_name", "otp_root", "strip", "var_tar", "cache_dir")
     files = ("sys_config", "sys_config_src", "vm_args", "vm_args_src")
+    lists: dict[str, t.Any] = {name: tuple(parameters[name]) for name in ("code_path", "include", "strip_keep")}
     return Options(
         **{name: parameters[name] for name in same},
         **{name: parameters[name] and os.path.expanduser(parameters[name]) for name in files},
-        **{name: tuple(parameters[name]) for name in ("code_path", "include", "strip_keep")},
+        **lists,
         output_dir=os.path.abspath(parameters["output_dir"]),
         erts=parameters["erts"].lower() if parameters["erts"].lower() in ("true", "false") else os.path.expanduser(parameters["erts"]),
         applications=tuple(wanted_application(item) for item in parameters["applications"] or []),
