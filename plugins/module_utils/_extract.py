@@ -154,7 +154,7 @@ def _saying_where(package: str, at: list[str]):
         raise PackageError(f"package {package}{member}: {error}") from None
 
 
-def checked_members(package: str, *, max_size: int = MAX_SIZE, max_members: int = MAX_MEMBERS):
+def checked_members(stream: Inflated, *, max_size: int = MAX_SIZE, max_members: int = MAX_MEMBERS):
     """Yield (path, Member, pieces of its content) of each member that has passed the rules.
 
     The pieces may be left unread; each is to be used before the next one is asked for.
@@ -163,18 +163,17 @@ def checked_members(package: str, *, max_size: int = MAX_SIZE, max_members: int 
     """
     rules = Rules(max_size=max_size, max_members=max_members)
     at: list[str] = []
-    with open(package, "rb", buffering=0) as file, Inflated(file) as stream:
-        with _saying_where(package, at):
-            for member in members(stream):
-                at[:] = [member.name]
-                yield rules.check(member), member, _content(stream, package, member)
-                # What is wrong from here on is wrong with the archive, not with this member.
-                del at[:]
-            stream.finish()
+    with _saying_where(stream.path, at):
+        for member in members(stream):
+            at[:] = [member.name]
+            yield rules.check(member), member, _content(stream, member)
+            # What is wrong from here on is wrong with the archive, not with this member.
+            del at[:]
+        stream.finish()
 
 
-def _content(stream: Inflated, package: str, member: Member):
-    with _saying_where(package, [member.name]):
+def _content(stream: Inflated, member: Member):
+    with _saying_where(stream.path, [member.name]):
         yield from stream.content()
 
 

@@ -32,10 +32,11 @@ class InflateError(OtpError):
 class Inflated:
     """Content of a gzip file, or of a plain tar file, to be read once from its beginning to its end.
 
-    Use it in a ``with``, so that the thread ends with it.
+    Use it in a ``with``, so that the thread ends with it. Inflating begins at once, before anything is read.
     """
 
-    def __init__(self, file) -> None:
+    def __init__(self, path: str) -> None:
+        self.path = path
         self.left = 0
         self._piece = memoryview(b"")
         self._pieces: deque = deque()
@@ -43,9 +44,10 @@ class Inflated:
         self._ended = False
         self._closed = False
         self._change = threading.Condition()
-        self._thread = threading.Thread(target=self._inflate, args=(file,), daemon=True)
+        self._thread = threading.Thread(target=self._inflate, daemon=True)
 
     def __enter__(self) -> Inflated:
+        self._file = open(self.path, "rb", buffering=0)
         self._thread.start()
         return self
 
@@ -54,6 +56,7 @@ class Inflated:
             self._closed = True
             self._change.notify_all()
         self._thread.join()
+        self._file.close()
 
     def read(self, size: int) -> bytes:
         """Exactly so many bytes; InflateError when there are not so many."""
@@ -107,9 +110,9 @@ class Inflated:
 
     # The thread's side.
 
-    def _inflate(self, file) -> None:
+    def _inflate(self) -> None:
         try:
-            for piece in _pieces(file):
+            for piece in _pieces(self._file):
                 if not self._put(piece):
                     break
         except zlib.error as error:

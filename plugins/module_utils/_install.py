@@ -61,17 +61,28 @@ def install_release(
         status = status_at_rest(directory, record) if record else None
         if status == "permanent" or (status and state == "present"):
             return result_of(record, root, status)
-        # Only now, so that a run with nothing to do costs little more than a start of Python.
-        from ansible_collections.erlang.otp.plugins.module_utils._install_steps import Order, install
-        from ansible_collections.erlang.otp.plugins.module_utils._tree import Tree, Writing
-
-        tree = Tree(root, destdir)
         if record is None and package is None and not (changes.check_mode and release):
-            raise PackageNeeded(f"the system below {tree.directory} lacks the package with sha256 {digest}")
-        order = Order(tree, package, digest, checksum is not None, state, release, emulator, max_size, Writing(uid, gid, mode, flush))
-        return install(order, changes, lock_timeout)
+            raise PackageNeeded(f"the system below {directory} lacks the package with sha256 {digest}")
+        order = {"digest": digest, "digest_is_given": checksum is not None, "state": state, "release": release}
+        order.update(emulator=emulator, max_size=max_size)
+        how = {"uid": uid, "gid": gid, "mask": mode, "flush": flush}
+        if record is not None or package is None:
+            return _go_on(root, destdir, None, order, how, changes, lock_timeout)
+        from ansible_collections.erlang.otp.plugins.module_utils._inflate import Inflated
+
+        # What is inflated meanwhile waits in memory; nothing of it is looked at before the checksum has been verified.
+        with Inflated(package) as stream:
+            return _go_on(root, destdir, stream, order, how, changes, lock_timeout)
     except OSError as error:
         raise OtpError(f"cannot install below {destdir}{root}: {error.filename or package}: {error.strerror}. Nothing is half installed.") from error
+
+
+def _go_on(root: str, destdir: str, stream, order: dict, how: dict, changes: Changes, lock_timeout: float) -> dict:
+    # Only now, so that a run with nothing to do costs little more than a start of Python.
+    from ansible_collections.erlang.otp.plugins.module_utils._install_steps import Order, install
+    from ansible_collections.erlang.otp.plugins.module_utils._tree import Tree, Writing
+
+    return install(Order(tree=Tree(root, destdir), stream=stream, writing=Writing(**how), **order), changes, lock_timeout)
 
 
 def result_of(record: dict, root: str, status: str, *, kept=(), before: str = "", after: str = "") -> dict:

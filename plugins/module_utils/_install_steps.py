@@ -15,6 +15,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._digest import verify
 from ansible_collections.erlang.otp.plugins.module_utils._extract import Writer
 from ansible_collections.erlang.otp.plugins.module_utils._files import lock
+from ansible_collections.erlang.otp.plugins.module_utils._inflate import Inflated
 from ansible_collections.erlang.otp.plugins.module_utils._install import PackageNeeded, result_of
 from ansible_collections.erlang.otp.plugins.module_utils._publish import flush_file_system, publish, staging
 from ansible_collections.erlang.otp.plugins.module_utils._record import RECORD, STAGING, find_record, format_record
@@ -25,10 +26,10 @@ from ansible_collections.erlang.otp.plugins.module_utils._unpack import unpack
 
 
 class Order(t.NamedTuple):
-    """What is wanted of a tree; the fields are the arguments of install_release()."""
+    """What is wanted of a tree. stream: the package's content, None when it is elsewhere. The rest: arguments of install_release()."""
 
     tree: Tree
-    package: str | None
+    stream: Inflated | None
     digest: str
     digest_is_given: bool
     state: str
@@ -41,8 +42,8 @@ class Order(t.NamedTuple):
 def install(order: Order, changes: Changes, lock_timeout: float) -> dict:
     """Do all that is left to do, under the tree's lock. Arguments and result as of install_release()."""
     tree = order.tree
-    if order.package is not None and order.digest_is_given and find_record(tree.directory, order.digest) is None:
-        verify(order.package, order.digest)
+    if order.stream is not None and order.digest_is_given:
+        verify(order.stream.path, order.digest)
     order = order._replace(writing=_with_owner(tree, order.writing))
     if changes.check_mode:
         with staging(tree, changes):
@@ -77,12 +78,12 @@ def _install(order: Order, changes: Changes, descriptor: int) -> tuple[Release, 
     """Unpack and publish; in check mode read and compare only. Returns the release, and the files of the tree that stay."""
     tree = order.tree
     kept: list[str] = []
-    if order.package is None:
+    if order.stream is None:
         if not changes.check_mode:
             raise PackageNeeded(f"the system below {tree.directory} lacks the package with sha256 {order.digest}")
         release = _release(order.release)
     elif changes.check_mode:
-        unpacked = unpack(order.package, tree, None, max_size=order.max_size)
+        unpacked = unpack(order.stream, tree, None, max_size=order.max_size)
         release, kept = unpacked.release, unpacked.kept
     else:
         release, kept = _unpack_and_publish(order, descriptor)
@@ -93,7 +94,7 @@ def _install(order: Order, changes: Changes, descriptor: int) -> tuple[Release, 
 def _unpack_and_publish(order: Order, descriptor: int) -> tuple[Release, list[str]]:
     tree, writing = order.tree, order.writing
     writer = Writer(descriptor, uid=writing.uid, gid=writing.gid, mask=writing.mask)
-    unpacked = unpack(order.package, tree, writer, max_size=order.max_size, emulator=order.emulator)
+    unpacked = unpack(order.stream, tree, writer, max_size=order.max_size, emulator=order.emulator)
     release = unpacked.release
     stage_bin(tree, unpacked, writer, order.emulator)
     writer.make_directories("log")

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from ansible_collections.erlang.otp.plugins.module_utils._extract import PackageError, checked_members
+from ansible_collections.erlang.otp.plugins.module_utils._inflate import Inflated
 from ansible_collections.erlang.otp.plugins.module_utils._record import SCRIPTS
 from ansible_collections.erlang.otp.plugins.module_utils._resource import Release, parse_rel, parse_start_erl_data
 from ansible_collections.erlang.otp.plugins.module_utils._tar import Member
@@ -58,10 +59,11 @@ def find_release(texts: dict[str, bytes], *, package: str) -> Release:
 def read_package(package: str) -> Release:
     """The release in the package. A package that begins with its ``releases/`` is read no further than that."""
     texts = {}
-    for path, member, pieces in checked_members(package):
-        if path.endswith(".rel") or path == START_ERL_DATA:
-            if is_text(path) and member.kind == "file":
-                texts[path] = read_text(member, pieces, package=package)
-        elif texts and not path.startswith("releases/"):
-            break
+    with Inflated(package) as stream:
+        for path, member, pieces in checked_members(stream):
+            if path.endswith(".rel") or path == START_ERL_DATA:
+                if is_text(path) and member.kind == "file":
+                    texts[path] = read_text(member, pieces, package=package)
+            elif texts and not path.startswith("releases/"):
+                break
     return find_release(texts, package=package)

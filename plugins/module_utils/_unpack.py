@@ -16,6 +16,7 @@ import os
 
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._extract import PackageError, Writer, checked_members
+from ansible_collections.erlang.otp.plugins.module_utils._inflate import Inflated
 from ansible_collections.erlang.otp.plugins.module_utils._package import find_release, is_text, read_text
 from ansible_collections.erlang.otp.plugins.module_utils._record import RECORD
 from ansible_collections.erlang.otp.plugins.module_utils._resource import Release
@@ -48,14 +49,15 @@ def home_of(path: str, *, is_directory: bool = False) -> str | None:
     return "/".join(parts[:depth]) if inside else None
 
 
-def unpack(package: str, tree: Tree, writer: Writer | None, *, max_size: int, emulator: str = "beam") -> Unpacked:
+def unpack(stream: Inflated, tree: Tree, writer: Writer | None, *, max_size: int, emulator: str = "beam") -> Unpacked:
     """Read the whole package; write what is new to the tree (nothing without a writer); compare the rest.
 
     Raises PackageError for a package that is bad or no release package, OtpError when a home of the tree has other content.
     """
+    package = stream.path
     unpacked = Unpacked()
     present: dict[str, bool] = {}
-    for path, member, pieces in checked_members(package, max_size=max_size):
+    for path, member, pieces in checked_members(stream, max_size=max_size):
         home = home_of(path, is_directory=member.kind == "directory") or path
         if home not in present:
             present[home] = tree.has(home)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import os
 import stat
 import tarfile
@@ -27,9 +26,10 @@ def extract(package: str, directory: Path, **keywords: t.Any) -> dict[str, t.Any
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         writer = Writer(descriptor)
-        for path, found, pieces in checked_members(package, **keywords):
-            if path:
-                writer.write(path, found, pieces)
+        with Inflated(package) as stream:
+            for path, found, pieces in checked_members(stream, **keywords):
+                if path:
+                    writer.write(path, found, pieces)
     finally:
         os.close(descriptor)
     return tree(directory)
@@ -195,10 +195,11 @@ def test_not_utf8(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 511, 512, 513, 100_000])
-def test_stream_in_pieces(size: int) -> None:
+def test_stream_in_pieces(tmp_path: Path, size: int) -> None:
     """Whatever is asked for at once, the same bytes come."""
     content = os.urandom(300_000)
-    with Inflated(io.BytesIO(gzip.compress(content))) as stream:
+    (tmp_path / "p").write_bytes(gzip.compress(content))
+    with Inflated(str(tmp_path / "p")) as stream:
         found = b"".join(stream.read(min(size, len(content) - at)) for at in range(0, 100_000, size))
         assert found == content[: len(found)]
 
@@ -206,7 +207,8 @@ def test_stream_in_pieces(size: int) -> None:
 def test_the_thread_ends_when_reading_stops_early(tmp_path: Path) -> None:
     package = write_package(tmp_path / "p", {"a": os.urandom(20 << 20), "b": b"x"})
     before = threading.active_count()
-    for path, dummy_member, dummy_pieces in checked_members(package):
-        assert path == "a"
-        break
+    with Inflated(package) as stream:
+        for path, dummy_member, dummy_pieces in checked_members(stream):
+            assert path == "a"
+            break
     assert threading.active_count() == before
