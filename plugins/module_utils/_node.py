@@ -105,6 +105,22 @@ def is_emulator(pid: int, root: str) -> bool:
         return False
 
 
+def started_at(pid: int, root: str) -> int:
+    """When the emulator was started, in nanoseconds since the epoch: by the note of bin/start_erl, else, not so exactly, by the kernel."""
+    try:
+        if (read_file(pid_file(root)) or b"").strip() == b"%d" % pid:
+            return os.stat(pid_file(root)).st_mtime_ns
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            # proc(5): field 22, in clock ticks after the boot; the name, field 2, may have spaces.
+            ticks = int(file.read().rpartition(")")[2].split()[19])
+        with open("/proc/uptime", encoding="ascii") as file:
+            uptime = float(file.read().split()[0])
+        return time.time_ns() - int((uptime - ticks / os.sysconf("SC_CLK_TCK")) * 1e9)
+    except OSError:
+        # It has ended meanwhile.
+        return time.time_ns()
+
+
 def start(node: Node) -> None:
     """Run bin/start as the node's user with a clean environment. Raises OtpError with what it said when it fails."""
     program = os.path.join(node.root, "bin", "start")

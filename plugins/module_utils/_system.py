@@ -177,7 +177,7 @@ class System:
         if pid is None:
             changes.do(f"start the node {title}", _node.start, node)
             return self.answer(has_started=True)
-        renewed = self.newer_than_the_node()
+        renewed = self.newer_than(pid)
         if renewed and wanted.state == "started" and wanted.restart_on_change:
             changes.do(f"stop the node {title}: it runs without {', '.join(renewed)}", _node.stop, node.root)
             changes.do(f"start the node {title}", _node.start, node)
@@ -211,11 +211,10 @@ class System:
             told["release"] = next((version for dummy, version, status in ranked if status in ("current", "permanent")), None)
         return told
 
-    def newer_than_the_node(self) -> list[str]:
+    def newer_than(self, pid: int) -> list[str]:
         """The files that the running emulator has read at its start, or its start script, and that have changed since.
 
-        bin/start_erl notes the start in a file's time; whoever makes another release permanent has had its configuration
-        loaded, so that start_erl.data counts as well.
+        Whoever makes another release permanent has had its configuration loaded, so that start_erl.data counts as well.
         """
         start = self.tree.start_erl_data()
         if start is None:
@@ -223,10 +222,7 @@ class System:
         read_at_start = [self.tree.path("bin", "start"), self.tree.path("bin", "start_erl")]
         read_at_start += [self.tree.path("releases", start.release_version, name) for name in ("sys.config", "vm.args")]
         read_at_start.append(os.path.join(self.wanted.node.home, COOKIE_FILE))
-        started = time_of(_node.pid_file(self.tree.root))
-        if started is None:
-            return []
-        known = max(started, time_of(self.tree.path("releases", "start_erl.data")) or 0)
+        known = max(_node.started_at(pid, self.tree.root), time_of(self.tree.path("releases", "start_erl.data")) or 0)
         return [path for path in read_at_start if path in self.renewed or (time_of(path) or 0) > known]
 
 

@@ -100,6 +100,19 @@ def test_a_zombie_is_no_emulator(tmp_path, emulator):
     assert os.path.exists(f"/proc/{process.pid}")
 
 
+def test_the_time_of_the_start_by_the_note_and_by_the_kernel(tmp_path, emulator):
+    before = time.time_ns()
+    pid = emulator(tmp_path).pid
+    by_kernel = _node.started_at(pid, str(tmp_path))
+    # The kernel counts in hundredths of a second.
+    assert before - 2 * 10**7 <= by_kernel <= time.time_ns() + 2 * 10**7
+    note(tmp_path, pid)
+    os.utime(tmp_path / "run" / "emulator.pid", ns=(5 * 10**9, 5 * 10**9))
+    assert _node.started_at(pid, str(tmp_path)) == 5 * 10**9
+    note(tmp_path, pid + 1)
+    assert abs(_node.started_at(pid, str(tmp_path)) - by_kernel) <= 4 * 10**7
+
+
 def test_stop_repeats_the_signal_that_a_booting_emulator_loses(tmp_path, emulator):
     process = emulator(tmp_path, deaf=1)
     assert _node.stop(str(tmp_path), timeout=20) is True
