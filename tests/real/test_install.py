@@ -87,7 +87,15 @@ def install(root: Path, package: str, **keywords: t.Any) -> dict[str, t.Any]:
 
 def run(root: Path, expression: str, *flags: str) -> str:
     """What the installed system says, started by its bin/erl; no OTP is on its path."""
-    command = [str(root / "bin/erl"), "+pc", "unicode", "-noinput", *flags, "-eval", f'io:setopts([{{encoding, unicode}}]), io:format("~tp", [{expression}]), halt().']
+    command = [
+        str(root / "bin/erl"),
+        "+pc",
+        "unicode",
+        "-noinput",
+        *flags,
+        "-eval",
+        f'io:setopts([{{encoding, unicode}}]), io:format("~tp", [{expression}]), halt().',
+    ]
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(root), "LC_ALL": "C.UTF-8"}
     result = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False, encoding="utf-8")
     assert result.returncode == 0, result.stdout + result.stderr
