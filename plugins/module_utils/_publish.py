@@ -99,7 +99,7 @@ def _merge(tree: Tree, directory: str, replace: set[str], done: list[str], touch
 def flush_file_system(descriptor: int) -> None:
     """Have all that was written to the descriptor's file system on the disk: syncfs(2), which Python does not offer."""
     try:
-        import ctypes  # pylint: disable=import-outside-toplevel
+        import ctypes
 
         if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) == 0:
             return
