@@ -24,7 +24,7 @@ LARGEST_FILE = 0o77777777777
 
 # Below this a chunk costs more as a block of its own than it saves.
 SMALLEST_CHUNK = 2048
-LARGE_CHUNK = 64 * 1024
+LARGE_CHUNK = 16 * 1024
 SAMPLE = 4096
 
 

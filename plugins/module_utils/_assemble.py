@@ -27,11 +27,11 @@ class Assembler:
     ``strip`` says how BEAM files are stripped, "" for not at all; it is part of a fragment's key.
     """
 
-    def __init__(self, *, cache: Cache, mtime: int, strip: str, workers: Workers | None = None) -> None:
+    def __init__(self, *, cache: Cache, mtime: int, strip: str) -> None:
         self._cache = cache
         self._mtime = mtime
         self._strip = strip
-        self._workers = workers or Workers()
+        self._workers = Workers()
         self._level = SMALL if strip else FAST
         self._made: dict[str, Fragment] = {}
 

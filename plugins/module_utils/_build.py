@@ -29,7 +29,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._cache import Cache, de
 from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._files import flush_directory, read_file, write_file
-from ansible_collections.erlang.otp.plugins.module_utils._fragments import Fragment, Workers, gzip_parts
+from ansible_collections.erlang.otp.plugins.module_utils._fragments import Fragment, gzip_parts
 from ansible_collections.erlang.otp.plugins.module_utils._members import (
     Group,
     application_group,
@@ -91,10 +91,9 @@ class _Build:
         self.options = options
         self.sources = sources
         self.changes = changes
-        self.workers = Workers()
         self.cache = Cache(options.cache_dir or default_directory(), writable=not changes.check_mode)
         strip = repr((sources.otp.otp_version, options.strip_keep)) if options.strip else ""
-        self.assembler = Assembler(cache=self.cache, mtime=_mtime(), strip=strip, workers=self.workers)
+        self.assembler = Assembler(cache=self.cache, mtime=_mtime(), strip=strip)
         self.plan = _make_plan(options, sources)
         self.package = self._output(".tar.gz")
         self.sha256 = sha256_of(self.package)

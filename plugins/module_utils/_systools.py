@@ -23,6 +23,9 @@ from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom, as_
 
 TIMEOUT = 900
 
+# Nothing here runs in parallel but stripping: more threads than these would only have to be started.
+FEW_THREADS = ("+S", "1:1", "+SDcpu", "1:1", "+SDio", "1", "+A", "1")
+
 # File "jobs" has a term per job; file "results" gets one for each, in which everything is text. A diagnostic is
 # {Kind, Term, Sentence}. Files are stripped by as many processes as there are schedulers.
 PROGRAM = r"""
@@ -107,7 +110,8 @@ class Run:
             file.write(format_terms(jobs))
         boot = os.path.join(otp.root, "bin", "no_dot_erlang.boot")
         boot = boot if os.path.exists(boot) else os.path.join(otp.root, "bin", "start_clean.boot")
-        command = [os.path.join(otp.erts_bin, "erlexec"), "+fnu", "+sbwt", "none", "-noinput", "-boot", boot[: -len(".boot")]]
+        threads = () if any(job[0] == Atom("strip") for job in jobs) else FEW_THREADS
+        command = [os.path.join(otp.erts_bin, "erlexec"), "+fnu", "+sbwt", "none", *threads, "-noinput", "-boot", boot[: -len(".boot")]]
         self._directory = directory
         self._output = os.path.join(directory, "output")
         with open(self._output, "wb") as output:

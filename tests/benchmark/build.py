@@ -152,7 +152,8 @@ def measure(seed: Seed, count: int, goals: dict[str, float]) -> list[tuple[str, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=5, help="runs of each side (default: 5)")
-    parser.add_argument("--quick", action="store_true", help="one pair of the example alone")
+    parser.add_argument("--quick", action="store_true", help="one pair alone, of the example")
+    parser.add_argument("--only", choices=["example", "all"], help="one of the two releases")
     arguments = parser.parse_args()
     question = 'io:format("~ts~n~ts~n~ts", [code:root_dir(), erlang:system_info(version), code:lib_dir(sasl)]), halt().'
     answer = subprocess.run(["erl", "-noshell", "-eval", question], check=True, capture_output=True, text=True).stdout
@@ -170,7 +171,7 @@ def main() -> None:
     }
     print(f"{'':42} {'wall s':>8} {'CPU s':>8} {'MiB':>7} {'wall /':>8} {'CPU /':>8} {'MiB /':>8} {'goal':>6}")
     for name, names in seeds.items():
-        if arguments.quick and name != "example":
+        if name != (arguments.only or ("example" if arguments.quick else name)):
             continue
         with tempfile.TemporaryDirectory(prefix="erlang-otp-") as directory:
             applications = [(application, versions[application]) for application in names] + [("pea", "1.0")]
