@@ -1,0 +1,271 @@
+#!/usr/bin/python
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: otp_rpc
+short_description: Call a function in a running node
+version_added: 0.1.0
+description:
+  - Calls one function of a running Erlang node and returns its result, as data and as text.
+  - A distributed node is called as other nodes call it, as a hidden node that is not in C(nodes(\)). A node that is not distributed is called
+    through the pipes of C(run_erl). Neither needs any Erlang on the host but the node's own.
+  - Fails when the node cannot be reached, when the function raises an exception, when it does not answer in time, and when its result is not
+    as O(expect) says. Ansible's own C(retries) and C(delay) are for waiting.
+  - The distribution protocol is spoken without TLS, to nodes of Erlang/OTP 23 and later.
+author:
+  - The erlang.otp authors (@erlang-otp)
+extends_documentation_fragment:
+  - erlang.otp._attributes
+attributes:
+  check_mode:
+    support: partial
+    details:
+      - What a function changes cannot be known. In check mode the task is skipped, unless it is O(read_only=true), or has C(check_mode=false).
+  diff_mode:
+    support: none
+  idempotent:
+    support: none
+    details:
+      - The function is called each time.
+options:
+  node:
+    description:
+      - The name of the node, C(exchange@north). Without an at sign and a host, the node of that name, whatever its host is called.
+      - When the host cannot be reached, or there is no such node, the node is looked for on the host that the task runs on. A node
+        that calls itself by another name than this one is not called.
+    type: str
+  cookie:
+    description:
+      - The node's cookie. It is in no command line, log or result.
+    type: str
+  cookie_file:
+    description:
+      - The file with the node's cookie, which, as C(erl) wants it, nobody but its owner may read.
+      - Without this and O(cookie), C(.erlang.cookie) in the home directory of the user that the task runs as.
+    type: path
+  transport:
+    description:
+      - V(auto) is V(distribution) when O(node) is given, and V(pipe) otherwise.
+    type: str
+    choices: [auto, distribution, pipe]
+    default: auto
+  pipe_dir:
+    description:
+      - The directory in which C(run_erl) has its pipes, its first argument. Also the pipes' path without C(.r) and C(.w).
+      - The user that the task runs as must be root or the node's own user.
+      - A line that somebody has begun to type into the shell of the node is deleted.
+    type: path
+  force:
+    description:
+      - Call through the pipes even when somebody is attached to the console with C(to_erl).
+    type: bool
+    default: false
+  host:
+    description:
+      - The address of the node, when it is not the host in its name. A name, or an address of IPv4 or IPv6.
+    type: str
+  port:
+    description:
+      - The port at which the node listens, when it runs without C(epmd).
+    type: int
+  epmd_port:
+    description:
+      - The port of C(epmd). Without it, that of the variable C(ERL_EPMD_PORT) in the environment of the task, or V(4369).
+    type: int
+  module:
+    description:
+      - The module of the function.
+    type: str
+    required: true
+  function:
+    description:
+      - The function.
+    type: str
+    required: true
+  arguments:
+    description:
+      - The arguments of the function, one element for each.
+      - A string is the text of an Erlang term; V(info) is an atom, V("info") with its quotes a string, V({a,1}) a tuple. The filter
+        P(erlang.otp.to_term#filter) makes such a text from a variable.
+      - Anything else is plain data, as for that filter. A number is a number, V(true) the atom, C({$binary: text}) a binary.
+    type: list
+    elements: raw
+    default: []
+  timeout:
+    description:
+      - After how many seconds without an answer to give up. The call may go on in the node.
+    type: float
+    default: 30.0
+  expect:
+    description:
+      - The result that the function must have, for the task not to fail.
+      - As for O(arguments), a string is the text of an Erlang term, and anything else is plain data. In a text, C(_) stands for any term,
+        and a map for one that has at least these keys. V({ok,_,[]}) is a tuple of three elements, of which the second does not matter.
+    type: raw
+  read_only:
+    description:
+      - Whether the function changes nothing. Then the task is not C(changed), and makes the call in check mode as well.
+    type: bool
+    default: false
+seealso:
+  - module: erlang.otp.otp_release_info
+  - plugin: erlang.otp.to_term
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Ask the node which releases it has
+  erlang.otp.otp_rpc:
+    node: exchange@north
+    cookie_file: /srv/exchange/home/.erlang.cookie
+    module: release_handler
+    function: which_releases
+    read_only: true
+  register: releases
+
+- name: Wait until the service takes calls
+  erlang.otp.otp_rpc:
+    node: exchange@north
+    cookie: "{{ exchange_cookie }}"
+    module: exchange
+    function: status
+    expect: "{running,_}"
+    read_only: true
+  register: status
+  until: status is success
+  retries: 30
+  delay: 1
+
+- name: Show fewer log messages
+  erlang.otp.otp_rpc:
+    node: exchange@north
+    module: logger
+    function: set_primary_config
+    arguments: [level, warning]
+    expect: ok
+
+- name: Tell a node that is not distributed who drains it
+  erlang.otp.otp_rpc:
+    pipe_dir: /srv/exchange/run
+    module: exchange
+    function: drain
+    arguments:
+      - "{{ inventory_hostname | erlang.otp.to_term }}"
+      - $map: [[{$atom: seconds}, 10]]
+"""
+
+RETURN = r"""
+result:
+  description:
+    - The result as data, in the forms of the filter P(erlang.otp.from_term#filter). A list of printable characters is a string, as in the
+      Erlang shell. A pid, port, reference or local fun is C({$opaque: text}).
+  returned: when the function has returned
+  type: raw
+  sample: {"$tuple": [{"$atom": "running"}, 12]}
+text:
+  description: The result as the text of an Erlang term.
+  returned: when the function has returned
+  type: str
+  sample: "{running,12}"
+node:
+  description: What the node calls itself. Empty when it was called through the pipes.
+  returned: when the node was reached
+  type: str
+  sample: exchange@north
+raised:
+  description: The exception that the function raised.
+  returned: when it did
+  type: dict
+  contains:
+    class:
+      description: V(error), V(exit) or V(throw).
+      type: str
+      sample: error
+    reason:
+      description: The reason, as the text of an Erlang term.
+      type: str
+      sample: "{badmatch,5}"
+    stacktrace:
+      description: The entries of the stack trace, as text. Empty when the node does not tell.
+      type: list
+      elements: str
+      sample: ["{exchange,status,0,[{file,\"exchange.erl\"},{line,12}]}"]
+"""
+
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.erlang.otp.plugins.module_utils._calls import Raised, name_of, shortened
+from ansible_collections.erlang.otp.plugins.module_utils._data import from_term
+from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._rpc import Way, as_pattern, as_term, connect, matches
+from ansible_collections.erlang.otp.plugins.module_utils._terms import format_term
+
+ARGUMENT_SPEC = {
+    "node": {"type": "str"},
+    "cookie": {"type": "str", "no_log": True},
+    "cookie_file": {"type": "path"},
+    "transport": {"type": "str", "choices": ["auto", "distribution", "pipe"], "default": "auto"},
+    "pipe_dir": {"type": "path"},
+    "force": {"type": "bool", "default": False},
+    "host": {"type": "str"},
+    "port": {"type": "int"},
+    "epmd_port": {"type": "int"},
+    "module": {"type": "str", "required": True},
+    "function": {"type": "str", "required": True},
+    "arguments": {"type": "list", "elements": "raw", "default": []},
+    "timeout": {"type": "float", "default": 30.0},
+    "expect": {"type": "raw"},
+    "read_only": {"type": "bool", "default": False},
+}
+
+
+def call(params: dict, result: dict) -> None:
+    """Make the call and put into the result what it gives. Raises OtpError."""
+    arguments = [as_term(value, name=f"arguments[{number}]") for number, value in enumerate(params["arguments"])]
+    expected = None if params["expect"] is None else as_pattern(params["expect"], name="expect")
+    way = Way(**{name: params[name] or default for name, default in Way()._asdict().items()})
+    deadline = time.monotonic() + params["timeout"]
+    with connect(way, timeout=params["timeout"]) as node:
+        result["node"] = node.node
+        try:
+            value = node.call(params["module"], params["function"], arguments, timeout=max(0.001, deadline - time.monotonic()))
+        except Raised as raised:
+            result["raised"] = {
+                "class": raised.kind,
+                "reason": format_term(raised.reason),
+                "stacktrace": [format_term(entry) for entry in raised.stacktrace],
+            }
+            raise
+    result["result"] = from_term(value)
+    result["text"] = format_term(value)
+    if expected is not None and not matches(expected, value):
+        what = name_of(params["module"], params["function"], arguments)
+        raise OtpError(f"{what} returned {shortened(value)}, which is not as expected: {shortened(expected)}")
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=ARGUMENT_SPEC,
+        mutually_exclusive=[("cookie", "cookie_file")],
+        required_one_of=[("node", "pipe_dir")],
+        required_if=[("transport", "distribution", ("node",)), ("transport", "pipe", ("pipe_dir",))],
+        supports_check_mode=True,
+    )
+    if module.check_mode and not module.params["read_only"]:
+        module.exit_json(changed=False, skipped=True, msg="Not called in check mode: read_only says that a function changes nothing.")
+    result: dict = {"changed": not module.params["read_only"]}
+    try:
+        call(module.params, result)
+    except OtpError as error:
+        module.fail_json(msg=str(error), **result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
