@@ -4,10 +4,9 @@
 
 # This is a private part of the collection: only its own plugins may use it.
 
-"""A node of this host: its emulator's process, started, stopped, running and answering.
+"""A node of this host: started, stopped, running and answering.
 
-The process is found by ``$ROOT/run/emulator.pid``, which bin/start_erl writes, and by ``/proc``; the number alone is never
-trusted. The cookie is read by erl_call from the home directory of the node's user and stands in no command line.
+The cookie is read by erl_call from the home directory of the node's user and stands in no command line.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ import tempfile
 import time
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._files import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._node_report import last_words
@@ -70,55 +70,6 @@ GONE = 4.0
 CRASH_LOOP = 3
 # A node that cannot be asked counts as started when its emulator has lived for so long.
 SETTLED = 3.0
-
-
-def pid_file(root: str) -> str:
-    """The file in which bin/start_erl notes the emulator's process. Its time is that of the emulator's start."""
-    return os.path.join(root, "run", "emulator.pid")
-
-
-def find_emulator(root: str) -> int | None:
-    """The process of the emulator that runs the system below root; None when there is none. A zombie is none."""
-    noted = read_file(pid_file(root))
-    if noted is not None and noted.strip().isdigit() and is_emulator(int(noted), root):
-        return int(noted)
-    for entry in os.listdir("/proc"):
-        if entry.isdigit() and is_emulator(int(entry), root):
-            return int(entry)
-    return None
-
-
-def is_emulator(pid: int, root: str) -> bool:
-    """Whether the process lives and is an emulator with this root directory, not one of the same path in a container."""
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            # The command line of a zombie is empty.
-            if b"\0-root\0" + os.fsencode(root) + b"\0" not in file.read():
-                return False
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    try:
-        return os.path.samestat(os.stat(f"/proc/{pid}/root{root}"), os.stat(root))
-    except PermissionError:
-        return True
-    except OSError:
-        return False
-
-
-def started_at(pid: int, root: str) -> int:
-    """When the emulator was started, in nanoseconds since the epoch: by the note of bin/start_erl, else, not so exactly, by the kernel."""
-    try:
-        if (read_file(pid_file(root)) or b"").strip() == b"%d" % pid:
-            return os.stat(pid_file(root)).st_mtime_ns
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            # proc(5): field 22, in clock ticks after the boot; the name, field 2, may have spaces.
-            ticks = int(file.read().rpartition(")")[2].split()[19])
-        with open("/proc/uptime", encoding="ascii") as file:
-            uptime = float(file.read().split()[0])
-        return time.time_ns() - int((uptime - ticks / os.sysconf("SC_CLK_TCK")) * 1e9)
-    except OSError:
-        # It has ended meanwhile.
-        return time.time_ns()
 
 
 def start(node: Node) -> None:

@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils import _node
 from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._config import configure_release
+from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator, pid_file, started_at
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._files import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
@@ -86,7 +87,7 @@ class System:
         self.install(changes)
         have_directory(node.home, mode=0o750, owner=self.owner, changes=changes)
         have_directory(node.log_directory, mode=0o750, owner=self.owner, changes=changes)
-        have_directory(os.path.dirname(_node.pid_file(node.root)), mode=0o755, owner=self.owner, changes=changes)
+        have_directory(os.path.dirname(pid_file(node.root)), mode=0o755, owner=self.owner, changes=changes)
         have_directory(wanted.pipe_directory, mode=0o700, owner=self.owner, changes=changes)
         self.configure()
         for file in wanted.files:
@@ -112,7 +113,7 @@ class System:
             permanent = next((entry for entry in self.tree.releases() or [] if entry.version == start.release_version), None)
             self.release = {"name": permanent.name if permanent else None, "version": start.release_version}
             return
-        runs = start is not None and _node.find_emulator(self.tree.root) is not None
+        runs = start is not None and find_emulator(self.tree.root) is not None
         said = install_release(
             root=self.tree.root,
             changes=changes,
@@ -164,14 +165,14 @@ class System:
     def stop_node(self) -> None:
         """Have the node stopped."""
         node = self.wanted.node
-        if _node.find_emulator(node.root) is not None:
+        if find_emulator(node.root) is not None:
             self.changes.do(f"stop the node {node.name or node.root}", _node.stop, node.root)
 
     def have_state(self) -> dict[str, t.Any]:
         """Have the node started, stopped, or as it is; return how it is then."""
         wanted, node, changes = self.wanted, self.wanted.node, self.changes
         title = node.name or node.root
-        pid = _node.find_emulator(node.root)
+        pid = find_emulator(node.root)
         if wanted.state == "stopped" or (wanted.state == "present" and pid is None):
             return {"running": False}
         if pid is None:
@@ -194,7 +195,7 @@ class System:
         node = self.wanted.node
         if self.changes.check_mode and has_started:
             return {"running": True}
-        pid, answer = _node.find_emulator(node.root), None
+        pid, answer = find_emulator(node.root), None
         if must and not self.changes.check_mode and (has_started or node.name):
             pid, answer = _node.wait_until_answering(node, timeout=self.wanted.start_timeout)
         elif node.name:
@@ -222,7 +223,7 @@ class System:
         read_at_start = [self.tree.path("bin", "start"), self.tree.path("bin", "start_erl")]
         read_at_start += [self.tree.path("releases", start.release_version, name) for name in ("sys.config", "vm.args")]
         read_at_start.append(os.path.join(self.wanted.node.home, COOKIE_FILE))
-        known = max(_node.started_at(pid, self.tree.root), time_of(self.tree.path("releases", "start_erl.data")) or 0)
+        known = max(started_at(pid, self.tree.root), time_of(self.tree.path("releases", "start_erl.data")) or 0)
         return [path for path in read_at_start if path in self.renewed or (time_of(path) or 0) > known]
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulators
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._files import read_file, write_file
 from ansible_collections.erlang.otp.plugins.module_utils._record import RECORD, parse_record
@@ -118,26 +119,5 @@ def absolute_library(tree: Tree, directory: str) -> str:
 
 
 def emulators(tree: Tree) -> list[int]:
-    """The process numbers of the emulators of this host that run this system.
-
-    erlexec gives each emulator ``-root ROOT``. A system below a destdir does not run.
-    """
-    if tree.directory != tree.root:
-        return []
-    names = {os.fsencode(tree.root), os.fsencode(os.path.realpath(tree.root))}
-    return sorted(int(entry) for entry in os.listdir("/proc") if entry.isdigit() and _runs(entry, names, tree.root))
-
-
-def _runs(process: str, names: set[bytes], root: str) -> bool:
-    try:
-        with open(f"/proc/{process}/cmdline", "rb") as file:
-            arguments = file.read().split(b"\0")
-        if b"-root" not in arguments or arguments[arguments.index(b"-root") + 1] not in names:
-            return False
-        # A container may have a system of its own at the same path.
-        return os.path.samestat(os.stat(f"/proc/{process}/root{root}"), os.stat(root))
-    except PermissionError:
-        return True
-    except (OSError, IndexError):
-        # It has ended meanwhile.
-        return False
+    """The process numbers of the emulators of this host that run this system. A system below a destdir does not run."""
+    return find_emulators(tree.root) if tree.directory == tree.root else []

@@ -28,6 +28,7 @@ import pytest
 import yaml
 
 from ansible_collections.erlang.otp.plugins.module_utils import _node
+from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator, is_emulator
 
 EXCHANGE = Path(__file__).parents[2] / "examples" / "exchange"
 BIN = Path(sys.executable).parent
@@ -179,7 +180,7 @@ def deployed(site: Site) -> Run:
 def wait_for_another(site: Site, host: str, pid: int) -> int:
     deadline = time.monotonic() + 30
     while True:
-        now = _node.find_emulator(site.root(host))
+        now = find_emulator(site.root(host))
         if now not in (None, pid):
             return t.cast(int, now)
         assert time.monotonic() < deadline, "heart did not start the emulator again"
@@ -285,7 +286,7 @@ def test_start_refuses_beside_a_running_node_and_as_another_user(site: Site, dep
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_heart_brings_a_killed_emulator_back(site: Site, deployed: Run, host: str) -> None:
-    pid = t.cast(int, _node.find_emulator(site.root(host)))
+    pid = t.cast(int, find_emulator(site.root(host)))
     os.kill(pid, signal.SIGKILL)
     another = wait_for_another(site, host, pid)
     assert _node.wait_until_answering(site.node(host), timeout=30)[0] == another
@@ -294,7 +295,7 @@ def test_heart_brings_a_killed_emulator_back(site: Site, deployed: Run, host: st
 
 
 def test_a_changed_configuration_of_a_running_node_is_told_until_it_is_restarted(site: Site, deployed: Run) -> None:
-    pid = _node.find_emulator(site.root("north"))
+    pid = find_emulator(site.root("north"))
     former, port = site.ports["north"], free_port()
     site.ports["north"] = port
     site.write_inventory()
@@ -344,7 +345,7 @@ def test_a_node_that_crashes_at_its_start_is_told_with_its_last_words_and_stoppe
     failed = site.deploy("--limit", "south", code=2, otp_erl_flags=["-s", "nosuchmodule"])
     message = failed.results["south"]["msg"]
     assert "does not stay up" in message and "nosuchmodule" in message and f"{site.root('south')}/log/erlang.log." in message
-    assert _node.find_emulator(site.root("south")) is None
+    assert find_emulator(site.root("south")) is None
     assert site.deploy("--limit", "south").results["south"]["node"]["running"]
 
 
@@ -352,7 +353,7 @@ def test_a_node_that_is_not_distributed(site: Site, deployed: Run) -> None:
     site.deploy("--limit", "south", otp_state="stopped")
     alone = {"otp_node_name": "", "otp_heart": False}
     started = site.deploy("--limit", "south", **alone)
-    assert started.results["south"]["node"] == {"name": "", "running": True, "pid": _node.find_emulator(site.root("south"))}
+    assert started.results["south"]["node"] == {"name": "", "running": True, "pid": find_emulator(site.root("south"))}
     assert site.ask("south", "version") == "version 1.0"
     assert site.deploy("--limit", "south", **alone).changed["south"] == 0
 
@@ -360,11 +361,11 @@ def test_a_node_that_is_not_distributed(site: Site, deployed: Run) -> None:
 def test_stopped_by_the_playbook_and_by_hand(site: Site, deployed: Run) -> None:
     stopped = site.deploy(otp_state="stopped")
     assert stopped.changed == {"builder": 0, "north": 1, "south": 1}
-    assert all(_node.find_emulator(site.root(host)) is None for host in HOSTS)
+    assert all(find_emulator(site.root(host)) is None for host in HOSTS)
     assert site.deploy(otp_state="stopped").changed == {"builder": 0, "north": 0, "south": 0}
 
     assert site.as_user(f"{site.root('south')}/bin/start").returncode == 0
     pid, dummy = _node.wait_until_answering(site.node("south"), timeout=30)
     assert site.as_user(f"{site.root('south')}/bin/stop").returncode == 0
-    assert _node.find_emulator(site.root("south")) is None and not _node.is_emulator(pid, site.root("south"))
+    assert find_emulator(site.root("south")) is None and not is_emulator(pid, site.root("south"))
     assert site.as_user(f"{site.root('south')}/bin/stop").returncode == 0

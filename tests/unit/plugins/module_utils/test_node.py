@@ -2,15 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The process of a node among the processes of a host; a start that fails; the last words."""
+"""A node that is started and stopped; a start that fails; the last words."""
 
 from __future__ import annotations
 
 import os
 import pwd
-import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -19,98 +16,9 @@ from ansible_collections.erlang.otp.plugins.module_utils import _node
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._node_report import last_words, slogan_of
 
-# Ready when it says so, and from then on ended by the first SIGTERM, or by the second one as an emulator that boots.
-PROGRAM = """
-import signal, sys, time
-deaf = int(sys.argv[1])
-def told(*_):
-    global deaf
-    deaf -= 1
-    if deaf < 0:
-        sys.exit(0)
-signal.signal(signal.SIGTERM, told)
-print("ready", flush=True)
-while True:
-    time.sleep(10)
-"""
-
-
-@pytest.fixture
-def emulator(tmp_path):
-    """Starts processes that look like emulators of a root directory, and ends them."""
-    started = []
-
-    def start(root, deaf=0):
-        process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(deaf), "-root", str(root), "-bindir", "x"], stdout=subprocess.PIPE)
-        started.append(process)
-        assert process.stdout.readline() == b"ready\n"
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-
-
-def note(root, pid):
-    (root / "run").mkdir(exist_ok=True)
-    (root / "run" / "emulator.pid").write_text(f"{pid}\n")
-
 
 def user():
     return pwd.getpwuid(os.getuid()).pw_name
-
-
-def test_no_emulator(tmp_path):
-    assert _node.find_emulator(str(tmp_path)) is None
-    assert _node.find_emulator(str(tmp_path / "not there")) is None
-
-
-def test_found_by_the_noted_process_and_without(tmp_path, emulator):
-    process = emulator(tmp_path)
-    assert _node.find_emulator(str(tmp_path)) == process.pid
-    note(tmp_path, process.pid)
-    assert _node.find_emulator(str(tmp_path)) == process.pid
-
-
-def test_a_noted_process_of_somebody_else_is_not_trusted(tmp_path, emulator):
-    note(tmp_path, os.getpid())
-    assert _node.find_emulator(str(tmp_path)) is None
-    longer = tmp_path / "longer"
-    longer.mkdir()
-    note(tmp_path, emulator(longer).pid)
-    assert _node.find_emulator(str(tmp_path)) is None
-
-
-@pytest.mark.parametrize("content", ["", "x", "-1", "99999999999"])
-def test_a_broken_note_is_no_error(tmp_path, content):
-    note(tmp_path, content)
-    assert _node.find_emulator(str(tmp_path)) is None
-
-
-def test_a_zombie_is_no_emulator(tmp_path, emulator):
-    process = emulator(tmp_path)
-    note(tmp_path, process.pid)
-    process.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while _node.find_emulator(str(tmp_path)) is not None:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    assert os.path.exists(f"/proc/{process.pid}")
-
-
-def test_the_time_of_the_start_by_the_note_and_by_the_kernel(tmp_path, emulator):
-    before = time.time_ns()
-    pid = emulator(tmp_path).pid
-    by_kernel = _node.started_at(pid, str(tmp_path))
-    # The kernel counts in hundredths of a second.
-    assert before - 2 * 10**7 <= by_kernel <= time.time_ns() + 2 * 10**7
-    note(tmp_path, pid)
-    os.utime(tmp_path / "run" / "emulator.pid", ns=(5 * 10**9, 5 * 10**9))
-    assert _node.started_at(pid, str(tmp_path)) == 5 * 10**9
-    note(tmp_path, pid + 1)
-    assert abs(_node.started_at(pid, str(tmp_path)) - by_kernel) <= 4 * 10**7
 
 
 def test_stop_repeats_the_signal_that_a_booting_emulator_loses(tmp_path, emulator):

@@ -12,8 +12,9 @@ import pwd
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.module_utils import _node
+from ansible_collections.erlang.otp.plugins.module_utils import _node, _system
 from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._emulator import pid_file
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._install import PackageNeeded
 from ansible_collections.erlang.otp.plugins.module_utils._system import File, System, Wanted
@@ -37,7 +38,7 @@ class Host:
             for version, number in (("FIRST", "1.0"), ("SECOND", "2.0"))
         }
         self.node = _node.Node(root=self.root, user=USER, home=str(directory / "home"), log_directory=self.root + "/log", name="a@localhost")
-        monkeypatch.setattr(_node, "find_emulator", lambda root: self.pid)
+        monkeypatch.setattr(_system, "find_emulator", lambda root: self.pid)
         monkeypatch.setattr(_node, "start", self.start)
         monkeypatch.setattr(_node, "stop", self.stop)
         monkeypatch.setattr(_node, "ask", self.ask)
@@ -46,7 +47,7 @@ class Host:
     def start(self, node):
         self.starts += 1
         self.pid = 1000 + self.starts
-        with open(_node.pid_file(self.root), "w") as file:
+        with open(pid_file(self.root), "w") as file:
             file.write(f"{self.pid}\n")
 
     def stop(self, root):
@@ -181,7 +182,7 @@ def test_a_node_that_runs_without_a_change_is_told_until_it_is_restarted(host, c
 
 def test_configuration_that_an_upgrade_has_loaded_is_no_change(host):
     host.settle()
-    later = os.stat(_node.pid_file(host.root)).st_mtime_ns + 10**9
+    later = os.stat(pid_file(host.root)).st_mtime_ns + 10**9
     os.utime(host.root + "/releases/FIRST/sys.config", ns=(later, later))
     assert host.settle()[2].warnings
     os.utime(host.root + "/releases/start_erl.data", ns=(later, later))

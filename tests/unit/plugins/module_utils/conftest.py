@@ -1,0 +1,45 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Processes that look like emulators."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+# Ready when it says so, and from then on ended by the first SIGTERM, or by the second one as an emulator that boots.
+PROGRAM = """
+import signal, sys, time
+deaf = int(sys.argv[1])
+def told(*_):
+    global deaf
+    deaf -= 1
+    if deaf < 0:
+        sys.exit(0)
+signal.signal(signal.SIGTERM, told)
+print("ready", flush=True)
+while True:
+    time.sleep(10)
+"""
+
+
+@pytest.fixture
+def emulator(tmp_path):
+    """Starts processes that look like emulators of a root directory, and ends them."""
+    started = []
+
+    def start(root, deaf=0):
+        process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(deaf), "-root", str(root), "-bindir", "x"], stdout=subprocess.PIPE)
+        started.append(process)
+        assert process.stdout.readline() == b"ready\n"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
