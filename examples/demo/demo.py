@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -59,10 +60,11 @@ def environment() -> dict[str, str]:
 
 
 def first_port() -> int:
-    """Of four free ones in a row, the same for the whole life of the nodes."""
+    """Of four free ones in a row, the same for the whole life of the nodes. Another demo may look for some at the same time."""
     remembered = PLACE / "first_port"
     if not remembered.exists():
-        remembered.write_text(str(next(port for port in range(17100, 18000, 4) if all(is_free(port + i) for i in range(4)))))
+        candidates = random.sample(range(17000, 21000, 4), 100)
+        remembered.write_text(str(next(port for port in candidates if all(is_free(port + i) for i in range(4)))))
     return int(remembered.read_text())
 
 
