@@ -197,7 +197,7 @@ def run_as_user(node: Node, command: list[str], *, timeout: float, stdin: bytes 
     # A file and no pipe: nobody waits for a daemon that keeps its standard output.
     with tempfile.TemporaryFile() as output:
         try:
-            done = subprocess.run(
+            done = subprocess.run(  # pylint: disable=ansible-bad-function
                 command,
                 input=stdin,
                 stdout=output,

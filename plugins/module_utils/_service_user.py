@@ -89,7 +89,9 @@ def run_first(commands: list[list[str]]) -> None:
     for command in commands:
         program = shutil.which(command[0], path=path)
         if program:
-            done = subprocess.run([program, *command[1:]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd="/", check=False)
+            done = subprocess.run(  # pylint: disable=ansible-bad-function
+                [program, *command[1:]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd="/", check=False
+            )
             if done.returncode != 0:
                 raise OtpError(f"{' '.join(command)} failed: {done.stdout.decode('utf-8', 'replace').strip()}")
             return
