@@ -91,7 +91,8 @@ options:
       - The arguments of the function, one element for each.
       - A string is the text of an Erlang term; V(info) is an atom, V("info") with its quotes a string, V({a,1}) a tuple. The filter
         P(erlang.otp.to_term#filter) makes such a text from a variable.
-      - Anything else is plain data, as for that filter. A number is a number, V(true) the atom, C({$binary: text}) a binary.
+      - >-
+        Anything else is plain data, as for that filter. A number is a number, V(true) the atom, C({$binary: text}) a binary.
     type: list
     elements: raw
     default: []
@@ -161,7 +162,8 @@ EXAMPLES = r"""
 RETURN = r"""
 result:
   description:
-    - The result as data, in the forms of the filter P(erlang.otp.from_term#filter). A list of printable characters is a string, as in the
+    - >-
+      The result as data, in the forms of the filter P(erlang.otp.from_term#filter). A list of printable characters is a string, as in the
       Erlang shell. A pid, port, reference or local fun is C({$opaque: text}).
   returned: when the function has returned
   type: raw
