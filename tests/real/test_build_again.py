@@ -80,10 +80,11 @@ def test_again_changes_nothing_and_needs_no_erl(workshop: Workshop, tree: Tree) 
         f"make the release package {workshop.output}/mysystem.tar.gz",
     ]
     tree.break_erl()
-    before = {path.name: path.stat() for path in workshop.output.iterdir()}
+    # A file that is written anew has another inode; reading changes the access time alone.
+    before = {path.name: path.stat().st_ino for path in workshop.output.iterdir()}
     again = workshop.build(**options)
     assert (again["changed"], again["actions"], again["sha256"]) == (False, [], first["sha256"])
-    assert {path.name: path.stat() for path in workshop.output.iterdir()} == before
+    assert {path.name: path.stat().st_ino for path in workshop.output.iterdir()} == before
     # The package is made again when it is not what was made, out of the cache.
     package = workshop.output / "mysystem.tar.gz"
     package.write_bytes(package.read_bytes()[:1000])
