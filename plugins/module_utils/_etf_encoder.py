@@ -20,6 +20,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._terms_values import (
     Map,
     Opaque,
     TermError,
+    identity,
 )
 
 VERSION = 131
@@ -118,6 +119,9 @@ def _elements(items, out: bytearray, depth: int) -> None:
 
 
 def _map(term: Map, out: bytearray, depth: int) -> None:
+    # A node ends the connection at a map that is none.
+    if len({identity(key) for key, dummy in term.pairs}) != len(term.pairs):
+        raise TermError(f"a map has two equal keys: {term!r:.60}")
     out += struct.pack(">BI", 116, len(term.pairs))
     for key, value in term.pairs:
         append(key, out, depth)

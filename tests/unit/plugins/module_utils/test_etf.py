@@ -169,7 +169,7 @@ def test_malformed(external):
         decode(external)
 
 
-@pytest.mark.parametrize("term", [None, True, {}, object(), float("inf"), float("nan"), Atom("a" * 256), Atom("\ud800"), [1, {}]])
+@pytest.mark.parametrize("term", [None, True, {}, object(), float("inf"), float("nan"), Atom("a" * 256), Atom("\ud800"), [1, {}], Map([(1, 2), (1, 3)])])
 def test_no_terms(term):
     with pytest.raises(TermError):
         encode(term)
