@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom, format_term
+from ansible_collections.erlang.otp.plugins.module_utils._terms_values import Atom
 
 
 class CallError(OtpError):
@@ -52,6 +52,9 @@ def name_of(module: str, function: str, arguments) -> str:
 
 def shortened(term, limit: int = 300) -> str:
     """The term on one line, for a message."""
+    # Not needed when all goes well, and what prints terms takes as long to load as all the rest.
+    from ansible_collections.erlang.otp.plugins.module_utils._terms import format_term
+
     try:
         text = format_term(term, width=10**9)
     except OtpError as error:

@@ -23,7 +23,7 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._calls import CallTimeout, ConnectionLost, Unreachable, name_of, value_of
 from ansible_collections.erlang.otp.plugins.module_utils._console_call import CallDirectory, line_of
 from ansible_collections.erlang.otp.plugins.module_utils._etf import decode, encode
-from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom
+from ansible_collections.erlang.otp.plugins.module_utils._terms_values import Atom
 
 # The end of what the shell shows when it waits for a choice of job control.
 JOB_CONTROL = re.compile(rb"--> *(?:\x1b\[[0-9;?]*[A-Za-z])*\Z")
@@ -97,7 +97,7 @@ class Console:
             self._start(directory, deadline, what)
             while not directory.has("outcome"):
                 if time.monotonic() > deadline:
-                    raise CallTimeout(f"{what} has not answered within {timeout:g} s; it may go on in the node.")
+                    raise CallTimeout(f"{what} has not answered within {timeout:.3g} s; it may go on in the node.")
                 self._listen(0.005)
             return value_of(decode(directory.outcome()), what)
         finally:

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import time
 
@@ -22,7 +23,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._distribution_protocol 
     Protocol,
 )
 from ansible_collections.erlang.otp.plugins.module_utils._epmd import NoEpmd, NotRegistered, default_port, look_up
-from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom, Opaque
+from ansible_collections.erlang.otp.plugins.module_utils._terms_values import Atom, Opaque
 
 LOCALHOST = "localhost"
 CHUNK = 1 << 18
@@ -92,7 +93,7 @@ class Connection:
                         return value_of(event.outcome, what)
         except socket.timeout:
             self._protocol.forget(number)
-            raise CallTimeout(f"{what} has not answered within {timeout:g} s; it may go on in the node {self.node}.") from None
+            raise CallTimeout(f"{what} has not answered within {timeout:.3g} s; it may go on in the node {self.node}.") from None
 
     def close(self) -> None:
         """End the connection; its calls go on in the node."""
@@ -116,6 +117,11 @@ class Connection:
         try:
             self._socket = socket.create_connection((address, port), max(0.001, deadline - time.monotonic()))
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # A timeout of the socket's own costs two system calls more for each of its calls.
+            self._socket.setblocking(False)
+            self._readable, self._writable = select.poll(), select.poll()
+            self._readable.register(self._socket, select.POLLIN)
+            self._writable.register(self._socket, select.POLLOUT)
         except socket.timeout:
             raise CallTimeout(f"No connection to {self._wanted} at {address}, port {port}, in time.") from None
         except OSError as error:
@@ -134,11 +140,8 @@ class Connection:
     def _exchange(self, deadline: float) -> list:
         """Send what has to be sent, await something; the events in it. Raises socket.timeout at the deadline."""
         try:
-            data = self._protocol.to_send()
-            if data:
-                self._until(deadline)
-                self._socket.sendall(data)
-            self._until(deadline)
+            self._send(self._protocol.to_send(), deadline)
+            wait(self._readable, deadline)
             data = self._socket.recv(CHUNK)
         except socket.timeout:
             raise
@@ -148,16 +151,25 @@ class Connection:
             raise self._protocol.closed()
         return self._protocol.receive(data)
 
-    def _until(self, deadline: float) -> None:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise socket.timeout
-        self._socket.settimeout(left)
+    def _send(self, data: bytes, deadline: float) -> None:
+        left = memoryview(data)
+        while left:
+            try:
+                left = left[self._socket.send(left) :]
+            except BlockingIOError:
+                wait(self._writable, deadline)
 
     def _user(self, timeout: float):
         """The pid of the process that prints for whoever has no terminal of his own."""
         user = self.call("erlang", "whereis", [Atom("user")], timeout=timeout)
         return user if isinstance(user, Opaque) else None
+
+
+def wait(events: select.poll, deadline: float) -> None:
+    """Wait for the events. Raises socket.timeout at the deadline."""
+    left = deadline - time.monotonic()
+    if left <= 0 or not events.poll(left * 1000):
+        raise socket.timeout
 
 
 def find(name: str, addresses: list[str], port: int, epmd_port: int, deadline: float) -> tuple[str, int, int]:

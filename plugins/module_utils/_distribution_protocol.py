@@ -31,7 +31,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._calls import (
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._etf import decode_at, encode
 from ansible_collections.erlang.otp.plugins.module_utils._etf_encoder import append
-from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom, Opaque
+from ansible_collections.erlang.otp.plugins.module_utils._terms_values import Atom, Opaque
 
 EXTENDED_REFERENCES = 0x4
 DIST_MONITOR = 0x8

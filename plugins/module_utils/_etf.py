@@ -275,7 +275,7 @@ def _external_fun(data: bytes, i: int, depth: int):
     elements: list = []
     i = _counted(data, i, 3, depth, elements)
     module, function, arity = elements
-    if not isinstance(module, Atom) or not isinstance(function, Atom) or type(arity) is not int or not 0 <= arity <= 255:
+    if not isinstance(module, Atom) or not isinstance(function, Atom) or not isinstance(arity, int) or not 0 <= arity <= 255:
         raise EtfError("not a term in the external format: an external fun without module, function and arity.")
     return ExternalFun(module.name, function.name, arity), i
 
@@ -284,6 +284,13 @@ def _external_fun(data: bytes, i: int, depth: int):
 
 
 def _node(data: bytes, i: int, depth: int):
+    if data[i] == 119:
+        # Each message has several of these.
+        end = i + 2 + data[i + 1]
+        try:
+            return data[i + 2 : end].decode("utf-8"), end
+        except UnicodeDecodeError:
+            pass
     node, i = _decode(data, i, depth + 1)
     if not isinstance(node, Atom):
         raise EtfError("not a term in the external format: a pid, port or reference without a node.")

@@ -205,7 +205,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.erlang.otp.plugins.module_utils._calls import Raised, name_of, shortened
 from ansible_collections.erlang.otp.plugins.module_utils._data import from_term
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._rpc import Way, as_pattern, as_term, connect, matches
+from ansible_collections.erlang.otp.plugins.module_utils._patterns import as_pattern, as_term, matches
+from ansible_collections.erlang.otp.plugins.module_utils._rpc import Way, connect
 from ansible_collections.erlang.otp.plugins.module_utils._terms import format_term
 
 ARGUMENT_SPEC = {
