@@ -75,7 +75,10 @@ def make_once(find, name: str, commands: list[list[str]]) -> None:
     """Run the first of the commands that the host has, unless the name has come up meanwhile.
 
     Of two useradd at once the second replaces what the first has made, with another number: so one after the other.
+    Raises OtpError.
     """
+    if os.geteuid() != 0:
+        raise OtpError(f"there is no {name!r} among the users and groups of this host, and only root can make it: use become, or set otp_user.")
     with lock(LOCK):
         if find(name) is None:
             run_first(commands)

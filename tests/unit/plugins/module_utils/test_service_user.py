@@ -52,9 +52,16 @@ def test_a_user_is_made_once_though_two_want_it(tmp_path, monkeypatch):
     monkeypatch.setattr(_service_user, "LOCK", str(tmp_path / "lock"))
     made = []
     monkeypatch.setattr(_service_user, "run_first", made.append)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
     _service_user.make_once(lambda name: made or None, "x", ["command"])
     _service_user.make_once(lambda name: made or None, "x", ["command"])
     assert made == [["command"]]
+
+
+def test_only_root_makes_users(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(OtpError, match="no 'no-such-group' among .* only root can make it: use become"):
+        have_user("no-such-user", "no-such-group", "/", manage=True, changes=Changes())
 
 
 def test_the_first_program_that_the_host_has_is_run_and_quoted_when_it_fails():
