@@ -39,7 +39,9 @@ def run_module(action: ActionBase, arguments: dict[str, t.Any], task_vars: dict[
             if action._task.check_mode:
                 arguments[release_option] = _release_of(package)
             else:
-                action._make_tmp_path()
+                # Without pipelining the module has needed one already; a second would leave the first behind, with the task's secrets.
+                if shell.tmpdir is None:
+                    action._make_tmp_path()
                 arguments["package"] = shell.join_path(shell.tmpdir, "package.tar.gz")
                 action._transfer_file(package, arguments["package"])
                 # So that a user whom the task becomes can read it.

@@ -1,0 +1,209 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""playbooks/deploy.yml over SSH: a login user who becomes root by sudo, a service user, and no secret where others could see it.
+
+The sshd is the tests' own, with a configuration, keys and a port of its own; these tests need root, sshd and sudo.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.erlang.otp.plugins.module_utils import _node
+from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator
+
+EXCHANGE = Path(__file__).parents[2] / "examples" / "exchange"
+SSHD_CONFIG = """\
+Port {port}
+ListenAddress 127.0.0.1
+HostKey {directory}/host_key
+AuthorizedKeysFile {directory}/login_key.pub
+PidFile {directory}/sshd.pid
+StrictModes no
+UsePAM no
+PasswordAuthentication no
+Subsystem sftp internal-sftp
+"""
+
+
+def run(*command: str | Path, **options: t.Any) -> str:
+    done = subprocess.run([*command], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False, **options)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Remote:
+    """A host that is reached by SSH, and its inventory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.login = f"login{os.getpid()}"
+        self.user = f"otps{os.getpid()}"
+        self.cookie = secrets.token_hex(16)
+        self.root = f"{directory}/srv/exchange"
+        self.home = f"{directory}/srv/home"
+        self.port = free_port()
+        self.ports = {"ERL_EPMD_PORT": free_port(), "EXCHANGE_PORT": free_port()}
+
+    def write_inventory(self) -> None:
+        local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+        ssh = {
+            "ansible_host": "127.0.0.1",
+            "ansible_port": self.port,
+            "ansible_user": self.login,
+            "ansible_ssh_private_key_file": f"{self.directory}/login_key",
+            "ansible_ssh_common_args": "-F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ControlPath=none",
+            "ansible_become": True,
+        }
+        of_builder = {
+            "otp_release_name": "exchange",
+            "otp_release_version": "FIRST",
+            "otp_release_applications": ["sasl", "exchange"],
+            "otp_code_path": [str(EXCHANGE / "1.0" / "ebin")],
+            "otp_build_dir": f"{self.directory}/build",
+        }
+        of_host = {
+            "otp_root": self.root,
+            "otp_home": self.home,
+            "otp_user": self.user,
+            "otp_node_name": f"{self.user}@localhost",
+            "otp_cookie": self.cookie,
+            "otp_environment": {"ERL_EPMD_PORT": self.ports["ERL_EPMD_PORT"]},
+            "otp_erl_flags": ["-kernel", "inet_dist_use_interface", "{127,0,0,1}"],
+            "otp_sys_config": {"exchange": {"port": self.ports["EXCHANGE_PORT"]}},
+        }
+        groups = {"otp_builders": {"hosts": {"builder": {**local, **of_builder}}}, "otp": {"hosts": {"remote": {**ssh, **of_host}}}}
+        (self.directory / "inventory").mkdir()
+        (self.directory / "inventory" / "hosts.yml").write_text(yaml.safe_dump(groups))
+
+    def deploy(self, *, pipelining: bool) -> tuple[str, dict[str, t.Any], int]:
+        """Deploy with all that Ansible can be made to say: its output, what otp_target_system returned, how much changed."""
+        environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CALLBACK_FORMAT_PRETTY": "0", "ANSIBLE_PIPELINING": str(pipelining)}
+        program = Path(sys.executable).parent / "ansible-playbook"
+        output = run(program, "-i", self.directory / "inventory", "erlang.otp.deploy", "-vvvv", "--diff", env=environment)
+        results = [json.loads(text) for text in re.findall(r"^(?:ok|changed): \[remote\] => (\{.*\})$", output, re.MULTILINE)]
+        changed = re.search(r"^remote +: ok=.* changed=(\d+)", output, re.MULTILINE)
+        assert changed
+        return output, next(result for result in results if "actions" in result), int(changed.group(1))
+
+    def remove(self) -> None:
+        _node.stop(self.root, quiet=0.5)
+        shutil.rmtree(self.directory / "srv", ignore_errors=True)
+
+
+class Watch(threading.Thread):
+    """Looks at the arguments and the environment of all processes, over and over, for a secret."""
+
+    def __init__(self, secret: str) -> None:
+        super().__init__()
+        self.secret = secret.encode()
+        self.seen: set[bytes] = set()
+        self.rounds = 0
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        while not self.ended.wait(0.02):
+            self.rounds += 1
+            for process in Path("/proc").glob("[0-9]*"):
+                for name in ("cmdline", "environ"):
+                    try:
+                        content = (process / name).read_bytes()
+                    except OSError:
+                        continue
+                    if self.secret in content:
+                        self.seen.add(content)
+
+    def __enter__(self) -> Watch:
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.ended.set()
+        self.join()
+
+
+@pytest.fixture(scope="module")
+def remote() -> t.Iterator[Remote]:
+    sshd = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/sbin")
+    assert sshd and shutil.which("sudo") and os.geteuid() == 0, "these tests need root, openssh-server and sudo"
+    # pytest's own directories are closed to other users.
+    directory = Path(tempfile.mkdtemp(prefix="otp-ssh-"))
+    directory.chmod(0o755)
+    remote = Remote(directory)
+    sudoers = Path("/etc/sudoers.d", remote.login)
+    try:
+        for key in ("host_key", "login_key"):
+            run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", directory / key)
+        # "*" is no password, and yet not locked: sshd lets nobody in who is.
+        run("useradd", "--home-dir", directory / "login", "--create-home", "--shell", "/bin/sh", "--password", "*", remote.login)
+        sudoers.write_text(f"{remote.login} ALL=(ALL) NOPASSWD: ALL\n")
+        (directory / "sshd_config").write_text(SSHD_CONFIG.format(port=remote.port, directory=directory))
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+        run(sshd, "-f", directory / "sshd_config", "-E", directory / "sshd.log")
+        remote.write_inventory()
+        yield remote
+    finally:
+        remote.remove()
+        if (directory / "sshd.pid").exists():
+            os.kill(int((directory / "sshd.pid").read_text()), signal.SIGTERM)
+        sudoers.unlink(missing_ok=True)
+        for user in (remote.user, remote.login):
+            subprocess.run(["userdel", user], check=False, capture_output=True)
+        shutil.rmtree(directory)
+
+
+@pytest.mark.parametrize("pipelining", [False, True], ids=["files", "pipelining"])
+def test_a_deploy_over_ssh(remote: Remote, pipelining: bool) -> None:
+    remote.remove()
+    with Watch(remote.cookie) as watch:
+        output, result, changed = remote.deploy(pipelining=pipelining)
+        again, unchanged, changed_again = remote.deploy(pipelining=pipelining)
+    assert changed == 1 and result["transferred"] and result["node"]["release"] == "FIRST"
+    assert changed_again == 0 and unchanged["actions"] == [] and unchanged["transferred"] is False
+    assert unchanged["node"]["pid"] == result["node"]["pid"] == find_emulator(remote.root)
+    assert Path(f"/proc/{result['node']['pid']}").stat().st_uid == pwd.getpwnam(remote.user).pw_uid
+
+    assert "inventory source" not in output + again, "the package is taken for an inventory"
+    assert remote.cookie not in output and remote.cookie not in again
+    assert watch.rounds > 10 and not watch.seen
+    with_cookie = [path for path in files_below(remote.directory) if remote.cookie.encode() in path.read_bytes()]
+    assert sorted(with_cookie) == [remote.directory / "inventory" / "hosts.yml", Path(remote.home, ".erlang.cookie")]
+    assert Path(remote.home, ".erlang.cookie").stat().st_mode & 0o777 == 0o400
+    assert not list((remote.directory / "login" / ".ansible" / "tmp").glob("*")), "files are left behind where the login user lives"
+
+
+def files_below(directory: Path) -> list[Path]:
+    return [path for path in directory.rglob("*") if path.is_file() and not path.is_symlink()]
+
+
+def test_without_become_the_message_names_it(remote: Remote) -> None:
+    remote.remove()
+    program = Path(sys.executable).parent / "ansible-playbook"
+    command = [program, "-i", remote.directory / "inventory", "erlang.otp.deploy", "-e", '{"ansible_become": false}']
+    said = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False)
+    assert said.returncode == 2 and "use become" in said.stdout.partition("fatal: [remote]")[2]
+    assert not os.path.exists(remote.root)
