@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
@@ -24,3 +25,8 @@ def texts(option: str, values: t.Mapping[str, t.Any]) -> dict[str, str]:
         else:
             raise OtpError(f"{option}: the value of {name} is neither a string nor a number nor a boolean.")
     return found
+
+
+def expanded(path: str) -> str:
+    """The path with the home directory for ``~``: what Ansible does for an option of type path, where the value need not be one."""
+    return os.path.expanduser(path)

@@ -333,6 +333,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._sources import Options
 from ansible_collections.erlang.otp.plugins.module_utils._systools import ScriptOptions
+from ansible_collections.erlang.otp.plugins.module_utils._values import expanded
 
 ARGUMENTS = {
     "rel": {"type": "path"},
@@ -372,17 +373,17 @@ def options_of(parameters: dict) -> Options:
     """The module's parameters as the build takes them. Raises OtpError."""
     script = ScriptOptions(
         **{name: parameters[name] for name in ("src_tests", "exref", "warnings_as_errors", "no_warn_sasl", "no_dot_erlang")},
-        variables=tuple((name, os.path.abspath(os.path.expanduser(str(path)))) for name, path in parameters["variables"].items()),
+        variables=tuple((name, os.path.abspath(expanded(str(path)))) for name, path in parameters["variables"].items()),
     )
     same = ("rel", "name", "version", "file_name", "otp_root", "strip", "var_tar", "cache_dir")
     files = ("sys_config", "sys_config_src", "vm_args", "vm_args_src")
     lists: dict[str, t.Any] = {name: tuple(parameters[name]) for name in ("code_path", "include", "strip_keep")}
     return Options(
         **{name: parameters[name] for name in same},
-        **{name: parameters[name] and os.path.expanduser(parameters[name]) for name in files},
+        **{name: parameters[name] and expanded(parameters[name]) for name in files},
         **lists,
         output_dir=os.path.abspath(parameters["output_dir"]),
-        erts=parameters["erts"].lower() if parameters["erts"].lower() in ("true", "false") else os.path.expanduser(parameters["erts"]),
+        erts=parameters["erts"].lower() if parameters["erts"].lower() in ("true", "false") else expanded(parameters["erts"]),
         applications=tuple(wanted_application(item) for item in parameters["applications"] or []),
         script=script,
         extra_files=tuple((item["src"], item["dest"]) for item in parameters["extra_files"]),

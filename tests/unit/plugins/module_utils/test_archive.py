@@ -94,6 +94,10 @@ def test_a_large_chunk_with_tables_in_it_is_compressed_further():
     assert [content[start:end] for start, end in deflated_chunks(content)] == [noise]
 
 
-@pytest.mark.parametrize("content", [b"", b"FOR1", beam((b"Dbgi", COMPRESSED))[:-4], b"FOR1\0\0\0\4BEAM" + b"Dbgi\xff\xff\xff\xff\x83P" * 9])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"FOR1", beam((b"Dbgi", COMPRESSED))[:-4], b"FOR1\0\0\0\4BEAM" + b"Dbgi\xff\xff\xff\xff\x83P" * 9],
+    ids=["empty", "begun", "cut off", "beyond its end"],
+)
 def test_what_is_no_beam_file_has_none(content):
     assert deflated_chunks(content) == []

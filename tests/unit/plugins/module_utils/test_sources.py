@@ -24,7 +24,7 @@ def otp(tmp_path):
     return Otp(str(tmp_path / "otp"), "13", "25")
 
 
-MINIMAL = [("kernel", "1"), ("stdlib", "1"), ("sasl", "1")]
+MINIMAL = (("kernel", "1"), ("stdlib", "1"), ("sasl", "1"))
 
 
 def rel(tmp_path, name="my.rel", version="V", erts="13", applications=MINIMAL) -> str:
