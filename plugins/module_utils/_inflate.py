@@ -12,6 +12,7 @@ Memory does not grow with the file: a bounded number of bounded pieces is on its
 from __future__ import annotations
 
 import threading
+import typing as t
 import zlib
 from collections import deque
 
@@ -35,8 +36,10 @@ class Inflated:
     Use it in a ``with``, so that the thread ends with it. Inflating begins at once, before anything is read.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, file: t.BinaryIO | None = None) -> None:
+        """file: what to read, when the path is only what it is called."""
         self.path = path
+        self._given = file
         self.left = 0
         self._piece = memoryview(b"")
         self._pieces: deque = deque()
@@ -47,7 +50,7 @@ class Inflated:
         self._thread = threading.Thread(target=self._inflate, daemon=True)
 
     def __enter__(self) -> Inflated:
-        self._file = open(self.path, "rb", buffering=0)
+        self._file = self._given or open(self.path, "rb", buffering=0)
         self._thread.start()
         return self
 

@@ -39,6 +39,7 @@ def install_release(
     mode: int = 0o755,
     emulator: str = "beam",
     max_size: int = MAX_SIZE,
+    variables: dict[str, str] | None = None,
     flush: bool = True,
     lock_timeout: float = 60.0,
 ) -> dict:
@@ -48,6 +49,7 @@ def install_release(
     release: what is in the package (name, version, erts_version, applications: versions by name), told by somebody who has it,
     for check mode without the package.
     uid, gid: numeric owner of all that is written; -1: the owner of an existing root directory, else of the process.
+    variables: directories (absolute) of libraries that the release has elsewhere than in lib, by the name of the variable.
     mode: which permissions of the package are kept. flush: whether all is to be on the disk at the end.
     Returns the release as it is then, with "kept": files of the tree that differ from the package's and stayed.
     Raises PackageNeeded, or OtpError.
@@ -57,32 +59,33 @@ def install_release(
     try:
         digest = digest_of(checksum) if checksum else sha256(package)
         directory = destdir.rstrip("/") + root.rstrip("/")
-        record = find_record(directory, digest)
+        variables = {name: path.rstrip("/") for name, path in (variables or {}).items()}
+        record = find_record(directory, digest, destdir.rstrip("/"), variables)
         status = status_at_rest(directory, record) if record else None
         if status == "permanent" or (status and state == "present"):
             return result_of(record, root, status)
         if record is None and package is None and not (changes.check_mode and release):
             raise PackageNeeded(f"the system below {directory} lacks the package with sha256 {digest}")
         order = {"digest": digest, "digest_is_given": checksum is not None, "state": state, "release": release}
-        order.update(emulator=emulator, max_size=max_size)
+        order.update(emulator=emulator, max_size=max_size, variables=variables, lock_timeout=lock_timeout)
         how = {"uid": uid, "gid": gid, "mask": mode, "flush": flush}
         if record is not None or package is None:
-            return _go_on(root, destdir, None, order, how, changes, lock_timeout)
+            return _go_on(root, destdir, None, order, how, changes)
         from ansible_collections.erlang.otp.plugins.module_utils._inflate import Inflated
 
         # What is inflated meanwhile waits in memory; nothing of it is looked at before the checksum has been verified.
         with Inflated(package) as stream:
-            return _go_on(root, destdir, stream, order, how, changes, lock_timeout)
+            return _go_on(root, destdir, stream, order, how, changes)
     except OSError as error:
         raise OtpError(f"cannot install below {destdir}{root}: {error.filename or package}: {error.strerror}. Nothing is half installed.") from error
 
 
-def _go_on(root: str, destdir: str, stream, order: dict, how: dict, changes: Changes, lock_timeout: float) -> dict:
+def _go_on(root: str, destdir: str, stream, order: dict, how: dict, changes: Changes) -> dict:
     # Only now, so that a run with nothing to do costs little more than a start of Python.
     from ansible_collections.erlang.otp.plugins.module_utils._install_steps import Order, install
     from ansible_collections.erlang.otp.plugins.module_utils._tree import Tree, Writing
 
-    return install(Order(tree=Tree(root, destdir), stream=stream, writing=Writing(**how), **order), changes, lock_timeout)
+    return install(Order(tree=Tree(root, destdir), stream=stream, writing=Writing(**how), **order), changes)
 
 
 def result_of(record: dict, root: str, status: str, *, kept=(), before: str = "", after: str = "") -> dict:

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import typing as t
 
@@ -17,12 +18,13 @@ from ansible_collections.erlang.otp.plugins.module_utils._extract import Writer
 from ansible_collections.erlang.otp.plugins.module_utils._files import lock
 from ansible_collections.erlang.otp.plugins.module_utils._inflate import Inflated
 from ansible_collections.erlang.otp.plugins.module_utils._install import PackageNeeded, result_of
-from ansible_collections.erlang.otp.plugins.module_utils._publish import flush_file_system, publish, staging
+from ansible_collections.erlang.otp.plugins.module_utils._publish import flush_file_systems, publish, staging
 from ansible_collections.erlang.otp.plugins.module_utils._record import RECORD, STAGING, find_record, format_record
 from ansible_collections.erlang.otp.plugins.module_utils._register import make_permanent, register
 from ansible_collections.erlang.otp.plugins.module_utils._resource import InstalledRelease, Release, ReleaseApplication
 from ansible_collections.erlang.otp.plugins.module_utils._tree import LOCK, Tree, Writing
-from ansible_collections.erlang.otp.plugins.module_utils._unpack import unpack
+from ansible_collections.erlang.otp.plugins.module_utils._unpack import Unpacked, check_complete, unpack
+from ansible_collections.erlang.otp.plugins.module_utils._variables import check_variables, locate, tidy_elsewhere, unpack_elsewhere
 
 
 class Order(t.NamedTuple):
@@ -36,12 +38,15 @@ class Order(t.NamedTuple):
     release: dict | None
     emulator: str
     max_size: int
+    variables: dict[str, str]
+    lock_timeout: float
     writing: Writing
 
 
-def install(order: Order, changes: Changes, lock_timeout: float) -> dict:
-    """Do all that is left to do, under the tree's lock. Arguments and result as of install_release()."""
+def install(order: Order, changes: Changes) -> dict:
+    """Do all that is left to do, under the tree's lock. Result as of install_release()."""
     tree = order.tree
+    check_variables(order.variables, tree)
     if order.stream is not None and order.digest_is_given:
         verify(order.stream.path, order.digest)
     order = order._replace(writing=_with_owner(tree, order.writing))
@@ -51,7 +56,7 @@ def install(order: Order, changes: Changes, lock_timeout: float) -> dict:
     if not os.path.isdir(tree.directory):
         os.makedirs(os.path.dirname(tree.directory), exist_ok=True)
         order.writing.directory(tree.directory)
-    with lock(tree.path(LOCK), timeout=lock_timeout):
+    with lock(tree.path(LOCK), timeout=order.lock_timeout):
         with staging(tree, changes) as descriptor:
             return _work(order._replace(writing=order.writing._replace(beside=tree.path(STAGING))), changes, descriptor)
 
@@ -60,13 +65,14 @@ def _work(order: Order, changes: Changes, descriptor: int) -> dict:
     tree = order.tree
     before = tree.releases() or []
     # Somebody else may have installed it while we waited for the lock.
-    record = find_record(tree.directory, order.digest)
+    record = find_record(tree.directory, order.digest, tree.destdir, order.variables)
     kept: list[str] = []
     if record is None:
         release, kept = _install(order, changes, descriptor)
-        record = _record(order.digest, release)
+        record = _record(order.digest, release, Unpacked())
     else:
         release = _release(record)
+        tidy_elsewhere(record, tree, changes, order.lock_timeout)
     after = register(tree, release, changes, order.writing, emulator=order.emulator)
     if order.state == "permanent":
         after = make_permanent(tree, release, after, changes, order.writing, emulator=order.emulator)
@@ -82,47 +88,59 @@ def _install(order: Order, changes: Changes, descriptor: int) -> tuple[Release, 
         if not changes.check_mode:
             raise PackageNeeded(f"the system below {tree.directory} lacks the package with sha256 {order.digest}")
         release = _release(order.release)
-    elif changes.check_mode:
-        unpacked = unpack(order.stream, tree, None, max_size=order.max_size)
-        release, kept = unpacked.release, unpacked.kept
     else:
-        release, kept = _unpack_and_publish(order, descriptor)
+        release, kept = _unpack_and_publish(order, changes, descriptor)
     changes.actions.append(f"install release {release.name} {release.version} below {tree.directory}")
     return release, kept
 
 
-def _unpack_and_publish(order: Order, descriptor: int) -> tuple[Release, list[str]]:
-    tree, writing = order.tree, order.writing
-    writer = Writer(descriptor, uid=writing.uid, gid=writing.gid, mask=writing.mask)
-    unpacked = unpack(order.stream, tree, writer, max_size=order.max_size, emulator=order.emulator)
-    release = unpacked.release
+def _unpack_and_publish(order: Order, changes: Changes, descriptor: int) -> tuple[Release, list[str]]:
+    tree, writing, package, size = order.tree, order.writing, order.stream.path, {"max_size": order.max_size}
+    writer = None if changes.check_mode else Writer(descriptor, uid=writing.uid, gid=writing.gid, mask=writing.mask)
+    unpacked = unpack(order.stream, tree, writer, emulator=order.emulator, variables=order.variables, **size)
+    locate(unpacked, order.variables, package=package)
+    with contextlib.ExitStack() as stack:
+        others = unpack_elsewhere(unpacked, tree, writing, changes, stack, package=package, lock_timeout=order.lock_timeout, **size)
+        check_complete(unpacked, tree, package)
+        if writer is not None:
+            _publish(order, unpacked, writer, others)
+    return unpacked.release, unpacked.kept
+
+
+def _publish(order: Order, unpacked: Unpacked, writer: Writer, others: list[Tree]) -> None:
+    """Into the tree with what is staged, and into the others, where libraries lie, before it."""
+    tree, writing, release = order.tree, order.writing, unpacked.release
     stage_bin(tree, unpacked, writer, order.emulator)
     writer.make_directories("log")
     record = f"releases/{release.version}/{RECORD}"
-    content = format_record(_record(order.digest, release))
+    content = format_record(_record(order.digest, release, unpacked))
     is_there = tree.has("releases", release.version)
     if not is_there:
         writer.make_directories(f"releases/{release.version}")
         writer.write_file(record, [content], 0o644)
     if writing.flush:
-        flush_file_system(descriptor)
+        flush_file_systems([tree, *others])
     # A .rel beside RELEASES is the one of the package that came last.
     rels = {path for path in unpacked.paths if path.count("/") == 1 and path.endswith(".rel")}
-    publish(tree, replace=rels, flush=writing.flush)
+    publish([*others, tree], replace=rels, flush=writing.flush)
     if is_there:
         # Now that the rest is known to be equal, it is the release of this package.
         writing.file(tree.path(record), content)
-    return release, unpacked.kept
 
 
-def _record(digest: str, release: Release) -> dict:
-    return {
+def _record(digest: str, release: Release, unpacked: Unpacked) -> dict:
+    record = {
         "name": release.name,
         "version": release.version,
         "erts_version": release.erts_version,
         "sha256": digest,
         "applications": {item.name: item.version for item in release.applications},
     }
+    if unpacked.places:
+        archives = {name: unpacked.variables[name] for name in unpacked.archives if name in unpacked.variables}
+        record.update(places=unpacked.places, variables=unpacked.variables)
+        record.update({"archives": archives} if archives else {})
+    return record
 
 
 def _release(record: dict) -> Release:

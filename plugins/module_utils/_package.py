@@ -14,14 +14,14 @@ from ansible_collections.erlang.otp.plugins.module_utils._resource import Releas
 from ansible_collections.erlang.otp.plugins.module_utils._tar import Member
 
 START_ERL_DATA = "releases/start_erl.data"
-# The members worth remembering are texts of a few KiB.
-_TEXT_LIMIT = 1 << 20
+# Boot scripts are the largest: 200 kB for all applications of OTP.
+_TEXT_LIMIT = 4 << 20
 
 
 def is_text(path: str) -> bool:
     """Whether find_release() or the scripts want to see this member."""
-    if path == START_ERL_DATA or path.endswith((".rel", "/start_clean.boot")):
-        return path.startswith("releases/") and path.count("/") <= 2
+    if path.startswith("releases/"):
+        return path == START_ERL_DATA or (path.count("/") <= 2 and path.endswith((".rel", "/start_clean.boot", "/start.boot")))
     home, dummy, name = path.partition("bin/")
     if home == "":
         return name in SCRIPTS or name == "start.boot"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._files import flush_directory
@@ -57,26 +58,27 @@ def remove_tree(path: str) -> None:
     os.rmdir(path)
 
 
-def publish(tree: Tree, *, replace: set[str], flush: bool = True) -> None:
-    """Rename what is staged to where the tree has nothing of that name. A file that the tree has stays, unless it is in replace.
+def publish(trees: t.Sequence[Tree], *, replace: set[str], flush: bool = True) -> None:
+    """Rename what is staged to where each tree has nothing of that name. A file that a tree has stays, unless it is in replace.
 
     Undoes what it has done when it fails. Afterwards the names are on the disk.
     """
-    done: list[str] = []
+    done: list[tuple[Tree, str]] = []
     touched: set[str] = set()
     try:
-        _merge(tree, "", replace, done, touched)
+        for tree in trees:
+            _merge(tree, "", replace, done, touched)
     except BaseException:
-        for path in reversed(done):
+        for tree, path in reversed(done):
             with contextlib.suppress(OSError):
                 os.rename(tree.path(path), tree.path(STAGING, path))
         raise
     if flush:
         for directory in sorted(touched):
-            flush_directory(tree.path(directory))
+            flush_directory(directory)
 
 
-def _merge(tree: Tree, directory: str, replace: set[str], done: list[str], touched: set[str]) -> None:
+def _merge(tree: Tree, directory: str, replace: set[str], done: list[tuple[Tree, str]], touched: set[str]) -> None:
     with os.scandir(tree.path(STAGING, directory)) as entries:
         found = [(entry.is_dir(follow_symlinks=False), entry.name) for entry in entries]
     if not directory:
@@ -91,19 +93,27 @@ def _merge(tree: Tree, directory: str, replace: set[str], done: list[str], touch
                 _merge(tree, path, replace, done, touched)
             continue
         os.rename(tree.path(STAGING, path), tree.path(path))
-        touched.add(directory)
+        touched.add(tree.path(directory))
         if path not in replace:
-            done.append(path)
+            done.append((tree, path))
 
 
-def flush_file_system(descriptor: int) -> None:
-    """Have all that was written to the descriptor's file system on the disk: syncfs(2), which Python does not offer."""
+def flush_file_systems(trees: t.Sequence[Tree]) -> None:
+    """Have all that was written to the trees' file systems on the disk: syncfs(2), which Python does not offer."""
+    for path in {os.stat(tree.directory).st_dev: tree.directory for tree in trees}.values():
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            if not _syncfs(descriptor):
+                # A small Python or another C library: flush every file system.
+                os.sync()
+        finally:
+            os.close(descriptor)
+
+
+def _syncfs(descriptor: int) -> bool:
     try:
         import ctypes
 
-        if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) == 0:
-            return
+        return ctypes.CDLL(None, use_errno=True).syncfs(descriptor) == 0
     except (ImportError, OSError, AttributeError):
-        pass
-    # A small Python or another C library: flush every file system.
-    os.sync()
+        return False

@@ -28,7 +28,11 @@ def format_record(record: dict) -> bytes:
 
 
 def parse_record(content: bytes) -> dict | None:
-    """What format_record() was given: name, version, erts_version, sha256, applications (versions by name). None for anything else."""
+    """What format_record() was given; None for anything else.
+
+    name, version, erts_version, sha256; applications: versions by name. Where libraries lie outside of ``$ROOT/lib``: places
+    (directories by application), variables (their directories by name), archives (those of the variables' that the package brought).
+    """
     if b"\\" in content or not (content.startswith(b"{\n ") and content.endswith(b"\n}\n")):
         return _json(content)
     record: dict = {}
@@ -62,13 +66,20 @@ def _is_record(record) -> bool:
     return (
         isinstance(record, dict)
         and all(isinstance(record.get(key), str) for key in texts)
-        and isinstance(record.get("applications"), dict)
-        and all(isinstance(version, str) for version in record["applications"].values())
+        and "applications" in record
+        and all(_is_texts(record.get(key, {})) for key in ("applications", "places", "variables", "archives"))
     )
 
 
-def find_record(directory: str, digest: str) -> dict | None:
-    """The record of the package with this sha256 in the tree that lies in the directory, when no part of its release is missing."""
+def _is_texts(value) -> bool:
+    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+
+
+def find_record(directory: str, digest: str, destdir: str = "", variables: dict[str, str] | None = None) -> dict | None:
+    """The record of the package with this sha256 in the tree that lies in the directory, when no part of its release is missing.
+
+    variables: where its libraries must be; a variable that is not among them leads where it led before.
+    """
     try:
         versions = os.listdir(directory + "/releases")
     except (FileNotFoundError, NotADirectoryError):
@@ -80,15 +91,23 @@ def find_record(directory: str, digest: str) -> dict | None:
         except (FileNotFoundError, NotADirectoryError):
             continue
         if record is not None and record["sha256"] == digest and record["version"] == version:
-            return record if missing_part(directory, version, record["erts_version"], record["applications"].items()) is None else None
+            before = record.get("variables", {})
+            if any((variables or {}).get(name, path) != path for name, path in before.items()):
+                return None
+            places = {name: destdir + place for name, place in record.get("places", {}).items()}
+            is_whole = missing_part(directory, version, record["erts_version"], record["applications"].items(), places) is None
+            return record if is_whole else None
     return None
 
 
-def missing_part(directory: str, version: str, erts_version: str, applications) -> str | None:
-    """The first part that a release needs and the tree lacks, as a path below the root; None when all is there."""
-    parts = [f"lib/{name}-{vsn}/ebin" for name, vsn in applications]
+def missing_part(directory: str, version: str, erts_version: str, applications, places: dict[str, str] | None = None) -> str | None:
+    """The first part that a release needs and the tree lacks, as a path below the root; None when all is there.
+
+    places: directories of the applications that lie elsewhere than below the root, by name.
+    """
+    parts = [(places or {}).get(name, f"lib/{name}-{vsn}") + "/ebin" for name, vsn in applications]
     parts += [f"erts-{erts_version}/bin/erlexec", f"releases/{version}/start.boot"]
-    return next((part for part in parts if not os.path.exists(f"{directory}/{part}")), None)
+    return next((part for part in parts if not os.path.exists(os.path.join(directory, part))), None)
 
 
 def status_at_rest(directory: str, record: dict) -> str | None:

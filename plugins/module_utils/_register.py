@@ -25,7 +25,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._resource import (
     format_start_erl_data,
     parse_rel,
 )
-from ansible_collections.erlang.otp.plugins.module_utils._tree import Tree, Writing, emulators, library_path
+from ansible_collections.erlang.otp.plugins.module_utils._tree import Tree, Writing, absolute_library, emulators, library_path
 
 
 def register(tree: Tree, release: Release, changes: Changes, writing: Writing, *, emulator: str = "beam") -> list[InstalledRelease]:
@@ -43,11 +43,12 @@ def register(tree: Tree, release: Release, changes: Changes, writing: Writing, *
     entry = entry_of(tree, release, status)
     if start is None:
         entries = [_with_status(other, "unpacked") if other.status == "permanent" else other for other in entries]
-    complete = release.version in known and known[release.version].libraries
-    if complete:
-        entries = [_with_status(other, status) if other.version == release.version else other for other in entries]
-    else:
-        entries = [entry] + [other for other in entries if other.version != release.version]
+    if release.version not in known:
+        entries = [entry, *entries]
+    elif known[release.version].libraries and not tree.places(release.version):
+        # It is complete, and may name libraries in another way than we do.
+        entry = _with_status(known[release.version], status)
+    entries = [entry if other.version == release.version else other for other in entries]
     boots = start or StartErlData(release.erts_version, release.version)
     if tree.has(f"erts-{boots.erts_version}"):
         refresh_bin(tree, boots.release_version, boots.erts_version, changes, writing, emulator=emulator, only_missing=True)
@@ -86,9 +87,14 @@ def make_permanent(
 
 
 def entry_of(tree: Tree, release: Release, status: str) -> InstalledRelease:
-    """The entry of RELEASES for a release whose applications lie below ``lib``."""
+    """The entry of RELEASES for a release whose applications lie below ``lib``, or where our record says.
+
+    A library elsewhere has an absolute name, as release_handler:set_unpacked/2 writes it.
+    """
+    places = tree.places(release.version)
     libraries = tuple(
-        Library(item.name, item.version, library_path(tree, release.erts_version, f"lib/{item.name}-{item.version}")) for item in release.applications
+        Library(item.name, item.version, places.get(item.name) or library_path(tree, release.erts_version, f"lib/{item.name}-{item.version}"))
+        for item in release.applications
     )
     return InstalledRelease(release.name, release.version, release.erts_version, libraries, status)
 
@@ -136,7 +142,8 @@ def _recovered(tree: Tree, start: StartErlData) -> list[InstalledRelease]:
 
 def _missing_part(tree: Tree, release: Release) -> str | None:
     applications = [(item.name, item.version) for item in release.applications]
-    return missing_part(tree.directory, release.version, release.erts_version, applications)
+    places = {name: absolute_library(tree, place) for name, place in tree.places(release.version).items()}
+    return missing_part(tree.directory, release.version, release.erts_version, applications, places)
 
 
 def _with_status(entry: InstalledRelease, status: str) -> InstalledRelease:

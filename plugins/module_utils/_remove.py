@@ -23,12 +23,15 @@ from ansible_collections.erlang.otp.plugins.module_utils._record import STAGING
 from ansible_collections.erlang.otp.plugins.module_utils._register import entry_of, read_release, write_releases
 from ansible_collections.erlang.otp.plugins.module_utils._resource import InstalledRelease, parse_releases
 from ansible_collections.erlang.otp.plugins.module_utils._tree import LOCK, Tree, Writing, absolute_library, emulators
+from ansible_collections.erlang.otp.plugins.module_utils._variables import systems, work_in
 
 
-def remove_release(*, root: str, version: str, changes: Changes, name: str | None = None, destdir: str = "", lock_timeout: float = 60.0) -> dict:
+def remove_release(
+    *, root: str, version: str, changes: Changes, name: str | None = None, destdir: str = "", lock_timeout: float = 60.0, may_run: bool = False
+) -> dict:
     """Remove the release, its directory, and the libraries and the ERTS that no other release and no client uses.
 
-    name: when given, the release must have it. Returns release, status (None) and diff. Raises OtpError for the permanent
+    name: when given, the release must have it. may_run: whoever calls has asked the running node, and the release does not run. Returns release, status (None) and diff. Raises OtpError for the permanent
     release, for one of a running system, and when it cannot be told what other releases use.
     """
     tree = Tree(root, destdir)
@@ -36,22 +39,29 @@ def remove_release(*, root: str, version: str, changes: Changes, name: str | Non
         raise OtpError(f"{version!r} is not the version of a release: it names no directory")
     try:
         if changes.check_mode or not os.path.isdir(tree.directory):
-            return _remove(tree, version, name, changes)
+            return _remove(tree, version, name, changes, lock_timeout)
         with lock(tree.path(LOCK), timeout=lock_timeout), staging(tree, changes):
-            return _remove(tree, version, name, changes)
+            return _remove(tree, version, name, changes, lock_timeout)
     except OSError as error:
         raise OtpError(f"cannot remove release {version} from {tree.directory}: {error.filename}: {error.strerror}") from error
 
 
-def _remove(tree: Tree, version: str, name: str | None, changes: Changes) -> dict:
+def _remove(tree: Tree, version: str, name: str | None, changes: Changes, lock_timeout: float) -> dict:
     before = tree.releases() or []
     after = [entry for entry in before if entry.version != version]
     if tree.has("releases", version) or after != before:
         _check(tree, version, name, before)
+        if not may_run:
+            _check_stopped(tree, version)
         gone = _unused(tree, version, before, after)
         if after != before:
             path = tree.path("releases", "RELEASES")
             changes.do(f"remove release {version} from {path}", write_releases, tree, after, _like(path, tree))
+        for other in _others(tree, version):
+            with work_in(other, changes, lock_timeout):
+                elsewhere = _unused_elsewhere(other, tree, version, after)
+                if elsewhere:
+                    changes.do(f"remove {', '.join(elsewhere)} from {other.directory}", _remove_directories, other, elsewhere)
         changes.do(f"remove {', '.join(gone)} from {tree.directory}", _remove_directories, tree, gone)
     return {"release": version, "status": None, "diff": {"before": describe(before), "after": describe(after)}}
 
@@ -70,6 +80,9 @@ def _check(tree: Tree, version: str, name: str | None, entries: list[InstalledRe
             )
     if start is not None and start.release_version == version:
         raise OtpError(f"release {version} below {tree.directory} boots next, says start_erl.data: make another one permanent first")
+
+
+def _check_stopped(tree: Tree, version: str) -> None:
     running = emulators(tree)
     if running:
         raise OtpError(
@@ -93,6 +106,26 @@ def _unused(tree: Tree, version: str, before: list[InstalledRelease], after: lis
         gone.update(os.path.relpath(path, tree.directory) for path in libraries if path.startswith(inside))
         gone.update({f"erts-{entry.erts_version}"} - used_erts)
     return [path for path in sorted(gone) + [f"releases/{version}"] if tree.has(path)]
+
+
+def _others(tree: Tree, version: str) -> list[Tree]:
+    """The directories of variables into which the release's package brought libraries."""
+    archives = (tree.record(version) or {}).get("archives", {})
+    return [other for other in (Tree(directory, tree.destdir) for directory in sorted(archives.values())) if os.path.isdir(other.directory)]
+
+
+def _unused_elsewhere(other: Tree, tree: Tree, version: str, after: list[InstalledRelease]) -> list[str]:
+    """Paths, below the directory of a variable, of libraries that go with the release: no system uses them that is listed there."""
+    entries = after + _unregistered(tree, version, after)
+    for root in systems(other):
+        if root != tree.root:
+            neighbour = Tree(root, tree.destdir)
+            known = neighbour.releases() or []
+            entries += known + _unregistered(neighbour, None, known)
+    used = {library.directory for entry in entries for library in entry.libraries}
+    inside = other.root + "/"
+    gone = [place[len(inside) :] for place in tree.places(version).values() if place.startswith(inside) and place not in used]
+    return [path for path in sorted(gone) if other.has(path)]
 
 
 def _of_clients(tree: Tree) -> list[InstalledRelease]:

@@ -38,7 +38,8 @@ class Tree:
         if not root.startswith("/") or os.path.normpath(root) != root.rstrip("/") or "\n" in root or "\0" in root:
             raise OtpError(f"root {root!r} is not an absolute path in its plain form, other than '/'")
         self.root = root.rstrip("/")
-        self.directory = destdir.rstrip("/") + self.root
+        self.destdir = destdir.rstrip("/")
+        self.directory = self.destdir + self.root
 
     def path(self, *names: str) -> str:
         return os.path.join(self.directory, *names)
@@ -62,6 +63,10 @@ class Tree:
     def record(self, version: str) -> dict | None:
         """What package.json of the release says; None when it is absent or unreadable, as of a release somebody else installed."""
         return parse_record(read_file(self.path("releases", version, RECORD)) or b"")
+
+    def places(self, version: str) -> dict[str, str]:
+        """Where the release's libraries lie that are below a variable's directory: directories by application."""
+        return (self.record(version) or {}).get("places", {})
 
     def names(self, *names: str) -> list[str]:
         """What is in the directory, sorted; nothing when it is none."""
@@ -88,11 +93,16 @@ class Writing(t.NamedTuple):
     beside: str | None = None
 
     def directory(self, path: str) -> None:
-        """Make the directory, unless it is there."""
+        """Make the directory, unless it is there. An empty one, perhaps of a run that ended right here, is given to the owner."""
         if not os.path.isdir(path):
-            os.mkdir(path, 0o700)
-            os.chown(path, self.uid, self.gid)
-            os.chmod(path, 0o755 & self.mask | 0o700)
+            umask = os.umask(0)
+            try:
+                os.mkdir(path, 0o755 & self.mask | 0o700)
+            finally:
+                os.umask(umask)
+        elif os.listdir(path):
+            return
+        os.chown(path, self.uid, self.gid)
 
     def file(self, path: str, content: bytes, mode: int = 0o644) -> None:
         """Write the file as write_file() does."""
@@ -111,11 +121,7 @@ def library_path(tree: Tree, erts_version: str, directory: str) -> str:
 
 def absolute_library(tree: Tree, directory: str) -> str:
     """Where a library directory named in RELEASES lies now: relative, relx's ``./lib/..``, or absolute."""
-    if not directory.startswith("/"):
-        return os.path.normpath(tree.path(directory))
-    # Only what is below the root has moved to destdir with it.
-    inside = directory.startswith(tree.root + "/")
-    return tree.directory + directory[len(tree.root) :] if inside else directory
+    return tree.destdir + directory if directory.startswith("/") else os.path.normpath(tree.path(directory))
 
 
 def emulators(tree: Tree) -> list[int]:

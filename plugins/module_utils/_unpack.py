@@ -13,30 +13,37 @@ a package (``bin``, ``log``, extra files) belong to the first release that broug
 from __future__ import annotations
 
 import os
+import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._extract import PackageError, Writer, checked_members
 from ansible_collections.erlang.otp.plugins.module_utils._inflate import Inflated
 from ansible_collections.erlang.otp.plugins.module_utils._package import find_release, is_text, read_text
-from ansible_collections.erlang.otp.plugins.module_utils._record import RECORD
+from ansible_collections.erlang.otp.plugins.module_utils._record import RECORD, STAGING
 from ansible_collections.erlang.otp.plugins.module_utils._resource import Release
 from ansible_collections.erlang.otp.plugins.module_utils._scripts import is_foreign, make_scripts
-from ansible_collections.erlang.otp.plugins.module_utils._tree import Tree
+from ansible_collections.erlang.otp.plugins.module_utils._tree import Tree, absolute_library
 
 # What a host writes for itself into a release directory.
 _OF_THE_HOST = ("sys.config", "vm.args", RECORD)
+# How the archive of a variable is called, after the variable.
+_ARCHIVE = ".tar.gz"
 # What says which releases there are is written by us alone.
 _NEVER = ("releases/RELEASES", "releases/start_erl.data")
 
 
 class Unpacked:
-    """What a package has: all paths, the few texts that matter, the release; and which files of the tree stay as they are."""
+    """What a package has: all paths (absolute outside of the root), the few texts that matter, the release; and what of the tree stays."""
 
     def __init__(self) -> None:
         self.paths: set[str] = set()
         self.texts: dict[str, bytes] = {}
         self.kept: list[str] = []
         self.release: Release | None = None
+        # Of libraries that lie elsewhere than in lib: directories by variable, archives by variable, directories by application.
+        self.variables: dict[str, str] = {}
+        self.archives: dict[str, t.BinaryIO] = {}
+        self.places: dict[str, str] = {}
 
 
 def home_of(path: str, *, is_directory: bool = False) -> str | None:
@@ -49,15 +56,19 @@ def home_of(path: str, *, is_directory: bool = False) -> str | None:
     return "/".join(parts[:depth]) if inside else None
 
 
-def unpack(stream: Inflated, tree: Tree, writer: Writer | None, *, max_size: int, emulator: str = "beam") -> Unpacked:
+def unpack(stream: Inflated, tree: Tree, writer: Writer | None, *, max_size: int, emulator: str = "beam", variables: t.Collection[str] = ()) -> Unpacked:
     """Read the whole package; write what is new to the tree (nothing without a writer); compare the rest.
 
-    Raises PackageError for a package that is bad or no release package, OtpError when a home of the tree has other content.
+    The archives of variables are put aside. Raises PackageError for a package that is bad or no release package, OtpError when a
+    home of the tree has other content.
     """
     package = stream.path
     unpacked = Unpacked()
     present: dict[str, bool] = {}
     for path, member, pieces in checked_members(stream, max_size=max_size):
+        if member.kind == "file" and path.endswith(_ARCHIVE) and path[: -len(_ARCHIVE)] in variables:
+            unpacked.archives[path[: -len(_ARCHIVE)]] = _put_aside(pieces, None if writer is None else tree.path(STAGING))
+            continue
         home = home_of(path, is_directory=member.kind == "directory") or path
         if home not in present:
             present[home] = tree.has(home)
@@ -69,16 +80,27 @@ def unpack(stream: Inflated, tree: Tree, writer: Writer | None, *, max_size: int
         if path in _NEVER or path == "" or _is_foreign_start(path, unpacked, tree):
             continue
         if present[home]:
-            if not _is_equal(tree.path(path), member, pieces):
+            if not is_equal(tree.path(path), member, pieces):
                 _keep_or_refuse(path, home, unpacked, tree, package)
         elif writer is not None:
             writer.write(path, member, pieces)
     unpacked.release = find_release(unpacked.texts, package=package)
     for home, there in present.items():
         if there and home.startswith("lib/"):
-            _refuse_more_modules(home, unpacked, tree, package)
-    _check_complete(unpacked, tree, package)
+            refuse_more_modules(home, unpacked.paths, tree, package)
     return unpacked
+
+
+def _put_aside(pieces, directory: str | None) -> t.BinaryIO:
+    """The content as a file without a name, in the directory or in that of temporary files."""
+    import tempfile
+
+    file = t.cast("t.BinaryIO", tempfile.TemporaryFile(dir=directory, buffering=0))
+    for piece in pieces:
+        while piece:
+            piece = piece[file.write(piece) :]
+    file.seek(0)
+    return file
 
 
 def _is_foreign_start(path: str, unpacked: Unpacked, tree: Tree) -> bool:
@@ -94,7 +116,8 @@ def _own_tree(path: str, content: bytes, tree: Tree, emulator: str) -> bytes:
     return content
 
 
-def _is_equal(path: str, member, pieces) -> bool:
+def is_equal(path: str, member, pieces) -> bool:
+    """Whether what lies there is the member with this content."""
     try:
         if member.kind == "directory":
             return os.path.isdir(path)
@@ -115,6 +138,11 @@ def _keep_or_refuse(path: str, home: str, unpacked: Unpacked, tree: Tree, packag
         if not path.startswith("bin/"):
             unpacked.kept.append(path)
         return
+    refuse_other_content(path, home, tree, package)
+
+
+def refuse_other_content(path: str, home: str, tree: Tree, package: str) -> None:
+    """Raise the OtpError for a file of an installed home that is not the package's."""
     state = "differs" if tree.has(path) else "is missing"
     raise OtpError(
         f"package {package} has another {home} than {tree.directory} has: there, {path} {state}. What has one version has one"
@@ -122,13 +150,13 @@ def _keep_or_refuse(path: str, home: str, unpacked: Unpacked, tree: Tree, packag
     )
 
 
-def _refuse_more_modules(home: str, unpacked: Unpacked, tree: Tree, package: str) -> None:
-    """A module that only the installed version has would be loaded along with the package's."""
+def refuse_more_modules(home: str, paths: set[str], tree: Tree, package: str) -> None:
+    """Raise OtpError when only the installed version has some module: it would be loaded along with the package's."""
     try:
         installed = os.listdir(tree.path(home, "ebin"))
     except OSError:
         return
-    more = sorted(name for name in installed if name.endswith(".beam") and f"{home}/ebin/{name}" not in unpacked.paths)
+    more = sorted(name for name in installed if name.endswith(".beam") and f"{home}/ebin/{name}" not in paths)
     if more:
         raise OtpError(
             f"package {package} has another {home} than {tree.directory} has: {home}/ebin/{more[0]} is only there. What has one"
@@ -136,19 +164,21 @@ def _refuse_more_modules(home: str, unpacked: Unpacked, tree: Tree, package: str
         )
 
 
-def _check_complete(unpacked: Unpacked, tree: Tree, package: str) -> None:
-    """All that the release needs is in the package or in the tree."""
+def check_complete(unpacked: Unpacked, tree: Tree, package: str) -> None:
+    """Raise PackageError unless all that the release needs is in the package or on the host."""
     release = unpacked.release
 
     def is_there(path: str) -> bool:
-        return path in unpacked.paths or os.path.exists(tree.path(path))
+        return path in unpacked.paths or os.path.exists(absolute_library(tree, path))
 
     for application in release.applications:
-        directory = f"lib/{application.name}-{application.version}"
+        place = unpacked.places.get(application.name)
+        directory = place or f"lib/{application.name}-{application.version}"
         if not is_there(f"{directory}/ebin/{application.name}.app"):
+            hint = place and f" (variable {_variable_of(place, unpacked)}): unpack its archive there first, or build the package with var_tar: include"
             raise PackageError(
                 f"package {package}: release {release.name} {release.version} needs {directory} (with ebin/{application.name}.app),"
-                f" and neither the package nor {tree.directory} has it"
+                f" and neither the package nor {'the host' if place else tree.directory} has it{hint or ''}"
             )
     erts = f"erts-{release.erts_version}"
     if not is_there(f"{erts}/bin/erlexec"):
@@ -158,3 +188,7 @@ def _check_complete(unpacked: Unpacked, tree: Tree, package: str) -> None:
         )
     if not is_there(f"releases/{release.version}/start.boot"):
         raise PackageError(f"package {package}: it has no boot script releases/{release.version}/start.boot")
+
+
+def _variable_of(place: str, unpacked: Unpacked) -> str:
+    return next(name for name, directory in unpacked.variables.items() if place.startswith(directory + "/"))

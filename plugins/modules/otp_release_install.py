@@ -90,7 +90,7 @@ options:
   owner:
     description:
       - The user, by name or number, who owns what is written. The default is the owner of O(root) when it is there.
-      - What is there already keeps its owner.
+      - What is there already keeps its owner, except for an empty O(root).
     type: str
   group:
     description:
@@ -107,6 +107,16 @@ options:
       - How much the package may unpack to, such as V(4G).
     type: str
     default: 4G
+  variables:
+    description:
+      - Directories on the host, by the name of a variable, for a package that has been built with O(erlang.otp.otp_release_build#module:variables).
+      - Its libraries below such a variable, V($NAME/APP-VSN), come from the archive C(NAME.tar.gz) in the package, by the same
+        rules as everything else. Without one in the package, they must be there already.
+      - Several systems may share a directory. O(state=absent) removes from it what the package brought and no system uses.
+      - The system must be started with C(-boot_var NAME directory).
+      - A package that has been installed with another directory is installed again, with this one. What is in the other one stays.
+    type: dict
+    default: {}
   flush:
     description:
       - Whether everything is to be on the disk at the end, so that a power cut can do no harm.
@@ -154,6 +164,13 @@ EXAMPLES = r"""
     package: packages/exchange-2.0.tar.gz
     root: /srv/exchange
     state: permanent
+
+- name: Install a package whose libraries are in part below $SECOND_ROOT
+  erlang.otp.otp_release_install:
+    package: packages/exchange-1.0.tar.gz
+    root: /srv/exchange
+    variables:
+      SECOND_ROOT: /srv/second
 
 - name: Remove the first release
   erlang.otp.otp_release_install:
@@ -251,6 +268,7 @@ ARGUMENTS = {
     "group": {"type": "str"},
     "mode": {"type": "str", "default": "0755"},
     "max_size": {"type": "str", "default": "4G"},
+    "variables": {"type": "dict", "default": {}},
     "flush": {"type": "bool", "default": True},
     "lock_timeout": {"type": "int", "default": 60},
     "package_release": {"type": "dict"},
@@ -267,6 +285,7 @@ def arguments_of(parameters: dict) -> dict:
         "gid": number_of(parameters["group"], lambda name: grp.getgrnam(name).gr_gid, "group"),
         "mode": mode_of(parameters["mode"]),
         "max_size": size_of(parameters["max_size"]),
+        "variables": {name: str(directory) for name, directory in parameters["variables"].items()},
     }
 
 

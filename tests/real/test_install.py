@@ -24,6 +24,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._install import install
 from ansible_collections.erlang.otp.plugins.module_utils._otp import find_otp
 from ansible_collections.erlang.otp.plugins.module_utils._remove import remove_release
 from ansible_collections.erlang.otp.plugins.module_utils._resource import parse_releases
+from ansible_collections.erlang.otp.plugins.module_utils._systools import ScriptOptions
 from ansible_collections.erlang.otp.plugins.module_utils._target import describe_target, read_target
 from ansible_collections.erlang.otp.plugins.module_utils._tree import Tree, emulators
 
@@ -234,6 +235,21 @@ def test_a_tree_may_be_moved(tmp_path: Path, first: str) -> None:
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(moved), "ERL_ROOTDIR": str(moved)}
     said = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=True, encoding="utf-8").stdout
     assert re.sub(r"\s", "", said).startswith('[{"MYSYSTEM","FIRST",["kernel-')
+
+
+def test_libraries_below_a_variable(tmp_path: Path, workshop: Workshop) -> None:
+    """Built with variables, started with -boot_var: release_handler finds the library where RELEASES says."""
+    root, shared = tmp_path / "root", tmp_path / "second"
+    rel = workshop.rel(*MINIMAL, "pea-1.0", stem="elsewhere")
+    output = workshop.directory / "elsewhere"
+    variables = (("SECOND_ROOT", str(workshop.directory / "lib")),)
+    package = workshop.build(rel=rel, sys_config="[].\n", output_dir=str(output), script=ScriptOptions(variables=variables))["package"]
+    install(root, package, variables={"SECOND_ROOT": str(shared)})
+    assert not (root / "lib/pea-1.0").exists()
+    flags = ["-boot", f"{root}/releases/FIRST/start", "-boot_var", "SECOND_ROOT", str(shared)]
+    assert run(root, "code:lib_dir(pea)", *flags) == f'"{shared}/pea-1.0"'
+    assert run(root, "pea:version()", *flags) == '"1.0"'
+    assert re.sub(r"\s", "", run(root, WHICH, *flags)) == as_which_releases(root)
 
 
 PEAK = """

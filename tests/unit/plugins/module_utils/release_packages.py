@@ -13,6 +13,9 @@ import tarfile
 import typing as t
 from pathlib import Path
 
+from ansible_collections.erlang.otp.plugins.module_utils._etf import encode
+from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom
+
 Content = t.Union[bytes, tarfile.TarInfo, None]
 
 
@@ -37,6 +40,17 @@ def release_members(version: str = "FIRST", *, app_version: str = "1.0", erts: s
         members[f"lib/{application}/ebin/{name}.app"] = f"{{application,{name},[]}}.\n".encode()
         members[f"lib/{application}/ebin/{name}.beam"] = f"beam of {application}".encode()
     members[f"lib/pea-{app_version}/priv/run.sh"] = b"#!/bin/sh\n"
+    return members
+
+
+def with_variable(members: dict[str, Content], *, path: str = "", where: str = "apps/", more: t.Mapping[str, Content] = {}) -> dict[str, Content]:
+    """The same release with its application pea in an archive of its own, for the directory of a variable."""
+    libraries = {where + name[len("lib/") :]: members.pop(name) for name in list(members) if name.startswith("lib/pea")}
+    home = next(iter(libraries)).split("/")[-3]
+    paths = ["$ROOT/lib/kernel-8.5.3/ebin", path or f"$SECOND_ROOT/apps/{home}/ebin"]
+    (script,) = [name for name in members if name.endswith("/start.boot") and name.startswith("releases/")]
+    members[script] = encode((Atom("script"), ("SYSTEM", "1"), [(Atom("path"), paths), (Atom("progress"), Atom("started"))]))
+    members["SECOND_ROOT.tar.gz"] = gzip.compress(tar_bytes({**libraries, **more}), mtime=0)
     return members
 
 
@@ -70,13 +84,13 @@ def member(name: str, type: bytes = tarfile.REGTYPE, *, mode: int = 0o644, targe
 
 
 def tree(root: Path) -> dict[str, tuple[int, t.Any]]:
-    """All that lies below root: mode, and content, link target or None, by path. The lock file is left out."""
+    """All that lies below root: mode, and content, link target or None, by path. Lock files are left out."""
     found: dict[str, tuple[int, t.Any]] = {}
     for path in sorted(root.rglob("*")):
         status = path.lstat()
         content = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else None
-        found[str(path.relative_to(root))] = status.st_mode, content
-    found.pop(".lock", None)
+        if path.name != ".lock":
+            found[str(path.relative_to(root))] = status.st_mode, content
     return found
 
 

@@ -20,7 +20,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._remove import remove_release
 from ansible_collections.erlang.otp.plugins.module_utils._tree import Tree
-from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import release_members, tree, write_package
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import release_members, tree, with_variable, write_package
 
 # All by which a run changes files. open() counts too: it may create.
 MUTATORS = ("mkdir", "open", "write", "rename", "replace", "symlink", "unlink", "rmdir", "chmod", "fchmod", "fsync", "makedirs")
@@ -144,3 +144,19 @@ def test_remove(tmp_path: Path, first: str, second: str) -> None:
         remove_release(root=str(root), version="SECOND", changes=Changes())
 
     assert kill_at_each_step(tmp_path, installed(tmp_path, first, second), run, {"FIRST"}) > 20
+
+
+def test_libraries_elsewhere(tmp_path: Path, first: str) -> None:
+    """They are there whole before a release names them, and go after none does."""
+    package = write_package(tmp_path / "elsewhere.tar.gz", with_variable(release_members("SECOND", app_version="2.0")))
+    variables = {"SECOND_ROOT": str(tmp_path / "root/second")}
+
+    def run(root: Path) -> None:
+        install_release(root=str(root), package=package, changes=Changes(), flush=False, variables=variables)
+
+    def remove(root: Path) -> None:
+        remove_release(root=str(root), version="SECOND", changes=Changes())
+
+    assert kill_at_each_step(tmp_path, installed(tmp_path, first), run, {"FIRST"}) > 50
+    assert kill_at_each_step(tmp_path, (tmp_path / "root").rename(tmp_path / "whole"), remove, {"FIRST"}) > 20
+    assert not (tmp_path / "root/second/apps/pea-2.0").exists()
