@@ -77,7 +77,8 @@ def install_release(
         with Inflated(package) as stream:
             return _go_on(root, destdir, stream, order, how, changes)
     except OSError as error:
-        raise OtpError(f"cannot install below {destdir}{root}: {error.filename or package}: {error.strerror}. Nothing is half installed.") from error
+        hint = " Use become to work as root or as the owner of the system." if isinstance(error, PermissionError) else ""
+        raise OtpError(f"cannot install below {destdir}{root}: {error.filename or package}: {error.strerror}. Nothing is half installed.{hint}") from error
 
 
 def _go_on(root: str, destdir: str, stream, order: dict, how: dict, changes: Changes) -> dict:
