@@ -31,22 +31,23 @@ def remove_release(
 ) -> dict:
     """Remove the release, its directory, and the libraries and the ERTS that no other release and no client uses.
 
-    name: when given, the release must have it. may_run: whoever calls has asked the running node, and the release does not run. Returns release, status (None) and diff. Raises OtpError for the permanent
-    release, for one of a running system, and when it cannot be told what other releases use.
+    name: when given, the release must have it. may_run: the system may run; who calls knows that the release does not.
+    Returns release, status (None) and diff. Raises OtpError for the permanent release, for one of a running system, and when
+    it cannot be told what other releases use.
     """
     tree = Tree(root, destdir)
     if not version or version in (".", "..") or "/" in version:
         raise OtpError(f"{version!r} is not the version of a release: it names no directory")
     try:
         if changes.check_mode or not os.path.isdir(tree.directory):
-            return _remove(tree, version, name, changes, lock_timeout)
+            return _remove(tree, version, name, changes, lock_timeout, may_run)
         with lock(tree.path(LOCK), timeout=lock_timeout), staging(tree, changes):
-            return _remove(tree, version, name, changes, lock_timeout)
+            return _remove(tree, version, name, changes, lock_timeout, may_run)
     except OSError as error:
         raise OtpError(f"cannot remove release {version} from {tree.directory}: {error.filename}: {error.strerror}") from error
 
 
-def _remove(tree: Tree, version: str, name: str | None, changes: Changes, lock_timeout: float) -> dict:
+def _remove(tree: Tree, version: str, name: str | None, changes: Changes, lock_timeout: float, may_run: bool) -> dict:
     before = tree.releases() or []
     after = [entry for entry in before if entry.version != version]
     if tree.has("releases", version) or after != before:
