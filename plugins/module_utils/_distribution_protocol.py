@@ -82,6 +82,7 @@ MONITOR_P_EXIT = 21
 SPAWN_REQUEST = 29
 SPAWN_REPLY = 31
 PASS_THROUGH = 112
+SPAWN_REPLY_BEGINS = bytes((PASS_THROUGH, 131, 104, 5, 97, SPAWN_REPLY))
 
 # More than a node should answer to a call, and less than a host has.
 MAX_MESSAGE = 256 * 1024 * 1024
@@ -129,6 +130,7 @@ class Protocol:
         self._pid: t.Any = None
         self._leader: t.Any = None
         self._me = b""
+        self._spawned = b""
         self._calls: dict[str, int] = {}  # by the text of the reference
         self._last_call = 0
         self._received = bytearray()
@@ -281,6 +283,7 @@ class Protocol:
         me = bytearray()
         append(Atom(self.name), me)
         self._me = bytes(me)
+        self._spawned = b"a\x02X" + encode(Atom(self.node))[1:]
         self._pid = Opaque(f"<{self.name}.1.0>", b"\x58" + self._me + struct.pack(">III", 1, 0, self._creation))
         self._state = self._connected
         return Connected(self.node)
@@ -299,6 +302,9 @@ class Protocol:
             return None
         if message[0] != PASS_THROUGH:
             raise ProtocolError(f"{self._them()} sends messages of type {message[0]}, which were not agreed upon.")
+        if message.startswith(SPAWN_REPLY_BEGINS) and self._spawned in message:
+            # A call has begun: a process of theirs is made and monitored.
+            return None
         control, end = decode_at(message, 1)
         if not isinstance(control, tuple) or not control:
             raise ProtocolError(f"{self._them()} sends a control message that is none: {shortened(control, 60)}.")

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import os
-import re
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
@@ -57,6 +56,6 @@ def read_cookie(path: str) -> str:
     if mode & 0o077:
         raise OtpError(f"The cookie file {path} is open to others than its owner, and erl refuses such a file: chmod 400 {path}")
     cookie = text.strip(" \t\r\n")
-    if not cookie or not re.match(r"[\x21-\x7e]+\Z", cookie):
+    if not cookie or not (cookie.isascii() and cookie.isprintable()) or " " in cookie:
         raise OtpError(f"The cookie file {path} has no cookie: one word of printable ASCII characters.")
     return cookie

@@ -135,6 +135,9 @@ def test_arguments_that_are_no_terms(node: Connection):
 
 def test_what_a_function_prints_is_printed_by_the_node(site: Site, node: Connection):
     assert node.call("io", "format", ["printed ~p~n", [Atom("once")]]) == Atom("ok")
+    until = time.monotonic() + 5
+    while "printed once\n" not in site.log() and time.monotonic() < until:
+        time.sleep(0.05)
     assert site.log().count("printed once\n") == 1
 
 

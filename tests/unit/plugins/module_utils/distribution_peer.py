@@ -69,7 +69,8 @@ def message(control: tuple, payload=None) -> bytes:
 
 
 def spawned(number: int) -> bytes:
-    return message((31, reference(number), pid(), 2, pid()))
+    theirs = Opaque("<n@h.9.0>", b"Xw\x03" + NODE + struct.pack(">III", 9, 0, 5))
+    return message((31, reference(number), pid(), 2, theirs))
 
 
 def ended(number: int, *outcome) -> bytes:
