@@ -331,7 +331,11 @@ def install(module: AnsibleModule, changes: Changes) -> dict:
     try:
         return install_release(changes=changes, **arguments)
     except PackageNeeded:
-        return install_release(package=fetch_file(module, package), changes=changes, **arguments)
+        fetched = fetch_file(module, package)
+    try:
+        return install_release(package=fetched, changes=changes, **arguments)
+    except OtpError as error:
+        raise OtpError(str(error).replace(fetched, package)) from None
 
 
 def main() -> None:
