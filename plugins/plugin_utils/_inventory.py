@@ -24,6 +24,11 @@ DIRECTORIES_OF_THE_HOST = set("/ /bin /boot /dev /etc /home /lib /opt /proc /roo
 
 Variables = t.Mapping[str, t.Any]
 
+# The kinds of what the role renders itself, so that nothing converts it before.
+LISTS = ("otp_erl_flags",)
+MAPPINGS = ("otp_environment", "otp_sys_config")
+TEXTS = ("otp_root", "otp_user", "otp_group", "otp_home", "otp_node_name", "otp_vm_args", "otp_pipe_dir", "otp_log_dir", "otp_package")
+
 
 def problems(variables: Variables, *, known: t.Collection[str], target: bool = True) -> list[str]:
     """Sentences, each with the variable at fault and the way out; empty when all is well.
@@ -34,7 +39,10 @@ def problems(variables: Variables, *, known: t.Collection[str], target: bool = T
     found = [*unknown_names(variables, known)]
     if not target:
         return found
-    for check in (root, node, cookie, flags, environment, package, configuration):
+    of_another_kind = [*kinds(variables)]
+    if of_another_kind:
+        return found + of_another_kind
+    for check in (root, user, directories, node, cookie, flags, environment, timeouts, package, configuration):
         found.extend(check(variables))
     return found
 
@@ -47,6 +55,18 @@ def unknown_names(variables: Variables, known: t.Collection[str]) -> t.Iterator[
         yield f"{name} is not a variable of erlang.otp: {hint}"
 
 
+def kinds(variables: Variables) -> t.Iterator[str]:
+    for name in LISTS:
+        if not isinstance(variables.get(name) or [], list):
+            yield f"{name} must be a list of single arguments, such as ['+P', '500000']."
+    for name in MAPPINGS:
+        if not isinstance(variables.get(name) or {}, dict):
+            yield f"{name} must be a mapping of names to values, such as {{LANG: C.UTF-8}}."
+    for name in TEXTS:
+        if isinstance(variables.get(name), (list, dict)):
+            yield f"{name} must be text, and no list or mapping."
+
+
 def root(variables: Variables) -> t.Iterator[str]:
     path = str(variables.get("otp_root") or "")
     if not path:
@@ -57,6 +77,20 @@ def root(variables: Variables) -> t.Iterator[str]:
         yield f"otp_root is {path!r}: that is a directory of the host. Give the system one of its own, such as /srv/exchange."
     elif os.path.normpath(path) != path or "\n" in path:
         yield f"otp_root is {path!r}: write it without '//', '.', '..' and a slash at the end, as {os.path.normpath(path)}."
+
+
+def user(variables: Variables) -> t.Iterator[str]:
+    for name in ("otp_user", "otp_group"):
+        value = str(variables.get(name, "erlang") or "")
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", value):
+            yield f"{name} is {value!r}: that is no name of a {name[len('otp_') :]}, such as erlang."
+
+
+def directories(variables: Variables) -> t.Iterator[str]:
+    for name in ("otp_home", "otp_pipe_dir", "otp_log_dir"):
+        path = str(variables.get(name) or "")
+        if path and not path.startswith("/"):
+            yield f"{name} is {path!r}: it must be an absolute path."
 
 
 def node(variables: Variables) -> t.Iterator[str]:
@@ -82,13 +116,13 @@ def cookie(variables: Variables) -> t.Iterator[str]:
 
 def flags(variables: Variables) -> t.Iterator[str]:
     given = variables.get("otp_erl_flags") or []
-    if not isinstance(given, list):
-        yield f"otp_erl_flags must be a list of single arguments, such as ['+P', '500000'], not {type(given).__name__}."
-        given = []
     lines = re.sub(r"(?m)#.*$", "", str(variables.get("otp_vm_args") or ""))
     for name, words in (("otp_erl_flags", [str(word) for word in given]), ("otp_vm_args", lines.split())):
         if "-setcookie" in words:
             yield f"{name} has -setcookie: the cookie would stand in the host's list of processes. Give it as otp_cookie."
+        for word in words:
+            if re.match(r"[-+][A-Za-z]\S*\s", word):
+                yield f"{name} has {word.split()[0]} and more in one element: give each argument an element of its own."
         for flag in sorted(set(words) & set(FLAGS_WITH_A_VARIABLE)):
             yield f"{name} has {flag}: say that by {FLAGS_WITH_A_VARIABLE[flag]}."
 
@@ -97,9 +131,15 @@ def environment(variables: Variables) -> t.Iterator[str]:
     for name in variables.get("otp_environment") or {}:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", str(name)):
             yield f"otp_environment has {name!r}, which is no name of an environment variable."
+
+
+def timeouts(variables: Variables) -> t.Iterator[str]:
     timeout = variables.get("otp_heart_beat_timeout", 60)
     if not str(timeout).isdigit() or not 10 < int(timeout) <= 65535:
         yield f"otp_heart_beat_timeout is {timeout}: heart takes 11 to 65535 seconds."
+    timeout = variables.get("otp_start_timeout", 60)
+    if not str(timeout).isdigit() or int(timeout) == 0:
+        yield f"otp_start_timeout is {timeout}: it must be a number of seconds, such as 60."
 
 
 def package(variables: Variables) -> t.Iterator[str]:

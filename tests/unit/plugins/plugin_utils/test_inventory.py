@@ -12,7 +12,7 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._inventory import probl
 
 KNOWN = {
     "otp_root", "otp_node_name", "otp_long_names", "otp_cookie", "otp_erl_flags", "otp_vm_args", "otp_environment", "otp_heart_beat_timeout",
-    "otp_package", "otp_sys_config", "otp_sys_config_template",
+    "otp_package", "otp_sys_config", "otp_sys_config_template", "otp_user", "otp_group", "otp_home", "otp_pipe_dir", "otp_log_dir", "otp_start_timeout",
 }  # fmt: skip
 GOOD = {"otp_root": "/srv/exchange", "otp_node_name": "exchange@localhost", "otp_cookie": "s3cret"}
 
@@ -32,6 +32,7 @@ def told(**variables):
         {"otp_erl_flags": ["+P", "500000"], "otp_vm_args": "# no -setcookie here\n+K true\n"},
         {"otp_hosts": "boxes", "otp_environment": {"LANG": "C"}},
         {"otp_heart_beat_timeout": "11"},
+        {"otp_erl_flags": ["-kernel", "inet_dist_use_interface", "{127, 0, 0, 1}"], "otp_user": "_exchange-1", "otp_log_dir": "/var/log/exchange"},
     ],
 )
 def test_nothing_to_say(variables):
@@ -63,6 +64,17 @@ def test_nothing_to_say(variables):
         ({"otp_erl_flags": ["-heart"]}, "otp_erl_flags", "say that by otp_heart"),
         ({"otp_environment": {"A-B": 1}}, "otp_environment", "no name of an environment variable"),
         ({"otp_heart_beat_timeout": 10}, "otp_heart_beat_timeout", "11 to 65535"),
+        ({"otp_erl_flags": ["+P 500000"]}, "otp_erl_flags", "an element of its own"),
+        ({"otp_root": ["/srv/exchange"]}, "otp_root", "must be text"),
+        ({"otp_vm_args": ["+K", "true"]}, "otp_vm_args", "must be text"),
+        ({"otp_environment": ["LANG=C"]}, "otp_environment", "must be a mapping"),
+        ({"otp_sys_config": "[]."}, "otp_sys_config", "must be a mapping"),
+        ({"otp_user": ""}, "otp_user", "such as erlang"),
+        ({"otp_user": "root;x"}, "otp_user", "no name of a user"),
+        ({"otp_group": "two words"}, "otp_group", "no name of a group"),
+        ({"otp_home": "home"}, "otp_home", "absolute path"),
+        ({"otp_log_dir": "log/exchange"}, "otp_log_dir", "absolute path"),
+        ({"otp_start_timeout": -5}, "otp_start_timeout", "number of seconds"),
         ({"otp_package": "/nonexistent/exchange.tar.gz"}, "otp_package", "no such file on the controller"),
         ({"otp_sys_config": {"a": {}}, "otp_sys_config_template": "x.j2"}, "otp_sys_config_template", "leave one of them out"),
     ],
