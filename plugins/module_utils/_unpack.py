@@ -84,11 +84,20 @@ def unpack(stream: Inflated, tree: Tree, writer: Writer | None, *, max_size: int
                 _keep_or_refuse(path, home, unpacked, tree, package)
         elif writer is not None:
             writer.write(path, member, pieces)
+    _refuse_one_directory(unpacked.paths, package)
     unpacked.release = find_release(unpacked.texts, package=package)
     for home, there in present.items():
         if there and home.startswith("lib/"):
             refuse_more_modules(home, unpacked.paths, tree, package)
     return unpacked
+
+
+def _refuse_one_directory(paths: set[str], package: str) -> None:
+    """A release that somebody packed along with the directory that it was in, as is easily done with those of mix and relx."""
+    tops = {path.partition("/")[0] for path in paths}
+    (top,) = tops if len(tops) == 1 else [""]
+    if any(path.startswith(f"{top}/releases/") for path in paths):
+        raise PackageError(f"package {package}: all of it is below {top}: pack what is in that directory, as tar -C {top} -czf PACKAGE . does")
 
 
 def _put_aside(pieces, directory: str | None) -> t.BinaryIO:
@@ -184,7 +193,7 @@ def check_complete(unpacked: Unpacked, tree: Tree, package: str) -> None:
     if not is_there(f"{erts}/bin/erlexec"):
         raise PackageError(
             f"package {package}: release {release.name} {release.version} needs {erts}, and neither the package nor"
-            f" {tree.directory} has it: build the package with its emulator (erts: true)"
+            f" {tree.directory} has it: build the package with its emulator ({_how_with_erts(unpacked.paths)})"
         )
     if not is_there(f"releases/{release.version}/start.boot"):
         raise PackageError(f"package {package}: it has no boot script releases/{release.version}/start.boot")
@@ -192,3 +201,10 @@ def check_complete(unpacked: Unpacked, tree: Tree, package: str) -> None:
 
 def _variable_of(place: str, unpacked: Unpacked) -> str:
     return next(name for name, directory in unpacked.variables.items() if place.startswith(directory + "/"))
+
+
+def _how_with_erts(paths: set[str]) -> str:
+    """How the tool that made the package takes the emulator in: mix and relx are known by their scripts."""
+    if any(path.startswith("releases/") and path.endswith("/env.sh") for path in paths):
+        return "mix: include_erts: true"
+    return "relx: {include_erts, true}" if "bin/install_upgrade.escript" in paths else "erts: true"

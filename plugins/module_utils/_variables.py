@@ -71,10 +71,15 @@ def find_places(boot: bytes, release: Release, *, filename: str) -> dict[str, tu
 
 
 def locate(unpacked: Unpacked, variables: t.Mapping[str, str], *, package: str) -> None:
-    """Note where the libraries lie that the boot script looks for below a variable. Raises OtpError when one has no directory."""
+    """Note where the libraries lie that the boot script looks for below a variable. Raises OtpError when one has no directory.
+
+    Those that the package has below lib are there nevertheless: in packages of mix, $RELEASE_LIB is $ROOT/lib.
+    """
     release = unpacked.release
     boot = f"releases/{release.version}/start.boot"
     for name, (variable, path) in find_places(unpacked.texts.get(boot, b""), release, filename=f"{package}: {boot}").items():
+        if f"lib/{path.rpartition('/')[2]}/ebin/{name}.app" in unpacked.paths:
+            continue
         if variable not in variables:
             raise OtpError(
                 f"package {package}: release {release.name} {release.version} looks for {name} in ${variable}/{path}, and nothing says"

@@ -49,7 +49,7 @@ options:
       - A URL that begins with V(http://) or V(https://) is fetched by the host when it lacks the package. It needs O(checksum).
       - The file is a tar file, compressed by gzip or not.
       - Needed unless O(state=absent).
-    type: str
+    type: path
   checksum:
     description:
       - The package's checksum, V(sha256:) and 64 hexadecimal digits. It is checked before anything is touched.
@@ -136,6 +136,9 @@ notes:
   - A running C(release_handler) reads C(RELEASES) only when it starts. It does not know a release that is installed meanwhile.
   - C(bin) belongs to the permanent release. C(bin/start) is made when there is none, and stays as it is then, for it holds the
     flags of the node.
+  - Packages that C(rebar3 tar) and C(mix release) make are installed, too. The scripts that they bring in C(bin) stay as they are.
+    The boot script of mix wants C(-boot_var RELEASE_LIB $ROOT/lib). The package needs the emulator (C(include_erts)), unless O(root)
+    has it.
 seealso:
   - module: erlang.otp.otp_release_build
   - module: erlang.otp.otp_release_config
@@ -242,7 +245,6 @@ actions:
 """
 
 import grp
-import os
 import pwd
 
 from ansible.module_utils.basic import AnsibleModule
@@ -256,7 +258,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._remove import remove_r
 
 ARGUMENTS = {
     "root": {"type": "path", "required": True},
-    "package": {"type": "str"},
+    "package": {"type": "path"},
     "checksum": {"type": "str"},
     "remote_src": {"type": "bool", "default": False},
     "state": {"type": "str", "choices": ["present", "permanent", "absent"], "default": "present"},
@@ -325,7 +327,7 @@ def install(module: AnsibleModule, changes: Changes) -> dict:
     arguments = arguments_of(module.params)
     package = module.params["package"]
     if not package or not package.startswith(("http://", "https://")):
-        return install_release(package=package and os.path.expanduser(package), changes=changes, **arguments)
+        return install_release(package=package, changes=changes, **arguments)
     if not arguments["checksum"]:
         raise OtpError(f"package {package}: a package that is fetched needs a checksum")
     try:

@@ -36,21 +36,21 @@ def release_members(version: str = "FIRST", *, app_version: str = "1.0", erts: s
     for program in ("epmd", "run_erl", "to_erl"):
         members[f"bin/{program}"] = members[f"erts-{erts}/bin/{program}"]
     for application in ("kernel-8.5.3", "stdlib-4.2", f"pea-{app_version}"):
-        name = application.split("-")[0]
+        name = application.partition("-")[0]
         members[f"lib/{application}/ebin/{name}.app"] = f"{{application,{name},[]}}.\n".encode()
         members[f"lib/{application}/ebin/{name}.beam"] = f"beam of {application}".encode()
     members[f"lib/pea-{app_version}/priv/run.sh"] = b"#!/bin/sh\n"
     return members
 
 
-def with_variable(members: dict[str, Content], *, path: str = "", where: str = "apps/", more: t.Mapping[str, Content] = {}) -> dict[str, Content]:
+def with_variable(members: dict[str, Content], *, path: str = "", where: str = "apps/", more: t.Mapping[str, Content] | None = None) -> dict[str, Content]:
     """The same release with its application pea in an archive of its own, for the directory of a variable."""
     libraries = {where + name[len("lib/") :]: members.pop(name) for name in list(members) if name.startswith("lib/pea")}
     home = next(iter(libraries)).split("/")[-3]
     paths = ["$ROOT/lib/kernel-8.5.3/ebin", path or f"$SECOND_ROOT/apps/{home}/ebin"]
     (script,) = [name for name in members if name.endswith("/start.boot") and name.startswith("releases/")]
     members[script] = encode((Atom("script"), ("SYSTEM", "1"), [(Atom("path"), paths), (Atom("progress"), Atom("started"))]))
-    members["SECOND_ROOT.tar.gz"] = gzip.compress(tar_bytes({**libraries, **more}), mtime=0)
+    members["SECOND_ROOT.tar.gz"] = gzip.compress(tar_bytes({**libraries, **(more or {})}), mtime=0)
     return members
 
 

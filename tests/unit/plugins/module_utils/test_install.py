@@ -35,10 +35,10 @@ class Host:
         self.root = directory / "root"
         self.actions: list[str] = []
 
-    def package(self, *arguments: t.Any, without: t.Sequence[str] = (), more: t.Mapping[str, t.Any] = {}, **keywords: t.Any) -> str:
+    def package(self, *arguments: t.Any, without: t.Sequence[str] = (), more: t.Mapping[str, t.Any] | None = None, **keywords: t.Any) -> str:
         members = release_members(*arguments, **keywords)
         members = {name: content for name, content in members.items() if not name.startswith(tuple(without) or ("\0",))}
-        members.update(more)
+        members.update(more or {})
         number = len(list(self.directory.glob("*.tar.gz")))
         return write_package(self.directory / f"{number}.tar.gz", members)
 

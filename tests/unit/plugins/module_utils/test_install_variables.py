@@ -42,7 +42,7 @@ class Hosts:
         version: str = "FIRST",
         app_version: str = "1.0",
         *,
-        more: t.Mapping[str, Content] = {},
+        more: t.Mapping[str, Content] | None = None,
         included: bool = True,
         path: str = "",
         where: str = "apps/",
