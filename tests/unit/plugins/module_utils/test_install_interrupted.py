@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.module_utils import _install_steps, _remove  # noqa: F401  (imported before the forks)
 from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._remove import remove_release
