@@ -53,9 +53,11 @@ class NoAnswer(OtpError):
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-# What a node is asked. It answers with a term's text in hexadecimal digits, for erl_call prints other strings so that they cannot be
+# What a node is asked. Init says started also when an application could not start and the emulator is about to end; the application
+# controller then answers no more. It answers with a term's text in hexadecimal digits, for erl_call prints other strings so that they cannot be
 # read back, and no binary of more than 30 bytes.
 QUESTION = """
+application:which_applications(4000),
 Releases = case catch release_handler:which_releases() of
     Known when is_list(Known) -> [{Name, Version, Status} || {Name, Version, _, Status} <- Known];
     _ -> [begin {Name, Version} = init:script_id(), {Name, Version, permanent} end]

@@ -349,6 +349,18 @@ def test_a_node_that_crashes_at_its_start_is_told_with_its_last_words_and_stoppe
     assert site.deploy("--limit", "south").results["south"]["node"]["running"]
 
 
+def test_an_application_that_cannot_start_is_told_with_its_reason(site: Site, deployed: Run) -> None:
+    with socket.socket() as occupant:
+        occupant.bind(("127.0.0.1", 0))
+        occupant.listen()
+        taken = {"otp_config_variables": {"EXCHANGE_PORT": occupant.getsockname()[1]}}
+        failed = site.deploy("--limit", "south", code=2, otp_restart_on_change=True, **taken)
+        message = failed.results["south"]["msg"]
+        assert "does not stay up" in message and "exchange_listener" in message and "eaddrinuse" in message
+        assert find_emulator(site.root("south")) is None
+    assert site.deploy("--limit", "south").results["south"]["node"]["running"]
+
+
 def test_a_node_that_is_not_distributed(site: Site, deployed: Run) -> None:
     site.deploy("--limit", "south", otp_state="stopped")
     alone = {"otp_node_name": "", "otp_heart": False}
