@@ -188,7 +188,9 @@ class System:
                 f"the node {title} was started before {', '.join(renewed)} changed and runs without the change:"
                 " restart it, by otp_restart_on_change, or upgrade."
             )
-        return self.answer(has_started=False, must=wanted.state == "started" and not renewed)
+        # With another name or cookie than it was started with it cannot be asked.
+        askable = not {self.tree.path("bin", "start"), os.path.join(node.home, COOKIE_FILE)} & set(renewed)
+        return self.answer(has_started=False, must=wanted.state == "started" and askable)
 
     def answer(self, *, has_started: bool, must: bool = True) -> dict[str, t.Any]:
         """What the node says about itself. If it must answer, wait for it."""

@@ -351,6 +351,9 @@ def main() -> None:
         module.exit_json(changed=False, needs_package=True, msg=str(needed))
     except OtpError as error:
         module.fail_json(msg=str(error), actions=changes.actions)
+    except OSError as error:
+        hint = " Use become to work as root or as the owner of the system." if isinstance(error, PermissionError) else ""
+        module.fail_json(msg=f"{error.filename or module.params['root']}: {error.strerror}.{hint}", actions=changes.actions)
     for warning in system.warnings:
         module.warn(warning)
     module.exit_json(changed=changes.changed, actions=changes.actions, diff=system.diff, **result)
