@@ -20,7 +20,7 @@ import tempfile
 import time
 import typing as t
 
-from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator
+from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator, names_of
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._files import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._node_report import last_words
@@ -62,7 +62,9 @@ Releases = case catch release_handler:which_releases() of
     Known when is_list(Known) -> [{Name, Version, Status} || {Name, Version, _, Status} <- Known];
     _ -> [begin {Name, Version} = init:script_id(), {Name, Version, permanent} end]
 end,
-Text = unicode:characters_to_binary(io_lib:format("~tp", [{element(1, init:get_status()), Releases}])),
+{ok, [[Argument]]} = init:get_argument(root),
+Root = unicode:characters_to_binary(Argument, unicode, file:native_name_encoding()),
+Text = unicode:characters_to_binary(io_lib:format("~tp", [{element(1, init:get_status()), Releases, Root}])),
 lists:flatten([io_lib:format("~2.16.0b", [Byte]) || <<Byte>> <= Text]).
 """
 
@@ -177,7 +179,9 @@ def ask(node: Node, *, timeout: int = 5) -> Answer:
     if said.returncode != 0 or not digits:
         raise NoAnswer(printable(said.stdout) or f"no answer within {timeout} s")
     text = bytes.fromhex(digits.group(1).decode("ascii")).decode("utf-8")
-    status, releases = parse_one(text, filename=f"answer of {node.name}")
+    status, releases, root = parse_one(text, filename=f"answer of {node.name}")
+    if root not in names_of(node.root):
+        raise NoAnswer(f"the node that has the name {node.name} is another one, which runs the system below {os.fsdecode(root)}")
     return Answer(status.name, tuple((name, version, state.name) for name, version, state in releases))
 
 

@@ -361,6 +361,14 @@ def test_an_application_that_cannot_start_is_told_with_its_reason(site: Site, de
     assert site.deploy("--limit", "south").results["south"]["node"]["running"]
 
 
+def test_a_name_that_another_node_has_is_told(site: Site, deployed: Run) -> None:
+    site.deploy("--limit", "south", otp_state="stopped")
+    failed = site.deploy("--limit", "south", code=2, otp_node_name=site.node("north").name)
+    assert "does not stay up" in failed.results["south"]["msg"] and "in use" in failed.results["south"]["msg"]
+    assert find_emulator(site.root("south")) is None
+    _node.wait_until_answering(site.node("north"), timeout=10)
+
+
 def test_a_node_that_is_not_distributed(site: Site, deployed: Run) -> None:
     site.deploy("--limit", "south", otp_state="stopped")
     alone = {"otp_node_name": "", "otp_heart": False}
