@@ -52,6 +52,9 @@ def run_module(action: ActionBase, arguments: dict[str, t.Any], task_vars: dict[
     finally:
         action._remove_tmp_path(shell.tmpdir)
     said["transferred"] = arguments["package"] is not None
+    if said["transferred"] and said.get("msg"):
+        # The operator knows it by this name.
+        said["msg"] = said["msg"].replace(arguments["package"], package)
     return said
 
 
