@@ -45,16 +45,20 @@ class Found(t.NamedTuple):
 class CodePath:
     """Where applications are looked for: ebin directories given by globs, in their order, then those of the OTP tree.
 
+    ``option``: by which the globs were given. ``more``: directories to look into after them.
     Raises OtpError naming a glob that matches nothing, and naming .ez archives.
     """
 
-    def __init__(self, globs: t.Iterable[str], otp: Otp, parse: t.Callable[..., Application] = parse_app) -> None:
+    def __init__(
+        self, globs: t.Iterable[str], otp: Otp, parse: t.Callable[..., Application] = parse_app, *, option: str = "code_path", more: t.Iterable[str] = ()
+    ) -> None:
         self._otp = otp
         self._parse = parse
         self._read: dict[str, Found] = {}
         self.directories: list[str] = []
         for pattern in globs:
-            self.directories += [path for path in _expand(pattern) if path not in self.directories]
+            self.directories += [path for path in _expand(pattern, option) if path not in self.directories]
+        self.directories += [path for path in more if path not in self.directories]
         self._otp_directories: dict[str, list[str]] = {}
         for directory in sorted(os.listdir(otp.lib)):
             self._otp_directories.setdefault(directory.split("-")[0], []).append(os.path.join(otp.lib, directory, "ebin"))
@@ -105,18 +109,18 @@ class CodePath:
         return candidates
 
 
-def _expand(pattern: str) -> list[str]:
+def _expand(pattern: str, option: str) -> list[str]:
     matches = sorted(glob.glob(os.path.abspath(pattern)))
     for path in matches:
         archive = _archive_in(path)
         if archive:
-            raise OtpError(f"code_path: {archive} is an archive. Archives can't be packed: unpack it and name the ebin directory in it.")
+            raise OtpError(f"{option}: {archive} is an archive. Archives can't be packed: unpack it and name the ebin directory in it.")
     directories = [path for path in matches if os.path.isdir(path)]
     if not directories:
         archive = _archive_in(os.path.abspath(pattern))
         if archive:
-            raise OtpError(f"code_path: {archive} is an archive. Archives can't be packed: unpack it and name the ebin directory in it.")
-        raise OtpError(f"code_path: {pattern} matches no directory.")
+            raise OtpError(f"{option}: {archive} is an archive. Archives can't be packed: unpack it and name the ebin directory in it.")
+        raise OtpError(f"{option}: {pattern} matches no directory.")
     return directories
 
 

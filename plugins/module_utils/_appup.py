@@ -19,8 +19,8 @@ class Appup(t.NamedTuple):
     """The version that it is for; the others, each a version (str) or a regular expression (bytes) that versions match as a whole."""
 
     version: str
-    up: tuple[t.Union[str, bytes], ...]
-    down: tuple[t.Union[str, bytes], ...]
+    up: tuple[str | bytes, ...]
+    down: tuple[str | bytes, ...]
 
     def has(self, direction: str, version: str) -> bool:
         """Whether it leads "up" from this version, or "down" to it."""
@@ -42,11 +42,11 @@ def parse_appup(data: bytes, *, filename: str) -> Appup:
         raise OtpError(f"{filename}: it is not one term {{Vsn, [{{UpFromVsn, Instructions}}], [{{DownToVsn, Instructions}}]}}. See appup(4).") from None
 
 
-def _versions(term: t.Any) -> tuple[t.Union[str, bytes], ...]:
+def _versions(term: t.Any) -> tuple[str | bytes, ...]:
     return tuple(version if isinstance(version, bytes) else as_text(version) for version, _instructions in term)
 
 
-def _matches(wanted: t.Union[str, bytes], version: str) -> bool:
+def _matches(wanted: str | bytes, version: str) -> bool:
     """As systools_relup:appup_search_for_version/2: the first match has to be all of it."""
     if isinstance(wanted, str):
         return wanted == version

@@ -4,7 +4,7 @@
 
 # This is a private part of the collection: only its own plugins may use it.
 
-"""The boot scripts of a release: made by systools, or those that were made of the same before."""
+"""The boot scripts of a release, and its relup: made by systools, or those that were made of the same before."""
 
 from __future__ import annotations
 
@@ -19,13 +19,17 @@ from ansible_collections.erlang.otp.plugins.module_utils._systools import (
     Diagnostic,
     Run,
     ScriptOptions,
+    make_relup_job,
     make_script_job,
     strip_job,
     systools_identity,
 )
+from ansible_collections.erlang.otp.plugins.module_utils._upgrades import Layout
 
 # Names in the work directory; that of the user's files is not systools' business.
 RELEASE, PLAIN = "release", "plain"
+# What systools says of a relup that is said better elsewhere.
+SAID_ELSEWHERE = ("erts_vsn_changed", "bad_vsn")
 
 
 class SystoolsError(OtpError):
@@ -37,26 +41,28 @@ class SystoolsError(OtpError):
 
 
 class BootScripts(t.NamedTuple):
-    """The release's boot file and script, the boot file of kernel and stdlib alone, and systools' warnings."""
+    """The release's boot file and script, the boot file of kernel and stdlib alone, the relup or b"", and systools' warnings."""
 
     boot: bytes
     script: bytes
     plain_boot: bytes
+    relup: bytes
     warnings: list[Diagnostic]
 
     def pack(self) -> bytes:
-        files = [content.decode("latin-1") for content in self[:3]]
+        files = [content.decode("latin-1") for content in self[:4]]
         return json.dumps([files, self.warnings]).encode()
 
     @staticmethod
     def unpack(packed: bytes) -> BootScripts:
         files, warnings = json.loads(packed)
-        boot, script, plain_boot = (content.encode("latin-1") for content in files)
-        return BootScripts(boot, script, plain_boot, [Diagnostic(*warning) for warning in warnings])
+        boot, script, plain_boot, relup = (content.encode("latin-1") for content in files)
+        return BootScripts(boot, script, plain_boot, relup, [Diagnostic(*warning) for warning in warnings])
 
 
-def scripts_key(sources: Sources, options: ScriptOptions, content: str) -> str:
-    """What the scripts depend on: .rel and .app files, where variables lead, options, systools; and, for exref, the content.
+def scripts_key(sources: Sources, options: ScriptOptions, content: str, *, restart_emulator: bool = False) -> str:
+    """What the scripts depend on: .rel and .app files, where variables lead, options, systools; for a relup earlier releases and
+    appups; and, for exref, the content.
 
     That every module listed is there has been checked before.
     """
@@ -64,14 +70,25 @@ def scripts_key(sources: Sources, options: ScriptOptions, content: str) -> str:
         # It compares file times, which nothing else here looks at: never the same.
         content = os.urandom(16).hex()
     applications = [(found.app_file, found.ebin if options.variables else "") for found in sources.found]
-    identity = (systools_identity(sources.otp), sources.rel, applications, options, content)
+    relup = (sources.upgrades.identity, restart_emulator)
+    identity = (systools_identity(sources.otp), sources.rel, applications, options, relup, content)
     return "scripts-" + hashlib.sha256(repr(identity).encode()).hexdigest()
 
 
 class ScriptRun:
-    """systools at work on the scripts, and on BEAM files to strip, in a private directory."""
+    """systools at work on the scripts, on a relup from and to what is laid out, and on BEAM files to strip, in a private directory."""
 
-    def __init__(self, sources: Sources, options: ScriptOptions, directory: str, strip: t.Sequence[str] = (), keep: t.Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        sources: Sources,
+        options: ScriptOptions,
+        directory: str,
+        *,
+        layout: Layout | None = None,
+        restart_emulator: bool = False,
+        strip: t.Sequence[str] = (),
+        keep: t.Iterable[str] = (),
+    ) -> None:
         for name, content in ((RELEASE, sources.rel), (PLAIN, sources.plain_rel)):
             with open(os.path.join(directory, name + ".rel"), "wb") as file:
                 file.write(content)
@@ -79,6 +96,9 @@ class ScriptRun:
         plain_options = ScriptOptions(no_warn_sasl=True, no_dot_erlang=options.no_dot_erlang, variables=options.variables)
         self.stripped = {path: os.path.join(directory, f"{number}.beam") for number, path in enumerate(strip)}
         jobs = [make_script_job(RELEASE, ebins, options), make_script_job(PLAIN, ebins, plain_options)]
+        if layout is not None:
+            jobs.append(make_relup_job(RELEASE, layout.up, layout.down, [*ebins, *layout.ebins], restart_emulator=restart_emulator))
+        self._has_relup = layout is not None
         self._directory = directory
         self._run = Run(sources.otp, directory, jobs + ([strip_job(keep, self.stripped.items())] if strip else []))
 
@@ -90,7 +110,10 @@ class ScriptRun:
             sentences = dict.fromkeys(diagnostic.sentence for diagnostic in refused)
             raise SystoolsError(f"systools refuses the release. {' '.join(sentences)}", refused)
         boot, script, plain = (self._read(name) for name in (RELEASE + ".boot", RELEASE + ".script", PLAIN + ".boot"))
-        return BootScripts(boot, script, plain, results[0][1])
+        warnings = results[0][1]
+        if self._has_relup:
+            warnings = [*warnings, *dict.fromkeys(said for said in results[2][1] if said.kind not in SAID_ELSEWHERE)]
+        return BootScripts(boot, script, plain, self._read("relup") if self._has_relup else b"", warnings)
 
     def stop(self) -> None:
         self._run.stop()

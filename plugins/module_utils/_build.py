@@ -24,7 +24,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._assemble import (
     strippable,
     write_package,
 )
-from ansible_collections.erlang.otp.plugins.module_utils._boot_scripts import BootScripts, ScriptRun, scripts_key
+from ansible_collections.erlang.otp.plugins.module_utils._boot_scripts import BootScripts, ScriptRun, SystoolsError, scripts_key
 from ansible_collections.erlang.otp.plugins.module_utils._cache import Cache, default_directory
 from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
@@ -45,16 +45,17 @@ from ansible_collections.erlang.otp.plugins.module_utils._otp import find_otp
 from ansible_collections.erlang.otp.plugins.module_utils._resource import Release, parse_rel
 from ansible_collections.erlang.otp.plugins.module_utils._sources import Options, Sources, read_sources
 from ansible_collections.erlang.otp.plugins.module_utils._systools import Diagnostic
+from ansible_collections.erlang.otp.plugins.module_utils._upgrades import Layout, describe_ways, lay_out
 
 # Files of a package have one time, so that the same content gives the same bytes: that of SOURCE_DATE_EPOCH, else this
 # (1980-01-01, the first day that every archive format can say).
 EPOCH = 315532800
 
-STATE_FORMAT = 1
+STATE_FORMAT = 2
 
 
 def build_release(options: Options, changes: Changes) -> dict[str, t.Any]:
-    """Have the package and its .rel, .boot and .script in the output directory. Returns what the module returns.
+    """Have the package and its .rel, .boot, .script and relup in the output directory. Returns what the module returns.
 
     In check mode all is made but not kept. Raises OtpError; the earlier package is whole then.
     """
@@ -84,6 +85,7 @@ class _State(t.NamedTuple):
     keys: tuple[str, ...] = ()
     outputs: dict[str, str] = {}
     warnings: tuple[Diagnostic, ...] = ()
+    relup: tuple[dict[str, t.Any], ...] = ()
 
 
 class _Build:
@@ -99,16 +101,19 @@ class _Build:
         self.sha256 = sha256_of(self.package)
         self.erl: ScriptRun | None = None
         self.stack = contextlib.ExitStack()
+        self._directory = ""
+        self._layout: Layout | None = None
 
     def _output(self, suffix: str) -> str:
         return os.path.join(self.options.output_dir, self.sources.stem + suffix)
 
     def run(self) -> dict[str, t.Any]:
-        before = self._describe(_read_release(self._output(".rel")), self.sha256)
+        state = self._read_state()
+        before = _describe(_read_release(self._output(".rel")), state.relup, self.sha256)
         with self.stack:
-            warnings = self._update()
+            state = self._update(state)
         written = self.written
-        after = self._describe(self.sources.release, written.sha256)
+        after = _describe(self.sources.release, state.relup, written.sha256)
         return {
             "changed": self.changes.changed,
             "actions": self.changes.actions,
@@ -119,29 +124,43 @@ class _Build:
             "version": self.sources.release.version,
             "erts_version": self.sources.release.erts_version,
             "applications": [{"name": found.name, "version": found.version, "directory": found.directory} for found in self.sources.found],
-            "diagnostics": [warning._asdict() for warning in warnings],
+            "relup": list(state.relup),
+            "diagnostics": [warning._asdict() for warning in state.warnings],
             "diff": {"before": before, "after": after, "before_header": self.package, "after_header": self.package},
         }
 
-    def _update(self) -> t.Sequence[Diagnostic]:
-        """Bring the outputs up to date; systools' warnings."""
+    def _update(self, state: _State) -> _State:
+        """Bring the outputs, which the state tells of, up to date; their state then."""
         options, script = self.options, self.options.script
-        state = self._read_state()
-        key = "" if script.exref else scripts_key(self.sources, script, "")
+        key = "" if script.exref else self._scripts_key("")
         if key and key != state.scripts_key and not options.strip and not self.cache.has(key):
             # erl is the slowest: it works while the applications are read and compressed.
             self._start_erl([])
         keys = self.assembler.survey(self.plan.all_groups(), state.keys)
-        key = key or scripts_key(self.sources, script, repr(keys))
+        key = key or self._scripts_key(repr(keys))
         inputs = self._fingerprint(key, keys)
         if inputs == state.inputs and self._is_there(state):
-            return state.warnings
+            return state
         scripts = self._scripts(key, keys)
-        outputs = self._keep(scripts, keys)
+        warnings = (*scripts.warnings, *self._notes())
+        outputs = self._keep(scripts, keys, state.outputs)
         self.cache.tidy()
+        relup = describe_ways(self.sources.upgrades, self.sources.release, scripts.relup) if scripts.relup else []
+        state = _State(inputs, key, tuple(keys.values()), outputs, warnings, tuple(relup))
         if not self.changes.check_mode:
-            self._write_state(_State(inputs, key, tuple(keys.values()), outputs, tuple(scripts.warnings)))
-        return scripts.warnings
+            self._write_state(state)
+        return state
+
+    def _scripts_key(self, content: str) -> str:
+        return scripts_key(self.sources, self.options.script, content, restart_emulator=self.options.restart_emulator)
+
+    def _notes(self) -> list[Diagnostic]:
+        """What there is to say of the earlier releases. Raises SystoolsError where warnings are errors."""
+        layout = self._lay_out()
+        notes = [*self.sources.upgrades.notes, *(layout.notes if layout else [])]
+        if notes and self.options.script.warnings_as_errors:
+            raise SystoolsError(" ".join(note.sentence for note in notes), notes)
+        return notes
 
     def _fingerprint(self, key: str, keys: dict[str, str]) -> str:
         """Of all that the outputs depend on."""
@@ -160,11 +179,30 @@ class _Build:
         self.written = PackageFile(self.package, self.sha256, os.path.getsize(self.package))
         return True
 
-    def _start_erl(self, strip: t.Sequence[str]) -> ScriptRun:
-        import tempfile
+    def _work_directory(self) -> str:
+        if not self._directory:
+            import tempfile
 
-        directory = self.stack.enter_context(tempfile.TemporaryDirectory(prefix="erlang-otp-"))
-        self.erl = ScriptRun(self.sources, self.options.script, directory, strip, self.options.strip_keep)
+            self._directory = self.stack.enter_context(tempfile.TemporaryDirectory(prefix="erlang-otp-"))
+        return self._directory
+
+    def _lay_out(self) -> Layout | None:
+        """The earlier releases, in the work directory."""
+        if self._layout is None and self.sources.upgrades.releases:
+            self._layout = lay_out(self.sources.upgrades, self.sources.found, self._work_directory())
+        return self._layout
+
+    def _start_erl(self, strip: t.Sequence[str]) -> ScriptRun:
+        options = self.options
+        self.erl = ScriptRun(
+            self.sources,
+            options.script,
+            self._work_directory(),
+            layout=self._lay_out(),
+            restart_emulator=options.restart_emulator,
+            strip=strip,
+            keep=options.strip_keep,
+        )
         self.stack.callback(self.erl.stop)
         return self.erl
 
@@ -180,12 +218,17 @@ class _Build:
         self.cache.put(key, scripts.pack())
         return scripts
 
-    def _keep(self, scripts: BootScripts, keys: dict[str, str]) -> dict[str, str]:
-        """Put the outputs in place where they are not what they should be; their SHA-256 by name."""
+    def _keep(self, scripts: BootScripts, keys: dict[str, str], earlier: dict[str, str]) -> dict[str, str]:
+        """Put the outputs in place where they are not what they should be; their SHA-256 by name, as ``earlier`` has it."""
         archives = {name: self._variable_archive(groups, keys) for name, groups in self.plan.variables.items()}
         included = archives if self.options.var_tar == "include" else {}
         fragments = self._fragments(scripts, keys, included)
         files = {self._output(".rel"): self.sources.rel, self._output(".boot"): scripts.boot, self._output(".script"): scripts.script}
+        relup = os.path.join(self.options.output_dir, "relup")
+        if scripts.relup:
+            files[relup] = scripts.relup
+        elif earlier.get("relup") and sha256_of(relup) == earlier["relup"]:
+            self.changes.do(f"remove {relup}", os.unlink, relup)
         if self.options.var_tar == "ownfile":
             files.update({os.path.join(self.options.output_dir, name + ".tar.gz"): content for name, content in archives.items()})
         if self.changes.check_mode:
@@ -209,7 +252,7 @@ class _Build:
 
     def _fragments(self, scripts: BootScripts, keys: dict[str, str], archives: dict[str, bytes]) -> t.Iterator[Fragment]:
         """The package's fragments, in the order of its members."""
-        for group in _scripted_groups(self.sources, scripts.boot, scripts.plain_boot):
+        for group in _scripted_groups(self.sources, scripts):
             yield self.assembler.fragment(group)
         for group in self.plan.groups:
             yield self._fragment(group, keys)
@@ -223,14 +266,6 @@ class _Build:
     def _fragment(self, group: Group, keys: dict[str, str]) -> Fragment:
         return self.assembler.fragment(group, keys[group.name], self.erl.stripped if self.erl else None)
 
-    def _describe(self, release: Release | None, sha256: str | None) -> str:
-        """The release as lines, for the diff."""
-        if release is None:
-            return ""
-        lines = [f"release {release.name} {release.version}", f"erts {release.erts_version}"]
-        lines += [f"{listed.name} {listed.version}" for listed in release.applications]
-        return "\n".join([*lines, f"sha256 {sha256}", ""])
-
     def _state_path(self) -> str:
         return os.path.join(self.options.output_dir, f".{self.sources.stem}.build.json")
 
@@ -241,7 +276,7 @@ class _Build:
             if data["format"] != STATE_FORMAT:
                 return _State()
             warnings = tuple(Diagnostic(*warning) for warning in data["warnings"])
-            return _State(data["inputs"], data["scripts_key"], tuple(data["keys"]), data["outputs"], warnings)
+            return _State(data["inputs"], data["scripts_key"], tuple(data["keys"]), data["outputs"], warnings, tuple(data["relup"]))
         except (ValueError, KeyError, TypeError):
             return _State()
 
@@ -257,20 +292,33 @@ def _make_plan(options: Options, sources: Sources) -> _Plan:
         archive, directory = place(found, options.script.variables)
         (variables[archive] if archive else groups).append(application_group(found, directory, options.include))
     groups += [log_group(), extra_group(options.extra_files)]
-    check_names([*_scripted_groups(sources, b"", b""), *groups])
+    scripts = BootScripts(b"", b"", b"", b"relup" if sources.upgrades.releases else b"", [])
+    check_names([*_scripted_groups(sources, scripts), *groups])
     return _Plan(groups, {name: members for name, members in variables.items() if members and options.var_tar != "omit"})
 
 
-def _scripted_groups(sources: Sources, boot: bytes, plain_boot: bytes) -> list[Group]:
-    """What has boot scripts in it. The plain one is in the release directory, too: an upgrade has to bring bin/ up to date from there."""
+def _scripted_groups(sources: Sources, scripts: BootScripts) -> list[Group]:
+    """What systools made. The plain boot script is in the release directory, too: an upgrade has to bring bin/ up to date from there."""
     release, rel_name = sources.release, sources.stem + ".rel"
-    files = {**sources.files, rel_name: sources.rel, "start.boot": boot, "start_clean.boot": plain_boot}
-    return [release_group(release.version, release.erts_version, files, rel_name), bin_group(plain_boot)]
+    files = {**sources.files, rel_name: sources.rel, "start.boot": scripts.boot, "start_clean.boot": scripts.plain_boot}
+    if scripts.relup:
+        files["relup"] = scripts.relup
+    return [release_group(release.version, release.erts_version, files, rel_name), bin_group(scripts.plain_boot)]
 
 
 def _mtime() -> int:
     given = os.environ.get("SOURCE_DATE_EPOCH", "")
     return int(given) if given.isdigit() else EPOCH
+
+
+def _describe(release: Release | None, relup: t.Iterable[dict[str, t.Any]], sha256: str | None) -> str:
+    """The release as lines, for the diff."""
+    if release is None:
+        return ""
+    lines = [f"release {release.name} {release.version}", f"erts {release.erts_version}"]
+    lines += [f"{listed.name} {listed.version}" for listed in release.applications]
+    lines += [f"relup {way['direction']} from {way['from']} to {way['to']}, restarts: {way['restarts']}" for way in relup]
+    return "\n".join([*lines, f"sha256 {sha256}", ""])
 
 
 def _read_release(path: str) -> Release | None:

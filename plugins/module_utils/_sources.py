@@ -13,11 +13,13 @@ import re
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._applications import CodePath, Found, Wanted, applications_of, close_over
+from ansible_collections.erlang.otp.plugins.module_utils._earlier import Search
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._otp import Otp, read_otp
 from ansible_collections.erlang.otp.plugins.module_utils._resource import Release, format_rel, parse_rel
 from ansible_collections.erlang.otp.plugins.module_utils._systools import ScriptOptions
 from ansible_collections.erlang.otp.plugins.module_utils._terms import consult_bytes
+from ansible_collections.erlang.otp.plugins.module_utils._upgrades import Upgrades, read_upgrades
 
 
 class Options(t.NamedTuple):
@@ -42,6 +44,10 @@ class Options(t.NamedTuple):
     script: ScriptOptions = ScriptOptions()
     var_tar: str = "include"
     extra_files: tuple[tuple[str, str], ...] = ()
+    upgrade_from: tuple[str, ...] = ()
+    downgrade_to: tuple[str, ...] = ()
+    upgrade_path: tuple[str, ...] = ()
+    restart_emulator: bool = False
     cache_dir: str | None = None
 
 
@@ -55,6 +61,7 @@ class Sources(t.NamedTuple):
     stem: str
     found: list[Found]
     files: dict[str, bytes]
+    upgrades: Upgrades = Upgrades()
 
     @property
     def plain_rel(self) -> bytes:
@@ -86,7 +93,9 @@ def read_sources(options: Options, otp: Otp) -> Sources:
     erts = _erts(options, otp)
     if erts is not None and erts is not otp:
         found = [_for_machine(item, otp, erts) for item in found]
-    return Sources(otp, erts, release, rel, options.file_name or stem, found, _release_files(options))
+    search = Search(options.upgrade_path, code_path.directories, otp)
+    upgrades = read_upgrades(options.upgrade_from, options.downgrade_to, search, release, found)
+    return Sources(otp, erts, release, rel, options.file_name or stem, found, _release_files(options), upgrades)
 
 
 def _check_names(release: Release, stem: str) -> None:

@@ -4,7 +4,7 @@
 
 # This is a private part of the collection: only its own plugins may use it.
 
-"""One run of ``erl`` that has systools make boot scripts, and strips BEAM files, with the target's own OTP.
+"""One run of ``erl`` that has systools make boot scripts and a relup, and strips BEAM files, with the target's own OTP.
 
 The list of preloaded modules in a boot script is hard-wired in systools: so the OTP that is packed makes it. The run is on its
 own: nothing of the user's environment or home directory reaches it, and it works in a private directory, since systools
@@ -41,12 +41,15 @@ Strip = fun(Chunks, {From, To}) ->
     {ok, {_, Stripped}} = beam_lib:strip(Beam, Chunks),
     ok = file:write_file(To, Stripped)
 end,
+Verdict = fun({ok, Module, Warnings}) -> {ok, [(Warning(Module))(W) || W <- Warnings]};
+             ({ok, _Relup, Module, Warnings}) -> {ok, [{Kind(W), Text(W), Flat(Module:format_warning(W))} || W <- Warnings]};
+             ({error, Module, Error}) -> {error, [{Kind(Error), Text(Error), Flat(Module:format_error(Error))}]};
+             (Other) -> {error, [{"error", Text(Other), Text(Other)}]} end,
 Do = fun({make_script, Name, Options}) ->
-        case systools:make_script(In(Name), [silent, {outdir, Directory} | Options]) of
-            {ok, Module, Warnings} -> {ok, [(Warning(Module))(W) || W <- Warnings]};
-            {error, Module, Error} -> {error, [{Kind(Error), Text(Error), Flat(Module:format_error(Error))}]};
-            Other -> {error, [{"error", Text(Other), Text(Other)}]}
-        end;
+        Verdict(systools:make_script(In(Name), [silent, {outdir, Directory} | Options]));
+    ({make_relup, Name, Up, Down, Options}) ->
+        Files = fun(Names) -> [In(N) || N <- Names] end,
+        Verdict(systools:make_relup(In(Name), Files(Up), Files(Down), [silent, {outdir, Directory} | Options]));
     ({strip, Chunks, Files}) ->
         Self = self(),
         Count = erlang:system_info(schedulers),
@@ -93,6 +96,12 @@ class ScriptOptions(t.NamedTuple):
 def make_script_job(name: str, ebins: t.Iterable[str], options: ScriptOptions) -> tuple:
     """The job that makes NAME.script and NAME.boot from NAME.rel of the work directory."""
     return (Atom("make_script"), name, [(Atom("path"), list(ebins)), *options.terms()])
+
+
+def make_relup_job(name: str, up: t.Iterable[str], down: t.Iterable[str], ebins: t.Iterable[str], *, restart_emulator: bool) -> tuple:
+    """The job that makes file relup for NAME.rel, up from and down to other .rel files, all of the work directory."""
+    options: list[t.Any] = [Atom("restart_emulator")] if restart_emulator else []
+    return (Atom("make_relup"), name, list(up), list(down), [(Atom("path"), list(ebins)), *options])
 
 
 def strip_job(chunks: t.Iterable[str], files: t.Iterable[tuple[str, str]]) -> tuple:
@@ -170,12 +179,12 @@ def _sentence(text: str) -> str:
 
 
 def systools_identity(otp: Otp) -> str:
-    """What of OTP decides a boot script: its version, and the content of systools."""
+    """What of OTP decides boot scripts and relups: its version, and the content of systools."""
     import hashlib
 
     digest = hashlib.sha256(repr((otp.otp_version, otp.erts_version, PROGRAM)).encode())
     for name in sorted(os.listdir(otp.lib)):
         if name.split("-")[0] == "sasl":
-            for module in ("systools_make", "systools_lib", "systools_rc"):
+            for module in ("systools_make", "systools_lib", "systools_rc", "systools_relup"):
                 digest.update(read_file(os.path.join(otp.lib, name, "ebin", module + ".beam")) or b"")
     return digest.hexdigest()

@@ -17,6 +17,8 @@ description:
   - The package has the release resource file twice, the release directory, C(bin/start.boot) which starts Kernel and STDLIB
     alone, C(bin/epmd), C(bin/run_erl), C(bin/to_erl), ERTS without C(erl) and C(start) (the installation makes them), the
     applications and an empty directory C(log).
+  - With O(upgrade_from) or O(downgrade_to) it has a relup, too, as C(systools:make_relup/3) makes it, by which C(release_handler) takes running
+    nodes from an earlier release to this one, and back.
   - Of an application it has the C(.app) file, the C(.appup) file when there is one, the modules that the C(.app) file lists, and
     C(priv) with links and modes; write permission for others than the owner is taken off. A link that leads out of its
     directory is followed.
@@ -102,8 +104,9 @@ options:
     default: 'true'
   output_dir:
     description:
-      - Where C(NAME.tar.gz), C(NAME.rel), C(NAME.boot) and C(NAME.script) are put, and C(.NAME.build.json), which records
-        what they were made from. It is created when it is missing.
+      - Where C(NAME.tar.gz), C(NAME.rel), C(NAME.boot) and C(NAME.script) are put, C(relup) where there is one, and
+        C(.NAME.build.json), which records what they were made from. It is created when it is missing.
+      - A directory for each release keeps what later builds need for their relups.
     type: path
     required: true
   sys_config:
@@ -170,6 +173,37 @@ options:
         description: Its place, relative to the root directory of the target system.
         type: str
         required: true
+  upgrade_from:
+    description:
+      - Earlier releases from which running nodes shall be upgraded to this one. A relup is made for them.
+      - Each is the path of a release package, of the O(output_dir) of an earlier build, or of a C(.rel) file.
+      - Of a package, or of a directory with one, the applications are taken as they are in it. Those of a C(.rel) file are looked
+        for by O(upgrade_path), beside the file (in its directory, C(*/ebin), C(lib/*/ebin), and a target system's C(lib) above it),
+        on O(code_path), in the Erlang/OTP tree, and at last in a package C(NAME.tar.gz) beside it.
+      - Each application that has another version in the earlier release needs an C(.appup) file beside its C(.app) file that says
+        how to get from that version to this one, see C(appup(4\)).
+    type: list
+    elements: path
+    default: []
+  downgrade_to:
+    description:
+      - Earlier releases to which nodes shall be downgraded from this one. Paths as in O(upgrade_from).
+    type: list
+    elements: path
+    default: []
+  upgrade_path:
+    description:
+      - Directories with C(.app) files of applications of earlier releases, where they are neither in a package nor beside their
+        C(.rel) file, such as V(/my/old/erlang/lib/*/ebin). Wildcards as in O(code_path).
+    type: list
+    elements: path
+    default: []
+  restart_emulator:
+    description:
+      - Have the emulator restart at the end of each upgrade and downgrade by the relup. When ERTS, Kernel, STDLIB or SASL change
+        it restarts in any case.
+    type: bool
+    default: false
   src_tests:
     description:
       - Have C(systools) warn of modules that are older than their source or have none. It compares file times, so it runs every time.
@@ -182,7 +216,7 @@ options:
     default: false
   warnings_as_errors:
     description:
-      - Fail when C(systools) warns.
+      - Fail when C(systools) warns, or when there is a warning about an earlier release.
     type: bool
     default: false
   no_warn_sasl:
@@ -244,6 +278,33 @@ EXAMPLES = r"""
       SECOND_ROOT: /opt/shared
     var_tar: ownfile
     output_dir: release
+
+- name: Build the second release, with a relup from the first one and back
+  erlang.otp.otp_release_build:
+    rel: /home/user/target_system/mysystem2.rel
+    code_path:
+      - /home/user/target_system/myapps/pea-2.0/ebin
+    upgrade_from: [/home/user/target_system/release/mysystem.tar.gz]
+    downgrade_to: [/home/user/target_system/release/mysystem.tar.gz]
+    output_dir: /home/user/target_system/release2
+  register: second
+
+- name: Show whether nodes will restart
+  ansible.builtin.debug:
+    msg: "{{ item.from }} to {{ item.to }}: {{ item.restarts }} {{ item.core_changes | join(', ') }}"
+  loop: "{{ second.relup }}"
+
+- name: Build a release for another Erlang/OTP than the first one, which is given by its .rel file
+  erlang.otp.otp_release_build:
+    rel: /home/user/target_system/mysystem2.rel
+    code_path:
+      - /home/user/target_system/myapps/pea-2.0/ebin
+    upgrade_from: [/home/user/target_system/mysystem.rel]
+    downgrade_to: [/home/user/target_system/mysystem.rel]
+    upgrade_path:
+      - /home/user/target_system/myapps/pea-1.0/ebin
+      - /my/old/erlang/lib/*/ebin
+    output_dir: /home/user/target_system/release2
 """
 
 RETURN = r"""
@@ -295,8 +356,45 @@ applications:
       description: The directory that it was taken from.
       type: str
       sample: /home/user/target_system/myapps/pea-1.0
+relup:
+  description: The ways that the relup has, those up first, each in the order of O(upgrade_from) and O(downgrade_to).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    direction:
+      description: V(up), or V(down).
+      type: str
+      sample: up
+    from:
+      description: Version of the release that runs before.
+      type: str
+      sample: FIRST
+    to:
+      description: Version of the release that runs after.
+      type: str
+      sample: SECOND
+    restarts:
+      description:
+        - Whether the emulator restarts. V(restart_new_emulator), before the applications are upgraded; V(restart_emulator), when all
+          is done; V(both); or V(none), the nodes go on running.
+      type: str
+      sample: none
+    instructions:
+      description: The number of instructions.
+      type: int
+      sample: 7
+    core_changes:
+      description: What changes of ERTS, Kernel, STDLIB and SASL, for which the emulator restarts.
+      type: list
+      elements: str
+      sample: ["erts 13.1.5 -> 15.2.7", "kernel 8.5.3 -> 10.2.7.1"]
 diagnostics:
-  description: What C(systools) warns of, or why it refuses the release, as data. Warnings are shown as warnings of the task, too.
+  description:
+    - What C(systools) warns of, or why it refuses the release, as data. Warnings are shown as warnings of the task, too.
+    - Of earlier releases there are warnings of ours, V(other_name) for a release of another name, V(bad_vsn) for an C(.appup) file that
+      is for another version of its application, and V(same_version) for an application that has other code without another version,
+      which a node would go on without.
   returned: success, and failure when C(systools) refuses the release
   type: list
   elements: dict
@@ -365,6 +463,10 @@ ARGUMENTS = {
     "warnings_as_errors": {"type": "bool", "default": False},
     "no_warn_sasl": {"type": "bool", "default": False},
     "no_dot_erlang": {"type": "bool", "default": False},
+    "upgrade_from": {"type": "list", "elements": "path", "default": []},
+    "downgrade_to": {"type": "list", "elements": "path", "default": []},
+    "upgrade_path": {"type": "list", "elements": "path", "default": []},
+    "restart_emulator": {"type": "bool", "default": False},
     "cache_dir": {"type": "path"},
 }
 
@@ -375,12 +477,15 @@ def options_of(parameters: dict) -> Options:
         **{name: parameters[name] for name in ("src_tests", "exref", "warnings_as_errors", "no_warn_sasl", "no_dot_erlang")},
         variables=tuple((name, os.path.abspath(expanded(str(path)))) for name, path in parameters["variables"].items()),
     )
-    same = ("rel", "name", "version", "file_name", "otp_root", "strip", "var_tar", "cache_dir")
+    same = ("rel", "name", "version", "file_name", "otp_root", "strip", "var_tar", "restart_emulator", "cache_dir")
     files = ("sys_config", "sys_config_src", "vm_args", "vm_args_src")
-    lists: dict[str, t.Any] = {name: tuple(parameters[name]) for name in ("code_path", "include", "strip_keep")}
+    names = ("code_path", "include", "strip_keep", "upgrade_from", "downgrade_to", "upgrade_path")
+    lists: dict[str, t.Any] = {name: tuple(parameters[name]) for name in names}
+    plain: dict[str, t.Any] = {name: parameters[name] for name in same}
+    contents: dict[str, t.Any] = {name: parameters[name] and expanded(parameters[name]) for name in files}
     return Options(
-        **{name: parameters[name] for name in same},
-        **{name: parameters[name] and expanded(parameters[name]) for name in files},
+        **plain,
+        **contents,
         **lists,
         output_dir=os.path.abspath(parameters["output_dir"]),
         erts=parameters["erts"].lower() if parameters["erts"].lower() in ("true", "false") else expanded(parameters["erts"]),

@@ -13,12 +13,14 @@ import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._applications import Found
 from ansible_collections.erlang.otp.plugins.module_utils._boot_scripts import BootScripts, scripts_key
+from ansible_collections.erlang.otp.plugins.module_utils._earlier import Earlier
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._otp import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._resource import Application, Release
 from ansible_collections.erlang.otp.plugins.module_utils._sources import Sources
-from ansible_collections.erlang.otp.plugins.module_utils._systools import Diagnostic, Run, ScriptOptions, make_script_job, strip_job
+from ansible_collections.erlang.otp.plugins.module_utils._systools import Diagnostic, Run, ScriptOptions, make_relup_job, make_script_job, strip_job
 from ansible_collections.erlang.otp.plugins.module_utils._terms import format_term
+from ansible_collections.erlang.otp.plugins.module_utils._upgrades import Upgrades
 
 OPTIONS = [
     (ScriptOptions(), ""),
@@ -32,6 +34,8 @@ OPTIONS = [
 def test_jobs(options, expected):
     text = format_term(make_script_job("release", ["/e/bin"], options))
     assert "".join(text.split()) == f'{{make_script,"release",[{{path,["/e/bin"]}}{expected}]}}'
+    relup = make_relup_job("release", ["a", "b"], ["a"], ["/e/bin"], restart_emulator=True)
+    assert "".join(format_term(relup).split()) == '{make_relup,"release",["a","b"],["a"],[{path,["/e/bin"]},restart_emulator]}'
     assert "".join(format_term(strip_job(["Docs"], [("/a", "/b")])).split()) == '{strip,["Docs"],[{"/a","/b"}]}'
 
 
@@ -84,13 +88,16 @@ def test_a_run_that_is_not_wanted_any_more(tmp_path, otp):
 
 
 def test_scripts_are_kept_as_they_are():
-    scripts = BootScripts(bytes(range(256)), "ü".encode(), b"", [Diagnostic("k", "t", "s")])
+    scripts = BootScripts(bytes(range(256)), "ü".encode(), b"", b"relup", [Diagnostic("k", "t", "s")])
     assert BootScripts.unpack(scripts.pack()) == scripts
 
 
 def sources(otp, rel: bytes = b"rel", app: bytes = b"app", ebin: str = "/e") -> Sources:
     found = Found(Application("pea", "1", "", (), (), (), (), ()), app, ebin, False)
     return Sources(otp, None, Release("R", "1", "13", ()), rel, "r", [found], {})
+
+
+EARLIER = Earlier("/first.rel", Release("R", "0", "13", ()), {}, None, None, "identity")
 
 
 def test_what_scripts_depend_on(tmp_path, otp):
@@ -104,6 +111,11 @@ def test_what_scripts_depend_on(tmp_path, otp):
         scripts_key(sources(otp, app=b"other"), plain, ""),
         scripts_key(sources(otp), ScriptOptions(no_dot_erlang=True), ""),
         scripts_key(sources(otp), plain, "content"),
+        scripts_key(sources(otp), plain, "", restart_emulator=True),
+        scripts_key(sources(otp)._replace(upgrades=Upgrades(appups={"pea": b"appup"})), plain, ""),
+        scripts_key(sources(otp)._replace(upgrades=Upgrades(up=(EARLIER,))), plain, ""),
+        scripts_key(sources(otp)._replace(upgrades=Upgrades(down=(EARLIER,))), plain, ""),
+        scripts_key(sources(otp)._replace(upgrades=Upgrades(up=(EARLIER._replace(identity="other"),))), plain, ""),
         scripts_key(sources(otp._replace(otp_version="26")), plain, ""),
         scripts_key(sources(otp), variables, ""),
         scripts_key(sources(otp, ebin="/other"), variables, ""),

@@ -36,6 +36,10 @@ GIVEN = [
     ({"vm_args": "~/vm.args"}, "vm_args", os.path.expanduser("~/vm.args")),
     ({"sys_config": "%% ~\n[].\n"}, "sys_config", "%% ~\n[].\n"),
     ({"cache_dir": "/cache"}, "cache_dir", "/cache"),
+    ({"upgrade_from": ["a.rel", "b"]}, "upgrade_from", ("a.rel", "b")),
+    ({"downgrade_to": ["a.rel"]}, "downgrade_to", ("a.rel",)),
+    ({"upgrade_path": ["old/*/ebin"]}, "upgrade_path", ("old/*/ebin",)),
+    ({"restart_emulator": True}, "restart_emulator", True),
 ]
 
 

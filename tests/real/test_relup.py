@@ -1,0 +1,344 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Relups made along with a package: of the example's three releases, installed by a real release handler; and what is refused."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import typing as t
+from pathlib import Path
+
+import pytest
+from release_workshop import MINIMAL, Workshop, content, erl, members, unpack
+
+from ansible_collections.erlang.otp.plugins.module_utils._appup import parse_appup
+from ansible_collections.erlang.otp.plugins.module_utils._boot_scripts import SystoolsError
+from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._otp import Otp, find_otp, read_otp
+from ansible_collections.erlang.otp.plugins.module_utils._systools import ScriptOptions
+
+EXCHANGE = Path(__file__).parents[2] / "examples" / "exchange"
+VERSIONS = {"first": "1.0", "second": "2.0", "third": "3.0"}
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    return Workshop(tmp_path, find_otp(None))
+
+
+class Exchange:
+    """The example compiled, and its releases built, each in a directory of its own."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self.workshop = workshop
+        self.directory = workshop.directory / "exchange"
+        shutil.copytree(EXCHANGE, self.directory, ignore=shutil.ignore_patterns("*.beam", "*.rel"))
+        subprocess.run(["make", "rels"], cwd=self.directory, check=True, timeout=300, capture_output=True)
+
+    def build(self, release: str, *, up: t.Sequence[str] = (), down: t.Sequence[str] = (), **options: t.Any) -> dict[str, t.Any]:
+        chosen = {
+            "rel": str(self.directory / f"{release}.rel"),
+            "code_path": (str(self.directory / VERSIONS[release] / "ebin"),),
+            "output_dir": str(self.directory / "out" / release),
+            "sys_config": "[{kernel, [{logger_level, critical}]}, {exchange, [{port, 0}]}].\n",
+            "upgrade_from": tuple(up),
+            "downgrade_to": tuple(down),
+        }
+        return self.workshop.build(**{**chosen, **options})
+
+    def package(self, release: str) -> str:
+        return str(self.directory / "out" / release / f"{release}.tar.gz")
+
+
+@pytest.fixture(scope="module")
+def exchange(tmp_path_factory: pytest.TempPathFactory) -> Exchange:
+    exchange = Exchange(Workshop(tmp_path_factory.mktemp("exchange"), find_otp(None)))
+    exchange.build("first")
+    first = exchange.package("first")
+    exchange.build("second", up=[first], down=[first])
+    both = [exchange.package("second"), first]
+    exchange.build("third", up=both, down=both)
+    return exchange
+
+
+def ways(result: dict[str, t.Any]) -> list[tuple[str, str, str, str]]:
+    return [(way["direction"], way["from"], way["to"], way["restarts"]) for way in result["relup"]]
+
+
+# --- what is made
+
+
+def test_the_ways_are_told_and_the_relup_is_in_the_package(exchange: Exchange) -> None:
+    both = [exchange.package("second"), exchange.package("first")]
+    third = exchange.build("third", up=both, down=both)
+    assert third["changed"] is False
+    assert ways(third) == [
+        ("up", "SECOND", "THIRD", "none"),
+        ("up", "FIRST", "THIRD", "none"),
+        ("down", "THIRD", "SECOND", "none"),
+        ("down", "THIRD", "FIRST", "none"),
+    ]
+    assert [way["core_changes"] for way in third["relup"]] == [[]] * 4
+    relup = (exchange.directory / "out/third/relup").read_bytes()
+    assert content(third["package"], "releases/THIRD/relup") == relup
+    counted = erl_counts(exchange.directory / "out/third/relup")
+    assert [way["instructions"] for way in third["relup"]] == counted
+    assert third["diagnostics"] == []
+    assert "relup up from FIRST to THIRD, restarts: none" in third["diff"]["after"]
+
+
+def erl_counts(relup: Path) -> list[int]:
+    """The number of instructions of each way, by Erlang's word, in the order of the option."""
+    code = f'{{ok, [{{_, Up, Down}}]}} = file:consult("{relup}"), [io:format("~s ~b~n", [V, length(I)]) || {{V, _, I}} <- Up ++ Down], halt().'
+    said = subprocess.run(["erl", "-noinput", "-eval", code], capture_output=True, text=True, check=True, timeout=60).stdout.split("\n")
+    counts = [(line.split()[0], int(line.split()[1])) for line in said if line]
+    up, down = dict(counts[:2]), dict(counts[2:])
+    return [up["SECOND"], up["FIRST"], down["SECOND"], down["FIRST"]]
+
+
+def test_an_earlier_release_as_rel_file_directory_or_package(exchange: Exchange) -> None:
+    given = {
+        "rel": str(exchange.directory / "first.rel"),
+        "directory": str(exchange.directory / "out/first"),
+        "package": exchange.package("first"),
+        "rel beside its package": str(exchange.directory / "out/first/first.rel"),
+    }
+    relups, packages = set(), set()
+    for what, path in given.items():
+        upgrade_path = (str(exchange.directory / "1.0/ebin"),) if what == "rel" else ()
+        output = str(exchange.directory / "ways" / what)
+        result = exchange.build("second", up=[path], down=[path], upgrade_path=upgrade_path, output_dir=output)
+        relups.add((Path(output) / "relup").read_bytes())
+        packages.add(result["sha256"])
+    assert len(relups) == len(packages) == 1
+
+
+def test_again_changes_nothing_and_another_earlier_release_does(exchange: Exchange, tmp_path: Path) -> None:
+    first, second, output = exchange.package("first"), exchange.package("second"), str(tmp_path / "out")
+    built = exchange.build("third", up=[second, first], output_dir=output)
+    assert f"write {output}/relup" in built["actions"]
+    again = exchange.build("third", up=[second, first], output_dir=output)
+    assert (again["changed"], again["relup"]) == (False, built["relup"])
+    assert exchange.build("third", up=[second, first], output_dir=output, check_mode=True)["changed"] is False
+    predicted = exchange.build("third", up=[second], output_dir=output, check_mode=True)
+    less = exchange.build("third", up=[second], output_dir=output)
+    assert predicted == less
+    assert less["actions"] == [f"write {output}/relup", f"make the release package {output}/third.tar.gz"]
+    assert ways(less) == [("up", "SECOND", "THIRD", "none")]
+    none = exchange.build("third", output_dir=output)
+    assert none["actions"] == [f"remove {output}/relup", f"make the release package {output}/third.tar.gz"]
+    assert not (tmp_path / "out/relup").exists()
+    assert "releases/THIRD/relup" not in members(none["package"])
+    # One of somebody else's stays, and is not taken.
+    (tmp_path / "out/relup").write_text("junk")
+    assert exchange.build("third", output_dir=output)["changed"] is False
+    assert (tmp_path / "out/relup").read_text() == "junk"
+
+
+def test_a_changed_appup_makes_another_relup(workshop: Workshop) -> None:
+    earlier, options = two_versions(workshop)
+    built = workshop.build(**options, upgrade_from=(earlier,))
+    (workshop.directory / "lib/pea-2.0/ebin/pea.appup").write_text('{"2.0", [{"1.0", [{update, pea}]}], []}.\n')
+    other = workshop.build(**options, upgrade_from=(earlier,))
+    assert f"write {workshop.output}/relup" in other["actions"]
+    assert built["relup"] != other["relup"]
+
+
+def test_the_emulator_restarts_where_it_is_wished(exchange: Exchange, tmp_path: Path) -> None:
+    first = exchange.package("first")
+    result = exchange.build("second", up=[first], down=[first], restart_emulator=True, output_dir=str(tmp_path))
+    assert ways(result) == [("up", "FIRST", "SECOND", "restart_emulator"), ("down", "SECOND", "FIRST", "restart_emulator")]
+
+
+# --- a change of OTP
+
+
+def renumbered(workshop: Workshop) -> Otp:
+    """The OTP at hand with other versions of erts and sasl: for make_relup it is an older one."""
+    root, sasl = workshop.directory / "renumbered", workshop.version_of("sasl")
+    shutil.copytree(workshop.otp.erts_bin, root / "erts-13.0.9/bin")
+    (root / "lib").mkdir()
+    for name in ("kernel", "stdlib"):
+        full = f"{name}-{workshop.version_of(name)}"
+        (root / "lib" / full).symlink_to(Path(workshop.otp.lib) / full)
+    appup = (Path(workshop.otp.lib) / f"sasl-{sasl}/ebin/sasl.appup").read_bytes()
+    # A version that sasl's appup leads from: they are written as expressions such as ^4\\.1$.
+    older = next(text.strip("^$").replace("\\", "") for text in parse_appup(appup, filename="sasl.appup").versions("up").split(", ") if text.endswith("$"))
+    ebin = root / f"lib/sasl-{older}/ebin"
+    shutil.copytree(Path(workshop.otp.lib) / f"sasl-{sasl}/ebin", ebin)
+    app = (ebin / "sasl.app").read_text()
+    (ebin / "sasl.app").write_text(re.sub(r'vsn,\s*"[^"]*"', f'vsn, "{older}"', app))
+    return read_otp(str(root))
+
+
+def other_otp(tree: str, workshop: Workshop) -> Otp:
+    """That of a word of OTP_TREES: the root directory of an OTP, or of a whole system with one."""
+    if tree == "renumbered":
+        return renumbered(workshop)
+    places = (Path(tree) / place for place in ("", "usr/lib/erlang", "usr/local/lib/erlang", "usr/lib64/erlang"))
+    return read_otp(str(next(place for place in places if (place / "lib").is_dir() and list(place.glob("erts-*")))))
+
+
+@pytest.mark.parametrize("tree", ["renumbered", *filter(None, os.environ.get("OTP_TREES", "").split(":"))])
+def test_from_another_otp_the_emulator_restarts_and_it_is_told(workshop: Workshop, tree: str) -> None:
+    workshop.application("pea")
+    other = Workshop(workshop.directory, other_otp(tree, workshop))
+    first = other.rel(*MINIMAL, "pea-1.0", stem="first")
+    options = {
+        "rel": workshop.rel(*MINIMAL, "pea-1.0", stem="second", version="SECOND"),
+        "upgrade_from": (first,),
+        "downgrade_to": (first,),
+        "upgrade_path": (f"{other.otp.lib}/*/ebin",),
+    }
+    old, new = ([int(part) for part in otp.erts_version.split(".")] for otp in (other.otp, workshop.otp))
+    if old > new or new[0] - old[0] > 2:
+        with pytest.raises(OtpError, match=r"There is no relup for release MYSYSTEM SECOND\. To be upgraded from release FIRST, application kernel goes from"):
+            workshop.build(**options)
+        return
+    versions = [("erts", other.otp.erts_version, workshop.otp.erts_version)]
+    versions += [(name, other.version_of(name), workshop.version_of(name)) for name in MINIMAL]
+    up = [f"{name} {one} -> {two}" for name, one, two in versions if one != two]
+    down = [f"{name} {two} -> {one}" for name, one, two in versions if one != two]
+    for strict in (False, True):
+        result = workshop.build(**options, script=ScriptOptions(warnings_as_errors=strict))
+        assert ways(result) == [("up", "FIRST", "SECOND", "restart_new_emulator"), ("down", "SECOND", "FIRST", "restart_emulator")]
+        assert [way["core_changes"] for way in result["relup"]] == [up, down]
+        # That is no fault, so nothing that warnings_as_errors could turn into one.
+        assert result["diagnostics"] == []
+
+
+# --- what is refused, or warned of
+
+
+def two_versions(workshop: Workshop, appup: str = '{"2.0", [{"1.0", [{load_module, pea}]}], [{"1.0", [{load_module, pea}]}]}.\n') -> tuple[str, dict]:
+    """The package of a release with pea 1.0, and the options of one with pea 2.0."""
+    workshop.application("pea")
+    earlier = workshop.build(rel=workshop.rel(*MINIMAL, "pea-1.0"), output_dir=str(workshop.directory / "first"))["package"]
+    pea = workshop.application("pea", "2.0")
+    if appup:
+        (pea / "ebin/pea.appup").write_text(appup)
+    return earlier, {"rel": workshop.rel(*MINIMAL, "pea-2.0", stem="second", version="SECOND")}
+
+
+def test_a_missing_appup_names_application_versions_and_file(workshop: Workshop) -> None:
+    earlier, options = two_versions(workshop, appup="")
+    with pytest.raises(OtpError) as caught:
+        workshop.build(**options, upgrade_from=(earlier,))
+    assert str(caught.value) == (
+        "There is no relup for release MYSYSTEM SECOND. To be upgraded from release FIRST, application pea goes from 1.0 to 2.0, but"
+        f" {workshop.directory}/lib/pea-2.0/ebin/pea.appup does not exist: see appup(4)."
+    )
+    assert not workshop.output.exists()
+
+
+APPUPS = [
+    ('{"2.0", [{"0.9", []}, {<<"0\\\\.[1-8]">>, []}], [{"1.0", []}]}.\n', r"pea\.appup does not say how to go up from 1\.0 \(it has: 0\.9, 0\\\.\[1-8\]\)"),
+    ('{"2.0", [{"1.0", []}], []}.\n', r"To be downgraded to release FIRST, application pea goes from 2\.0 to 1\.0, but .* down to 1\.0 \(it has: none\)"),
+    ('{"2.0", [{"1.0", []}], []\n', r"pea\.appup, line 2, column 1: "),
+    ('{"2.0", nothing, []}.\n', r"pea\.appup: it is not one term \{Vsn"),
+    ('{"2.0", [{"1.0", [{load_module, nowhere}]}], [{"1.0", []}]}.\n', r"systools refuses the release\. .*nowhere"),
+    ('{"2.0", [{"1.0", [{jump}]}], [{"1.0", []}]}.\n', r"systools refuses the release\. .*jump"),
+]
+
+
+@pytest.mark.parametrize(("appup", "message"), APPUPS)
+def test_appups_that_are_of_no_use(workshop: Workshop, appup: str, message: str) -> None:
+    earlier, options = two_versions(workshop, appup)
+    with pytest.raises(OtpError, match=message):
+        workshop.build(**options, upgrade_from=(earlier,), downgrade_to=(earlier,))
+
+
+def test_the_same_version(workshop: Workshop) -> None:
+    earlier, options = two_versions(workshop)
+    workshop.rel(*MINIMAL, "pea-2.0", stem="second")
+    with pytest.raises(OtpError, match=r"upgrade_from: .*/first/mysystem\.tar\.gz is version FIRST, as the release to be built is"):
+        workshop.build(**options, upgrade_from=(earlier,))
+
+
+def test_without_sasl(workshop: Workshop) -> None:
+    earlier, _options = two_versions(workshop)
+    rel = workshop.rel("kernel", "stdlib", "pea-2.0", stem="second", version="SECOND")
+    with pytest.raises(SystoolsError, match="No sasl application in release MYSYSTEM, SECOND. Can not be upgraded"):
+        workshop.build(rel=rel, upgrade_from=(earlier,))
+
+
+def test_another_name_and_an_appup_of_another_version_are_warned_of(workshop: Workshop) -> None:
+    earlier, _options = two_versions(workshop, '{"2.1", [{"1.0", []}], []}.\n')
+    rel = workshop.rel(*MINIMAL, "pea-2.0", stem="second", version="SECOND", name="OTHER")
+    for _again in range(2):
+        said = workshop.build(rel=rel, upgrade_from=(earlier,))["diagnostics"]
+        assert [item["kind"] for item in said] == ["other_name", "bad_vsn"]
+    assert said[0]["sentence"] == f"{earlier} is release MYSYSTEM, but the release that is built is OTHER."
+    assert said[1]["sentence"].endswith("pea.appup is for version 2.1, but the application has 2.0.")
+    with pytest.raises(SystoolsError, match="is release MYSYSTEM, but") as caught:
+        workshop.build(rel=rel, upgrade_from=(earlier,), script=ScriptOptions(warnings_as_errors=True))
+    assert [item.kind for item in caught.value.diagnostics] == ["other_name", "bad_vsn"]
+
+
+def test_an_application_that_changed_without_a_new_version_is_warned_of(workshop: Workshop) -> None:
+    """T10: unpack_release keeps NAME-VERSION as it is there, so the node would go on with the old code."""
+    pea = workshop.application("pea")
+    rel = workshop.rel(*MINIMAL, "pea-1.0")
+    stripped = workshop.build(rel=rel, output_dir=str(workshop.directory / "first"), strip=True)["package"]
+    second = workshop.rel(*MINIMAL, "pea-1.0", stem="second", version="SECOND")
+    # Debug information alone is no other code.
+    assert workshop.build(rel=second, upgrade_from=(stripped,))["diagnostics"] == []
+    (pea / "src/pea.erl").write_text('-module(pea).\n-export([version/0]).\nversion() -> "other".\n')
+    subprocess.run(["erlc", "-o", pea / "ebin", pea / "src/pea.erl"], check=True)
+    (said,) = workshop.build(rel=second, upgrade_from=(stripped,))["diagnostics"]
+    assert (said["kind"], said["term"]) == ("same_version", "pea-1.0")
+    assert said["sentence"] == (f"pea-1.0 of release FIRST ({stripped}) has other content: pea.beam. An upgrade would not bring it: change its version.")
+
+
+# --- a release handler takes it
+
+
+def test_a_release_handler_goes_up_and_down_by_it(exchange: Exchange) -> None:
+    otp = exchange.workshop.otp
+    root = unpack(exchange.package("first"), exchange.directory / "root")
+    for release in ("second", "third"):
+        shutil.copy(exchange.package(release), root / "releases")
+    create = f'ok = release_handler:create_RELEASES("{root}", "{root}/releases", "{root}/releases/first.rel", []), halt().'
+    sasl = str(root / "lib" / f"sasl-{exchange.workshop.version_of('sasl')}" / "ebin")
+    erl(root, otp, "-boot", str(root / "bin/start"), "-pa", sasl, "-eval", create)
+    # The switch counts its calls: they have to be there after each step.
+    program = """
+        {ok, Socket} = gen_tcp:connect("127.0.0.1", Port, [{packet, line}, {active, false}]),
+        Ask = fun(Line) -> ok = gen_tcp:send(Socket, [Line, $\n]), {ok, Answer} = gen_tcp:recv(Socket, 0, 5000), string:trim(Answer) end,
+        Step = fun(Version) ->
+            {ok, Other, []} = release_handler:check_install_release(Version),
+            {ok, Other, []} = release_handler:install_release(Version),
+            io:format("~s from or to ~s: ~ts, ~ts, ~0p~n", [Version, Other, Ask("version"), Ask("dial anna"), os:getpid() =:= Pid])
+        end,
+        [{ok, _} = release_handler:unpack_release(Name) || Name <- ["second", "third"]],
+        lists:foreach(Step, ["SECOND", "THIRD", "FIRST", "THIRD", "SECOND", "FIRST"]),
+        halt().
+    """
+    port = free_port()
+    said = erl(
+        root,
+        otp,
+        *("-boot", str(root / "releases/FIRST/start"), "-config", str(root / "releases/FIRST/sys"), "-exchange", "port", str(port)),
+        *("-sasl", "sasl_error_logger", "false", "-eval", f"Port = {port}, Pid = os:getpid(), {program}"),
+    )
+    # On the way down it says, too, that FIRST has no relup, and the other version is the wanted one.
+    assert [line for line in said.splitlines() if not line.startswith("Warning: ")] == [
+        "SECOND from or to FIRST: version 2.0, dialled anna 1, true",
+        "THIRD from or to SECOND: version 3.0, dialled anna 2, true",
+        "FIRST from or to FIRST: version 1.0, dialled anna 3, true",
+        "THIRD from or to FIRST: version 3.0, dialled anna 4, true",
+        "SECOND from or to SECOND: version 2.0, dialled anna 5, true",
+        "FIRST from or to FIRST: version 1.0, dialled anna 6, true",
+    ]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
