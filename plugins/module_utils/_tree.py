@@ -52,13 +52,13 @@ class Tree:
         """What RELEASES says; None when there is none."""
         path = self.path("releases", "RELEASES")
         content = read_file(path)
-        return None if content is None else parse_releases(content, filename=path)
+        return None if content is None else _parsed(parse_releases, content, path)
 
     def start_erl_data(self) -> StartErlData | None:
         """Which release boots; None when nothing says so."""
         path = self.path("releases", "start_erl.data")
         content = read_file(path)
-        return None if content is None else parse_start_erl_data(content, filename=path)
+        return None if content is None else _parsed(parse_start_erl_data, content, path)
 
     def record(self, version: str) -> dict | None:
         """What package.json of the release says; None when it is absent or unreadable, as of a release somebody else installed."""
@@ -78,6 +78,13 @@ class Tree:
     def release_directories(self) -> list[str]:
         """The names of the directories below releases."""
         return [name for name in self.names("releases") if os.path.isdir(self.path("releases", name))]
+
+
+def _parsed(parse: t.Callable, content: bytes, path: str):
+    try:
+        return parse(content, filename=path)
+    except OtpError as error:
+        raise OtpError(f"{error}. Repair the file, or remove it: the next run of an installation makes it anew") from error
 
 
 class Writing(t.NamedTuple):

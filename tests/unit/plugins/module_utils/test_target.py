@@ -144,3 +144,12 @@ def test_orphans_are_described(root: Path) -> None:
 def test_bad_root() -> None:
     with pytest.raises(OtpError, match="is not an absolute path"):
         read_target("relative")
+
+
+def test_a_damaged_file_is_told_with_the_way_out(tmp_path):
+    (tmp_path / "releases").mkdir()
+    (tmp_path / "releases" / "RELEASES").write_text("gar ble")
+    (tmp_path / "releases" / "start_erl.data").write_text("one word too many\n")
+    told = read_target(str(tmp_path)).disagreements
+    assert all("Repair the file, or remove it" in sentence for sentence in told[:2])
+    assert "RELEASES, line 1, column 5" in told[0] and "start_erl.data" in told[1]
