@@ -45,13 +45,14 @@ def stage_bin(tree: Tree, unpacked: Unpacked, writer: Writer, emulator: str) -> 
 def refresh_bin(tree: Tree, version: str, erts_version: str, changes: Changes, writing: Writing, *, emulator: str = "beam", only_missing: bool = False) -> None:
     """Bring bin up to the release; with only_missing, add what is not there and replace what runs another tree.
 
-    bin/start is left alone as long as it is there and runs this tree: it holds the flags of the node.
+    bin/start is left alone as long as it is there and runs this tree: it holds the flags of the node. And bin/start_erl, which is
+    told by bin/start what to run: nothing in it depends on the release.
     """
     wanted = _wanted(tree, version, erts_version, emulator)
     files = {}
     for name, (content, mode) in wanted.items():
         there = read_file(tree.path("bin", name))
-        stays = only_missing or name == "start"
+        stays = only_missing or name in ("start", "start_erl")
         if there is None or (name in ("erl", "start") and is_foreign(there, tree.root)) or (there != content and not stays):
             files[name] = content, mode
     if files:
