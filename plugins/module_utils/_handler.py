@@ -1,0 +1,186 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This is a private part of the collection: only its own plugins may use it.
+
+"""A release to a state on a node: which way that goes, and what all ways share.
+
+With a node that runs, its release_handler does it (``_handler_running``); with one that does not, the files are changed as
+release_handler would change them (``_handler_offline``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils import _history
+from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator
+from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._files import lock
+from ansible_collections.erlang.otp.plugins.module_utils._preflight import Problem, fatal
+from ansible_collections.erlang.otp.plugins.module_utils._release_handler import Running
+from ansible_collections.erlang.otp.plugins.module_utils._rpc import Way
+from ansible_collections.erlang.otp.plugins.module_utils._tree import Tree
+from ansible_collections.erlang.otp.plugins.module_utils._verify import Check
+
+LOCK = ".handler.lock"
+# heart has its node up again within this time, or there is none to expect.
+BETWEEN = 1.5
+
+
+class Order(t.NamedTuple):
+    """What is wanted. release: a version; way: how to reach the node; package: package, checksum and release as of install_release()."""
+
+    root: str
+    release: str
+    state: str  # unpacked, current, permanent, absent, rebooted_old
+    name: str | None = None
+    way: Way = Way()
+    transport: str = "auto"  # or distribution, pipe, offline
+    package: t.Mapping[str, t.Any] = {}
+    allow_restart: bool = False
+    force: bool = False
+    rollback: bool = True
+    verify: tuple[Check, ...] = ()
+    verify_timeout: float = 30.0
+    timeout: float = 60.0
+    restart_timeout: float = 60.0
+    lock_timeout: float = 60.0
+
+
+class HandlerError(OtpError):
+    """The release did not come to the state; ``result`` is what had been found out by then."""
+
+    result: dict[str, t.Any] = {}
+
+    def with_result(self, task: Task) -> HandlerError:
+        self.result = task.result_of()
+        return self
+
+
+class Task:
+    """An order being carried out: tree, changes, history, and the result so far."""
+
+    def __init__(self, order: Order, changes: Changes) -> None:
+        if not order.release or order.release in (".", "..") or "/" in order.release:
+            raise OtpError(f"{order.release!r} is not the version of a release: it names no directory")
+        self.order = order
+        self.changes = changes
+        self.tree = Tree(order.root)
+        self.history = _history.read(self.tree)
+        self.result: dict[str, t.Any] = {
+            "release": order.release,
+            "transport": None,
+            "before": None,
+            "after": None,
+            "problems": [],
+            "restarted": False,
+            "rolled_back": False,
+            "old_processes": {},
+            "unreachable_seconds": None,
+            "history": [],
+        }
+
+    def record(self, action: str, *, release: str = "", **more: t.Any) -> None:
+        """Add what has happened to the history, and to the result."""
+        entry = _history.entry_of(action, release or self.order.release, **more)
+        self.history.append(entry)
+        self.result["history"].append(entry)
+        if not self.changes.check_mode:
+            _history.append(self.tree, entry)
+
+    def judge(self, problems: t.Iterable[Problem]) -> None:
+        """Note the problems. Raises HandlerError when one of them is fatal."""
+        found = list(problems)
+        self.result["problems"] += [problem._asdict() for problem in found]
+        worst = fatal(found)
+        if worst:
+            raise HandlerError(" ".join(map(str, worst)))
+
+    def judge_history(self) -> None:
+        """Refuse a release that has failed here. Raises HandlerError."""
+        from ansible_collections.erlang.otp.plugins.module_utils._preflight import of_history
+
+        failure = _history.failure_of(self.history, self.order.release)
+        self.judge(of_history(self.order.release, failure, force=self.order.force))
+
+    def result_of(self) -> dict[str, t.Any]:
+        """The result, with texts for a diff."""
+        before, after = (self.result[key] for key in ("before", "after"))
+        return dict(self.result, diff={"before": _text_of(before), "after": _text_of(after)})
+
+
+def describe(running: Running | None, tree: Tree) -> dict[str, t.Any]:
+    """The system as plain data: which release runs, which boots next, which process it is, and the status of each release."""
+    start = tree.start_erl_data()
+    if running is None:
+        statuses = {entry.version: entry.status for entry in tree.releases() or []}
+        return {"running": None, "permanent": start.release_version if start else None, "pid": None, "releases": statuses}
+    statuses = {known.version: known.status for known in running.releases}
+    return {"running": running.current, "permanent": running.permanent, "pid": running.pid, "releases": statuses}
+
+
+def _text_of(state: dict[str, t.Any] | None) -> str:
+    if state is None:
+        return ""
+    lines = [f"{version}: {status}\n" for version, status in sorted(state["releases"].items())]
+    return "".join([f"running: {state['running']}\n", *lines])
+
+
+def settle(order: Order, changes: Changes) -> dict[str, t.Any]:
+    """Take the release to the state and return what happened.
+
+    Raises PackageNeeded, before anything is touched, when the host lacks the release and no package is given; HandlerError with
+    ``result`` when it does not come to the state.
+    """
+    task = Task(order, changes)
+    try:
+        with _alone(task):
+            if _runs(order, task.tree):
+                from ansible_collections.erlang.otp.plugins.module_utils._handler_running import settle_running
+
+                settle_running(task)
+            else:
+                from ansible_collections.erlang.otp.plugins.module_utils._handler_offline import settle_offline
+
+                settle_offline(task)
+    except OSError as error:
+        raise HandlerError(f"release {order.release} below {order.root}: {error.filename}: {error.strerror}").with_result(task) from error
+    except HandlerError as error:
+        error.with_result(task)
+        raise
+    return task.result_of()
+
+
+def _alone(task: Task):
+    """One at a time. Installing takes the lock of the tree besides."""
+    if task.changes.check_mode or not os.path.isdir(task.tree.directory):
+        return contextlib.nullcontext()
+    return lock(task.tree.path(LOCK), timeout=task.order.lock_timeout)
+
+
+def _runs(order: Order, tree: Tree) -> bool:
+    """Whether release_handler is to do it. Raises OtpError when nothing says how to reach it, or it should be down and is not."""
+    reachable = bool(order.way.node or order.way.pipe_dir)
+    pid = find_emulator(tree.root)
+    if order.transport == "offline":
+        if pid is not None:
+            raise OtpError(
+                f"the system below {tree.root} runs (process {pid}): transport offline is for a node that is down. Stop it, or use another transport."
+            )
+        return False
+    if order.transport != "auto":
+        return True
+    deadline = time.monotonic() + BETWEEN
+    while pid is None and reachable and time.monotonic() < deadline:
+        # heart may be about to start it.
+        time.sleep(0.1)
+        pid = find_emulator(tree.root)
+    if pid is not None and not reachable:
+        raise OtpError(f"the system below {tree.root} runs (process {pid}), and nothing says how to reach it: set node, or pipe_dir.")
+    return pid is not None

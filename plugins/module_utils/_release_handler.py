@@ -1,0 +1,158 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This is a private part of the collection: only its own plugins may use it.
+
+"""What a running node says about its releases, asked in one go, and release_handler's operations with their answers.
+
+SASL's reference, release_handler(3). What it does not say about answers was found by experiment with OTP 25 and 27.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._calls import shortened
+from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom, Opaque, as_text, format_term
+
+# What release_handler makes for the time between two emulators.
+TEMPORARY = "__new_emulator__"
+
+# One expression, for a call through a console costs a hundred times one by distribution.
+QUESTION = """
+Handler = erlang:whereis(release_handler),
+Which = case Handler of undefined -> none; _ -> release_handler:which_releases() end,
+Heart = case erlang:whereis(heart) of undefined -> none; _ -> case catch heart:get_cmd() of {ok, Command} -> Command; _ -> [] end end,
+Start = case application:get_env(sasl, start_prg) of {ok, Program} when is_list(Program) -> Program; _ -> [] end,
+{os:getpid(), Handler, erlang:element(1, init:get_status()), Which, Heart, Start, code:root_dir()}.
+"""
+OLD_CODE = """
+Name = fun(Process) -> case catch erlang:process_info(Process, registered_name) of {registered_name, Known} -> Known; _ -> Process end end,
+[{Module, [Name(Process) || Process <- erlang:processes(), Process =/= erlang:self(), (catch erlang:check_process_code(Process, Module)) =:= true]}
+ || {Module, _} <- code:all_loaded(), erlang:check_old_code(Module)].
+"""
+
+# Answers that leave everything as it was; after others the node may restart.
+HARMLESS = ("no_such_file", "no_such_release", "no_matching_relup", "bad_relup_file", "already_installed", "enoent", "illegal_option", "old_processes")
+MEANINGS = {
+    "no_such_file": "a file of the release is missing",
+    "no_such_release": "release_handler does not know the release",
+    "no_matching_relup": "no relup leads there",
+    "bad_relup_file": "the relup cannot be read",
+    "old_processes": "processes still run old code of a module that is to be purged softly",
+    "code_change_failed": "code_change failed",
+    "bad_status": "the release has not been installed",
+    "existing_release": "release_handler knows the release already",
+    "client_node": "the node is a client: its master node unpacks and removes releases",
+    "no_master": "the node's master node cannot be reached",
+}
+
+
+class Known(t.NamedTuple):
+    """A release that the node's release_handler knows. libraries: APP-VSN."""
+
+    name: str
+    version: str
+    status: str
+    libraries: tuple[str, ...]
+
+
+class Running(t.NamedTuple):
+    """A node at a moment. incarnation: another one after each restart, within the process too.
+
+    heart: its command, None without heart; start: the program that starts the node on another emulator, "" for bin/start.
+    """
+
+    node: str
+    pid: int
+    incarnation: t.Any
+    status: str  # of init: starting, started, stopping
+    has_handler: bool
+    releases: tuple[Known, ...]
+    heart: str | None
+    start: str
+    root: str
+
+    def status_of(self, version: str) -> str | None:
+        """The status of the release; None when the node does not know it."""
+        return next((release.status for release in self.releases if release.version == version), None)
+
+    @property
+    def current(self) -> str | None:
+        """The version of the release that runs: what is current, else what is permanent."""
+        ranked = sorted(self.releases, key=lambda release: release.status != "current")
+        return next((release.version for release in ranked if release.status in ("current", "permanent")), None)
+
+    @property
+    def permanent(self) -> str | None:
+        """The version of the release that boots next."""
+        return next((release.version for release in self.releases if release.status == "permanent"), None)
+
+
+class Refused(OtpError):
+    """release_handler answered {error,Reason}. ``kind``: the first atom of the reason."""
+
+    def __init__(self, what: str, reason) -> None:
+        self.reason = reason
+        found = reason
+        while isinstance(found, tuple) and found:
+            found = found[0]
+        self.kind = found.name if isinstance(found, Atom) else ""
+        meaning = f": {MEANINGS[self.kind]}" if self.kind in MEANINGS else ""
+        super().__init__(f"release_handler:{what} answered {{error,{shortened(reason, 600)}}}{meaning}.")
+
+    @property
+    def is_harmless(self) -> bool:
+        return self.kind in HARMLESS
+
+
+def observe(node, *, timeout: float = 10.0) -> Running:
+    """The node as it is now; node is a Connection or a Console. Raises CallError, also when it is about to stop."""
+    pid, handler, status, which, heart, start, root = evaluate(node, QUESTION, timeout=timeout)
+    releases = (
+        ()
+        if isinstance(which, Atom)
+        else tuple(Known(as_text(name), as_text(version), state.name, tuple(map(as_text, libraries))) for name, version, libraries, state in which)
+    )
+    number = int(as_text(pid))
+    return Running(
+        node=node.node,
+        pid=number,
+        incarnation=(number, handler.external if isinstance(handler, Opaque) else None),
+        status=status.name,
+        has_handler=isinstance(handler, Opaque),
+        releases=releases,
+        heart=None if isinstance(heart, Atom) else as_text(heart),
+        start=as_text(start),
+        root=as_text(root),
+    )
+
+
+def processes_in_old_code(node, *, timeout: float = 30.0) -> dict[str, list[str]]:
+    """By module, the processes (registered names, else pids) that still run its old code: release_handler may end them when it commits."""
+    found = evaluate(node, OLD_CODE, timeout=timeout)
+    named = {module.name: [_text_of(process) for process in processes] for module, processes in found}
+    return {module: processes for module, processes in sorted(named.items()) if processes}
+
+
+def _text_of(process) -> str:
+    return process.name if isinstance(process, Atom) else format_term(process)
+
+
+def evaluate(node, text: str, *, timeout: float):
+    """The value of Erlang expressions, which the node parses itself. Raises CallError."""
+    scanned = node.call("erl_scan", "string", [text], timeout=timeout)
+    parsed = node.call("erl_parse", "parse_exprs", [scanned[1]], timeout=timeout)
+    value = node.call("erl_eval", "exprs", [parsed[1], []], timeout=timeout)
+    return value[1]
+
+
+def operate(node, function: str, arguments: list, *, timeout: float):
+    """Call release_handler:Function; what it answers when that is no {error,Reason}. Raises Refused and CallError."""
+    answer = node.call("release_handler", function, arguments, timeout=timeout)
+    if isinstance(answer, tuple) and answer and answer[0] == Atom("error"):
+        shown = ",".join(shortened(argument) for argument in arguments)
+        raise Refused(f"{function}({shown})", answer[1] if len(answer) > 1 else Atom("unknown"))
+    return answer
