@@ -1,0 +1,32 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Brings the package over only when the host lacks it."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.erlang.otp.plugins.plugin_utils._packages import run_module
+
+
+class ActionModule(ActionBase):
+    """Otherwise the module does everything."""
+
+    # There is no temporary directory on the host, and no round trip for it, until it is needed.
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result = super().run(tmp, task_vars)
+        arguments = dict(self._task.args)
+        if arguments.get("package") and not boolean(arguments.get("remote_src", False), strict=False):
+            result.update(run_module(self, arguments, task_vars, release_option="package_release"))
+        else:
+            result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
+        if result.get("needs_package"):
+            result.update(failed=True, msg=f"{result['msg']}: give package.")
+        return result

@@ -1,0 +1,373 @@
+#!/usr/bin/python
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: otp_release_handler
+short_description: Take a release to a state on a node
+version_added: 0.1.0
+description:
+  - Upgrades or downgrades a running node by its own C(release_handler), or one that is down by changing the files as C(release_handler) would.
+  - A release is unpacked, then current, then permanent; it is taken as far as O(state) says, from where it is.
+  - Before anything is installed, everything is looked at that C(check_install_release) does not catch, RV(problems).
+  - An upgrade that restarts the emulator is waited for. It is done when another process runs the release and has booted.
+  - A release that does not stand O(verify) is not committed, and the node is taken back to its permanent release.
+  - A release that failed on a host is remembered there, and refused until O(force). So is one that was not committed when its emulator
+    ended, which brings the permanent release back.
+  - Each action is appended to C(releases/history.jsonl) below O(root).
+author:
+  - The erlang.otp authors (@erlang-otp)
+extends_documentation_fragment:
+  - erlang.otp._attributes
+  - erlang.otp._node
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Check mode is the preflight. It fails where the run would fail, with RV(problems), and asks the node but changes nothing.
+      - Of a package that the host lacks, the way to its release and its configuration cannot be judged. Have it V(unpacked) first.
+  diff_mode:
+    support: full
+    details:
+      - Shows which release runs and the status of each, before and after.
+  idempotent:
+    support: full
+options:
+  root:
+    description:
+      - The root directory of the system, C($ROOT), as the system itself calls it.
+    type: path
+    required: true
+  release:
+    description:
+      - The version of the release.
+    type: str
+    required: true
+  name:
+    description:
+      - The name that the release must have to be removed. It is only a guard.
+    type: str
+  state:
+    description:
+      - V(unpacked) has the release in the root directory, and known to C(release_handler).
+      - V(current) has the node run it. After its next start it runs the permanent release again.
+      - V(permanent) has the node run it and commits it. Then C(bin) is brought up to it, but for C(bin/start) and C(bin/start_erl).
+        It needs no V(current) before.
+      - V(absent) removes it, with the libraries and the ERTS that no other release and no client node uses.
+        A release that runs or boots is refused.
+      - V(rebooted_old) has the node restart and boot it, an old release, or the permanent one when another is current.
+      - On a node that is down there is no V(current), and V(rebooted_old) starts nothing.
+    type: str
+    choices: [unpacked, current, permanent, absent, rebooted_old]
+    default: permanent
+  package:
+    description:
+      - The release package, a path on the controller, for a host that may lack it. It is sent only when it does.
+      - With O(remote_src=true) a path on the host.
+    type: str
+  checksum:
+    description:
+      - The package's checksum, V(sha256:) and 64 hexadecimal digits.
+    type: str
+  remote_src:
+    description:
+      - Whether O(package) is a path on the host.
+    type: bool
+    default: false
+  transport:
+    description:
+      - V(distribution) calls the node as other nodes do, V(pipe) through the pipes of C(run_erl).
+      - V(offline) is for a node that is down. It is refused when the node runs.
+      - V(auto) is V(offline) when no emulator runs the system, else V(distribution) when O(node) is given, else V(pipe).
+    type: str
+    choices: [auto, distribution, pipe, offline]
+    default: auto
+  allow_restart:
+    description:
+      - Whether a relup may restart the emulator. An upgrade that needs it is refused otherwise.
+      - V(state=rebooted_old) and the way back after a failure may restart it in any case.
+    type: bool
+    default: false
+  verify:
+    description:
+      - Function calls in the node that the release must stand, before it is committed and after it.
+      - Each is made until it gives what is expected, for O(verify_timeout) seconds altogether.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      module:
+        description: The module of the function.
+        type: str
+        required: true
+      function:
+        description: The function.
+        type: str
+        required: true
+      arguments:
+        description: Its arguments, as of M(erlang.otp.otp_rpc).
+        type: list
+        elements: raw
+        default: []
+      expect:
+        description: The result that it must have, as of M(erlang.otp.otp_rpc). Without it any result will do.
+        type: raw
+  verify_timeout:
+    description:
+      - For how many seconds to try O(verify).
+    type: float
+    default: 30.0
+  rollback:
+    description:
+      - Whether to take the node back to its permanent release when O(verify) fails before the commit, by the relup when that needs no
+        restart, else by a reboot.
+    type: bool
+    default: true
+  force:
+    description:
+      - Try a release again that has failed on this host.
+    type: bool
+    default: false
+  timeout:
+    description:
+      - After how many seconds a call to C(release_handler) without an answer has failed.
+    type: float
+    default: 60.0
+  restart_timeout:
+    description:
+      - For how many seconds to wait for a node that restarts.
+    type: float
+    default: 60.0
+  lock_timeout:
+    description:
+      - For how many seconds to wait for another run that works on the same root directory.
+    type: float
+    default: 60.0
+  package_release:
+    description:
+      - The release in the package. Internal, set by the action plugin in check mode, when the package is not sent.
+    type: dict
+notes:
+  - The release must be configured before it is current, or all configuration is lost. See M(erlang.otp.otp_release_config).
+seealso:
+  - module: erlang.otp.otp_release_build
+  - module: erlang.otp.otp_release_config
+  - module: erlang.otp.otp_release_info
+  - module: erlang.otp.otp_rpc
+  - name: release_handler
+    description: The reference of the module of SASL.
+    link: https://www.erlang.org/doc/apps/sasl/release_handler.html
+"""
+
+EXAMPLES = r"""
+- name: Lay the next release beside the one that runs
+  erlang.otp.otp_release_handler:
+    root: /srv/exchange
+    node: exchange@north
+    release: "2.0"
+    state: unpacked
+    package: packages/exchange-2.0.tar.gz
+
+- name: Configure it
+  erlang.otp.otp_release_config:
+    root: /srv/exchange
+    release: "2.0"
+    variables: "{{ exchange_variables }}"
+
+- name: Upgrade, and commit when the service answers
+  erlang.otp.otp_release_handler:
+    root: /srv/exchange
+    node: exchange@north
+    release: "2.0"
+    allow_restart: true
+    verify:
+      - module: exchange
+        function: status
+        expect: "{running,_}"
+
+- name: Remove the release before
+  erlang.otp.otp_release_handler:
+    root: /srv/exchange
+    node: exchange@north
+    release: "1.0"
+    state: absent
+
+- name: Go back to it by a reboot
+  erlang.otp.otp_release_handler:
+    root: /srv/exchange
+    node: exchange@north
+    release: "1.0"
+    state: rebooted_old
+"""
+
+RETURN = r"""
+release:
+  description: The version of the release.
+  returned: always
+  type: str
+  sample: "2.0"
+transport:
+  description: How the node was reached, V(distribution), V(pipe) or V(offline).
+  returned: always
+  type: str
+  sample: distribution
+before:
+  description: The system before.
+  returned: when it could be read
+  type: dict
+  sample: {running: "1.0", permanent: "1.0", pid: 4711, releases: {"1.0": permanent}}
+  contains:
+    running:
+      description: The version that runs. Null when the node is down.
+      type: str
+    permanent:
+      description: The version that boots next.
+      type: str
+    pid:
+      description: The emulator's process. Null when the node is down.
+      type: int
+    releases:
+      description: The status of each release, by version.
+      type: dict
+after:
+  description: The system afterwards, like RV(before).
+  returned: when it could be read
+  type: dict
+problems:
+  description: What the preflight found.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description: One word to tell it by.
+      type: str
+      sample: no_way
+    cause:
+      description: What is wrong.
+      type: str
+    remedy:
+      description: The way out.
+      type: str
+    fatal:
+      description: Whether it ends the run.
+      type: bool
+restarted:
+  description: Whether the emulator was restarted, or in check mode would be.
+  returned: always
+  type: bool
+rolled_back:
+  description: Whether the node runs the earlier release again, by itself or because it was taken back.
+  returned: always
+  type: bool
+old_processes:
+  description:
+    - Processes that still run old code, by module, before the commit. C(make_permanent) ends those of a module that its relup purges brutally.
+  returned: always
+  type: dict
+  sample: {exchange_line: [line_7]}
+unreachable_seconds:
+  description: For how long the node did not answer because it restarted. Null without a restart.
+  returned: always
+  type: float
+  sample: 1.3
+history:
+  description: What this run added to the history.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{time: "2026-01-31T12:00:00Z", action: commit, release: "2.0", from: "1.0", outcome: ok, reason: ""}]
+actions:
+  description: What was done, or would be done, a sentence each.
+  returned: always
+  type: list
+  elements: str
+  sample: [take the node exchange@north from release 1.0 to 2.0, while it runs]
+transferred:
+  description: Whether the package was sent to the host.
+  returned: when O(package) is a path on the controller
+  type: bool
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._handler import HandlerError, Order, settle
+from ansible_collections.erlang.otp.plugins.module_utils._install import PackageNeeded
+from ansible_collections.erlang.otp.plugins.module_utils._rpc import Way
+from ansible_collections.erlang.otp.plugins.module_utils._verify import as_checks
+
+CHECK = {
+    "module": {"type": "str", "required": True},
+    "function": {"type": "str", "required": True},
+    "arguments": {"type": "list", "elements": "raw", "default": []},
+    "expect": {"type": "raw"},
+}
+ARGUMENT_SPEC = {
+    "root": {"type": "path", "required": True},
+    "release": {"type": "str", "required": True},
+    "name": {"type": "str"},
+    "state": {"type": "str", "choices": ["unpacked", "current", "permanent", "absent", "rebooted_old"], "default": "permanent"},
+    "package": {"type": "str"},
+    "checksum": {"type": "str"},
+    "remote_src": {"type": "bool", "default": False},
+    "transport": {"type": "str", "choices": ["auto", "distribution", "pipe", "offline"], "default": "auto"},
+    "node": {"type": "str"},
+    "cookie": {"type": "str", "no_log": True},
+    "cookie_file": {"type": "path"},
+    "pipe_dir": {"type": "path"},
+    "host": {"type": "str"},
+    "port": {"type": "int"},
+    "epmd_port": {"type": "int"},
+    "allow_restart": {"type": "bool", "default": False},
+    "verify": {"type": "list", "elements": "dict", "default": [], "options": CHECK},
+    "verify_timeout": {"type": "float", "default": 30.0},
+    "rollback": {"type": "bool", "default": True},
+    "force": {"type": "bool", "default": False},
+    "timeout": {"type": "float", "default": 60.0},
+    "restart_timeout": {"type": "float", "default": 60.0},
+    "lock_timeout": {"type": "float", "default": 60.0},
+    "package_release": {"type": "dict"},
+}
+SAME = ("root", "release", "name", "state", "transport", "allow_restart", "verify_timeout", "rollback", "force", "timeout", "restart_timeout", "lock_timeout")
+OF_WAY = ("node", "cookie", "cookie_file", "pipe_dir", "host", "port", "epmd_port")
+
+
+def order_of(params: dict) -> Order:
+    """The module's parameters as an order. Raises OtpError."""
+    package = params["package"] and os.path.expanduser(params["package"])
+    return Order(
+        way=Way(**{name: params[name] for name in OF_WAY if params[name]}),
+        package={"package": package, "checksum": params["checksum"], "release": params["package_release"]},
+        verify=as_checks(params["verify"]),
+        **{name: params[name] for name in SAME},
+    )
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=ARGUMENT_SPEC,
+        mutually_exclusive=[("cookie", "cookie_file")],
+        required_if=[("transport", "distribution", ("node",)), ("transport", "pipe", ("pipe_dir",))],
+        supports_check_mode=True,
+    )
+    changes = Changes(check_mode=module.check_mode)
+    try:
+        result = settle(order_of(module.params), changes)
+    except PackageNeeded as needed:
+        module.exit_json(changed=False, needs_package=True, msg=str(needed))
+    except HandlerError as error:
+        module.fail_json(msg=str(error), actions=changes.actions, changed=changes.changed, **error.result)
+    except OtpError as error:
+        module.fail_json(msg=str(error), actions=changes.actions, changed=changes.changed)
+    module.exit_json(changed=changes.changed, actions=changes.actions, **result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,242 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Releases of a server that counts, their packages and relups, and embedded nodes under heart that run them."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+import time
+import typing as t
+from pathlib import Path
+
+import jinja2
+import nodes
+from release_workshop import MINIMAL, Workshop
+
+from ansible_collections.erlang.otp.plugins.module_utils import _node
+from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._distribution import Connection
+from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator
+from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._handler import Order, settle
+from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
+from ansible_collections.erlang.otp.plugins.module_utils._otp import find_otp
+from ansible_collections.erlang.otp.plugins.module_utils._release_handler import Running, observe
+from ansible_collections.erlang.otp.plugins.module_utils._rpc import Way
+from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom
+from ansible_collections.erlang.otp.plugins.module_utils._verify import as_checks
+
+TEMPLATES = Path(__file__).parents[2] / "roles" / "target_system" / "templates"
+# The state has the version in it, so that code_change has something to do.
+COUNTER = """\
+-module(counter).
+-behaviour(gen_server).
+-export([start/2, stop/1, start_link/0, init/1, handle_call/3, handle_cast/2, code_change/3, count/0, state/0, version/0, linger/0]).
+start(_, _) -> supervisor:start_link({local, counter_sup}, ?MODULE, supervisor).
+stop(_) -> ok.
+start_link() -> gen_server:start_link({local, ?MODULE}, ?MODULE, server, []).
+init(supervisor) -> {ok, {{one_for_one, 1, 5}, [{?MODULE, {?MODULE, start_link, []}, permanent, 5000, worker, [?MODULE]}]}};
+init(server) -> {ok, {"%(version)s", 0}}.
+count() -> gen_server:call(?MODULE, count).
+state() -> gen_server:call(?MODULE, state).
+version() -> "%(version)s".
+linger() -> receive leave -> ok end.
+handle_call(count, _, {Version, Count}) -> {reply, Count + 1, {Version, Count + 1}};
+handle_call(state, _, State) -> {reply, State, State}.
+handle_cast(_, State) -> {noreply, State}.
+%(code_change)s
+"""
+CHANGES = 'code_change({down, _}, {_, Count}, _) -> {ok, {"1.0", Count}};\ncode_change(_, {_, Count}, _) -> {ok, {"%s", Count}}.'
+CRASHES = 'code_change({down, _}, {_, Count}, _) -> {ok, {"1.0", Count}};\ncode_change(_, _, _) -> exit(cannot_change).'
+
+
+class Releases:
+    """A workshop with packages by the version of their release; each has a relup from and to FIRST, but for BARE."""
+
+    def __init__(self, directory: Path) -> None:
+        self.workshop = Workshop(directory, find_otp(None))
+        self.packages: dict[str, str] = {}
+        self.make("FIRST", "1.0")
+        self.make("SECOND", "2.0", relup="[]")
+        self.make("RESTARTS", "2.1", relup="[restart_emulator]")
+        self.make("CRASHES", "2.2", relup="[]", code_change=CRASHES)
+        self.make("BARE", "2.3")
+
+    def make(self, release: str, counter: str, *, relup: str = "", code_change: str = "") -> None:
+        """A package. relup: more options of make_relup."""
+        directory = self.application(counter, code_change or CHANGES % counter)
+        rel = self.workshop.rel(*MINIMAL, f"counter-{counter}", stem=release, name="COUNTER", version=release)
+        extra: tuple[tuple[str, str], ...] = ()
+        if relup:
+            self.make_relup(release, directory, relup)
+            extra = ((str(self.workshop.directory / release / "relup"), f"releases/{release}/relup"),)
+        output = str(self.workshop.directory / release)
+        self.packages[release] = self.workshop.build(rel=rel, sys_config="[].\n", extra_files=extra, output_dir=output)["package"]
+
+    def application(self, version: str, code_change: str) -> Path:
+        directory = self.workshop.directory / f"lib/counter-{version}"
+        for name in ("ebin", "src"):
+            (directory / name).mkdir(parents=True)
+        source = directory / "src" / "counter.erl"
+        source.write_text(COUNTER % {"version": version, "code_change": code_change})
+        subprocess.run(["erlc", "-o", directory / "ebin", source], check=True)
+        (directory / "ebin" / "counter.app").write_text(
+            f'{{application, counter, [{{description, "Counts"}}, {{vsn, "{version}"}}, {{modules, [counter]}}, {{registered, [counter]}},'
+            " {applications, [kernel, stdlib, sasl]}, {mod, {counter, []}}]}.\n"
+        )
+        way = '[{"1.0", [{update, counter, {advanced, []}}]}]'
+        (directory / "ebin" / "counter.appup").write_text(f'{{"{version}", {way}, {way}}}.\n')
+        return directory
+
+    def make_relup(self, release: str, application: Path, options: str) -> None:
+        directory = self.workshop.directory
+        (directory / release).mkdir()
+        paths = f'{{path, ["{application}/ebin", "{directory}/lib/counter-1.0/ebin"]}}'
+        names = f'"{directory}/{release}", ["{directory}/FIRST"], ["{directory}/FIRST"]'
+        expression = f'{{ok, _, _, _}} = systools:make_relup({names}, [silent, {{outdir, "{directory}/{release}"}}, {paths} | {options}]), halt().'
+        subprocess.run(["erl", "-noshell", "-eval", expression], check=True, timeout=60)
+
+
+class System:
+    """A system of its own: root directory, start scripts of the role target_system, epmd, and its node."""
+
+    def __init__(self, releases: Releases, *, heart: bool = True, distributed: bool = True, flags: t.Sequence[str] = ()) -> None:
+        self.releases = releases
+        self.directory = Path(tempfile.mkdtemp(prefix="otp-handler-"))
+        self.root = str(self.directory / "root")
+        self.home = self.directory / "home"
+        self.home.mkdir()
+        self.cookie_file = self.home / ".erlang.cookie"
+        self.cookie_file.write_text(nodes.COOKIE)
+        self.cookie_file.chmod(0o400)
+        self.port = nodes.free_port()
+        self.name = "counter@localhost" if distributed else ""
+        self.heart = heart
+        self.pipes = self.directory / "pipes"
+        self.flags = [*(["-heart"] if heart else []), *(["-sname", self.name] if distributed else []), *flags]
+        self.epmd = subprocess.Popen(["epmd", "-address", "127.0.0.1", "-port", str(self.port)])
+        install_release(root=self.root, package=releases.packages["FIRST"], changes=Changes(), flush=False)
+        self.write_scripts()
+
+    def __enter__(self) -> System:
+        return self
+
+    def __exit__(self, *_error) -> None:
+        _node.stop(self.root, quiet=1.0 if self.heart else 0.0)
+        self.epmd.kill()
+        self.epmd.wait()
+        shutil.rmtree(self.directory)
+
+    @property
+    def node(self) -> _node.Node:
+        environment = {"ERL_EPMD_PORT": str(self.port)}
+        return _node.Node(self.root, "root", str(self.home), f"{self.root}/log", self.name, environment=environment)
+
+    def write_scripts(self) -> None:
+        environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, keep_trailing_newline=True)
+        environment.filters.update(quote=shlex.quote, bool=bool)
+        values = {
+            "otp_root": self.root,
+            "otp_pipe_dir": str(self.pipes),
+            "otp_log_dir": f"{self.root}/log",
+            "otp_user": "root",
+            "otp_home": str(self.home),
+            "otp_heart": self.heart,
+            "otp_heart_beat_timeout": 60,
+            "otp_environment": {"ERL_EPMD_PORT": str(self.port)},
+            "_otp_command": f'exec "$ROOTDIR/bin/start_erl" "$ROOTDIR" "$RELDIR" "$START_ERL_DATA" {shlex.join(self.flags)}',
+        }
+        Path(self.root, "run").mkdir(exist_ok=True)
+        for name in ("start", "start_erl"):
+            script = Path(self.root, "bin", name)
+            script.write_text(environment.get_template(f"{name}.j2").render(values))
+            script.chmod(0o755)
+
+    def start(self) -> System:
+        """Start the node and wait for it."""
+        _node.start(self.node)
+        if self.name:
+            _node.wait_until_answering(self.node, timeout=30)
+        else:
+            until(lambda: "Eshell" in Path(self.root, "log/erlang.log.1").read_text())
+        return self
+
+    @property
+    def way(self) -> Way:
+        if not self.name:
+            return Way(pipe_dir=str(self.pipes))
+        return Way(node=self.name, cookie_file=str(self.cookie_file), epmd_port=self.port)
+
+    def connect(self) -> Connection:
+        return Connection(node=self.name, cookie=nodes.COOKIE, epmd_port=self.port)
+
+    def call(self, module: str, function: str, *arguments: t.Any) -> t.Any:
+        with self.connect() as node:
+            return node.call(module, function, list(arguments))
+
+    def observe(self) -> Running:
+        with self.connect() as node:
+            return observe(node)
+
+    def statuses(self) -> dict[str, str]:
+        """What which_releases says."""
+        return {release.version: release.status for release in self.observe().releases}
+
+    @property
+    def pid(self) -> int:
+        pid = find_emulator(self.root)
+        assert pid is not None
+        return pid
+
+    def take(
+        self, release: str, state: str, *, check_mode: bool = False, package: bool = True, package_of: str = "", verify: t.Sequence[dict] = (), **more: t.Any
+    ) -> dict[str, t.Any]:
+        """What otp_release_handler does; actions are in the result."""
+        changes = Changes(check_mode=check_mode)
+        given = {}
+        if package and state in ("unpacked", "current", "permanent"):
+            given = {"package": self.releases.packages[package_of or release]}
+        options: dict[str, t.Any] = {"way": self.way, "package": given, "restart_timeout": 30.0, "verify_timeout": 5.0, "verify": as_checks(verify), **more}
+        result = settle(Order(root=self.root, release=release, state=state, **options), changes)
+        return {**result, "changed": changes.changed, "actions": changes.actions}
+
+    def count(self) -> int:
+        return self.call("counter", "count")
+
+    def operate(self, function: str, *arguments: str) -> t.Any:
+        """What release_handler itself answers."""
+        return self.call("release_handler", function, *arguments)
+
+
+OK = Atom("ok")
+
+
+def until(condition: t.Callable[[], t.Any], timeout: float = 30.0) -> t.Any:
+    """What the condition returns when it holds at last."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            found, reason = condition(), ""
+        except (OSError, OtpError) as error:
+            found, reason = None, str(error)
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"it did not come true: {reason}"
+        time.sleep(0.05)
+
+
+def files_of(root: str) -> dict[str, bytes]:
+    """All regular files below the root, but for logs."""
+    found = {}
+    for path, _names, files in os.walk(root):
+        for name in files:
+            full = os.path.join(path, name)
+            if "/log/" not in full and not name.startswith("."):
+                found[os.path.relpath(full, root)] = Path(full).read_bytes()
+    return found
