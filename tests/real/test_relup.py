@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import socket
 import subprocess
+import sys
 import typing as t
 from pathlib import Path
 
@@ -336,6 +338,45 @@ def test_a_release_handler_goes_up_and_down_by_it(exchange: Exchange) -> None:
         "SECOND from or to SECOND: version 2.0, dialled anna 5, true",
         "FIRST from or to FIRST: version 1.0, dialled anna 6, true",
     ]
+
+
+# --- the role
+
+
+def test_the_role_takes_earlier_packages_from_where_it_brought_them(exchange: Exchange, tmp_path: Path) -> None:
+    (tmp_path / "inventory").write_text("[otp_builders]\nbuilder ansible_connection=local\n")
+    playbook = tmp_path / "build.yml"
+    playbook.write_text("[{hosts: otp_builders, gather_facts: false, roles: [{role: erlang.otp.release}]}]")
+
+    def build(release: str, **variables: t.Any) -> str:
+        given = {
+            "otp_rel": str(exchange.directory / f"{release}.rel"),
+            "otp_code_path": [str(exchange.directory / VERSIONS[release] / "ebin")],
+            "otp_build_dir": str(tmp_path / "build"),
+            "otp_packages_dir": str(tmp_path / "packages"),
+            **variables,
+        }
+        tools = Path(sys.executable).parent
+        done = subprocess.run(
+            [tools / "ansible-playbook", "-i", tmp_path / "inventory", "--diff", "-e", json.dumps(given), playbook],
+            cwd=tmp_path,
+            env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "XDG_CACHE_HOME": str(tmp_path / "cache")},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    build("first")
+    earlier = {"otp_upgrade_from": ["exchange-FIRST.tar.gz"], "otp_downgrade_to": [str(tmp_path / "packages/exchange-FIRST.tar.gz")]}
+    said = build("second", **earlier)
+    assert "+relup up from FIRST to SECOND, restarts: none" in said
+    assert "+relup down from SECOND to FIRST, restarts: none" in said
+    relup = content(str(tmp_path / "packages/exchange-SECOND.tar.gz"), "releases/SECOND/relup")
+    assert relup == (exchange.directory / "out/second/relup").read_bytes()
+    assert "changed=0" in build("second", **earlier)
 
 
 def free_port() -> int:
