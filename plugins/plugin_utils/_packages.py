@@ -55,6 +55,7 @@ def run_module(action: ActionBase, arguments: dict[str, t.Any], task_vars: dict[
     if said["transferred"] and said.get("msg"):
         # The operator knows it by this name.
         said["msg"] = said["msg"].replace(arguments["package"], package)
+        said.pop("exception", None)
     return said
 
 
