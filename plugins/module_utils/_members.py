@@ -71,16 +71,22 @@ def log_group() -> Group:
 def place(found: Found, variables: t.Iterable[tuple[str, str]]) -> Place:
     """Where systools has the boot script look for the application.
 
-    Below a variable's directory it is $VARIABLE/REST/NAME-VSN, provided that its own directory is called NAME or NAME-VSN
-    (systools:make_script/2, option variables); else lib/NAME-VSN.
+    Below a variable's directory it is $VARIABLE/REST/NAME-VSN (systools:make_script/2, option variables), else lib/NAME-VSN.
+    Raises OtpError for a directory there of another name: the boot script would look in a path that nothing can have.
     """
     full_name = f"{found.name}-{found.version}"
     for variable, prefix in variables:
         inside = os.path.relpath(found.ebin, prefix).split(os.sep)
         if inside[-1] == "ebin":
             inside.pop()
-        if inside and inside[0] != os.pardir and inside[-1] in (found.name, full_name):
-            return Place(variable, "/".join([*inside[:-1], full_name]))
+        if inside[:1] == [os.pardir]:
+            continue
+        if not inside or inside[-1] not in (found.name, full_name):
+            raise OtpError(
+                f"variables: {found.directory} lies in {prefix}, the directory of {variable}. An application has to lie below it, in a"
+                f" directory called {full_name} or {found.name}: move or rename it."
+            )
+        return Place(variable, "/".join([*inside[:-1], full_name]))
     return Place("", f"lib/{full_name}")
 
 

@@ -45,7 +45,7 @@ class Wanted(t.NamedTuple):
     group: str
     manage_user: bool
     pipe_directory: str
-    # Of install_release: package, checksum, release.
+    # Of install_release: package, checksum, release, variables.
     package: dict[str, t.Any]
     # Of configure_release: sys_config, vm_args, variables, secrets.
     configuration: dict[str, t.Any]

@@ -83,7 +83,8 @@ def locate(unpacked: Unpacked, variables: t.Mapping[str, str], *, package: str) 
         if variable not in variables:
             raise OtpError(
                 f"package {package}: release {release.name} {release.version} looks for {name} in ${variable}/{path}, and nothing says"
-                f" where that is: add {variable} and its directory to variables, and start the system with -boot_var {variable} DIRECTORY"
+                f" where that is: add {variable} and its directory to variables (of the role: otp_boot_variables), and start the system"
+                f" with -boot_var {variable} DIRECTORY"
             )
         unpacked.variables[variable] = variables[variable]
         unpacked.places[name] = f"{variables[variable]}/{path}"

@@ -53,6 +53,12 @@ options:
     description:
       - The release in the package. Internal, set by the action plugin, which has read the package.
     type: dict
+  boot_variables:
+    description:
+      - Directories on the host, by the name of a variable, for a package whose libraries do not all live below O(root), as the option
+        O(erlang.otp.otp_release_install#module:variables) takes them. The start script in O(files) gives them as C(-boot_var).
+    type: dict
+    default: {}
   user:
     description:
       - The service user, which owns the system and runs its node.
@@ -271,6 +277,7 @@ ARGUMENTS = {
     "remote_src": {"type": "bool", "default": False},
     "checksum": {"type": "str"},
     "release": {"type": "dict"},
+    "boot_variables": {"type": "dict", "default": {}},
     "user": {"type": "str", "default": "erlang"},
     "group": {"type": "str"},
     "home": {"type": "path"},
@@ -318,7 +325,10 @@ def wanted_of(parameters: dict[str, t.Any]) -> Wanted:
         node=node,
         group=parameters["group"] or user,
         pipe_directory=parameters["pipe_dir"] or f"{root}/run/pipe",
-        package={name: parameters[name] for name in ("package", "checksum", "release")},
+        package={
+            **{name: parameters[name] for name in ("package", "checksum", "release")},
+            "variables": texts("boot_variables", parameters["boot_variables"]),
+        },
         configuration={
             "sys_config": parameters["sys_config"],
             "vm_args": parameters["vm_args"],

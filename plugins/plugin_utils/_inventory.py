@@ -26,7 +26,7 @@ Variables = t.Mapping[str, t.Any]
 
 # The kinds of what the role renders itself, so that nothing converts it before.
 LISTS = ("otp_erl_flags",)
-MAPPINGS = ("otp_environment", "otp_sys_config")
+MAPPINGS = ("otp_environment", "otp_sys_config", "otp_boot_variables")
 TEXTS = ("otp_root", "otp_user", "otp_group", "otp_home", "otp_node_name", "otp_vm_args", "otp_pipe_dir", "otp_log_dir", "otp_package")
 
 

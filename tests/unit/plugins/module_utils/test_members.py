@@ -38,8 +38,6 @@ PLACES = [
     ("/second/pea-1.0/ebin", [("SECOND", "/second")], Place("SECOND", "pea-1.0")),
     ("/second/a/b/pea/ebin", [("SECOND", "/second")], Place("SECOND", "a/b/pea-1.0")),
     ("/second/a/pea", [("SECOND", "/second/")], Place("SECOND", "a/pea-1.0")),
-    ("/second/bean/ebin", [("SECOND", "/second")], Place("", "lib/pea-1.0")),
-    ("/second/pea/ebin", [("SECOND", "/second/pea")], Place("", "lib/pea-1.0")),
     ("/seconds/pea/ebin", [("SECOND", "/second")], Place("", "lib/pea-1.0")),
     ("/second/pea/ebin", [("A", "/first"), ("B", "/second"), ("C", "/")], Place("B", "pea-1.0")),
 ]
@@ -48,6 +46,12 @@ PLACES = [
 @pytest.mark.parametrize(("ebin", "variables", "expected"), PLACES)
 def test_place(ebin, variables, expected):
     assert place(found(ebin), variables) == expected
+
+
+@pytest.mark.parametrize(("ebin", "prefix"), [("/second/bean/ebin", "/second"), ("/second/pea/ebin", "/second/pea"), ("/second/ebin", "/second/ebin")])
+def test_systools_would_have_the_boot_script_look_where_nothing_is(ebin, prefix):
+    with pytest.raises(OtpError, match="in a directory called pea-1.0 or pea"):
+        place(found(ebin), [("SECOND", prefix)])
 
 
 def test_release_group():

@@ -1,0 +1,89 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The release structure chapter's $SECOND_ROOT through deploy.yml: an application that lives outside of the root directory."""
+
+from __future__ import annotations
+
+import getpass
+import grp
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.erlang.otp.plugins.module_utils import _node
+from ansible_collections.erlang.otp.plugins.module_utils._resource import parse_releases
+
+EXCHANGE = Path(__file__).parents[2] / "examples" / "exchange"
+PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def variables(tmp_path: Path) -> t.Iterator[dict[str, t.Any]]:
+    """Of an exchange whose application lies below $SECOND_ROOT; its node, which is not distributed, is stopped in the end."""
+    shutil.copytree(EXCHANGE, tmp_path / "source", ignore=shutil.ignore_patterns("*.beam", "*.rel"))
+    subprocess.run(["make", "rels"], cwd=tmp_path / "source", check=True, timeout=300, capture_output=True)
+    shutil.copytree(tmp_path / "source" / "1.0", tmp_path / "apps" / "exchange")
+    root = str(tmp_path / "exchange")
+    yield {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+        "otp_rel": f"{tmp_path}/source/first.rel",
+        "otp_code_path": [f"{tmp_path}/apps/*/ebin"],
+        "otp_release_sys_config_src": f"{tmp_path}/source/sys.config.src",
+        "otp_release_variables": {"SECOND_ROOT": f"{tmp_path}/apps"},
+        "otp_build_dir": f"{tmp_path}/build",
+        "otp_packages_dir": f"{tmp_path}/packages",
+        "otp_root": root,
+        "otp_home": f"{tmp_path}/home",
+        "otp_user": getpass.getuser(),
+        "otp_group": grp.getgrgid(os.getgid()).gr_name,
+        "otp_config_variables": {"EXCHANGE_PORT": free_port()},
+        "otp_boot_variables": {"SECOND_ROOT": f"{tmp_path}/second"},
+    }
+    _node.stop(root, quiet=1.0)
+
+
+def deploy(variables: dict[str, t.Any], directory: Path) -> str:
+    inventory = {"otp_builders": {"hosts": {"here": {}}}, "otp": {"hosts": {"here": {}}, "vars": variables}}
+    (directory / "inventory.json").write_text(json.dumps(inventory))
+    command = [PLAYBOOK, "-i", directory / "inventory.json", "erlang.otp.deploy"]
+    done = subprocess.run(
+        command, env={**os.environ, "ANSIBLE_NOCOLOR": "1"}, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False
+    )
+    return done.stdout
+
+
+def test_an_application_below_the_second_root(variables: dict[str, t.Any], tmp_path: Path) -> None:
+    without = deploy({**variables, "otp_boot_variables": {}}, tmp_path)
+    assert "failed=1" in without, without
+    assert "SECOND_ROOT and its directory to variables (of the role: otp_boot_variables)" in without, without
+
+    said = deploy(variables, tmp_path)
+    assert "failed=0" in said, said
+    with socket.create_connection(("127.0.0.1", variables["otp_config_variables"]["EXCHANGE_PORT"]), timeout=10) as connection:
+        connection.sendall(b"version\n")
+        assert connection.makefile().readline() == "version 1.0\n"
+    releases = (tmp_path / "exchange" / "releases" / "RELEASES").read_bytes()
+    (release,) = parse_releases(releases, filename="RELEASES")
+    (library,) = [library for library in release.libraries if library.name == "exchange"]
+    assert library.directory.startswith(f"{tmp_path}/second/")
+    assert Path(library.directory, "ebin", "exchange.app").exists()
+    assert not (tmp_path / "exchange" / "lib" / "exchange-1.0").exists()
+
+    again = deploy(variables, tmp_path)
+    assert "changed=0" in again and "changed=1" not in again, again
