@@ -72,7 +72,10 @@ class Task:
         self.order = order
         self.changes = changes
         self.tree = Tree(order.root)
-        self.history = _history.read(self.tree)
+        try:
+            self.history = _history.read(self.tree)
+        except OSError as error:
+            raise OtpError(f"{error.filename} cannot be read: {error.strerror}") from error
         self.result: dict[str, t.Any] = {
             "release": order.release,
             "transport": None,

@@ -12,13 +12,15 @@ version_added: 0.1.0
 description:
   - Tells what lies below the root directory of a target system, however it came there; its releases and their status, the one
     that boots next, ERTS versions, and packages that wait to be unpacked.
-  - Says where C(RELEASES), C(start_erl.data) and the files disagree.
+  - With O(node) or O(pipe_dir), also what the running node says, and which actions of M(erlang.otp.otp_release_handler) there were.
+  - Says where C(RELEASES), C(start_erl.data), the files and the running node disagree.
   - A damaged system is reported, and is no failure. A root directory that is not there has RV(installed=false).
 author:
   - The erlang.otp authors (@erlang-otp)
 extends_documentation_fragment:
   - erlang.otp._attributes
   - erlang.otp._attributes.info_module
+  - erlang.otp._node
 options:
   root:
     description:
@@ -30,7 +32,18 @@ options:
       - A prefix below which the tree lies, as of the image of a host that does not run.
     type: path
     default: ""
+  timeout:
+    description:
+      - For how many seconds to wait for the node's answer.
+    type: float
+    default: 5.0
+  history:
+    description:
+      - How many entries of the history to return, the newest.
+    type: int
+    default: 20
 seealso:
+  - module: erlang.otp.otp_release_handler
   - module: erlang.otp.otp_release_install
 """
 
@@ -39,6 +52,12 @@ EXAMPLES = r"""
   erlang.otp.otp_release_info:
     root: /srv/exchange
   register: system
+
+- name: See what runs as well
+  erlang.otp.otp_release_info:
+    root: /srv/exchange
+    node: exchange@north
+    cookie_file: /srv/exchange/home/.erlang.cookie
 
 - name: Stop here when files disagree
   ansible.builtin.assert:
@@ -126,21 +145,115 @@ disagreements:
   type: list
   elements: str
   sample: ["start_erl.data boots release 1.0, RELEASES calls 2.0 permanent"]
+running:
+  description: The node. Null when the module was not told how to reach it.
+  returned: always
+  type: dict
+  contains:
+    pid:
+      description: The emulator's process. Null when none runs the system; then the rest is null or empty.
+      type: int
+    answers:
+      description: Whether the node was reached and answered.
+      type: bool
+    error:
+      description: Why it did not answer.
+      type: str
+    name:
+      description: What the node calls itself. Empty when it was asked through the pipes.
+      type: str
+      sample: exchange@north
+    status:
+      description: What C(init) says, V(starting), V(started) or V(stopping).
+      type: str
+    release:
+      description: The version of the release that runs.
+      type: str
+      sample: "2.0"
+    permanent:
+      description: The version that the node boots next.
+      type: str
+      sample: "1.0"
+    heart:
+      description: The command of C(heart), empty when it has none. Null when the node runs without C(heart).
+      type: str
+    releases:
+      description: What C(release_handler:which_releases(\)) says.
+      type: list
+      elements: dict
+      sample: [{name: exchange, version: "2.0", status: current, libraries: [kernel-8.5.3]}]
+history:
+  description: The newest entries of the history, oldest first.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    time:
+      description: When it was, in UTC.
+      type: str
+      sample: "2026-01-31T12:00:00Z"
+    action:
+      description: What was done; V(unpack), V(install), V(verify), V(commit), V(reboot), V(remove), V(offline) (while the node was down), or
+        V(fall_back) (an installed release was not committed when its emulator ended).
+      type: str
+      sample: commit
+    release:
+      description: The version of the release.
+      type: str
+    from:
+      description: The version that ran, or was permanent, before.
+      type: str
+    outcome:
+      description: V(ok), V(failed), or V(refused) when nothing has changed.
+      type: str
+    reason:
+      description: Why it failed.
+      type: str
+failed:
+  description: The releases that failed on this host, and are refused until forced, with the reason, by version.
+  returned: always
+  type: dict
+  sample: {"3.0": "exchange:status/0 returned stopped, and {running,_} was expected, for 30 s"}
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._rpc import Way
 from ansible_collections.erlang.otp.plugins.module_utils._target import describe_target, read_target
+from ansible_collections.erlang.otp.plugins.module_utils._target_node import describe_history, describe_node
+
+ARGUMENT_SPEC = {
+    "root": {"type": "path", "required": True},
+    "destdir": {"type": "path", "default": ""},
+    "node": {"type": "str"},
+    "cookie": {"type": "str", "no_log": True},
+    "cookie_file": {"type": "path"},
+    "pipe_dir": {"type": "path"},
+    "host": {"type": "str"},
+    "port": {"type": "int"},
+    "epmd_port": {"type": "int"},
+    "timeout": {"type": "float", "default": 5.0},
+    "history": {"type": "int", "default": 20},
+}
+OF_WAY = ("node", "cookie", "cookie_file", "pipe_dir", "host", "port", "epmd_port")
+
+
+def describe(params: dict) -> dict:
+    """All that is to be told. Raises OtpError."""
+    target = read_target(params["root"], params["destdir"])
+    result = dict(describe_target(target), running=None, **describe_history(target, limit=max(0, params["history"])))
+    if params["node"] or params["pipe_dir"]:
+        way = Way(**{name: params[name] for name in OF_WAY if params[name]})
+        result["running"], more = describe_node(target, way, timeout=params["timeout"])
+        result["disagreements"] = result["disagreements"] + more
+    return result
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={"root": {"type": "path", "required": True}, "destdir": {"type": "path", "default": ""}},
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, mutually_exclusive=[("cookie", "cookie_file")], supports_check_mode=True)
     try:
-        result = describe_target(read_target(module.params["root"], module.params["destdir"]))
+        result = describe(module.params)
     except OtpError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, **result)

@@ -20,11 +20,13 @@ from handler_site import OK, Releases, System, files_of, until
 
 from ansible_collections.erlang.otp.plugins.module_utils import _node
 from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._handler import HandlerError
 from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._target import describe_target, read_target
 from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom
+from ansible_collections.erlang.otp.plugins.modules.otp_release_info import ARGUMENT_SPEC, describe
 
 IS_SECOND = {"module": "counter", "function": "version", "expect": '"2.0"'}
 NEVER = {"module": "counter", "function": "version", "expect": '"9.9"'}
@@ -123,7 +125,7 @@ def test_killed_before_the_commit_the_old_release_is_back_and_the_new_one_refuse
     system.take("SECOND", "current")
     killed = system.pid
     os.kill(killed, signal.SIGKILL)
-    until(lambda: system.pid != killed and system.observe().status == "started")
+    until(lambda: find_emulator(system.root) not in (None, killed) and system.observe().status == "started")
     error = refused(system, "SECOND")
     assert f"the emulator ended (process {killed}), and the node is back on release FIRST" in str(error)
     assert error.result["rolled_back"] and kinds(error) == ["failed_before"] and error.result["history"][0]["action"] == "fall_back"
@@ -395,3 +397,26 @@ def test_a_stopped_node_is_found_stopped(system: System) -> None:
     _node.stop(system.root)
     assert system.take("SECOND", "permanent")["transport"] == "offline"
     assert system.start().statuses() == {"SECOND": "permanent", "FIRST": "old"}
+
+
+def test_info_of_a_running_node(system: System) -> None:
+    def info(**more: t.Any) -> dict[str, t.Any]:
+        defaults = {name: spec.get("default") for name, spec in ARGUMENT_SPEC.items()}
+        way = {"node": system.name, "cookie_file": str(system.cookie_file), "epmd_port": system.port}
+        return describe({**defaults, **way, "root": system.root, **more})
+
+    assert info()["running"]["release"] == "FIRST" and info()["disagreements"] == [] and info()["history"] == []
+    system.take("SECOND", "current")
+    told = info()
+    assert (told["running"]["release"], told["running"]["permanent"], told["running"]["pid"]) == ("SECOND", "FIRST", system.pid)
+    assert told["disagreements"] == ["release SECOND runs and is not committed: after its next start the node runs FIRST"]
+    install_release(root=system.root, package=system.releases.packages["BARE"], changes=Changes())
+    assert "RELEASES lists release BARE (unpacked), the node does not know it: it was installed after the node's start" in info()["disagreements"]
+    refused(system, "SECOND", verify=[NEVER], verify_timeout=0.2)
+    told = info(history=1)
+    assert "counter:version/0 returned" in told["failed"]["SECOND"] and [entry["action"] for entry in told["history"]] == ["verify"]
+    assert not info(node="nobody@localhost")["running"]["answers"] and "does not answer" in info(node="nobody@localhost")["disagreements"][-1]
+    assert info(node=None)["running"] is None
+    _node.stop(system.root)
+    stopped = info()
+    assert stopped["running"]["pid"] is None and not stopped["running"]["answers"]

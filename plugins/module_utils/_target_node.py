@@ -1,0 +1,82 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This is a private part of the collection: only its own plugins may use it.
+"""The node of an installed tree: whether it runs, what it says, and where that disagrees with the files. Reads only, and never fails on a node."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils import _history
+from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator
+from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._release_handler import TEMPORARY, Running, observe
+from ansible_collections.erlang.otp.plugins.module_utils._rpc import Way, connect
+from ansible_collections.erlang.otp.plugins.module_utils._target import Target
+
+
+def describe_node(target: Target, way: Way, *, timeout: float) -> tuple[dict[str, t.Any], list[str]]:
+    """The node as plain data, and what does not fit together."""
+    told: dict[str, t.Any] = {"pid": find_emulator(target.tree.root), "answers": False, "error": None, "name": None, "status": None}
+    told.update(release=None, permanent=None, releases=[], heart=None)
+    if told["pid"] is None:
+        return told, []
+    try:
+        with connect(way, timeout=timeout) as node:
+            running = observe(node, timeout=timeout)
+    except OtpError as error:
+        told["error"] = str(error)
+        return told, [f"the emulator runs (process {told['pid']}), and its node does not answer: {error}"]
+    told.update(pid=running.pid, answers=True, name=running.node, status=running.status, release=running.current, permanent=running.permanent)
+    told["heart"] = running.heart
+    told["releases"] = [
+        {"name": known.name, "version": known.version, "status": known.status, "libraries": list(known.libraries)} for known in running.releases
+    ]
+    return told, [*disagreements(target, running)]
+
+
+def disagreements(target: Target, running: Running) -> t.Iterator[str]:
+    """What release_handler holds in its memory against RELEASES, which it read when it started, and start_erl.data."""
+    if not running.has_handler:
+        yield f"the node {running.node} runs no release_handler: its release has no sasl"
+        return
+    if os.path.realpath(running.root) != os.path.realpath(target.tree.directory):
+        yield f"the node {running.node} runs the system below {running.root}, not the one below {target.tree.root}"
+        return
+    if running.status != "started":
+        yield f"the node {running.node} is not up: init says {running.status}"
+    listed = {entry.version: entry.status for entry in target.releases}
+    if running.current != running.permanent:
+        yield f"release {running.current} runs and is not committed: after its next start the node runs {running.permanent}"
+    if target.start is not None and running.permanent != target.start.release_version:
+        yield f"start_erl.data boots release {target.start.release_version}, the node calls {running.permanent} permanent"
+    for known in running.releases:
+        status = listed.pop(known.version, None)
+        if known.version.startswith(TEMPORARY):
+            yield f"the node knows {known.version} ({known.status}), the temporary release of a change of emulators"
+        elif status is None:
+            yield f"the node knows release {known.version} ({known.status}), RELEASES does not list it"
+        elif status != known.status and known.status != "current":
+            yield f"the node calls release {known.version} {known.status}, RELEASES calls it {status}"
+        if not known.libraries:
+            yield f"the node does not know which libraries release {known.version} has: when it removes another release, theirs are deleted with it"
+    for version, status in listed.items():
+        yield f"RELEASES lists release {version} ({status}), the node does not know it: it was installed after the node's start"
+
+
+def describe_history(target: Target, *, limit: int) -> dict[str, t.Any]:
+    """The newest entries of the history, oldest first, and the releases that failed here, with the reason."""
+    try:
+        entries = _history.read(target.tree)
+    except OSError:
+        # No directory, or none that this user may read: of that, the files themselves tell.
+        entries = []
+    failed = {}
+    for version in dict.fromkeys(entry["release"] for entry in entries):
+        failure = _history.failure_of(entries, version)
+        if failure is not None:
+            failed[version] = failure["reason"]
+    return {"history": entries[len(entries) - min(limit, len(entries)) :], "failed": failed}
