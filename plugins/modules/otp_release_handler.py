@@ -292,8 +292,6 @@ transferred:
   type: bool
 """
 
-import os
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
@@ -301,6 +299,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._handler import HandlerError, Order, settle
 from ansible_collections.erlang.otp.plugins.module_utils._install import PackageNeeded
 from ansible_collections.erlang.otp.plugins.module_utils._rpc import Way
+from ansible_collections.erlang.otp.plugins.module_utils._values import expanded
 from ansible_collections.erlang.otp.plugins.module_utils._verify import as_checks
 
 CHECK = {
@@ -341,7 +340,7 @@ OF_WAY = ("node", "cookie", "cookie_file", "pipe_dir", "host", "port", "epmd_por
 
 def order_of(params: dict) -> Order:
     """The module's parameters as an order. Raises OtpError."""
-    package = params["package"] and os.path.expanduser(params["package"])
+    package = params["package"] and expanded(params["package"])
     return Order(
         way=Way(**{name: params[name] for name in OF_WAY if params[name]}),
         package={"package": package, "checksum": params["checksum"], "release": params["package_release"]},

@@ -178,6 +178,33 @@ def test_without_a_way_back_it_is_rebooted(system: System) -> None:
     assert system.statuses() == {"SECOND": "unpacked", "FIRST": "permanent"}
 
 
+def on_a_new_emulator(system: System, release: str) -> None:
+    """Have the relup of the release say what that of another ERTS says: first the new emulator, then the rest in it."""
+    system.take(release, "unpacked")
+    relup = Path(system.root, "releases", release, "relup")
+    text = relup.read_text()
+    relup.write_text(re.sub(r'\[\{"FIRST",\[\],\s*\[', '[{"FIRST",[],[restart_new_emulator,', text, count=1))
+    assert relup.read_text() != text
+
+
+def test_on_a_new_emulator(system: System) -> None:
+    on_a_new_emulator(system, "SECOND")
+    pid = system.pid
+    assert kinds(refused(system, "SECOND", package=False)) == ["restart"]
+    said = system.take("SECOND", "permanent", package=False, allow_restart=True, verify=[IS_SECOND])
+    assert said["restarted"] and system.pid != pid and said["after"]["releases"] == {"SECOND": "permanent", "FIRST": "old"}
+    assert disagreements(system) == [] and not system.take("SECOND", "permanent", package=False)["changed"]
+
+
+def test_a_code_change_that_crashes_on_a_new_emulator(system: System) -> None:
+    """OTP only logs it, and the node comes back twice."""
+    on_a_new_emulator(system, "CRASHES")
+    error = refused(system, "CRASHES", package=False, allow_restart=True)
+    assert error.result["rolled_back"] and error.result["restarted"] and "the node came up again on release FIRST" in str(error)
+    assert error.result["after"]["running"] == "FIRST" and system.count() == 1 and disagreements(system) == []
+    assert kinds(refused(system, "CRASHES", package=False, allow_restart=True)) == ["failed_before"]
+
+
 def test_trap_no_relup(system: System) -> None:
     system.take("BARE", "unpacked")
     assert system.operate("check_install_release", "BARE")[0] == OK
