@@ -20,10 +20,7 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._applications import CodePath
 from ansible_collections.erlang.otp.plugins.module_utils._assemble import sha256_of
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._extract import Writer, checked_members
-from ansible_collections.erlang.otp.plugins.module_utils._inflate import Inflated
 from ansible_collections.erlang.otp.plugins.module_utils._otp import Otp
-from ansible_collections.erlang.otp.plugins.module_utils._package import read_package
 from ansible_collections.erlang.otp.plugins.module_utils._resource import Release, parse_rel
 
 # Where applications lie beside a .rel: of a project, of a target system's releases/NAME.rel and releases/VSN/NAME.rel.
@@ -71,14 +68,14 @@ def read_earlier(path: str, option: str, search: Search) -> Earlier:
     if not os.path.exists(path):
         raise OtpError(f"{option}: {path} does not exist. Name a .rel file, the output directory of a build, or a release package.")
     if not os.path.isdir(path) and not path.endswith(".rel"):
-        return _from_package(path, path, read_package(path), search.code_path())
+        return _from_package(path, path, _release_of(path), search.code_path())
     rel = _only_rel(path, option) if os.path.isdir(path) else path
     with open(rel, "rb") as file:
         release = parse_rel(file.read(), filename=rel)
     beside = [glob.glob(os.path.normpath(os.path.join(glob.escape(os.path.dirname(rel)), pattern))) for pattern in BESIDE]
     code_path = search.code_path([directory for found in beside for directory in sorted(found)])
     package = rel[: -len(".rel")] + ".tar.gz"
-    has_package = os.path.exists(package) and read_package(package) == release
+    has_package = os.path.exists(package) and _release_of(package) == release
     if has_package and os.path.isdir(path):
         return _from_package(path, package, release, code_path)
     try:
@@ -124,8 +121,18 @@ def find_ebins(earlier: Earlier, directory: str, whole: t.Container[str]) -> dic
     return ebins
 
 
+def _release_of(package: str) -> Release:
+    # Most builds read no package: they do without the time that it takes to load what reads one.
+    from ansible_collections.erlang.otp.plugins.module_utils._package import read_package
+
+    return read_package(package)
+
+
 def _unpack(package: str, directory: str, names: t.Mapping[str, str], whole: t.Container[str]) -> dict[str, str]:
     """names: those of applications by NAME-VERSION."""
+    from ansible_collections.erlang.otp.plugins.module_utils._extract import Writer, checked_members
+    from ansible_collections.erlang.otp.plugins.module_utils._inflate import Inflated
+
     os.mkdir(directory, 0o700)
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     ebins = {}

@@ -46,8 +46,8 @@ class Relup(t.NamedTuple):
 def parse_relup(data: bytes, *, filename: str) -> Relup:
     """The content of a file ``relup``. Raises OtpError."""
     terms = consult_bytes(data, filename=filename)
-    relup = terms[0] if len(terms) == 1 else None
     try:
+        (relup,) = terms
         version, up, down = relup
         return Relup(as_text(version), _scripts(up), _scripts(down))
     except (TypeError, ValueError, TermError):
