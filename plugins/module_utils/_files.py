@@ -74,11 +74,15 @@ def flush_directory(path: str) -> None:
 def lock(path: str, *, timeout: float = 60.0):
     """Hold the lock file at path; when somebody else holds it, wait for at most timeout seconds.
 
-    The kernel frees the lock when its holder ends, however it ends.
+    The kernel frees the lock when its holder ends, however it ends. A lock file that root makes is of the directory's owner, who
+    may work here another time.
     Raises OtpError naming the file and the holder's process.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
+        if os.geteuid() == 0:
+            owner = os.stat(os.path.dirname(path) or ".")
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
         deadline = time.monotonic() + timeout
         while True:
             try:

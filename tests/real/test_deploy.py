@@ -215,15 +215,14 @@ def test_the_nodes_run_and_answer(site: Site, deployed: Run) -> None:
         assert result["node"]["running"] and result["node"]["release"] == "FIRST"
         assert _node.ask(site.node(host)).releases == (("exchange", "FIRST", "permanent"),)
         assert site.ask(host, "version") == "version 1.0"
-    assert re.search(r"north +exchange FIRST +north\w+@localhost +running as process \d+ +changed", deployed.output)
+    assert re.search(r"north +exchange FIRST +north\w+@localhost +running, pid \d+ +changed", deployed.output)
 
 
 def test_all_belongs_to_the_service_user_and_runs_as_it(site: Site, deployed: Run) -> None:
     user = pwd.getpwnam(site.user)
     for host in HOSTS:
         paths = [os.path.join(path, name) for path, names, files in os.walk(site.root(host)) for name in names + files]
-        # The lock is of whoever took it first.
-        assert {path for path in paths if os.lstat(path).st_uid != user.pw_uid} <= {f"{site.root(host)}/.lock"}
+        assert not {path for path in paths if os.lstat(path).st_uid != user.pw_uid}
         status = Path(f"/proc/{deployed.results[host]['node']['pid']}/status").read_text()
         assert re.search(r"^Uid:\t(\d+)\t\1\t\1\t\1$", status, re.MULTILINE).group(1) == str(user.pw_uid)  # type: ignore[union-attr]
 
