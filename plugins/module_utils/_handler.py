@@ -128,11 +128,39 @@ def describe(running: Running | None, tree: Tree) -> dict[str, t.Any]:
     return {"running": running.current, "permanent": running.permanent, "pid": running.pid, "releases": statuses}
 
 
+def predict(before: dict[str, t.Any], state: str, version: str, listed: t.Mapping[str, str]) -> dict[str, t.Any]:
+    """What describe() will say when the release has come to the state. The process of a node that restarts is not known before.
+
+    listed: the status of each release in RELEASES, which a node that boots goes by.
+    """
+    releases = dict(before["releases"])
+    is_up = before["running"] is not None
+    if state == "absent":
+        releases.pop(version, None)
+        return dict(before, releases=releases)
+    if state == "unpacked":
+        releases.setdefault(version, "unpacked")
+        return dict(before, releases=releases)
+    status = "current" if state == "current" and releases.get(version) != "permanent" else "permanent"
+    for other, known in releases.items():
+        if other != version and known in ("current", status):
+            # What is current is forgotten by a reboot.
+            releases[other] = listed.get(other, "unpacked") if state == "rebooted_old" and known == "current" else "old"
+    releases[version] = status
+    return dict(
+        before,
+        running=version if is_up else None,
+        permanent=version if status == "permanent" else before["permanent"],
+        pid=None if state == "rebooted_old" else before["pid"],
+        releases=releases,
+    )
+
+
 def _text_of(state: dict[str, t.Any] | None) -> str:
     if state is None:
         return ""
     lines = [f"{version}: {status}\n" for version, status in sorted(state["releases"].items())]
-    return "".join([f"running: {state['running']}\n", *lines])
+    return "".join([f"running: {state['running']}\n", f"permanent: {state['permanent']}\n", *lines])
 
 
 def settle(order: Order, changes: Changes) -> dict[str, t.Any]:
@@ -157,6 +185,9 @@ def settle(order: Order, changes: Changes) -> dict[str, t.Any]:
     except HandlerError as error:
         error.with_result(task)
         raise
+    if changes.check_mode:
+        before, listed = task.result["before"], {entry.version: entry.status for entry in task.tree.releases() or []}
+        task.result["after"] = predict(before, order.state, order.release, listed) if changes.changed else before
     return task.result_of()
 
 

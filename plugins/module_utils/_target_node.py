@@ -79,4 +79,4 @@ def describe_history(target: Target, *, limit: int) -> dict[str, t.Any]:
         failure = _history.failure_of(entries, version)
         if failure is not None:
             failed[version] = failure["reason"]
-    return {"history": entries[len(entries) - min(limit, len(entries)) :], "failed": failed}
+    return {"history": entries[len(entries) - min(limit, len(entries)) :], "failed_releases": failed}

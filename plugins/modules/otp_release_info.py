@@ -209,7 +209,7 @@ history:
     reason:
       description: Why it failed.
       type: str
-failed:
+failed_releases:
   description: The releases that failed on this host, and are refused until forced, with the reason, by version.
   returned: always
   type: dict

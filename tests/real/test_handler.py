@@ -78,6 +78,18 @@ def test_up_committed_down_and_removed(system: System) -> None:
     assert system.pid == pid and system.count() == 3 and disagreements(system) == []
 
 
+def test_what_check_mode_predicts_comes_true(system: System) -> None:
+    """Over a whole life; and each run a second time has nothing to do."""
+    life = [("SECOND", "unpacked"), ("SECOND", "current"), ("FIRST", "current"), ("SECOND", "current"), ("FIRST", "rebooted_old")]
+    life += [("SECOND", "permanent"), ("FIRST", "current"), ("SECOND", "rebooted_old"), ("FIRST", "rebooted_old"), ("SECOND", "absent")]
+    for release, state in life:
+        predicted = system.take(release, state, check_mode=True)
+        done, again, nothing = (system.take(release, state, check_mode=mode) for mode in (False, True, False))
+        assert [run["changed"] for run in (predicted, done, again, nothing)] == [True, True, False, False], (release, state)
+        assert predicted["diff"] == done["diff"], (release, state)
+        assert again["before"] == again["after"] == nothing["after"] == done["after"]
+
+
 def test_each_state_by_itself(system: System) -> None:
     assert system.take("SECOND", "unpacked")["after"]["releases"] == {"SECOND": "unpacked", "FIRST": "permanent"}
     assert not system.take("SECOND", "unpacked")["changed"]
@@ -95,6 +107,7 @@ def test_check_mode_tells_and_touches_nothing(system: System) -> None:
     told = system.take("SECOND", "permanent", check_mode=True)
     assert [action.partition(" the node")[0] for action in told["actions"]] == ["take", "make release SECOND permanent on"]
     assert (files_of(system.root), system.statuses()) == (files, statuses)
+    assert told["after"] == {"running": "SECOND", "permanent": "SECOND", "pid": system.pid, "releases": {"SECOND": "permanent", "FIRST": "old"}}
     fresh = system.take("RESTARTS", "permanent", check_mode=True)
     assert fresh["actions"][-1].startswith("make release RESTARTS permanent") and files_of(system.root) == files
 
@@ -441,7 +454,7 @@ def test_info_of_a_running_node(system: System) -> None:
     assert "RELEASES lists release BARE (unpacked), the node does not know it: it was installed after the node's start" in info()["disagreements"]
     refused(system, "SECOND", verify=[NEVER], verify_timeout=0.2)
     told = info(history=1)
-    assert "counter:version/0 returned" in told["failed"]["SECOND"] and [entry["action"] for entry in told["history"]] == ["verify"]
+    assert "counter:version/0 returned" in told["failed_releases"]["SECOND"] and [entry["action"] for entry in told["history"]] == ["verify"]
     assert not info(node="nobody@localhost")["running"]["answers"] and "does not answer" in info(node="nobody@localhost")["disagreements"][-1]
     assert info(node=None)["running"] is None
     _node.stop(system.root)
