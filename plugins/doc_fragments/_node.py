@@ -17,6 +17,8 @@ options:
   node:
     description:
       - The name of the node, C(exchange@north). Without an at sign and a host, the node of that name, whatever its host is called.
+      - When the host cannot be reached, or there is no such node, the node is looked for on the host that the task runs on. A node
+        that calls itself by another name than this one is not called.
     type: str
   cookie:
     description:
@@ -29,8 +31,10 @@ options:
     type: path
   pipe_dir:
     description:
-      - The directory in which C(run_erl) has its pipes, for a node that is not distributed.
+      - The directory in which C(run_erl) has its pipes, its first argument, for a node that is not distributed. Also the pipes' path
+        without C(.r) and C(.w).
       - The user that the task runs as must be root or the node's own user.
+      - A line that somebody has begun to type into the shell of the node is deleted.
     type: path
   host:
     description:

@@ -13,6 +13,17 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 
+# How a module is told the way to a node; documented in the fragment erlang.otp._node.
+WAY_ARGUMENTS: dict[str, dict[str, t.Any]] = {
+    "node": {"type": "str"},
+    "cookie": {"type": "str", "no_log": True},
+    "cookie_file": {"type": "path"},
+    "pipe_dir": {"type": "path"},
+    "host": {"type": "str"},
+    "port": {"type": "int"},
+    "epmd_port": {"type": "int"},
+}
+
 
 class Way(t.NamedTuple):
     """How to reach a node: by distribution when it has a name, else through the pipes of run_erl."""
@@ -26,6 +37,11 @@ class Way(t.NamedTuple):
     host: str = ""
     port: int = 0
     epmd_port: int = 0
+
+
+def way_of(parameters: dict[str, t.Any], *more: str) -> Way:
+    """The way that a module's parameters say, those of WAY_ARGUMENTS and these more."""
+    return Way(**{name: parameters[name] for name in (*WAY_ARGUMENTS, *more) if parameters[name]})
 
 
 def connect(way: Way, *, timeout: float = 5.0):

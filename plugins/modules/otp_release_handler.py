@@ -298,7 +298,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._handler import HandlerError, Order, settle
 from ansible_collections.erlang.otp.plugins.module_utils._install import PackageNeeded
-from ansible_collections.erlang.otp.plugins.module_utils._rpc import Way
+from ansible_collections.erlang.otp.plugins.module_utils._rpc import WAY_ARGUMENTS, way_of
 from ansible_collections.erlang.otp.plugins.module_utils._values import expanded
 from ansible_collections.erlang.otp.plugins.module_utils._verify import as_checks
 
@@ -317,13 +317,7 @@ ARGUMENT_SPEC = {
     "checksum": {"type": "str"},
     "remote_src": {"type": "bool", "default": False},
     "transport": {"type": "str", "choices": ["auto", "distribution", "pipe", "offline"], "default": "auto"},
-    "node": {"type": "str"},
-    "cookie": {"type": "str", "no_log": True},
-    "cookie_file": {"type": "path"},
-    "pipe_dir": {"type": "path"},
-    "host": {"type": "str"},
-    "port": {"type": "int"},
-    "epmd_port": {"type": "int"},
+    **WAY_ARGUMENTS,
     "allow_restart": {"type": "bool", "default": False},
     "verify": {"type": "list", "elements": "dict", "default": [], "options": CHECK},
     "verify_timeout": {"type": "float", "default": 30.0},
@@ -335,14 +329,13 @@ ARGUMENT_SPEC = {
     "package_release": {"type": "dict"},
 }
 SAME = ("root", "release", "name", "state", "transport", "allow_restart", "verify_timeout", "rollback", "force", "timeout", "restart_timeout", "lock_timeout")
-OF_WAY = ("node", "cookie", "cookie_file", "pipe_dir", "host", "port", "epmd_port")
 
 
 def order_of(params: dict) -> Order:
     """The module's parameters as an order. Raises OtpError."""
     package = params["package"] and expanded(params["package"])
     return Order(
-        way=Way(**{name: params[name] for name in OF_WAY if params[name]}),
+        way=way_of(params),
         package={"package": package, "checksum": params["checksum"], "release": params["package_release"]},
         verify=as_checks(params["verify"]),
         **{name: params[name] for name in SAME},

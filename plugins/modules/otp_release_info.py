@@ -219,24 +219,17 @@ failed_releases:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._rpc import Way
+from ansible_collections.erlang.otp.plugins.module_utils._rpc import WAY_ARGUMENTS, way_of
 from ansible_collections.erlang.otp.plugins.module_utils._target import describe_target, read_target
 from ansible_collections.erlang.otp.plugins.module_utils._target_node import describe_history, describe_node
 
 ARGUMENT_SPEC = {
     "root": {"type": "path", "required": True},
     "destdir": {"type": "path", "default": ""},
-    "node": {"type": "str"},
-    "cookie": {"type": "str", "no_log": True},
-    "cookie_file": {"type": "path"},
-    "pipe_dir": {"type": "path"},
-    "host": {"type": "str"},
-    "port": {"type": "int"},
-    "epmd_port": {"type": "int"},
+    **WAY_ARGUMENTS,
     "timeout": {"type": "float", "default": 5.0},
     "history": {"type": "int", "default": 20},
 }
-OF_WAY = ("node", "cookie", "cookie_file", "pipe_dir", "host", "port", "epmd_port")
 
 
 def describe(params: dict) -> dict:
@@ -244,8 +237,7 @@ def describe(params: dict) -> dict:
     target = read_target(params["root"], params["destdir"])
     result = dict(describe_target(target), running=None, **describe_history(target, limit=max(0, params["history"])))
     if params["node"] or params["pipe_dir"]:
-        way = Way(**{name: params[name] for name in OF_WAY if params[name]})
-        result["running"], more = describe_node(target, way, timeout=params["timeout"])
+        result["running"], more = describe_node(target, way_of(params), timeout=params["timeout"])
         result["disagreements"] = result["disagreements"] + more
     return result
 

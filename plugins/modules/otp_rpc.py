@@ -20,6 +20,7 @@ author:
   - The erlang.otp authors (@erlang-otp)
 extends_documentation_fragment:
   - erlang.otp._attributes
+  - erlang.otp._node
 attributes:
   check_mode:
     support: partial
@@ -32,50 +33,17 @@ attributes:
     details:
       - The function is called each time.
 options:
-  node:
-    description:
-      - The name of the node, C(exchange@north). Without an at sign and a host, the node of that name, whatever its host is called.
-      - When the host cannot be reached, or there is no such node, the node is looked for on the host that the task runs on. A node
-        that calls itself by another name than this one is not called.
-    type: str
-  cookie:
-    description:
-      - The node's cookie. It is in no command line, log or result.
-    type: str
-  cookie_file:
-    description:
-      - The file with the node's cookie, which, as C(erl) wants it, nobody but its owner may read.
-      - Without this and O(cookie), C(.erlang.cookie) in the home directory of the user that the task runs as.
-    type: path
   transport:
     description:
       - V(auto) is V(distribution) when O(node) is given, and V(pipe) otherwise.
     type: str
     choices: [auto, distribution, pipe]
     default: auto
-  pipe_dir:
-    description:
-      - The directory in which C(run_erl) has its pipes, its first argument. Also the pipes' path without C(.r) and C(.w).
-      - The user that the task runs as must be root or the node's own user.
-      - A line that somebody has begun to type into the shell of the node is deleted.
-    type: path
   force:
     description:
       - Call through the pipes even when somebody is attached to the console with C(to_erl).
     type: bool
     default: false
-  host:
-    description:
-      - The address of the node, when it is not the host in its name. A name, or an address of IPv4 or IPv6.
-    type: str
-  port:
-    description:
-      - The port at which the node listens, when it runs without C(epmd).
-    type: int
-  epmd_port:
-    description:
-      - The port of C(epmd). Without it, that of the variable C(ERL_EPMD_PORT) in the environment of the task, or V(4369).
-    type: int
   module:
     description:
       - The module of the function.
@@ -206,19 +174,13 @@ from ansible_collections.erlang.otp.plugins.module_utils._calls import Raised, n
 from ansible_collections.erlang.otp.plugins.module_utils._data import from_term
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._patterns import as_pattern, as_term, matches
-from ansible_collections.erlang.otp.plugins.module_utils._rpc import Way, connect
+from ansible_collections.erlang.otp.plugins.module_utils._rpc import WAY_ARGUMENTS, connect, way_of
 from ansible_collections.erlang.otp.plugins.module_utils._terms import format_term
 
 ARGUMENT_SPEC = {
-    "node": {"type": "str"},
-    "cookie": {"type": "str", "no_log": True},
-    "cookie_file": {"type": "path"},
+    **WAY_ARGUMENTS,
     "transport": {"type": "str", "choices": ["auto", "distribution", "pipe"], "default": "auto"},
-    "pipe_dir": {"type": "path"},
     "force": {"type": "bool", "default": False},
-    "host": {"type": "str"},
-    "port": {"type": "int"},
-    "epmd_port": {"type": "int"},
     "module": {"type": "str", "required": True},
     "function": {"type": "str", "required": True},
     "arguments": {"type": "list", "elements": "raw", "default": []},
@@ -232,7 +194,7 @@ def call(params: dict, result: dict) -> None:
     """Make the call and put into the result what it gives. Raises OtpError."""
     arguments = [as_term(value, name=f"arguments[{number}]") for number, value in enumerate(params["arguments"])]
     expected = None if params["expect"] is None else as_pattern(params["expect"], name="expect")
-    way = Way(**{name: params[name] or default for name, default in Way()._asdict().items()})
+    way = way_of(params, "transport", "force")
     deadline = time.monotonic() + params["timeout"]
     with connect(way, timeout=params["timeout"]) as node:
         result["node"] = node.node
