@@ -6,7 +6,7 @@
 
 """A node of this host: started, stopped, running and answering.
 
-The cookie is read by erl_call from the home directory of the node's user and stands in no command line.
+The cookie is read from the home directory of the node's user, and stands in no command line.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator, names_of
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._files import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._node_report import last_words
-from ansible_collections.erlang.otp.plugins.module_utils._resource import parse_start_erl_data
-from ansible_collections.erlang.otp.plugins.module_utils._terms import parse_one
+from ansible_collections.erlang.otp.plugins.module_utils._release_handler import observe
+from ansible_collections.erlang.otp.plugins.module_utils._rpc import Way, connect
+from ansible_collections.erlang.otp.plugins.module_utils._service_user import COOKIE_FILE
+from ansible_collections.erlang.otp.plugins.module_utils._terms import as_text
 
 
 class Node(t.NamedTuple):
@@ -36,7 +37,6 @@ class Node(t.NamedTuple):
     home: str
     log_directory: str
     name: str = ""  # empty: not distributed
-    long_names: bool = False
     environment: t.Mapping[str, str] = {}
 
 
@@ -52,21 +52,6 @@ class NoAnswer(OtpError):
 
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-# What a node is asked. Init says started also when an application could not start and the emulator is about to end; the application
-# controller then answers no more. It answers with a term's text in hexadecimal digits, for erl_call prints other strings so that they cannot be
-# read back, and no binary of more than 30 bytes.
-QUESTION = """
-application:which_applications(4000),
-Releases = case catch release_handler:which_releases() of
-    Known when is_list(Known) -> [{Name, Version, Status} || {Name, Version, _, Status} <- Known];
-    _ -> [begin {Name, Version} = init:script_id(), {Name, Version, permanent} end]
-end,
-{ok, [[Argument]]} = init:get_argument(root),
-Root = unicode:characters_to_binary(Argument, unicode, file:native_name_encoding()),
-Text = unicode:characters_to_binary(io_lib:format("~tp", [{element(1, init:get_status()), Releases, Root}])),
-lists:flatten([io_lib:format("~2.16.0b", [Byte]) || <<Byte>> <= Text]).
-"""
 
 # A node that has not been there for so long after its start does not come back by itself.
 GONE = 4.0
@@ -167,25 +152,27 @@ def failure(node: Node, seconds: float, starts: int, what: str) -> OtpError:
     return OtpError(f"the node {node.name or 'below ' + node.root} {what}. {words}")
 
 
-def ask(node: Node, *, timeout: int = 5) -> Answer:
-    """Ask a distributed node for its status and releases. Raises NoAnswer with erl_call's words."""
-    data = read_file(os.path.join(node.root, "releases", "start_erl.data")) or b""
-    erts = parse_start_erl_data(data, filename=os.path.join(node.root, "releases", "start_erl.data")).erts_version
-    command = [os.path.join(node.root, f"erts-{erts}", "bin", "erl_call")]
-    # -R: a name given by the node, so that two callers at once do not take each other's.
-    command += ["-R", "-timeout", str(timeout), "-name" if node.long_names else "-sname", node.name, "-e"]
-    said = run_as_user(node, command, stdin=QUESTION.encode(), timeout=timeout + 5)
-    digits = re.fullmatch(rb'\{ok, "([0-9a-f]+)"\}\s*', said.stdout)
-    if said.returncode != 0 or not digits:
-        raise NoAnswer(printable(said.stdout) or f"no answer within {timeout} s")
-    text = bytes.fromhex(digits.group(1).decode("ascii")).decode("utf-8")
-    status, releases, root = parse_one(text, filename=f"answer of {node.name}")
-    if root not in names_of(node.root):
-        raise NoAnswer(f"the node that has the name {node.name} is another one, which runs the system below {os.fsdecode(root)}")
-    return Answer(status.name, tuple((name, version, state.name) for name, version, state in releases))
+def ask(node: Node, *, timeout: float = 5.0) -> Answer:
+    """Ask a distributed node for its status and releases. Raises NoAnswer."""
+    port = node.environment.get("ERL_EPMD_PORT", "")
+    way = Way(node=node.name, cookie_file=os.path.join(node.home, COOKIE_FILE), epmd_port=int(port) if port.isdigit() else 0)
+    try:
+        with connect(way, timeout=timeout) as connection:
+            # Init says started also when an application could not start and the emulator is about to end; the application
+            # controller then answers no more.
+            connection.call("application", "which_applications", [4000], timeout=timeout)
+            running = observe(connection, timeout=timeout)
+            releases = tuple((known.name, known.version, known.status) for known in running.releases)
+            if not running.has_handler:
+                releases = ((*map(as_text, connection.call("init", "script_id", [], timeout=timeout)), "permanent"),)
+    except OtpError as error:
+        raise NoAnswer(str(error)) from None
+    if running.root.encode("utf-8", "surrogateescape") not in names_of(node.root):
+        raise NoAnswer(f"the node that has the name {node.name} is another one, which runs the system below {running.root}")
+    return Answer(running.status, releases)
 
 
-def run_as_user(node: Node, command: list[str], *, timeout: float, stdin: bytes = b""):
+def run_as_user(node: Node, command: list[str], *, timeout: float):
     """Run the command as the node's user, in /, with nothing but the node's environment; its output and errors are in stdout."""
     try:
         user = pwd.getpwnam(node.user)
@@ -205,7 +192,7 @@ def run_as_user(node: Node, command: list[str], *, timeout: float, stdin: bytes 
         try:
             done = subprocess.run(  # pylint: disable=ansible-bad-function
                 command,
-                input=stdin,
+                stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd="/",

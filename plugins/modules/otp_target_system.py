@@ -82,11 +82,6 @@ options:
       - The node's name, C(NAME@HOST), as the start script in O(files) gives it. Empty for a node that is not distributed.
     type: str
     default: ''
-  long_names:
-    description:
-      - Whether the node has a long name.
-    type: bool
-    default: false
   cookie:
     description:
       - The cookie, for C(.erlang.cookie) in O(home), which nobody but O(user) can read.
@@ -283,7 +278,6 @@ ARGUMENTS = {
     "home": {"type": "path"},
     "manage_user": {"type": "bool", "default": True},
     "node_name": {"type": "str", "default": ""},
-    "long_names": {"type": "bool", "default": False},
     "cookie": {"type": "str", "no_log": True},
     "environment": {"type": "dict", "default": {}},
     "pipe_dir": {"type": "path"},
@@ -318,7 +312,6 @@ def wanted_of(parameters: dict[str, t.Any]) -> Wanted:
         home=parameters["home"] or f"/var/lib/{user}",
         log_directory=parameters["log_dir"] or f"{root}/log",
         name=parameters["node_name"],
-        long_names=parameters["long_names"],
         environment=texts("environment", parameters["environment"]),
     )
     return Wanted(

@@ -243,7 +243,7 @@ def test_the_node_may_be_named_without_its_host(wanted):
 def test_the_end_of_the_connection(stream, error):
     protocol = peer.protocol()
     protocol.receive(stream)
-    assert type(protocol.closed()) is error
+    assert protocol.closed().__class__ is error
 
 
 def test_a_python_without_md5(monkeypatch):
