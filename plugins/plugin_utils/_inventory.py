@@ -13,8 +13,8 @@ import os
 import re
 import typing as t
 
-# Of the playbooks: which hosts they work on.
-PLAYBOOK_VARIABLES = {"otp_hosts", "otp_builders"}
+# Of the playbooks: which hosts they work on, and how many at a time.
+PLAYBOOK_VARIABLES = {"otp_hosts", "otp_builders", "otp_serial", "otp_max_fail_percentage"}
 
 # What role and start script say themselves, and the variable that says it.
 FLAGS_WITH_A_VARIABLE = {"-name": "otp_node_name", "-sname": "otp_node_name", "-heart": "otp_heart"}
