@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from release_packages import release_members, write_package
 
 from ansible_collections.erlang.otp.plugins.module_utils._applications import CodePath, applications_of
 from ansible_collections.erlang.otp.plugins.module_utils._earlier import Search, find_ebins, read_earlier
@@ -17,6 +16,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._otp import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._resource import parse_rel
 from ansible_collections.erlang.otp.plugins.module_utils._upgrades import Upgrades, describe_ways, lay_out, read_upgrades
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import release_members, write_package
 
 CORE = {"kernel": "8.5.3", "stdlib": "4.2"}
 
@@ -83,17 +83,17 @@ def test_out_of_a_package(tmp_path, search):
     package = write_package(tmp_path / "first.tar.gz", release_members())
     earlier = read_earlier(package, "upgrade_from", search)
     assert (earlier.release.version, earlier.versions["pea"]) == ("FIRST", "1.0")
-    found = find_ebins(earlier, str(tmp_path / "work"), ["pea"])
-    assert found == {name: f"{tmp_path}/work/lib/{name}-{version}/ebin" for name, version in {**CORE, "pea": "1.0"}.items()}
+    found = find_ebins(earlier, str(tmp_path / "scratch"), ["pea"])
+    assert found == {name: f"{tmp_path}/scratch/lib/{name}-{version}/ebin" for name, version in {**CORE, "pea": "1.0"}.items()}
     # The modules only of what is asked for, nothing else of the package.
-    unpacked = sorted(path.relative_to(tmp_path / "work").as_posix() for path in (tmp_path / "work").rglob("*") if path.is_file())
+    unpacked = sorted(path.relative_to(tmp_path / "scratch").as_posix() for path in (tmp_path / "scratch").rglob("*") if path.is_file())
     assert unpacked == ["lib/kernel-8.5.3/ebin/kernel.app", "lib/pea-1.0/ebin/pea.app", "lib/pea-1.0/ebin/pea.beam", "lib/stdlib-4.2/ebin/stdlib.app"]
 
 
 def test_what_a_package_lacks_is_looked_for(tmp_path, search):
     members = {name: content for name, content in release_members().items() if not name.startswith(("lib/kernel", "lib/stdlib"))}
     package = write_package(tmp_path / "thin.tar.gz", members)
-    found = find_ebins(read_earlier(package, "upgrade_from", search), str(tmp_path / "work"), [])
+    found = find_ebins(read_earlier(package, "upgrade_from", search), str(tmp_path / "scratch"), [])
     assert found["kernel"] == f"{search.otp.lib}/kernel-8.5.3/ebin"
     without = {name: content for name, content in members.items() if not name.startswith("lib/")}
     package = write_package(tmp_path / "thinner.tar.gz", without)
@@ -135,7 +135,7 @@ def test_a_package_that_leads_elsewhere_is_refused(tmp_path, search):
     members = {**release_members(), "lib/pea-1.0/ebin/../../../../outside.app": b""}
     earlier = read_earlier(write_package(tmp_path / "first.tar.gz", members), "upgrade_from", search)
     with pytest.raises(OtpError, match="by which a name can lead elsewhere"):
-        find_ebins(earlier, str(tmp_path / "work"), [])
+        find_ebins(earlier, str(tmp_path / "scratch"), [])
 
 
 def test_equal_content_has_one_identity(tmp_path, search):
@@ -207,7 +207,7 @@ def test_versions_that_are_there_twice(bench, tmp_path):
 
 def test_what_is_laid_out_for_systools(bench, tmp_path):
     package = write_package(tmp_path / "first.tar.gz", release_members("ZEROTH", app_version="1.0"))
-    work = tmp_path / "work"
+    work = tmp_path / "scratch"
     work.mkdir()
     layout = lay_out(bench.read([bench.first, package], [package]), bench.found, str(work))
     assert (layout.up, layout.down) == (["earlier0", "earlier1"], ["earlier1"])
