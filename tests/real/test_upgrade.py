@@ -198,6 +198,13 @@ def test_a_gate_that_fails_takes_the_host_back_and_ends_the_run(site: Site) -> N
     assert "south: Run the commands: " in run.output
 
 
+def test_check_mode_tells_and_brings_nothing(site: Site) -> None:
+    run = site.play("upgrade", "--check", "--limit", "west", **site.third())
+    assert run.rows["west"][:2] == ["SECOND", "SECOND"] and run.rows["west"][3] == "would go"
+    assert site.releases("west") == {("SECOND", "permanent"), ("FIRST", "old")}
+    assert not os.path.exists(f"{site.root('west')}/releases/THIRD")
+
+
 def test_a_failure_takes_its_batch_back_and_is_remembered(site: Site) -> None:
     third = site.third()
     gate = {"rpc": {"module": "erlang", "function": "node", "expect": "south@localhost"}}
