@@ -162,9 +162,11 @@ def ask(node: Node, *, timeout: float = 5.0) -> Answer:
             # controller then answers no more.
             connection.call("application", "which_applications", [4000], timeout=timeout)
             running = observe(connection, timeout=timeout)
-            releases = tuple((known.name, known.version, known.status) for known in running.releases)
-            if not running.has_handler:
-                releases = ((*map(as_text, connection.call("init", "script_id", [], timeout=timeout)), "permanent"),)
+            if running.has_handler:
+                releases = tuple((known.name, known.version, known.status) for known in running.releases)
+            else:
+                name, version = map(as_text, connection.call("init", "script_id", [], timeout=timeout))
+                releases = ((name, version, "permanent"),)
     except OtpError as error:
         raise NoAnswer(str(error)) from None
     if running.root.encode("utf-8", "surrogateescape") not in names_of(node.root):

@@ -77,7 +77,7 @@ def test_cookie_of_mix_is_for_the_owner_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "root/releases/COOKIE").stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("layout, message", zip(LAYOUTS, ["(relx: {include_erts, true})", "(mix: include_erts: true)"]))
+@pytest.mark.parametrize("layout, message", list(zip(LAYOUTS, ["(relx: {include_erts, true})", "(mix: include_erts: true)"])))
 def test_without_its_emulator(tmp_path: Path, layout: t.Callable[[], dict[str, Content]], message: str) -> None:
     with pytest.raises(OtpError, match="needs erts-13.1.5, and neither the package nor .* build the package with its emulator") as error:
         install(tmp_path, without(layout(), "erts-"))
