@@ -14,10 +14,12 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 import typing as t
 from pathlib import Path
 
@@ -95,6 +97,9 @@ class Site:
             }
         }
         (self.directory / "inventory.yml").write_text(yaml.safe_dump(inventory))
+
+    def program(self, playbook: str) -> list[str]:
+        return [str(BIN / "ansible-playbook"), "-i", str(self.directory / "inventory.yml"), f"erlang.otp.{playbook}"]
 
     def play(self, playbook: str, *arguments: str, code: int = 0, **variables: t.Any) -> Run:
         environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0"}
@@ -242,3 +247,20 @@ def test_rollback_goes_to_the_release_that_each_node_came_from(site: Site) -> No
     assert site.pids() == pids
     none_left = site.play("rollback", "--limit", "north", code=2)
     assert none_left.rows["north"][3] == "refused" and "there is no release to go to" in none_left.output
+
+
+def test_a_run_that_was_killed_before_the_commit_is_finished_by_the_next(site: Site) -> None:
+    pids = site.pids()
+    second = {"otp_package": f"{site.directory}/.packages/exchange-SECOND.tar.gz", "otp_upgrade_to": "SECOND"}
+    waiting = {**second, "otp_gates": [{"command": "sleep 60"}]}
+    command = [*site.program("upgrade"), "--limit", "south", "-e", json.dumps(waiting)]
+    with subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        deadline = time.monotonic() + 60
+        while ("SECOND", "current") not in site.releases("south"):
+            assert time.monotonic() < deadline and running.poll() is None
+            time.sleep(0.2)
+        os.killpg(running.pid, signal.SIGKILL)
+    assert site.releases("south") >= {("SECOND", "current"), ("FIRST", "permanent")}
+    run = site.play("upgrade", "--limit", "south", **second)
+    assert run.rows["south"][:2] == ["FIRST", "SECOND"] and run.rows["south"][3] == "done"
+    assert site.releases("south") >= {("SECOND", "permanent"), ("FIRST", "old")} and site.pids() == pids
