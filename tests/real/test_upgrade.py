@@ -9,15 +9,9 @@ The tests stand in the order of a fleet's life, and share one site.
 
 from __future__ import annotations
 
-import json
 import os
-import re
-import secrets
-import shutil
 import signal
-import socket
 import subprocess
-import sys
 import tempfile
 import time
 import typing as t
@@ -25,137 +19,18 @@ from pathlib import Path
 
 import pytest
 import yaml
+from upgrade_site import HOSTS, Site, upgrade_site
 
-from ansible_collections.erlang.otp.plugins.module_utils import _node
 from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator
 
-EXCHANGE = Path(__file__).parents[2] / "examples" / "exchange"
-BIN = Path(sys.executable).parent
-HOSTS = ("north", "south", "west")
 ONE_BY_ONE = {"otp_serial": 1}
-
-
-class Run(t.NamedTuple):
-    """What ansible-playbook said; rows: the last summary, by host."""
-
-    code: int
-    output: str
-    changed: dict[str, int]
-    rows: dict[str, list[str]]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class Site:
-    """A directory with an inventory, a builder and three hosts."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.cookie = secrets.token_hex(16)
-        self.epmd_port = free_port()
-        self.ports = {host: free_port() for host in HOSTS}
-
-    def root(self, host: str) -> str:
-        return f"{self.directory}/{host}"
-
-    def node(self, host: str) -> _node.Node:
-        environment = {"ERL_EPMD_PORT": str(self.epmd_port)}
-        return _node.Node(self.root(host), "root", f"{self.directory}/home", f"{self.root(host)}/log", f"{host}@localhost", environment=environment)
-
-    def write_inventory(self, release: str, *earlier: str) -> None:
-        source = f"{self.directory}/exchange-source"
-        version = {"FIRST": "1.0", "SECOND": "2.0", "THIRD": "3.0"}[release]
-        packages = [f"exchange-{name}.tar.gz" for name in earlier]
-        of_builder = {
-            "otp_rel": f"{source}/{release.lower()}.rel",
-            "otp_code_path": [f"{source}/{version}/ebin"],
-            "otp_release_sys_config_src": f"{source}/sys.config.src",
-            "otp_build_dir": f"{self.directory}/build/{release}",
-            "otp_upgrade_from": packages,
-            "otp_downgrade_to": packages,
-        }
-        of_hosts = {
-            host: {"otp_root": self.root(host), "otp_node_name": f"{host}@localhost", "otp_config_variables": {"EXCHANGE_PORT": self.ports[host]}}
-            for host in HOSTS
-        }
-        of_all_hosts = {
-            "otp_user": "root",
-            "otp_home": f"{self.directory}/home",
-            "otp_cookie": self.cookie,
-            "otp_environment": {"ERL_EPMD_PORT": self.epmd_port},
-            "otp_gate_retries": 1,
-            "otp_gate_delay": 0,
-        }
-        inventory = {
-            "all": {
-                "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable},
-                "children": {"otp_builders": {"hosts": {"builder": of_builder}}, "otp": {"hosts": of_hosts, "vars": of_all_hosts}},
-            }
-        }
-        (self.directory / "inventory.yml").write_text(yaml.safe_dump(inventory))
-
-    def program(self, playbook: str) -> list[str]:
-        return [str(BIN / "ansible-playbook"), "-i", str(self.directory / "inventory.yml"), f"erlang.otp.{playbook}"]
-
-    def play(self, playbook: str, *arguments: str, code: int = 0, **variables: t.Any) -> Run:
-        environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0"}
-        command = [
-            str(BIN / "ansible-playbook"),
-            "-i",
-            str(self.directory / "inventory.yml"),
-            f"erlang.otp.{playbook}",
-            "-e",
-            json.dumps(variables),
-            *arguments,
-        ]
-        said = subprocess.run(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False)
-        assert said.returncode == code, said.stdout
-        changed = {host: int(count) for host, count in re.findall(r"^(\w+) +: ok=.* changed=(\d+)", said.stdout, re.MULTILINE)}
-        rows = {host: re.split(r"  +", row) for host, row in re.findall(r'^ +"(\w+)  +(.*?)",?$', said.stdout, re.MULTILINE)}
-        return Run(said.returncode, said.stdout, changed, rows)
-
-    def releases(self, host: str) -> set[tuple[str, str]]:
-        """What the node's own release_handler says."""
-        return {(version, status) for _name, version, status in _node.ask(self.node(host)).releases}
-
-    def ask(self, host: str, question: str) -> str:
-        """What the exchange itself answers."""
-        with socket.create_connection(("127.0.0.1", self.ports[host]), timeout=10) as connection:
-            with connection.makefile("rw", encoding="utf-8") as line:
-                line.write(question + "\n")
-                line.flush()
-                return line.readline().rstrip("\n")
-
-    def third(self) -> dict[str, t.Any]:
-        """The variables that have the package that was built before."""
-        return {"otp_package": f"{self.directory}/.packages/exchange-THIRD.tar.gz", "otp_upgrade_to": "THIRD"}
-
-    def pids(self) -> dict[str, int | None]:
-        return {host: find_emulator(self.root(host)) for host in HOSTS}
 
 
 @pytest.fixture(scope="module")
 def site() -> t.Iterator[Site]:
     """Three nodes that run release FIRST."""
-    directory = Path(tempfile.mkdtemp(prefix="otp-upgrade-"))
-    site = Site(directory)
-    shutil.copytree(EXCHANGE, directory / "exchange-source", ignore=shutil.ignore_patterns("*.beam", "*.rel"))
-    subprocess.run(["make", "rels"], cwd=directory / "exchange-source", check=True, timeout=300, capture_output=True)
-    epmd = subprocess.Popen(["epmd", "-address", "127.0.0.1", "-port", str(site.epmd_port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        site.write_inventory("FIRST")
-        site.play("deploy")
+    with upgrade_site(Path(tempfile.mkdtemp(prefix="otp-upgrade-"))) as site:
         yield site
-    finally:
-        for host in HOSTS:
-            _node.stop(site.root(host), quiet=1.0)
-        epmd.terminate()
-        epmd.wait(10)
-        shutil.rmtree(directory)
 
 
 def write_hooks(site: Site) -> dict[str, str]:
@@ -204,14 +79,14 @@ def test_a_gate_that_fails_takes_the_host_back_and_ends_the_run(site: Site) -> N
 
 
 def test_check_mode_tells_and_brings_nothing(site: Site) -> None:
-    run = site.play("upgrade", "--check", "--limit", "west", **site.third())
+    run = site.play("upgrade", "--check", "--limit", "west", **site.package("THIRD"))
     assert run.rows["west"][:2] == ["SECOND", "SECOND"] and run.rows["west"][3] == "would go"
     assert site.releases("west") == {("SECOND", "permanent"), ("FIRST", "old")}
     assert not os.path.exists(f"{site.root('west')}/releases/THIRD")
 
 
 def test_a_failure_takes_its_batch_back_and_is_remembered(site: Site) -> None:
-    third = site.third()
+    third = site.package("THIRD")
     gate = {"rpc": {"module": "erlang", "function": "node", "expect": "south@localhost"}}
     again = {**third, "otp_serial": "100%"}
     run = site.play("upgrade", "--limit", "south,west", code=2, otp_gates=[gate], otp_rollback_batch=True, otp_verify_timeout=1, **again)
@@ -223,8 +98,8 @@ def test_a_failure_takes_its_batch_back_and_is_remembered(site: Site) -> None:
 
 
 def test_a_node_that_cannot_go_stops_its_batch_before_any_is_touched(site: Site) -> None:
-    third = {**site.third(), "otp_force": True}
-    _node.stop(site.root("west"), quiet=1.0)
+    third = {**site.package("THIRD"), "otp_force": True}
+    site.stop("west")
     run = site.play("upgrade", "--limit", "south,west", code=2, otp_serial="100%", **third)
     assert ("SECOND", "permanent") in site.releases("south")
     assert run.rows["west"][3] == "refused" and "west: the node is down: " in run.output
@@ -232,8 +107,7 @@ def test_a_node_that_cannot_go_stops_its_batch_before_any_is_touched(site: Site)
     assert skipped.rows["west"][3] == "down, left alone"
     offline = site.play("upgrade", "--limit", "west", otp_down="offline", **third)
     assert offline.rows["west"][:2] == ["SECOND", "THIRD"] and find_emulator(site.root("west")) is None
-    _node.start(site.node("west"))
-    _node.wait_until_answering(site.node("west"), timeout=30)
+    site.start("west")
     assert site.ask("west", "version") == "version 3.0"
 
 
@@ -251,9 +125,8 @@ def test_rollback_goes_to_the_release_that_each_node_came_from(site: Site) -> No
 
 def test_a_run_that_was_killed_before_the_commit_is_finished_by_the_next(site: Site) -> None:
     pids = site.pids()
-    second = {"otp_package": f"{site.directory}/.packages/exchange-SECOND.tar.gz", "otp_upgrade_to": "SECOND"}
-    waiting = {**second, "otp_gates": [{"command": "sleep 60"}]}
-    command = [*site.program("upgrade"), "--limit", "south", "-e", json.dumps(waiting)]
+    second = site.package("SECOND")
+    command = site.command("upgrade", "--limit", "south", **second, otp_gates=[{"command": "sleep 60"}])
     with subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
         deadline = time.monotonic() + 60
         while ("SECOND", "current") not in site.releases("south"):

@@ -1,0 +1,166 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A fleet on this machine: an inventory, a builder and hosts with nodes that run the exchange, rolled by the playbooks."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import yaml
+
+from ansible_collections.erlang.otp.plugins.module_utils import _node
+from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator
+
+EXCHANGE = Path(__file__).parents[2] / "examples" / "exchange"
+BIN = Path(sys.executable).parent
+HOSTS = ("north", "south", "west")
+VERSIONS = {"FIRST": "1.0", "SECOND": "2.0", "THIRD": "3.0"}
+RECAP = re.compile(r"^(\w+) +: ok=.* changed=(\d+)", re.MULTILINE)
+ROW = re.compile(r'^ +"(\w+)  +(.*?)",?$', re.MULTILINE)
+
+
+class Run(t.NamedTuple):
+    """What ansible-playbook said. changed: tasks by host; rows: the cells of the last summary, by host."""
+
+    code: int
+    output: str
+    changed: dict[str, int]
+    rows: dict[str, list[str]]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Site:
+    """A directory with an inventory, a builder and hosts. programs: where ansible-playbook is."""
+
+    def __init__(self, directory: Path, hosts: t.Sequence[str] = HOSTS, programs: Path = BIN) -> None:
+        self.directory = directory
+        self.hosts = tuple(hosts)
+        self.programs = programs
+        self.cookie = secrets.token_hex(16)
+        self.epmd_port = free_port()
+        self.ports = {host: free_port() for host in hosts}
+
+    @property
+    def inventory(self) -> Path:
+        return self.directory / "inventory.yml"
+
+    def root(self, host: str) -> str:
+        return f"{self.directory}/{host}"
+
+    def node(self, host: str) -> _node.Node:
+        environment = {"ERL_EPMD_PORT": str(self.epmd_port)}
+        return _node.Node(self.root(host), "root", f"{self.directory}/home", f"{self.root(host)}/log", f"{host}@localhost", environment=environment)
+
+    def write_inventory(self, release: str, *earlier: str, of_hosts: t.Mapping[str, t.Mapping[str, t.Any]] | None = None, **of_all: t.Any) -> None:
+        """The builder makes the release, with ways from and to earlier ones. of_hosts: variables of single hosts; of_all: those of all."""
+        source = f"{self.directory}/exchange-source"
+        packages = [f"exchange-{name}.tar.gz" for name in earlier]
+        builder = {
+            "otp_rel": f"{source}/{release.lower()}.rel",
+            "otp_code_path": [f"{source}/{VERSIONS[release]}/ebin"],
+            "otp_release_sys_config_src": f"{source}/sys.config.src",
+            "otp_build_dir": f"{self.directory}/build/{release}",
+            "otp_upgrade_from": packages,
+            "otp_downgrade_to": packages,
+        }
+        hosts = {
+            host: {
+                "otp_root": self.root(host),
+                "otp_node_name": f"{host}@localhost",
+                "otp_config_variables": {"EXCHANGE_PORT": self.ports[host]},
+                **(of_hosts or {}).get(host, {}),
+            }
+            for host in self.hosts
+        }
+        everywhere = {
+            "otp_user": "root",
+            "otp_home": f"{self.directory}/home",
+            "otp_cookie": self.cookie,
+            "otp_environment": {"ERL_EPMD_PORT": self.epmd_port},
+            "otp_gate_retries": 1,
+            "otp_gate_delay": 0,
+            **of_all,
+        }
+        inventory = {
+            "all": {
+                "vars": {"ansible_connection": "local", "ansible_python_interpreter": str(self.programs / "python")},
+                "children": {"otp_builders": {"hosts": {"builder": builder}}, "otp": {"hosts": hosts, "vars": everywhere}},
+            }
+        }
+        self.inventory.write_text(yaml.safe_dump(inventory))
+
+    def package(self, release: str) -> dict[str, str]:
+        """The variables that have a package that was built before."""
+        return {"otp_package": f"{self.directory}/.packages/exchange-{release}.tar.gz", "otp_upgrade_to": release}
+
+    def command(self, playbook: str, *arguments: str, programs: Path | None = None, **variables: t.Any) -> list[str]:
+        program = str((programs or self.programs) / "ansible-playbook")
+        return [program, "-i", str(self.inventory), f"erlang.otp.{playbook}", "-e", json.dumps(variables), *arguments]
+
+    def play(self, playbook: str, *arguments: str, code: int = 0, programs: Path | None = None, **variables: t.Any) -> Run:
+        """Run a playbook of the collection with the variables, and see that it ends with the code."""
+        environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0"}
+        command = self.command(playbook, *arguments, programs=programs, **variables)
+        said = subprocess.run(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False)
+        assert said.returncode == code, said.stdout
+        changed = {host: int(count) for host, count in RECAP.findall(said.stdout)}
+        rows = {host: re.split(r"  +", row) for host, row in ROW.findall(said.stdout)}
+        return Run(said.returncode, said.stdout, changed, rows)
+
+    def releases(self, host: str) -> set[tuple[str, str]]:
+        """What the node's own release_handler says."""
+        return {(version, status) for _name, version, status in _node.ask(self.node(host)).releases}
+
+    def ask(self, host: str, question: str) -> str:
+        """What the exchange itself answers."""
+        with socket.create_connection(("127.0.0.1", self.ports[host]), timeout=10) as connection:
+            with connection.makefile("rw", encoding="utf-8") as line:
+                line.write(question + "\n")
+                line.flush()
+                return line.readline().rstrip("\n")
+
+    def pids(self) -> dict[str, int | None]:
+        return {host: find_emulator(self.root(host)) for host in self.hosts}
+
+    def start(self, host: str) -> None:
+        _node.start(self.node(host))
+        _node.wait_until_answering(self.node(host), timeout=30)
+
+    def stop(self, host: str) -> None:
+        _node.stop(self.root(host), quiet=1.0)
+
+
+@contextlib.contextmanager
+def upgrade_site(directory: Path, *, hosts: t.Sequence[str] = HOSTS, programs: Path = BIN) -> t.Iterator[Site]:
+    """Nodes below the directory that run release FIRST; afterwards they are stopped, and the directory is gone."""
+    site = Site(directory, hosts, programs)
+    shutil.copytree(EXCHANGE, directory / "exchange-source", ignore=shutil.ignore_patterns("*.beam", "*.rel"))
+    subprocess.run(["make", "rels"], cwd=directory / "exchange-source", check=True, timeout=300, capture_output=True)
+    epmd = subprocess.Popen(["epmd", "-address", "127.0.0.1", "-port", str(site.epmd_port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        site.write_inventory("FIRST")
+        site.play("deploy")
+        yield site
+    finally:
+        for host in site.hosts:
+            site.stop(host)
+        epmd.terminate()
+        epmd.wait(10)
+        shutil.rmtree(directory)
