@@ -10,6 +10,8 @@ import shutil
 
 import pytest
 
+FIGURES = pytest.StashKey[list]()
+
 
 @pytest.fixture(scope="session")
 def erl() -> str:
@@ -17,3 +19,15 @@ def erl() -> str:
     path = shutil.which("erl")
     assert path, "these tests need Erlang: install erlang-base and erlang-dev, or what has erl on the path"
     return path
+
+
+@pytest.fixture
+def figures(pytestconfig: pytest.Config) -> list[str]:
+    """What a test has counted or measured: lines, shown at the end of the run."""
+    return pytestconfig.stash.setdefault(FIGURES, [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Show the figures."""
+    for line in config.stash.get(FIGURES, []):
+        terminalreporter.write_line(line)
