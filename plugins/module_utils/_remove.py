@@ -106,7 +106,14 @@ def _unused(tree: Tree, version: str, before: list[InstalledRelease], after: lis
         inside = tree.path("lib") + "/"
         gone.update(os.path.relpath(path, tree.directory) for path in libraries if path.startswith(inside))
         gone.update({f"erts-{entry.erts_version}"} - used_erts)
-    return [path for path in sorted(gone) + [f"releases/{version}"] if tree.has(path)]
+    return [path for path in sorted(gone) + _rel_files(tree, version) + [f"releases/{version}"] if tree.has(path)]
+
+
+def _rel_files(tree: Tree, version: str) -> list[str]:
+    """Beside RELEASES, where packages bring it, the .rel of the release, unless another release's is of the same name."""
+    names = {other: {name for name in os.listdir(tree.path("releases", other)) if name.endswith(".rel")} for other in tree.release_directories()}
+    mine = names.pop(version, set())
+    return [f"releases/{name}" for name in sorted(mine.difference(*names.values()))]
 
 
 def _others(tree: Tree, version: str) -> list[Tree]:

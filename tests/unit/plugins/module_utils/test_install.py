@@ -444,6 +444,18 @@ def test_absent_removes_what_no_other_release_uses(host: Host) -> None:
     assert host.actions == []
 
 
+def test_absent_removes_the_rel_beside_releases(host: Host) -> None:
+    """Unless another release has one of the same name, as in the test above."""
+    members = release_members("SECOND")
+    for name in [name for name in members if name.endswith(".rel")]:
+        members[name.replace("system", "second")] = members.pop(name)
+    host.run(host.package())
+    host.run(write_package(host.directory / "other.tar.gz", members))
+    assert (host.root / "releases/second.rel").exists()
+    host.remove("SECOND")
+    assert sorted(path.name for path in (host.root / "releases").glob("*.rel")) == ["system.rel"]
+
+
 def test_absent_keeps_shared_libraries(host: Host) -> None:
     host.run(host.package())
     host.run(host.package("SECOND"))
