@@ -16,7 +16,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._handler import HandlerError
 from ansible_collections.erlang.otp.plugins.module_utils._passage import NoPassage, find_passage
 from ansible_collections.erlang.otp.plugins.module_utils._register import read_release
-from ansible_collections.erlang.otp.plugins.module_utils._release_handler import Refused, observe, operate
+from ansible_collections.erlang.otp.plugins.module_utils._release_handler import Refused, observe, operate, shorten_stop
 from ansible_collections.erlang.otp.plugins.module_utils._session import NotBack, after_error
 
 if t.TYPE_CHECKING:
@@ -80,6 +80,7 @@ def go_back(work: Work, reason: str) -> str:
 
 def _reboot(work: Work, function: str) -> None:
     before = work.running
+    shorten_stop(work.session, timeout=work.order.timeout)
     try:
         if function:
             operate(work.session, function, [work.version], timeout=work.order.timeout)

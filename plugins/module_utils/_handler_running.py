@@ -27,7 +27,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._history import FAILED,
 from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._passage import Passage, find_passage
 from ansible_collections.erlang.otp.plugins.module_utils._register import read_release
-from ansible_collections.erlang.otp.plugins.module_utils._release_handler import Refused, Running, observe, operate
+from ansible_collections.erlang.otp.plugins.module_utils._release_handler import Refused, Running, observe, operate, shorten_stop
 from ansible_collections.erlang.otp.plugins.module_utils._resource import Release, format_rel
 from ansible_collections.erlang.otp.plugins.module_utils._session import NotBack, Session, after_error, wait_for_restart, wait_until_settled
 from ansible_collections.erlang.otp.plugins.module_utils._tree import LOCK, Tree, Writing
@@ -213,6 +213,7 @@ class Work:
             operate(self.session, "install_release", [self.version], timeout=self.order.timeout)
             self.running = observe(self.session, timeout=self.order.timeout)
             return
+        shorten_stop(self.session, timeout=self.order.timeout)
         try:
             operate(self.session, "install_release", [self.version], timeout=self.order.timeout)
         except Refused:

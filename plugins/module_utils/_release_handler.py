@@ -11,9 +11,10 @@ SASL's reference, release_handler(3). What it does not say about answers was fou
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
-from ansible_collections.erlang.otp.plugins.module_utils._calls import shortened
+from ansible_collections.erlang.otp.plugins.module_utils._calls import CallError, shortened
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom, Opaque, as_text, format_term
 
@@ -32,6 +33,27 @@ OLD_CODE = """
 Name = fun(Process) -> case catch erlang:process_info(Process, registered_name) of {registered_name, Known} -> Known; _ -> Process end end,
 [{Module, [Name(Process) || Process <- erlang:processes(), Process =/= erlang:self(), (catch erlang:check_process_code(Process, Module)) =:= true]}
  || {Module, _} <- code:all_loaded(), erlang:check_old_code(Module)].
+"""
+# Before it stops the process user, which writes to the terminal, kernel waits a second, so that user may write what it still has: long
+# after the applications have ended. As soon as all is stopped that kernel stops before it, this asks user to write it and ends the wait.
+SHORT_STOP = """
+Children = supervisor:which_children(kernel_sup),
+Stopped = [Pid || {_, Pid, _, _} <- lists:takewhile(fun(Child) -> erlang:element(1, Child) =/= user end, Children), erlang:is_pid(Pid)],
+case lists:keyfind(user, 1, Children) of
+    {user, Waits, _, _} when erlang:is_pid(Waits), Stopped =/= [] ->
+        erlang:spawn(fun() ->
+            Last = erlang:monitor(process, lists:last(Stopped)),
+            receive
+                {'DOWN', Last, process, _, shutdown} ->
+                    catch user ! {io_request, erlang:self(), Last, {put_chars, unicode, ""}},
+                    receive {io_reply, Last, _} -> ok after 100 -> ok end,
+                    erlang:exit(Waits, kill)
+            after 60000 -> ok
+            end
+        end);
+    _ -> none
+end,
+ok.
 """
 
 # Answers that leave everything as it was; after others the node may restart.
@@ -147,6 +169,12 @@ def evaluate(node, text: str, *, timeout: float):
     parsed = node.call("erl_parse", "parse_exprs", [scanned[1]], timeout=timeout)
     value = node.call("erl_eval", "exprs", [parsed[1], []], timeout=timeout)
     return value[1]
+
+
+def shorten_stop(node, *, timeout: float) -> None:
+    """Have the node's next stop, within a minute, take a second less, if it can. The applications are stopped as ever."""
+    with contextlib.suppress(CallError):
+        evaluate(node, SHORT_STOP, timeout=timeout)
 
 
 def operate(node, function: str, arguments: list, *, timeout: float):
