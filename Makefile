@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 help:
-	@echo "make demo    three nodes on this machine, from a release to running under heart, in two minutes"
+	@echo "make demo    three nodes on this machine, from a release to running under heart, upgraded and taken back"
 	@echo "make test    everything; or some of it: make test STEPS='unit sanity'"
 	@echo "make check   what takes seconds: lint, types, unit tests"
 	@echo "make format  let ruff format the Python files"

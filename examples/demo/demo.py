@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From a release to three running nodes on this machine, in front of a newcomer: `make demo`.
+"""From a release to three running nodes on this machine, to the next release and back, in front of a newcomer: `make demo`.
 
 All is kept in build/demo, with ports of its own, and removed at the end; KEEP=1 leaves the nodes running.
 """
@@ -12,212 +12,166 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import random
-import re
-import shutil
 import signal
-import socket
-import subprocess
 import sys
 import time
+import typing as t
 from pathlib import Path
 
-TOP = Path(__file__).resolve().parents[2]
-INVENTORY = "examples/inventories/local"
-PLACE = TOP / "build" / "demo"
-NODES = ("north", "south", "west")
-BOLD, DIM, PLAIN = ("\033[1m", "\033[2m", "\033[0m") if sys.stdout.isatty() else ("", "", "")
+import fleet
+from caller import Caller
+from fleet import NODES, PLACE, Failed
+from show import BOLD, INVENTORY, PLAIN, headline, play, run, says, typed
+
+APPLICATION = {"FIRST": "1.0", "SECOND": "2.0", "THIRD": "3.0"}
 
 
-class Failed(Exception):
-    """A command failed; what it said."""
+def show_first() -> None:
+    headline("1. Compile an application: a telephone exchange that counts calls")
+    run("make", "-s", "-C", "examples/exchange")
+    headline("2. Build the release FIRST of it, and deploy it to three nodes on this machine")
+    play("deploy")
+    headline("3. Use one")
+    commands = ("version", "dial anna", "dial anna", "dial bert", "calls")
+    for command, answer in zip(commands, fleet.ask("north", *commands)):
+        print(f"  {command:<12}-> {answer}")
+    headline("4. Deploy again: nothing changes, no package is transferred")
+    play("deploy")
+    headline("5. Kill an emulator: heart brings it back")
+    kill_one("south")
 
 
-def headline(text: str) -> None:
-    print(f"\n{BOLD}{text}{PLAIN}", flush=True)
+def show_next() -> None:
+    """The releases that follow, while somebody is calling all the time."""
+    with Caller() as caller:
+        headline("6. Upgrade to SECOND, one node after the other; somebody keeps calling all three")
+        before = {node: fleet.emulator(node) for node in NODES}
+        play("upgrade", "-e", "exchange_release=SECOND")
+        expect_calls(caller)
+        expect_releases(north="SECOND", south="SECOND", west="SECOND")
+
+        headline("7. Upgrade to THIRD with a gate, which south does not pass: it goes back, and west is left alone")
+        says("The gate: the subscriber nobody has never been called. In the south, somebody does call him.")
+        fleet.ask("south", "dial nobody")
+        play("upgrade", "-e", "exchange_release=THIRD", "-e", "@examples/demo/gates.yml", code=2)
+        expect_calls(caller)
+        expect_releases(north="THIRD", south="SECOND", west="SECOND")
+
+        headline("8. Take north back as well, as planned, to the release that it came from")
+        play("rollback", "--limit", "north")
+        expect_calls(caller)
+        expect_releases(north="SECOND", south="SECOND", west="SECOND")
+    if (after := {node: fleet.emulator(node) for node in NODES}) != before:
+        raise Failed(f"an emulator has been restarted: {before} before, {after} now")
+    headline("9. What runs where: the emulators are the same, and no call is forgotten")
+    show_what_runs()
 
 
-def run(*command: str) -> str:
-    """Show what one would type, do it, and return its standard output."""
-    print(f"{DIM}$ {' '.join(command)}{PLAIN}", flush=True)
-    done = subprocess.run(command, cwd=TOP, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise Failed(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
-    return done.stdout
+def expect_calls(caller: Caller) -> None:
+    """Say how the calls went. Raises Failed when one has failed."""
+    counts = caller.take()
+    failures = [failure for count in counts.values() for failure in count.failures]
+    calls = ", ".join(f"{node} {count.calls}" for node, count in counts.items())
+    total, longest = sum(count.calls for count in counts.values()), max(count.longest for count in counts.values())
+    says(f"{BOLD}{total} calls, {len(failures)} failed{PLAIN} ({calls}); the longest took {1000 * longest:.0f} ms")
+    if failures:
+        raise Failed("\n".join(failures[:10]))
+    if silent := [node for node, count in counts.items() if not count.calls]:
+        raise Failed(f"nobody has called {', '.join(silent)}")
 
 
-def environment() -> dict[str, str]:
-    """The inventory's variables come from it; Ansible is that of the Python that runs this."""
-    mine = {
-        "ANSIBLE_FORCE_COLOR": "0",
-        "ANSIBLE_LOCALHOST_WARNING": "0",
-        "EXCHANGE_DIRECTORY": str(PLACE),
-        "EXCHANGE_FIRST_PORT": str(first_port()),
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-    }
-    theirs = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    return {**theirs, **mine}
+def releases() -> dict[str, list[dict[str, t.Any]]]:
+    """What is installed where, by node."""
+    output = run("ansible", "otp", "-i", INVENTORY, "-o", "-m", "erlang.otp.otp_release_info", "-a", "root={{ otp_root }}")
+    found = {line.split(" ")[0]: json.loads(line.split(" => ", 1)[1]) for line in output.splitlines() if " => " in line}
+    return {node: found[node]["releases"] for node in NODES}
 
 
-def first_port() -> int:
-    """Of four free ones in a row, the same for the whole life of the nodes. Another demo may look for some at the same time."""
-    remembered = PLACE / "first_port"
-    if not remembered.exists():
-        candidates = random.sample(range(17000, 21000, 4), 100)
-        remembered.write_text(str(next(port for port in candidates if all(is_free(port + i) for i in range(4)))))
-    return int(remembered.read_text())
-
-
-def is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def deploy(*arguments: str) -> None:
-    """The playbook, its output reduced to what it changed and the recapitulation."""
-    started = time.monotonic()
-    task, changed = "", {}
-    for line in run("ansible-playbook", "erlang.otp.deploy", "-i", INVENTORY, *arguments).splitlines():
-        if found := re.match(r"TASK \[(?:.* : )?(.*)\]", line):
-            task = found[1]
-        elif found := re.match(r"changed: \[([^]]*)\]", line):
-            changed.setdefault(task, []).append(found[1].split(" ")[0])
-        elif found := re.match(r"(\S+)\s*: (ok=\d+\s+changed=\d+)", line):
-            if changed:
-                for name, hosts in changed.items():
-                    print(f"  {name}: changed {', '.join(sorted(hosts))}")
-                changed = {}
-            print(f"  {found[1]:<12}{found[2]}")
-    print(f"  {time.monotonic() - started:.1f} s")
-
-
-def ask(node: str, *commands: str) -> list[str]:
-    """The answers of a node's exchange, each one line."""
-    address = ("127.0.0.1", first_port() + 1 + NODES.index(node))
-    with socket.create_connection(address, timeout=5) as connection:
-        lines = connection.makefile("rw", encoding="utf-8")
-        answers = []
-        for command in commands:
-            lines.write(command + "\n")
-            lines.flush()
-            answers.append(lines.readline().rstrip("\n"))
-        return answers
+def expect_releases(**expected: str) -> None:
+    """Raises Failed when a node runs another release, as its exchange and the file tell that the next start reads."""
+    for node, release in expected.items():
+        (version,) = fleet.ask(node, "version")
+        starts = (PLACE / node / "releases" / "start_erl.data").read_text().split()[1]
+        if (version, starts) != (f"version {APPLICATION[release]}", release):
+            raise Failed(f"{node} should run {release}, but its exchange says {version!r}, and it would start {starts}")
 
 
 def show_what_runs() -> None:
-    output = run("ansible", "otp", "-i", INVENTORY, "-o", "-m", "erlang.otp.otp_release_info", "-a", "root={{ otp_root }}")
-    found = {line.split(" ")[0]: json.loads(line.split(" => ", 1)[1]) for line in output.splitlines() if " => " in line}
-    print(f"  {'host':<8}{'release':<18}{'status':<12}{'ERTS':<9}the exchange itself says")
+    row = "  {:<8}{:<10}{:<12}{:<9}{}".format
+    found = releases()
+    print(row("host", "release", "status", "ERTS", "the exchange itself says"))
     for node in NODES:
-        for release in found[node]["releases"]:
-            name = f"{release['name']} {release['version']}"
-            said = ", ".join(ask(node, "version", "node"))
-            print(f"  {node:<8}{name:<18}{release['status']:<12}{release['erts_version']:<9}{said}")
+        said = ", ".join(fleet.ask(node, "version", "calls carla", "node"))
+        for release in found[node]:
+            is_running = release["status"] == "permanent"
+            print(row(node, release["version"], release["status"], release["erts_version"], said if is_running else "").rstrip())
 
 
 def kill_one(node: str) -> None:
     """As if the emulator had crashed: heart starts another."""
-    before = emulator(node)
-    assert str(PLACE / node) in Path(f"/proc/{before}/cmdline").read_text()
-    print(f"{DIM}$ kill -KILL {before}{PLAIN}")
+    before = fleet.emulator(node)
+    if before is None or str(PLACE / node) not in Path(f"/proc/{before}/cmdline").read_text():
+        raise Failed(f"process {before} is not the emulator of {node}")
+    typed("kill", "-KILL", str(before))
     killed = time.monotonic()
     os.kill(before, signal.SIGKILL)
-    while (after := emulator(node)) in (None, before):
+    while (after := fleet.emulator(node)) in (None, before):
         if time.monotonic() > killed + 60:
             raise Failed(f"{node} did not come back within 60 seconds; see {PLACE / node / 'log'}")
         time.sleep(0.02)
     print(f"  {node} answers again after {time.monotonic() - killed:.1f} s, as process {after}")
 
 
-def emulator(node: str) -> int | None:
-    """The process of the node as its exchange tells it; None when nothing answers."""
-    try:
-        (answer,) = ask(node, "node")
-    except OSError:
-        return None
-    return int(answer.rpartition(" ")[2]) if " pid " in answer else None
-
-
 def stop_all() -> None:
-    deploy("-e", "otp_state=stopped")
-    epmd = next(PLACE.glob("*/bin/epmd"), None)
-    if epmd and not is_free(first_port()):
-        run(str(epmd.relative_to(TOP)), "-port", str(first_port()), "-kill")
+    play("deploy", "-e", "exchange_release=SECOND", "-e", "otp_state=stopped")
+    epmd = next(PLACE.glob("*/bin/epmd"))
+    run(os.path.relpath(epmd, fleet.TOP), "-port", str(fleet.first_port()), "-kill")
     deadline = time.monotonic() + 10
-    while left := processes():
+    while left := fleet.processes():
         if time.monotonic() > deadline:
             raise Failed(f"processes {left} did not end")
         time.sleep(0.05)
 
 
-def processes() -> list[int]:
-    """What runs out of the demo's directory: emulators, heart, run_erl, the port mapper."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if f"{PLACE}/" in os.readlink(process / "exe"):
-                found.append(int(process.name))
-        except OSError:
-            continue
-    return found
-
-
-def kill_all() -> None:
-    """After a failure: nothing runs on, the files stay to be looked at."""
-    while left := processes():
-        for process in left:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
-        time.sleep(0.05)
-
-
-def remove_what_is_left() -> None:
-    if processes():
-        stop_all()
-    shutil.rmtree(PLACE)
+def interrupt(*_signal: object) -> None:
+    raise KeyboardInterrupt
 
 
 def show() -> None:
-    headline("1. Compile an application: a telephone exchange that counts calls")
-    run("make", "-s", "-C", "examples/exchange")
-    headline("2. Build the release FIRST of it, and deploy it to three nodes on this machine")
-    deploy()
-    headline("3. What runs there")
-    show_what_runs()
-    headline("4. Use one")
-    commands = ("dial anna", "dial anna", "dial bert", "calls")
-    for command, answer in zip(commands, ask("north", *commands)):
-        print(f"  {command:<12}-> {answer}")
-    headline("5. Deploy again: nothing changes, no package is transferred")
-    deploy()
-    headline("6. Kill an emulator: heart brings it back")
-    kill_one("south")
+    """All of it. Raises Failed."""
+    began = time.monotonic()
+    if PLACE.exists():
+        headline("0. Remove what an earlier demo has left")
+        fleet.remove_all()
+    PLACE.mkdir(parents=True, mode=0o700)
+    show_first()
+    show_next()
+    if os.environ.get("KEEP"):
+        print(f"\nThe nodes run on, below {PLACE}; the next `make demo` removes them.")
+        return
+    headline("10. Stop everything, and remove it")
+    stop_all()
+    fleet.remove_all()
+    print(f"  nothing is left\n\n{BOLD}Done in {time.monotonic() - began:.0f} s.{PLAIN}")
 
 
 def main() -> int:
-    started = time.monotonic()
-    if PLACE.exists():
-        headline("0. Remove what an earlier demo has left")
-        remove_what_is_left()
-    PLACE.mkdir(parents=True, mode=0o700)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
     try:
         show()
-        if os.environ.get("KEEP"):
-            print(f"\nThe nodes run on, below {PLACE}; the next `make demo` removes them.")
-            return 0
-        headline("7. Stop everything, and remove it")
-        remove_what_is_left()
-    except (Failed, OSError, KeyboardInterrupt) as failure:
-        kill_all()
+        return 0
+    except (Failed, OSError) as failure:
+        fleet.kill_all()
         print(f"\n{failure}\nThe nodes have been ended; their logs are below {PLACE} until the next `make demo`.", file=sys.stderr)
         return 1
-    print(f"  nothing is left\n\n{BOLD}Done in {time.monotonic() - started:.0f} s.{PLAIN}")
-    return 0
+    except KeyboardInterrupt:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        with contextlib.suppress(OSError):
+            print("\nInterrupted: everything is ended and removed.", flush=True)
+        fleet.remove_all()
+        return 128 + signal.SIGINT
 
 
 if __name__ == "__main__":
