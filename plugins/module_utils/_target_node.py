@@ -8,25 +8,34 @@
 from __future__ import annotations
 
 import os
+import time
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils import _history
-from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator
+from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator, started_at
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._release_handler import TEMPORARY, Running, observe
 from ansible_collections.erlang.otp.plugins.module_utils._rpc import Way, connect
 from ansible_collections.erlang.otp.plugins.module_utils._target import Target
+from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom, as_text
+
+# The node does not write RELEASES when it installs a release, and not when it goes back: there, that one stays unpacked.
+NOT_IN_USE = {"unpacked", "old"}
 
 
 def describe_node(target: Target, way: Way, *, timeout: float) -> tuple[dict[str, t.Any], list[str]]:
     """The node as plain data, and what does not fit together."""
     told: dict[str, t.Any] = {"pid": find_emulator(target.tree.root), "answers": False, "error": None, "name": None, "status": None}
-    told.update(release=None, permanent=None, releases=[], heart=None)
+    told.update(release=None, permanent=None, releases=[], heart=None, erts_version=None, started=None, uptime=None)
     if told["pid"] is None:
         return told, []
+    started = started_at(told["pid"], target.tree.root)
+    told["started"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started // 10**9))
+    told["uptime"] = max(0, time.time_ns() - started) // 10**9
     try:
         with connect(way, timeout=timeout) as node:
             running = observe(node, timeout=timeout)
+            told["erts_version"] = as_text(node.call("erlang", "system_info", [Atom("version")], timeout=timeout))
     except OtpError as error:
         told["error"] = str(error)
         return told, [f"the emulator runs (process {told['pid']}), and its node does not answer: {error}"]
@@ -59,7 +68,7 @@ def disagreements(target: Target, running: Running) -> t.Iterator[str]:
             yield f"the node knows {known.version} ({known.status}), the temporary release of a change of emulators"
         elif status is None:
             yield f"the node knows release {known.version} ({known.status}), RELEASES does not list it"
-        elif status != known.status and known.status != "current":
+        elif status != known.status and known.status != "current" and not {status, known.status} <= NOT_IN_USE:
             yield f"the node calls release {known.version} {known.status}, RELEASES calls it {status}"
         if not known.libraries:
             yield f"the node does not know which libraries release {known.version} has: when it removes another release, theirs are deleted with it"
@@ -68,7 +77,7 @@ def disagreements(target: Target, running: Running) -> t.Iterator[str]:
 
 
 def describe_history(target: Target, *, limit: int) -> dict[str, t.Any]:
-    """The newest entries of the history, oldest first, and the releases that failed here, with the reason."""
+    """The newest entries of the history, oldest first; the releases that failed here, and the one that was installed and never committed."""
     try:
         entries = _history.read(target.tree)
     except OSError:
@@ -78,5 +87,5 @@ def describe_history(target: Target, *, limit: int) -> dict[str, t.Any]:
     for version in dict.fromkeys(entry["release"] for entry in entries):
         failure = _history.failure_of(entries, version)
         if failure is not None:
-            failed[version] = failure["reason"]
-    return {"history": entries[len(entries) - min(limit, len(entries)) :], "failed_releases": failed}
+            failed[version] = {key: failure[key] for key in ("time", "action", "reason")}
+    return {"history": entries[len(entries) - min(limit, len(entries)) :], "failed_releases": failed, "uncommitted": _history.uncommitted(entries)}

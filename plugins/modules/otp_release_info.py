@@ -166,6 +166,18 @@ running:
     status:
       description: What C(init) says, V(starting), V(started) or V(stopping).
       type: str
+    started:
+      description: When the emulator was started, in UTC.
+      type: str
+      sample: "2026-01-31T12:00:00Z"
+    uptime:
+      description: For how many seconds it has run.
+      type: int
+      sample: 86400
+    erts_version:
+      description: The ERTS it is.
+      type: str
+      sample: 13.1.5
     release:
       description: The version of the release that runs.
       type: str
@@ -210,10 +222,17 @@ history:
       description: Why it failed.
       type: str
 failed_releases:
-  description: The releases that failed on this host, and are refused until forced, with the reason, by version.
+  description: The releases that failed on this host, and are refused until forced, by version.
   returned: always
   type: dict
-  sample: {"3.0": "exchange:status/0 returned stopped, and {running,_} was expected, for 30 s"}
+  sample: {"3.0": {time: "2026-01-31T12:00:00Z", action: verify, reason: "exchange:status/0 returned stopped, and {running,_} was expected, for 30 s"}}
+uncommitted:
+  description:
+    - The entry of the history by which a release was installed that has neither been committed nor taken back since. Null when there is none.
+    - When another release runs, the emulator has ended meanwhile, and the node fell back to its permanent release.
+  returned: always
+  type: dict
+  sample: {time: "2026-01-31T12:00:00Z", action: install, release: "2.0", from: "1.0", outcome: ok, reason: ""}
 """
 
 from ansible.module_utils.basic import AnsibleModule
