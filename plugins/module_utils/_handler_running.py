@@ -148,9 +148,12 @@ class Work:
         problems = [*_preflight.of_tree(self.tree)]
         release = read_release(self.tree, self.version)
         if release is None:
-            # In check mode, and the package is elsewhere: no more is known.
+            # In check mode, and the package is elsewhere: no more is known than its ways, if these are.
+            ways = (self.order.package.get("release") or {}).get("upgrade_from")
+            if ways is not None:
+                problems += _preflight.of_way(self.tree, self.running, self.version, allow_restart=self.order.allow_restart, upgrade_from=ways)
             self.task.judge(problems)
-            return None
+            return None if ways is None else find_passage(self.tree, self.running.current or "", self.version, upgrade_from=ways)
         problems += _preflight.of_release(self.tree, release, like=f"/proc/{self.running.pid}/exe")
         problems += _preflight.of_way(self.tree, self.running, self.version, allow_restart=self.order.allow_restart)
         if self.running.status_of(self.version) is not None and not _preflight.fatal(problems):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from ansible_collections.erlang.otp.plugins.module_utils._extract import PackageError, checked_members
 from ansible_collections.erlang.otp.plugins.module_utils._inflate import Inflated
 from ansible_collections.erlang.otp.plugins.module_utils._record import SCRIPTS
+from ansible_collections.erlang.otp.plugins.module_utils._relup import parse_relup
 from ansible_collections.erlang.otp.plugins.module_utils._resource import Release, parse_rel, parse_start_erl_data
 from ansible_collections.erlang.otp.plugins.module_utils._tar import Member
 
@@ -58,12 +59,27 @@ def find_release(texts: dict[str, bytes], *, package: str) -> Release:
 
 def read_package(package: str) -> Release:
     """The release in the package. A package that begins with its ``releases/`` is read no further than that."""
+    return find_release(_head(package), package=package)
+
+
+def read_ways(package: str) -> tuple[Release, dict[str, str]]:
+    """The release in the package, and the releases from which its relup leads to it, as of Relup.upgrade_from."""
+    texts = _head(package)
+    release = find_release(texts, package=package)
+    path = f"releases/{release.version}/relup"
+    if path not in texts:
+        return release, {}
+    return release, parse_relup(texts[path], filename=f"{package}: {path}").upgrade_from
+
+
+def _head(package: str) -> dict[str, bytes]:
+    """Of the package's releases/, the files that tell its release and its ways, by path."""
     texts = {}
     with Inflated(package) as stream:
         for path, member, pieces in checked_members(stream):
-            if path.endswith(".rel") or path == START_ERL_DATA:
-                if is_text(path) and member.kind == "file":
+            if path.endswith((".rel", "/relup")) or path == START_ERL_DATA:
+                if path.startswith("releases/") and path.count("/") <= 2 and member.kind == "file":
                     texts[path] = read_text(member, pieces, package=package)
             elif texts and not path.startswith("releases/"):
                 break
-    return find_release(texts, package=package)
+    return texts

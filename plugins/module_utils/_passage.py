@@ -16,7 +16,7 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._files import read_file
-from ansible_collections.erlang.otp.plugins.module_utils._relup import parse_relup
+from ansible_collections.erlang.otp.plugins.module_utils._relup import BOTH, parse_relup
 from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom
 from ansible_collections.erlang.otp.plugins.module_utils._tree import Tree
 
@@ -37,10 +37,20 @@ class NoPassage(OtpError):
     """There is no entry; the text says where it was looked for and what is there."""
 
 
-def find_passage(tree: Tree, current: str, wanted: str) -> Passage:
-    """The entry by which release_handler goes from the current release to the wanted one. Raises NoPassage."""
+def find_passage(tree: Tree, current: str, wanted: str, *, upgrade_from: t.Mapping[str, str] | None = None) -> Passage:
+    """The entry by which release_handler goes from the current release to the wanted one. Raises NoPassage.
+
+    upgrade_from: of a wanted release that is still in its package, what upgrade_from() says of that package's relup.
+    """
     sought = []
+    if upgrade_from is not None:
+        restarts = upgrade_from.get(current)
+        if restarts is not None:
+            return Passage("the package's relup", "up", {"none": (), "both": BOTH}.get(restarts, (restarts,)))
+        sought.append(f"the package has no way up from {current}, only {', '.join(upgrade_from) or 'none'}")
     for version, other, direction in ((wanted, current, "up"), (current, wanted, "down")):
+        if version == wanted and upgrade_from is not None:
+            continue
         path = tree.path("releases", version, "relup")
         content = read_file(path)
         if content is None:

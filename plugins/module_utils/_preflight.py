@@ -129,11 +129,13 @@ def of_node(tree: Tree, running: Running) -> t.Iterator[Problem]:
         yield Problem("disagreement", cause, "Start the node again, so that it reads the files, or correct these")
 
 
-def of_way(tree: Tree, running: Running, version: str, *, allow_restart: bool) -> t.Iterator[Problem]:
-    """The way from the release that runs."""
+def of_way(
+    tree: Tree, running: Running, version: str, *, allow_restart: bool, upgrade_from: t.Mapping[str, str] | None = None
+) -> t.Iterator[Problem]:
+    """The way from the release that runs. upgrade_from: as of find_passage()."""
     current = running.current or ""
     try:
-        passage = find_passage(tree, current, version)
+        passage = find_passage(tree, current, version, upgrade_from=upgrade_from)
     except NoPassage as error:
         remedy = f"Build release {version} with upgrade_from {current}; or stop the node and use transport offline"
         yield Problem("no_way", str(error), remedy)

@@ -17,6 +17,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom, TermError, as_text, consult_bytes
 
 RESTART_NEW_EMULATOR, RESTART_EMULATOR = Atom("restart_new_emulator"), Atom("restart_emulator")
+BOTH = (RESTART_NEW_EMULATOR.name, RESTART_EMULATOR.name)
 
 
 class Script(t.NamedTuple):
@@ -30,6 +31,11 @@ class Script(t.NamedTuple):
         """The instructions that restart the emulator: restart_new_emulator before all else, restart_emulator after it."""
         return tuple(name.name for name in (RESTART_NEW_EMULATOR, RESTART_EMULATOR) if name in self.instructions)
 
+    @property
+    def restart(self) -> str:
+        """The same as one word: none, restart_new_emulator, restart_emulator, both."""
+        return "both" if self.restarts == BOTH else "".join(self.restarts) or "none"
+
 
 class Relup(t.NamedTuple):
     """What leads to the release of this version, and back from it."""
@@ -41,6 +47,11 @@ class Relup(t.NamedTuple):
     def script(self, direction: str, version: str) -> Script | None:
         """What leads "up" from this version, or "down" to it; the first one counts, as for release_handler."""
         return next((script for script in getattr(self, direction) if script.version == version), None)
+
+    @property
+    def upgrade_from(self) -> dict[str, str]:
+        """The releases from which it leads up, and how the emulator restarts on the way, as Script.restart."""
+        return {script.version: script.restart for script in reversed(self.up)}
 
 
 def parse_relup(data: bytes, *, filename: str) -> Relup:

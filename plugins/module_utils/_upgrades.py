@@ -177,7 +177,7 @@ def describe_ways(upgrades: Upgrades, release: Release, relup: bytes) -> list[di
                     "direction": direction,
                     "from": start,
                     "to": end,
-                    "restarts": "both" if len(script.restarts) > 1 else "".join(script.restarts) or "none",
+                    "restarts": script.restart,
                     "instructions": len(script.instructions),
                     "core_changes": [f"{name} {before.get(name)} -> {after.get(name)}" for name in CORE if before.get(name) != after.get(name)],
                 }

@@ -28,7 +28,7 @@ attributes:
     support: full
     details:
       - Check mode is the preflight. It fails where the run would fail, with RV(problems), and asks the node but changes nothing.
-      - Of a package that the host lacks, the way to its release and its configuration cannot be judged. Have it V(unpacked) first.
+      - Of a package that the host lacks, the way to its release is judged, but not its configuration and its ERTS. Have it V(unpacked) first.
   diff_mode:
     support: full
     details:

@@ -18,7 +18,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.erlang.otp.plugins.module_utils._digest import sha256
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._package import read_package
+from ansible_collections.erlang.otp.plugins.module_utils._package import read_ways
 
 
 def run_module(action: ActionBase, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None, *, release_option: str) -> dict[str, t.Any]:
@@ -34,18 +34,18 @@ def run_module(action: ActionBase, arguments: dict[str, t.Any], task_vars: dict[
         digest = f"sha256:{sha256(package)}"
         _check(package, arguments.get("checksum"), digest)
         arguments["checksum"] = digest
+        if action._task.check_mode:
+            # It will do without the package, and so there is no second question.
+            arguments[release_option] = _release_of(package)
         said: dict[str, t.Any] = action._execute_module(module_args=arguments, task_vars=task_vars)
-        if said.get("needs_package"):
-            if action._task.check_mode:
-                arguments[release_option] = _release_of(package)
-            else:
-                # Without pipelining the module has needed one already; a second would leave the first behind, with the task's secrets.
-                if shell.tmpdir is None:
-                    action._make_tmp_path()
-                arguments["package"] = shell.join_path(shell.tmpdir, "package.tar.gz")
-                action._transfer_file(package, arguments["package"])
-                # So that a user whom the task becomes can read it.
-                action._fixup_perms2((shell.tmpdir, arguments["package"]))
+        if said.get("needs_package") and not action._task.check_mode:
+            # Without pipelining the module has needed one already; a second would leave the first behind, with the task's secrets.
+            if shell.tmpdir is None:
+                action._make_tmp_path()
+            arguments["package"] = shell.join_path(shell.tmpdir, "package.tar.gz")
+            action._transfer_file(package, arguments["package"])
+            # So that a user whom the task becomes can read it.
+            action._fixup_perms2((shell.tmpdir, arguments["package"]))
             said = action._execute_module(module_args=arguments, task_vars=task_vars)
     except OtpError as error:
         raise AnsibleActionFail(str(error)) from error
@@ -65,10 +65,11 @@ def _check(package: str, wanted: str | None, digest: str) -> None:
 
 
 def _release_of(package: str) -> dict[str, t.Any]:
-    release = read_package(package)
+    release, upgrade_from = read_ways(package)
     return {
         "name": release.name,
         "version": release.version,
         "erts_version": release.erts_version,
         "applications": {item.name: item.version for item in release.applications},
+        "upgrade_from": upgrade_from,
     }

@@ -70,3 +70,14 @@ def test_an_unreadable_relup_is_named(tree: Tree) -> None:
         path.write_text(content)
         with pytest.raises(NoPassage, match="releases/2/relup"):
             find_passage(tree, "1", "2")
+
+
+def test_the_ways_of_a_package_that_is_not_unpacked(tree: Tree) -> None:
+    ways = {"1": "none", "2": "both", "0": "restart_emulator"}
+    relup(tree, "3", "", '{"4", [], [restart_emulator]}')
+    assert find_passage(tree, "1", "4", upgrade_from=ways) == Passage("the package's relup", "up", ())
+    assert find_passage(tree, "2", "4", upgrade_from=ways).restarts == ("restart_new_emulator", "restart_emulator")
+    assert find_passage(tree, "0", "4", upgrade_from=ways).restarts == ("restart_emulator",)
+    assert find_passage(tree, "3", "4", upgrade_from=ways).direction == "down"
+    with pytest.raises(NoPassage, match="the package has no way up from 9, only 1, 2, 0"):
+        find_passage(tree, "9", "4", upgrade_from=ways)

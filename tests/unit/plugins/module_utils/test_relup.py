@@ -38,6 +38,7 @@ def test_relup():
     assert down.restarts == ("restart_emulator",)
     assert relup.up[1].restarts == ("restart_new_emulator", "restart_emulator")
     assert relup.script("down", "ZEROTH") is None
+    assert relup.upgrade_from == {"FIRST": "none", "ZEROTH": "both"}
 
 
 NO_RELUPS = [
