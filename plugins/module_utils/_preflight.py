@@ -129,9 +129,7 @@ def of_node(tree: Tree, running: Running) -> t.Iterator[Problem]:
         yield Problem("disagreement", cause, "Start the node again, so that it reads the files, or correct these")
 
 
-def of_way(
-    tree: Tree, running: Running, version: str, *, allow_restart: bool, upgrade_from: t.Mapping[str, str] | None = None
-) -> t.Iterator[Problem]:
+def of_way(tree: Tree, running: Running, version: str, *, allow_restart: bool, upgrade_from: t.Mapping[str, str] | None = None) -> t.Iterator[Problem]:
     """The way from the release that runs. upgrade_from: as of find_passage()."""
     current = running.current or ""
     try:
