@@ -13,8 +13,8 @@ import os
 import re
 import typing as t
 
-# Of the playbooks: which hosts they work on, and how many at a time.
-PLAYBOOK_VARIABLES = {"otp_hosts", "otp_builders", "otp_serial", "otp_max_fail_percentage"}
+# Of the playbooks: which hosts they work on, how many at a time, and where a report goes.
+PLAYBOOK_VARIABLES = {"otp_hosts", "otp_builders", "otp_serial", "otp_max_fail_percentage", "otp_status_page"}
 
 # What role and start script say themselves, and the variable that says it.
 FLAGS_WITH_A_VARIABLE = {"-name": "otp_node_name", "-sname": "otp_node_name", "-heart": "otp_heart"}

@@ -1,0 +1,107 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The filter fleet_status."""
+
+from __future__ import annotations
+
+import html
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.erlang.otp.plugins.plugin_utils._fleet import describe_fleet
+from ansible_collections.erlang.otp.plugins.plugin_utils._fleet_text import fleet_lines
+
+DOCUMENTATION = r"""
+name: fleet_status
+short_description: What runs where in a fleet, for a terminal and for a page
+version_added: 0.1.0
+author:
+  - The erlang.otp authors
+description:
+  - Makes one report of what M(erlang.otp.otp_release_info) said of each host. The playbook C(erlang.otp.status) shows it.
+  - A host that was not reached, or on which the module failed, is in the report as such.
+options:
+  _input:
+    description: The variables of all hosts, C(hostvars).
+    type: dict
+    required: true
+  hosts:
+    description: The hosts to report on, in this order.
+    type: list
+    elements: str
+    required: true
+  register:
+    description: The name of the variable in which each host has the result of M(erlang.otp.otp_release_info).
+    type: str
+    required: true
+  time:
+    description: The time of the report, as text.
+    type: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Ask the hosts
+  erlang.otp.otp_release_info:
+    root: "{{ otp_root }}"
+    node: "{{ otp_node_name }}"
+    cookie: "{{ otp_cookie }}"
+  register: asked
+  ignore_errors: true
+  ignore_unreachable: true
+
+- name: Tell what runs where
+  ansible.builtin.debug:
+    msg: "{{ (hostvars | erlang.otp.fleet_status(hosts=ansible_play_hosts_all, register='asked', time=now(utc=true) | string)).lines }}"
+  run_once: true
+"""
+
+RETURN = r"""
+_value:
+  description: The report.
+  type: dict
+  contains:
+    lines:
+      description: The report for a terminal of 100 columns. In a fleet of more than 30 hosts, those that run well on the same release share a row.
+      type: list
+      elements: str
+    page:
+      description:
+        - The report as data for a template, C(time), C(rows), C(notes), C(releases), C(states) and C(mixed). Every text in it is escaped for HTML.
+      type: dict
+"""
+
+
+def fleet_status(hostvars: t.Any, hosts: t.Iterable[str], register: str, time: str) -> dict[str, t.Any]:
+    """The report on the hosts."""
+    if not isinstance(hostvars, t.Mapping):
+        raise AnsibleFilterError("fleet_status needs hostvars, the variables of all hosts")
+    fleet = describe_fleet({host: _known_of(hostvars[host], register) for host in hosts}, time=time)
+    return {"lines": fleet_lines(fleet), "page": escaped(fleet)}
+
+
+def _known_of(variables: t.Mapping[str, t.Any], register: str) -> dict[str, t.Any]:
+    node = variables.get("otp_node_name")
+    # That of a template with an undefined variable is no text.
+    return {"said": variables.get(register), "node": node if isinstance(node, str) else "", "groups": variables.get("group_names")}
+
+
+def escaped(value: t.Any) -> t.Any:
+    """The data with every text in it escaped, so that a template cannot forget one."""
+    if isinstance(value, str):
+        return html.escape(value)
+    if isinstance(value, t.Mapping):
+        return {key: escaped(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [escaped(item) for item in value]
+    return value
+
+
+class FilterModule:
+    """The filter, for Ansible."""
+
+    def filters(self) -> dict[str, t.Callable]:
+        return {"fleet_status": fleet_status}

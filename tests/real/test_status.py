@@ -1,0 +1,131 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""playbooks/status.yml, as an operator runs it: three nodes of this machine, and hosts that cannot be asked.
+
+The tests stand in the order of a fleet's life, and share one site.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import json
+import re
+import subprocess
+import tempfile
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+from upgrade_site import HOSTS, Run, Site, upgrade_site
+
+from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator
+
+# HTML, and an Ansible template: when a host says them, both are text.
+HOSTILE = "<script>alert(1)</script> {{ 6 * 7 }}"
+
+
+@pytest.fixture(scope="module")
+def site() -> t.Iterator[Site]:
+    """Three nodes that run release FIRST, and two hosts more: away, which is not reached, and bare, which has no system."""
+    with upgrade_site(Path(tempfile.mkdtemp(prefix="otp-status-"))) as site:
+        bare = {"otp_root": f"{site.directory}/bare", "otp_node_name": "<script>@localhost"}
+        away = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1, "otp_root": "/srv/away", "otp_node_name": "away@localhost"}
+        more = {"otp": {"hosts": {"away": away, "bare": bare}}, "coast": {"hosts": {"north": None, "south": None}}}
+        (site.directory / "more.yml").write_text(yaml.safe_dump(more))
+        yield site
+
+
+def status(site: Site, *arguments: str, code: int = 0, **variables: t.Any) -> Run:
+    """What the playbook said of these hosts, having changed nothing and having fitted into 100 columns."""
+    before = {host: digest(site.root(host)) for host in HOSTS}
+    run = site.play("status", "-i", str(site.directory / "more.yml"), *arguments, code=code, **variables)
+    assert set(run.changed.values()) == {0}
+    assert {host: digest(site.root(host)) for host in HOSTS} == before
+    assert all(len(line) <= 100 for line in run.output.split("\n") if line.startswith('        "'))
+    return run
+
+
+def digest(root: str) -> str:
+    """Of what a system's releases directory holds."""
+    total = hashlib.sha256()
+    for path in sorted(Path(root, "releases").rglob("*")):
+        total.update(f"{path} {path.stat().st_mtime_ns}".encode())
+    return total.hexdigest()
+
+
+def handle(site: Site, host: str, *, code: int = 0, **options: t.Any) -> str:
+    """What otp_release_handler says of release SECOND on the host."""
+    way = {"root": site.root(host), "node": f"{host}@localhost", "cookie": site.cookie, "epmd_port": site.epmd_port}
+    arguments = json.dumps({**way, "release": "SECOND", **options})
+    command = [str(site.programs / "ansible"), host, "-i", str(site.inventory), "-m", "erlang.otp.otp_release_handler", "-a", arguments]
+    said = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False)
+    assert said.returncode == code, said.stdout
+    return said.stdout
+
+
+def told(run: Run) -> str:
+    """The report as one line, without quotes and line ends."""
+    lines = re.findall(r'^        "(.*?)",?$', run.output, re.MULTILINE)
+    return re.sub(r" +", " ", " ".join(json.loads(f'"{line}"') for line in lines))
+
+
+def test_a_fleet_that_agrees(site: Site) -> None:
+    run = status(site, "--limit", "north,south,west")
+    for host in HOSTS:
+        assert run.rows[host][:3] == ["running", "FIRST", "FIRST"] and run.rows[host][5] == f"{host}@localhost"
+        assert re.fullmatch(r"\d+ (s|min)", run.rows[host][4])
+    report = told(run)
+    assert report.endswith("3 of 3 hosts run exchange FIRST") and "north:" not in report
+
+
+def test_what_failed_what_is_not_committed_and_what_cannot_be_asked(site: Site) -> None:
+    site.write_inventory("SECOND", "FIRST")
+    # It is installed beside the one that runs.
+    site.play("deploy")
+    handle(site, "north", state="permanent")
+    never = {"module": "erlang", "function": "node", "expect": "north@localhost"}
+    assert "was expected" in handle(site, "south", code=2, state="permanent", verify=[never], verify_timeout=0)
+    handle(site, "west", state="current")
+    with open(f"{site.root('south')}/releases/history.jsonl", "a", encoding="utf-8") as history:
+        entry = {"time": "2026-01-31T12:00:00Z", "action": "verify", "release": HOSTILE, "from": "FIRST", "outcome": "failed", "reason": HOSTILE}
+        history.write(json.dumps(entry) + "\n")
+    page = site.directory / "fleet.html"
+    run = status(site, code=2, otp_status_page=str(page))
+    states = {host: run.rows[host][:3] for host in (*HOSTS, "away", "bare")}
+    assert states["north"] == ["running", "SECOND", "SECOND"] and states["south"] == ["running", "FIRST", "FIRST"]
+    assert states["west"] == ["not committed", "SECOND", "FIRST"]
+    assert states["away"] == ["unreachable", "-", "-"] and states["bare"] == ["no system", "-", "-"]
+    report = told(run)
+    assert re.search(r"south: [-\d]+ [:\d]+ UTC: release SECOND failed \(verify\): erlang:node/0 returned south@localhost", report)
+    assert "west: release SECOND runs and is not committed: after its next start the node runs FIRST" in report
+    assert "away: Task failed: Failed to connect to the host via ssh" in report
+    assert "group coast is mixed: 1 on exchange FIRST, 1 on exchange SECOND (north)" in report
+    assert "2 of 5 hosts run exchange SECOND 1 of 5 hosts runs exchange FIRST 1 of 5 hosts: unreachable" in report
+    assert re.findall(r"^(\w+) .*failed=1", run.output, re.MULTILINE) == ["away"]
+
+    text = page.read_text(encoding="utf-8")
+    assert "<script" not in text and "&lt;script&gt;@localhost" in text and html.escape(HOSTILE) in text and HOSTILE in report
+    assert page.stat().st_mode & 0o777 == 0o644 and site.cookie not in text
+    assert not re.search(r"(src|href)=\"[^#]|@import|url\(", text)
+    for said in ("verify <b>SECOND</b>", "release SECOND runs and is not committed", "not committed</span>", "unreachable</span>"):
+        assert said in text
+
+
+def test_what_disagrees_what_is_down_and_what_does_not_answer(site: Site) -> None:
+    data = Path(site.root("north"), "releases", "start_erl.data")
+    right = data.read_text()
+    data.write_text(right.replace("SECOND", "FIRST"))
+    site.stop("west")
+    site.write_inventory("SECOND", "FIRST", of_hosts={"south": {"otp_cookie": "wrong"}})
+    run = status(site, "--limit", "north,south,west")
+    assert run.rows["north"][:3] == ["disagrees", "SECOND", "FIRST"]
+    assert run.rows["south"][:3] == ["no answer", "-", "FIRST"]
+    assert run.rows["west"][:3] == ["down", "-", "FIRST"] and find_emulator(site.root("west")) is None
+    report = told(run)
+    assert "north: start_erl.data boots release FIRST, the node calls SECOND permanent" in report
+    assert re.search(r"south: the emulator runs \(process \d+\), and its node does not answer: .*cookie", report)
+    assert re.search(r"west: [-\d]+ [:\d]+ UTC: release SECOND was installed and never committed: its emulator has ended, and FIRST boots again", report)

@@ -1,0 +1,48 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The report on a fleet, as the playbook status gets it."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.erlang.otp.plugins.filter.fleet_status import FilterModule
+
+fleet_status = FilterModule().filters()["fleet_status"]
+HOSTILE = "<script>alert('1')</script> & \"more\""
+
+
+def texts(value):
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from texts(item)
+
+
+def test_every_text_of_the_page_is_escaped_and_those_of_the_terminal_are_not():
+    hostvars = {HOSTILE: {"asked": {"unreachable": True, "msg": HOSTILE}, "otp_node_name": HOSTILE, "group_names": [HOSTILE]}}
+    report = fleet_status(hostvars, [HOSTILE], "asked", HOSTILE)
+    assert not any(set(text) & set("<>\"'") for text in texts(report["page"]))
+    assert report["page"]["rows"][0]["node"].startswith("&lt;script&gt;")
+    assert any(HOSTILE in line for line in report["lines"])
+
+
+def test_a_host_without_a_result_or_with_a_node_that_has_no_name_is_in_the_report():
+    hostvars = {"h1": {"group_names": []}, "h2": {"asked": {"failed": True, "msg": "no"}, "otp_node_name": object(), "group_names": []}}
+    assert [(row["host"], row["state"], row["node"]) for row in fleet_status(hostvars, ["h1", "h2"], "asked", "")["page"]["rows"]] == [
+        ("h1", "not asked", ""),
+        ("h2", "not asked", ""),
+    ]
+
+
+@pytest.mark.parametrize("wrong", [None, [], "text"])
+def test_what_is_no_hostvars_is_refused(wrong):
+    with pytest.raises(AnsibleFilterError, match="hostvars"):
+        fleet_status(wrong, [], "asked", "")
