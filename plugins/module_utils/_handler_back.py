@@ -83,7 +83,7 @@ def _reboot(work: Work, function: str) -> None:
     shorten_stop(work.session, timeout=work.order.timeout)
     try:
         if function:
-            operate(work.session, function, [work.version], timeout=work.order.timeout)
+            work.operate(function, work.version)
         else:
             work.session.call("init", "reboot", [], timeout=work.order.timeout)
     except Refused:

@@ -19,15 +19,21 @@ from ansible_collections.erlang.otp.plugins.module_utils._files import lock
 from ansible_collections.erlang.otp.plugins.module_utils._handler import Task, describe
 from ansible_collections.erlang.otp.plugins.module_utils._handler_running import writing_like
 from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
+from ansible_collections.erlang.otp.plugins.module_utils._mend import mend
 from ansible_collections.erlang.otp.plugins.module_utils._register import make_permanent, read_release, register
 from ansible_collections.erlang.otp.plugins.module_utils._remove import remove_release
-from ansible_collections.erlang.otp.plugins.module_utils._tree import LOCK
+from ansible_collections.erlang.otp.plugins.module_utils._tree import LOCK, Writing
 
 
 def settle_offline(task: Task) -> None:
     """Take the release to the state. Raises HandlerError, PackageNeeded, OtpError."""
     order, tree = task.order, task.tree
     task.result["transport"] = "offline"
+    if task.changes.check_mode or not tree.has("releases"):
+        mend(tree, task.changes, Writing())
+    else:
+        with lock(tree.path(LOCK), timeout=order.lock_timeout):
+            mend(tree, task.changes, writing_like(tree))
     task.result["before"] = describe(None, tree)
     permanent = task.result["before"]["permanent"]
     if order.state == "current":

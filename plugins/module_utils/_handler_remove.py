@@ -16,7 +16,7 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._release_handler import TEMPORARY, observe, operate
+from ansible_collections.erlang.otp.plugins.module_utils._release_handler import TEMPORARY, observe
 from ansible_collections.erlang.otp.plugins.module_utils._remove import remove_release
 
 if t.TYPE_CHECKING:
@@ -41,7 +41,7 @@ def remove(work: Work) -> None:
     remove_release(changes=Changes(check_mode=True), **order)
     if status is not None:
         sentence = f"have the node {work.session.node} forget release {version}"
-        work.changes.do(sentence, operate, work.session, "set_removed", [version], timeout=work.order.timeout)
+        work.changes.do(sentence, work.operate, "set_removed", version)
     remove_release(changes=work.changes, **order)
     if work.changes.changed and not work.changes.check_mode:
         work.running = observe(work.session, timeout=work.order.timeout)

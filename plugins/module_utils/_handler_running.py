@@ -12,6 +12,7 @@ a package that has nothing but the .rel file, so that it knows the release.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import time
@@ -25,7 +26,9 @@ from ansible_collections.erlang.otp.plugins.module_utils._files import flush_dir
 from ansible_collections.erlang.otp.plugins.module_utils._handler import HandlerError, Task, describe
 from ansible_collections.erlang.otp.plugins.module_utils._history import FAILED, REFUSED, uncommitted
 from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
+from ansible_collections.erlang.otp.plugins.module_utils._mend import save
 from ansible_collections.erlang.otp.plugins.module_utils._passage import Passage, find_passage
+from ansible_collections.erlang.otp.plugins.module_utils._publish import remove_tree
 from ansible_collections.erlang.otp.plugins.module_utils._register import read_release
 from ansible_collections.erlang.otp.plugins.module_utils._release_handler import Refused, Running, observe, operate, shorten_stop
 from ansible_collections.erlang.otp.plugins.module_utils._resource import Release, format_rel
@@ -135,7 +138,7 @@ class Work:
         paths = [self.tree.path("releases", f"{stem}.tar.gz"), self.tree.path("releases", f"{stem}.rel")]
         try:
             writing_like(self.tree).file(paths[0], package.getvalue())
-            return operate(self.session, "unpack_release", [stem], timeout=self.order.timeout)
+            return self.operate("unpack_release", stem)
         finally:
             for path in [*paths, self.tree.path("releases", self.version, f"{stem}.rel")]:
                 if os.path.lexists(path):
@@ -218,7 +221,7 @@ class Work:
             return
         shorten_stop(self.session, timeout=self.order.timeout)
         try:
-            operate(self.session, "install_release", [self.version], timeout=self.order.timeout)
+            self.operate("install_release", self.version)
         except Refused:
             raise
         except CallError:
@@ -318,7 +321,7 @@ class Work:
             self.task.judge(problems)
             sentence = f"make release {self.version} permanent on the node {self.session.node}"
             try:
-                self.changes.do(sentence, operate, self.session, "make_permanent", [self.version], timeout=self.order.timeout)
+                self.changes.do(sentence, self.operate, "make_permanent", self.version)
             except (Refused, CallError) as error:
                 self.running = self.after_error(before, str(error))
                 raise self.failed("commit", before, str(error)) from error
@@ -337,8 +340,18 @@ class Work:
                 refresh_bin(self.tree, self.version, release.erts_version, self.changes, writing_like(self.tree))
         for known in self.running.releases:
             if known.version.startswith(release_handler.TEMPORARY) and known.status != "current":
-                sentence = f"have the node forget the temporary release {known.version}"
-                self.changes.do(sentence, operate, self.session, "set_removed", [known.version], timeout=self.order.timeout)
+                self.changes.do(f"have the node forget the temporary release {known.version}", self.forget, known.version)
+
+    def forget(self, version: str) -> None:
+        """set_removed, and what release_handler made for the temporary release."""
+        self.operate("set_removed", version)
+        with contextlib.suppress(FileNotFoundError):
+            remove_tree(self.tree.path("releases", version))
+
+    def operate(self, function: str, argument: str):
+        """Have release_handler do what makes it overwrite RELEASES in place: with a copy beside."""
+        save(self.tree, writing_like(self.tree))
+        return operate(self.session, function, [argument], timeout=self.order.timeout)
 
     def tree_lock(self):
         """Nobody else installs meanwhile."""

@@ -18,11 +18,12 @@ from ansible_collections.erlang.otp.plugins.module_utils._extract import Writer
 from ansible_collections.erlang.otp.plugins.module_utils._files import lock
 from ansible_collections.erlang.otp.plugins.module_utils._inflate import Inflated
 from ansible_collections.erlang.otp.plugins.module_utils._install import PackageNeeded, result_of
+from ansible_collections.erlang.otp.plugins.module_utils._mend import mend
 from ansible_collections.erlang.otp.plugins.module_utils._publish import flush_file_systems, publish, staging
 from ansible_collections.erlang.otp.plugins.module_utils._record import RECORD, STAGING, find_record, format_record
 from ansible_collections.erlang.otp.plugins.module_utils._register import make_permanent, register
 from ansible_collections.erlang.otp.plugins.module_utils._resource import InstalledRelease, Release, ReleaseApplication
-from ansible_collections.erlang.otp.plugins.module_utils._tree import LOCK, Tree, Writing
+from ansible_collections.erlang.otp.plugins.module_utils._tree import LOCK, Tree, Writing, emulators
 from ansible_collections.erlang.otp.plugins.module_utils._unpack import Unpacked, check_complete, unpack
 from ansible_collections.erlang.otp.plugins.module_utils._variables import check_variables, locate, tidy_elsewhere, unpack_elsewhere
 
@@ -63,6 +64,8 @@ def install(order: Order, changes: Changes) -> dict:
 
 def _work(order: Order, changes: Changes, descriptor: int) -> dict:
     tree = order.tree
+    if not emulators(tree):
+        mend(tree, changes, order.writing)
     before = tree.releases() or []
     # Somebody else may have installed it while we waited for the lock.
     record = find_record(tree.directory, order.digest, tree.destdir, order.variables)

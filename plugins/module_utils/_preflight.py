@@ -11,8 +11,10 @@ Reads only. Each problem says its cause and the way out; a fatal one ends the ru
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import shlex
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._config import Content, check_sys_config
@@ -140,9 +142,9 @@ def of_way(tree: Tree, running: Running, version: str, *, allow_restart: bool, u
         return
     if passage.restarts:
         yield from of_restart(tree, running, passage, allow_restart=allow_restart)
-    elif running.heart is None:
-        cause = f"the node {running.node} runs without heart: nothing brings it back if the release ends it before the commit"
-        yield Problem("heart", cause, "Start it with -heart and HEART_COMMAND", fatal=False)
+    else:
+        # It goes without, but nothing brings the node back if the release ends it before the commit.
+        yield from (problem._replace(fatal=False) for problem in of_heart(running))
 
 
 def of_old_code(processes: dict[str, list[str]]) -> t.Iterator[Problem]:
@@ -168,12 +170,21 @@ def of_start_program(tree: Tree, running: Running) -> t.Iterator[Problem]:
     if not (os.path.isfile(program) and os.access(program, os.X_OK)):
         cause = f"{program}, with which heart is told to start the node, is missing or not executable: the node would stay down"
         yield Problem("start_program", cause, f"Install it, or {other}")
-    elif re.search(r"[^\w/.+:,@%=-]", program + tree.root):
-        cause = f"release_handler gives {program} to heart as a line of shell without quotes, and the path has characters that the shell takes for its own"
-        yield Problem("start_program", cause, "Upgrade while the node is stopped (transport offline), or install the system below a plain path")
-    elif running.heart and program not in running.heart:
+    elif re.search(r"[^\w/.+:,@%=-]", program + (running.directory or tree.path("releases"))):
+        line = f"{program} {running.directory or tree.path('releases')}/new_start_erl.data"
+        cause = f"release_handler gives heart the line {line} without quotes, and it has characters that the shell takes for its own"
+        remedy = "Upgrade while the node is stopped (transport offline), or lead there by a symbolic link with a plain path"
+        yield Problem("start_program", cause, f"{remedy}, which the parameters start_prg and releases_dir of sasl name")
+    elif running.heart and not _has_program(running.heart, program):
         cause = f"heart has {running.heart} as its command, and is told {program} when a release restarts the emulator"
         yield Problem("start_program", cause, f"See that both start the same node with the same flags, or {other}", fatal=False)
+
+
+def _has_program(command: str, program: str) -> bool:
+    """Whether the program is a word of the command, under whatever name."""
+    with contextlib.suppress(ValueError):
+        return os.path.realpath(program) in map(os.path.realpath, shlex.split(command))
+    return program in command
 
 
 def of_heart(running: Running) -> t.Iterator[Problem]:

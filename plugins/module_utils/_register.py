@@ -67,7 +67,7 @@ def make_permanent(
     Raises OtpError when the system runs: what runs is release_handler's to change.
     """
     boots = StartErlData(release.erts_version, release.version)
-    after = [_switched(entry, release.version) for entry in entries if not entry.version.startswith("__new_emulator__")]
+    after = [switched(entry, release.version) for entry in entries if not entry.version.startswith("__new_emulator__")]
     start = tree.start_erl_data()
     if after == entries and (start == boots or (start is None and changes.check_mode)):
         return entries
@@ -150,7 +150,8 @@ def _with_status(entry: InstalledRelease, status: str) -> InstalledRelease:
     return entry._replace(status=status)
 
 
-def _switched(entry: InstalledRelease, version: str) -> InstalledRelease:
+def switched(entry: InstalledRelease, version: str) -> InstalledRelease:
+    """The entry when the release of this version is permanent, and what was permanent is old."""
     if entry.version == version:
         return _with_status(entry, "permanent")
     if entry.status in ("permanent", "tmp_current"):

@@ -21,13 +21,20 @@ from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom, Opa
 # What release_handler makes for the time between two emulators.
 TEMPORARY = "__new_emulator__"
 
-# One expression, for a call through a console costs a hundred times one by distribution.
+# One expression, for a call through a console costs a hundred times one by distribution. When an application does not start, init
+# says started all the same, for the second in which the node ends; the application controller does not answer any more.
 QUESTION = """
 Handler = erlang:whereis(release_handler),
 Which = case Handler of undefined -> none; _ -> release_handler:which_releases() end,
 Heart = case erlang:whereis(heart) of undefined -> none; _ -> case catch heart:get_cmd() of {ok, Command} -> Command; _ -> [] end end,
 Start = case application:get_env(sasl, start_prg) of {ok, Program} when is_list(Program) -> Program; _ -> [] end,
-{os:getpid(), Handler, erlang:element(1, init:get_status()), Which, Heart, Start, code:root_dir()}.
+Reldir = case os:getenv("RELDIR") of false -> filename:join(code:root_dir(), "releases"); Named -> Named end,
+Directory = case application:get_env(sasl, releases_dir) of {ok, Chosen} when is_list(Chosen) -> Chosen; _ -> Reldir end,
+Status = case erlang:element(1, init:get_status()) of
+    started -> case catch application:which_applications(2000) of Running when is_list(Running) -> started; _ -> stopping end;
+    Other -> Other
+end,
+{os:getpid(), Handler, Status, Which, Heart, Start, code:root_dir(), Directory}.
 """
 OLD_CODE = """
 Name = fun(Process) -> case catch erlang:process_info(Process, registered_name) of {registered_name, Known} -> Known; _ -> Process end end,
@@ -84,7 +91,8 @@ class Known(t.NamedTuple):
 class Running(t.NamedTuple):
     """A node at a moment. incarnation: another one after each restart, within the process too.
 
-    heart: its command, None without heart; start: the program that starts the node on another emulator, "" for bin/start.
+    heart: its command, None without heart; start: the program that starts the node on another emulator, "" for bin/start;
+    directory: where release_handler has its releases.
     """
 
     node: str
@@ -96,6 +104,7 @@ class Running(t.NamedTuple):
     heart: str | None
     start: str
     root: str
+    directory: str = ""
 
     def status_of(self, version: str) -> str | None:
         """The status of the release; None when the node does not know it."""
@@ -132,7 +141,7 @@ class Refused(OtpError):
 
 def observe(node, *, timeout: float = 10.0) -> Running:
     """The node as it is now; node is a Connection or a Console. Raises CallError, also when it is about to stop."""
-    pid, handler, status, which, heart, start, root = evaluate(node, QUESTION, timeout=timeout)
+    pid, handler, status, which, heart, start, root, directory = evaluate(node, QUESTION, timeout=timeout)
     releases = (
         ()
         if isinstance(which, Atom)
@@ -149,6 +158,7 @@ def observe(node, *, timeout: float = 10.0) -> Running:
         heart=None if isinstance(heart, Atom) else as_text(heart),
         start=as_text(start),
         root=as_text(root),
+        directory=as_text(directory),
     )
 
 

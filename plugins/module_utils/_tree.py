@@ -26,6 +26,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._resource import (
 )
 
 LOCK = ".lock"
+# A copy of RELEASES, from before release_handler wrote it last.
+SAVED = "RELEASES.saved"
 
 
 class Tree:
@@ -40,6 +42,8 @@ class Tree:
         self.root = root.rstrip("/")
         self.destdir = destdir.rstrip("/")
         self.directory = self.destdir + self.root
+        # By name below releases: in check mode, what a file that is torn would be mended to.
+        self.mended: dict[str, bytes] = {}
 
     def path(self, *names: str) -> str:
         return os.path.join(self.directory, *names)
@@ -50,15 +54,24 @@ class Tree:
 
     def releases(self) -> list[InstalledRelease] | None:
         """What RELEASES says; None when there is none."""
-        path = self.path("releases", "RELEASES")
-        content = read_file(path)
-        return None if content is None else _parsed(parse_releases, content, path)
+        return self._parsed(parse_releases, "RELEASES")
 
     def start_erl_data(self) -> StartErlData | None:
         """Which release boots; None when nothing says so."""
-        path = self.path("releases", "start_erl.data")
-        content = read_file(path)
-        return None if content is None else _parsed(parse_start_erl_data, content, path)
+        return self._parsed(parse_start_erl_data, "start_erl.data")
+
+    def _parsed(self, parse: t.Callable, name: str):
+        path = self.path("releases", name)
+        content = self.mended.get(name) or read_file(path)
+        if content is None:
+            return None
+        try:
+            return parse(content, filename=path)
+        except OtpError as error:
+            remedy = "Repair the file, or remove it: the next run of an installation makes it anew"
+            if self.has("releases", SAVED):
+                remedy = f"Stop the system, if it runs: the next run mends it with the copy {self.path('releases', SAVED)}"
+            raise OtpError(f"{error}. {remedy}") from error
 
     def record(self, version: str) -> dict | None:
         """What package.json of the release says; None when it is absent or unreadable, as of a release somebody else installed."""
@@ -78,13 +91,6 @@ class Tree:
     def release_directories(self) -> list[str]:
         """The names of the directories below releases."""
         return [name for name in self.names("releases") if os.path.isdir(self.path("releases", name))]
-
-
-def _parsed(parse: t.Callable, content: bytes, path: str):
-    try:
-        return parse(content, filename=path)
-    except OtpError as error:
-        raise OtpError(f"{error}. Repair the file, or remove it: the next run of an installation makes it anew") from error
 
 
 class Writing(t.NamedTuple):

@@ -119,6 +119,10 @@ def test_a_restart_is_to_be_allowed(tree: Tree) -> None:
 def test_a_path_that_heart_would_split(tree: Tree, tmp_path: Path) -> None:
     moved = Tree(str(Path(tree.root).rename(tmp_path / "the root")))
     assert kinds(list(_preflight.of_start_program(moved, running(moved)))) == [("start_program", True)]
+    (tmp_path / "plain").symlink_to(moved.root)
+    line = {"start": f"{tmp_path}/plain/bin/start", "heart": f"'{moved.root}/bin/start' '{moved.root}/releases/start_erl.data'"}
+    assert kinds(list(_preflight.of_start_program(moved, running(moved, **line)))) == [("start_program", True)]
+    assert list(_preflight.of_start_program(moved, running(moved, directory=f"{tmp_path}/plain/releases", **line))) == []
     greek = Tree(str(Path(moved.root).rename(tmp_path / "ρίζα")))
     assert list(_preflight.of_start_program(greek, running(greek))) == []
 
@@ -136,8 +140,9 @@ def test_the_node_and_the_files(tree: Tree, more: dict, kind: str, fatal: bool) 
     assert kinds(list(_preflight.of_node(tree, running(tree, **more)))) == [(kind, fatal)]
 
 
-def test_without_heart_a_hot_upgrade_goes_on(tree: Tree) -> None:
-    assert kinds(problems(tree, running(tree, heart=None))) == [("heart", False)]
+@pytest.mark.parametrize("heart", [None, ""])
+def test_without_heart_a_hot_upgrade_goes_on(tree: Tree, heart: str | None) -> None:
+    assert kinds(problems(tree, running(tree, heart=heart))) == [("heart", False)]
 
 
 def test_little_room(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:

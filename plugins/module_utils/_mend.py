@@ -1,0 +1,74 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This is a private part of the collection: only its own plugins may use it.
+
+"""RELEASES and start_erl.data torn by a power cut, for release_handler overwrites both in place.
+
+Before we have it do so, RELEASES is copied. Of a torn file, the other one and the copy tell what it was to say.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._files import read_file
+from ansible_collections.erlang.otp.plugins.module_utils._register import switched
+from ansible_collections.erlang.otp.plugins.module_utils._resource import (
+    InstalledRelease,
+    StartErlData,
+    format_releases,
+    format_start_erl_data,
+    parse_releases,
+)
+from ansible_collections.erlang.otp.plugins.module_utils._tree import SAVED, Tree, Writing
+
+
+def save(tree: Tree, writing: Writing) -> None:
+    """Keep a copy of RELEASES, on the disk when this returns. Raises OtpError when it is torn already."""
+    content = read_file(tree.path("releases", "RELEASES"))
+    if content is not None and tree.releases() is not None and content != read_file(tree.path("releases", SAVED)):
+        writing.file(tree.path("releases", SAVED), content)
+
+
+def mend(tree: Tree, changes: Changes, writing: Writing) -> None:
+    """Mend RELEASES and start_erl.data of a system that is down, if they are torn. Raises OtpError when nothing tells what they said."""
+    entries, torn_releases = _attempt(tree.releases)
+    start, torn_start = _attempt(tree.start_erl_data)
+    if torn_releases:
+        entries = _entries_of_copy(tree, start, torn_releases)
+        _put(tree, "RELEASES", format_releases(entries), changes, writing)
+    if torn_start:
+        permanent = [entry for entry in entries or [] if entry.status == "permanent"]
+        if len(permanent) != 1:
+            raise torn_start
+        _put(tree, "start_erl.data", format_start_erl_data(StartErlData(permanent[0].erts_version, permanent[0].version)), changes, writing)
+
+
+def _attempt(read):
+    try:
+        return read(), None
+    except OtpError as error:
+        return None, error
+
+
+def _entries_of_copy(tree: Tree, start: StartErlData | None, torn: OtpError) -> list[InstalledRelease]:
+    """Those of the copy; permanent is the release that start_erl.data names: it may have been committed since."""
+    path = tree.path("releases", SAVED)
+    content = read_file(path)
+    if content is None:
+        raise torn
+    entries = parse_releases(content, filename=path)
+    if start is None:
+        return entries
+    if start.release_version not in [entry.version for entry in entries]:
+        raise OtpError(f"{torn}; but that does not know release {start.release_version}, which start_erl.data boots: install it once more") from torn
+    return [switched(entry, start.release_version) for entry in entries]
+
+
+def _put(tree: Tree, name: str, content: bytes, changes: Changes, writing: Writing) -> None:
+    path = tree.path("releases", name)
+    changes.do(f"mend {path}, which was torn, as {SAVED} and what is whole say", writing.file, path, content)
+    if changes.check_mode:
+        tree.mended[name] = content
