@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from handler_site import Releases
 
 FIGURES = pytest.StashKey[list]()
 
@@ -31,3 +32,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Show the figures."""
     for line in config.stash.get(FIGURES, []):
         terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def releases(tmp_path_factory: pytest.TempPathFactory) -> Releases:
+    """The releases of handler_site, built once. Their packages are only read."""
+    return Releases(tmp_path_factory.mktemp("releases"))

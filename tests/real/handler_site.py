@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -17,6 +20,7 @@ from pathlib import Path
 
 import jinja2
 import nodes
+import pytest
 from release_workshop import MINIMAL, Workshop
 
 from ansible_collections.erlang.otp.plugins.module_utils import _node
@@ -24,11 +28,12 @@ from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._distribution import Connection
 from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._handler import Order, settle
+from ansible_collections.erlang.otp.plugins.module_utils._handler import HandlerError, Order, settle
 from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._otp import find_otp
 from ansible_collections.erlang.otp.plugins.module_utils._release_handler import Running, observe
 from ansible_collections.erlang.otp.plugins.module_utils._rpc import Way
+from ansible_collections.erlang.otp.plugins.module_utils._target import describe_target, read_target
 from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom
 from ansible_collections.erlang.otp.plugins.module_utils._verify import as_checks
 
@@ -103,13 +108,31 @@ class Releases:
         subprocess.run(["erl", "-noshell", "-eval", expression], check=True, timeout=60)
 
 
-class System:
-    """A system of its own: root directory, start scripts of the role target_system, epmd, and its node."""
+class HasPackages(t.Protocol):
+    """What a system's releases come from."""
 
-    def __init__(self, releases: Releases, *, heart: bool = True, distributed: bool = True, flags: t.Sequence[str] = ()) -> None:
+    packages: dict[str, str]
+
+
+class System:
+    """A system of its own: root directory, start scripts of the role target_system, epmd, and its node.
+
+    first: the release that it begins with; place: its root directory below one of the test's own.
+    """
+
+    def __init__(
+        self,
+        releases: HasPackages,
+        *,
+        first: str = "FIRST",
+        place: str = "root",
+        heart: bool = True,
+        distributed: bool = True,
+        flags: t.Sequence[str] = (),
+    ) -> None:
         self.releases = releases
         self.directory = Path(tempfile.mkdtemp(prefix="otp-handler-"))
-        self.root = str(self.directory / "root")
+        self.root = str(self.directory / place)
         self.home = self.directory / "home"
         self.home.mkdir()
         self.cookie_file = self.home / ".erlang.cookie"
@@ -121,14 +144,23 @@ class System:
         self.pipes = self.directory / "pipes"
         self.flags = [*(["-heart"] if heart else []), *(["-sname", self.name] if distributed else []), *flags]
         self.epmd = subprocess.Popen(["epmd", "-address", "127.0.0.1", "-port", str(self.port)])
-        install_release(root=self.root, package=releases.packages["FIRST"], changes=Changes(), flush=False)
+        install_release(root=self.root, package=releases.packages[first], changes=Changes(), flush=False)
         self.write_scripts()
 
     def __enter__(self) -> System:
         return self
 
     def __exit__(self, *_error) -> None:
-        _node.stop(self.root, quiet=1.0 if self.heart else 0.0)
+        """End the node at once: without its start script, heart has nothing to start again."""
+        Path(self.root, "bin/start").unlink(missing_ok=True)
+        quiet_since = time.monotonic()
+        while time.monotonic() - quiet_since < 0.2:
+            pid = find_emulator(self.root)
+            if pid is not None:
+                quiet_since = time.monotonic()
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.02)
         self.epmd.kill()
         self.epmd.wait()
         shutil.rmtree(self.directory)
@@ -150,6 +182,12 @@ class System:
             "otp_heart": self.heart,
             "otp_heart_beat_timeout": 60,
             "otp_environment": {"ERL_EPMD_PORT": str(self.port)},
+            "_otp_environment": {"ERL_EPMD_PORT": str(self.port)},
+            "otp_service_manager": "none",
+            "otp_console": "run_erl",
+            "otp_open_files": 0,
+            "otp_log_generations": 5,
+            "otp_log_max_size": 100000,
             "_otp_command": f'exec "$ROOTDIR/bin/start_erl" "$ROOTDIR" "$RELDIR" "$START_ERL_DATA" {shlex.join(self.flags)}',
         }
         Path(self.root, "run").mkdir(exist_ok=True)
@@ -215,6 +253,34 @@ class System:
 
 
 OK = Atom("ok")
+IS_SECOND = {"module": "counter", "function": "version", "expect": '"2.0"'}
+NEVER = {"module": "counter", "function": "version", "expect": '"9.9"'}
+
+
+def refused(system: System, release: str, state: str = "permanent", **more: t.Any) -> HandlerError:
+    """The error with which the release does not come to the state."""
+    with pytest.raises(HandlerError) as caught:
+        system.take(release, state, **more)
+    return caught.value
+
+
+def kinds(error: HandlerError) -> list[str]:
+    """Of the problems that ended the run."""
+    return [problem["kind"] for problem in error.result["problems"] if problem["fatal"]]
+
+
+def disagreements(system: System) -> list[str]:
+    """What otp_release_info says of the files."""
+    return describe_target(read_target(system.root))["disagreements"]
+
+
+def on_a_new_emulator(system: System, release: str) -> None:
+    """Have the relup of the release say what that of another ERTS says: first the new emulator, then the rest in it."""
+    system.take(release, "unpacked")
+    relup = Path(system.root, "releases", release, "relup")
+    text = relup.read_text()
+    relup.write_text(re.sub(r'\[\{"FIRST",\[\],\s*\[', '[{"FIRST",[],[restart_new_emulator,', text, count=1))
+    assert relup.read_text() != text
 
 
 def until(condition: t.Callable[[], t.Any], timeout: float = 30.0) -> t.Any:
@@ -229,6 +295,22 @@ def until(condition: t.Callable[[], t.Any], timeout: float = 30.0) -> t.Any:
             return found
         assert time.monotonic() < deadline, f"it did not come true: {reason}"
         time.sleep(0.05)
+
+
+def with_another_erts(system: System, release: str, version: str = "13.9") -> None:
+    """Lay the release out as one of another ERTS, which is a copy of ours, and which the node does not know yet."""
+    install_release(root=system.root, package=system.releases.packages[release], changes=Changes(), flush=False)
+    (erts,) = Path(system.root).glob("erts-*")
+    shutil.copytree(erts, erts.with_name(f"erts-{version}"), symlinks=True)
+    rel = Path(system.root, "releases", release, f"{release}.rel")
+    rel.write_text(rel.read_text().replace(erts.name.partition("-")[2], version))
+
+
+def down_for_good(system: System) -> bool:
+    """Whether the emulator ends and nobody starts another one."""
+    until(lambda: find_emulator(system.root) is None)
+    time.sleep(1.0)
+    return find_emulator(system.root) is None
 
 
 def files_of(root: str) -> dict[str, bytes]:

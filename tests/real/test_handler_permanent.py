@@ -1,0 +1,136 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Real embedded nodes: a release made permanent, and back; what check mode says of it comes true."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+from handler_site import IS_SECOND, Releases, System, disagreements, files_of, kinds, on_a_new_emulator, refused
+
+
+@pytest.fixture
+def system(releases: Releases) -> t.Iterator[System]:
+    with System(releases) as system:
+        yield system.start()
+
+
+def test_up_committed_down_and_removed(system: System) -> None:
+    pid, before = system.pid, [system.count(), system.count()]
+    start_erl = Path(system.root, "bin/start_erl").read_bytes()
+    up = system.take("SECOND", "permanent", verify=[IS_SECOND])
+    assert before == [1, 2] and system.call("counter", "state") == ("2.0", 2)
+    assert system.statuses() == {"SECOND": "permanent", "FIRST": "old"} and system.pid == pid
+    assert (up["restarted"], up["rolled_back"], up["problems"], up["transport"]) == (False, False, [], "distribution")
+    assert [entry["action"] for entry in up["history"]] == ["unpack", "install", "commit"]
+    assert (up["before"]["running"], up["after"]["running"], up["after"]["permanent"]) == ("FIRST", "SECOND", "SECOND")
+    assert Path(system.root, "bin/start.boot").read_bytes() == Path(system.root, "releases/SECOND/start_clean.boot").read_bytes()
+    assert Path(system.root, "bin/start_erl").read_bytes() == start_erl and disagreements(system) == []
+    again = system.take("SECOND", "permanent", verify=[IS_SECOND])
+    assert not again["changed"] and again["before"] == again["after"]
+    down = system.take("FIRST", "permanent", package=False)
+    assert system.call("counter", "state") == ("1.0", 2) and down["after"]["permanent"] == "FIRST"
+    assert system.take("SECOND", "absent")["after"]["releases"] == {"FIRST": "permanent"}
+    assert not os.path.exists(f"{system.root}/lib/counter-2.0") and not os.path.exists(f"{system.root}/releases/SECOND")
+    assert not system.take("SECOND", "absent")["changed"]
+    assert system.pid == pid and system.count() == 3 and disagreements(system) == []
+
+
+def test_what_check_mode_predicts_comes_true(system: System) -> None:
+    """Over a whole life; and each run a second time has nothing to do."""
+    life = [("SECOND", "unpacked"), ("SECOND", "current"), ("FIRST", "current"), ("SECOND", "current"), ("FIRST", "rebooted_old")]
+    life += [("SECOND", "permanent"), ("FIRST", "current"), ("SECOND", "rebooted_old"), ("FIRST", "rebooted_old"), ("SECOND", "absent")]
+    for release, state in life:
+        predicted = system.take(release, state, check_mode=True)
+        done, again, nothing = (system.take(release, state, check_mode=mode) for mode in (False, True, False))
+        assert [run["changed"] for run in (predicted, done, again, nothing)] == [True, True, False, False], (release, state)
+        assert predicted["diff"] == done["diff"], (release, state)
+        assert again["before"] == again["after"] == nothing["after"] == done["after"]
+
+
+def test_check_mode_tells_and_touches_nothing(system: System) -> None:
+    system.take("SECOND", "unpacked")
+    files, statuses = files_of(system.root), system.statuses()
+    told = system.take("SECOND", "permanent", check_mode=True)
+    assert [action.partition(" the node")[0] for action in told["actions"]] == ["take", "make release SECOND permanent on"]
+    assert (files_of(system.root), system.statuses()) == (files, statuses)
+    assert told["after"] == {"running": "SECOND", "permanent": "SECOND", "pid": system.pid, "releases": {"SECOND": "permanent", "FIRST": "old"}}
+    fresh = system.take("RESTARTS", "permanent", check_mode=True)
+    assert fresh["actions"][-1].startswith("make release RESTARTS permanent") and files_of(system.root) == files
+
+
+def test_an_upgrade_that_restarts_the_emulator_is_allowed_and_waited_for(system: System) -> None:
+    pid = system.pid
+    error = refused(system, "RESTARTS")
+    assert kinds(error) == ["restart"] and system.statuses() == {"RESTARTS": "unpacked", "FIRST": "permanent"}
+    said = system.take("RESTARTS", "permanent", allow_restart=True)
+    # OTP answers before the emulator has ended: release_handler says ok, and the process is still the old one.
+    assert said["restarted"] and said["after"]["pid"] == system.pid != pid and 0 < said["unreachable_seconds"] < 20
+    assert system.statuses() == {"RESTARTS": "permanent", "FIRST": "old"} and system.call("counter", "version") == "2.1"
+    back = system.take("FIRST", "rebooted_old")
+    assert back["restarted"] and system.statuses() == {"RESTARTS": "old", "FIRST": "permanent"} and disagreements(system) == []
+    assert not system.take("FIRST", "rebooted_old")["changed"]
+
+
+def test_on_a_new_emulator(system: System) -> None:
+    on_a_new_emulator(system, "SECOND")
+    pid = system.pid
+    assert kinds(refused(system, "SECOND", package=False)) == ["restart"]
+    said = system.take("SECOND", "permanent", package=False, allow_restart=True, verify=[IS_SECOND])
+    assert said["restarted"] and system.pid != pid and said["after"]["releases"] == {"SECOND": "permanent", "FIRST": "old"}
+    assert disagreements(system) == [] and not system.take("SECOND", "permanent", package=False)["changed"]
+
+
+def test_through_the_pipes(releases: Releases) -> None:
+    """A node that is not distributed, over a restart of the emulator as well."""
+    with System(releases, distributed=False) as system:
+        pid = system.start().pid
+        assert system.take("SECOND", "permanent", verify=[IS_SECOND])["transport"] == "pipe"
+        back = system.take("FIRST", "permanent", package=False)
+        assert back["after"]["releases"] == {"SECOND": "old", "FIRST": "permanent"} and system.pid == pid
+        said = system.take("RESTARTS", "permanent", allow_restart=True)
+        assert said["restarted"] and said["after"]["permanent"] == "RESTARTS" and system.pid != pid
+
+
+def test_the_module_sends_the_package_once(system: System, tmp_path: Path) -> None:
+    """As an operator runs it. The cookie is in no output."""
+    arguments = {"root": system.root, "release": "SECOND", "node": system.name, "cookie_file": str(system.cookie_file), "epmd_port": system.port}
+    arguments["package"] = system.releases.packages["SECOND"]
+    arguments["verify"] = [IS_SECOND]
+
+    def run(*flags: str) -> dict[str, t.Any]:
+        ansible = str(Path(sys.executable).parent / "ansible")
+        command = [
+            ansible,
+            "localhost",
+            "-m",
+            "erlang.otp.otp_release_handler",
+            "-a",
+            json.dumps(arguments),
+            "-e",
+            f"ansible_python_interpreter={sys.executable}",
+        ]
+        said = subprocess.run([*command, *flags], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False, cwd=tmp_path)
+        assert "COOKIEOFTESTS" not in said.stdout
+        found = re.search(r"=> (\{.*\})", said.stdout, re.DOTALL)
+        assert found, said.stdout
+        return json.loads(found[1])
+
+    told = run("--check")
+    assert told["changed"] and not told["transferred"] and system.statuses() == {"FIRST": "permanent"}
+    done = run()
+    assert done["changed"] and done["transferred"] and system.statuses() == {"SECOND": "permanent", "FIRST": "old"}
+    again = run()
+    assert not again["changed"] and not again["transferred"] and again["after"]["running"] == "SECOND"
+    arguments.update(release="BARE", package=system.releases.packages["BARE"], verify=[])
+    failed = run()
+    assert [problem["kind"] for problem in failed["problems"]] == ["no_way"] and "releases/BARE/relup is missing" in failed["msg"]

@@ -1,0 +1,152 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Traps of a restart in an upgrade: first OTP's own answer, then what we make of it.
+
+===================================================  =======================================================================
+T6: {ok,...} before the emulator has ended           test_t06_ok_before_the_restart
+the temporary release, and where it stays            test_temporary_release, test_temporary_release_that_stays
+a rollback that is only logged                       test_rollback_that_is_only_logged
+an error, and the node restarts after it             test_error_and_then_a_restart
+bin belongs to the release that was removed          test_bin_of_the_first_release
+===================================================  =======================================================================
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import typing as t
+from pathlib import Path
+
+import pytest
+from handler_site import IS_SECOND, OK, Releases, System, disagreements, kinds, on_a_new_emulator, refused, until, with_another_erts
+
+from ansible_collections.erlang.otp.plugins.module_utils._release_handler import Running
+from ansible_collections.erlang.otp.plugins.module_utils._session import is_settled
+from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom
+
+ERROR, CONTINUES = Atom("error"), Atom("continue_after_restart")
+
+
+@pytest.fixture
+def system(releases: Releases) -> t.Iterator[System]:
+    with System(releases) as system:
+        yield system.start()
+
+
+def settled_after(system: System, before: Running) -> Running:
+    """The node when it has restarted and is up."""
+
+    def found() -> Running | None:
+        now = system.observe()
+        return now if is_settled(now) and now.incarnation != before.incarnation else None
+
+    return until(found)
+
+
+def written(system: System, name: str) -> str:
+    return Path(system.root, "releases", name).read_text()
+
+
+def test_t06_ok_before_the_restart(system: System) -> None:
+    system.take("RESTARTS", "unpacked")
+    before = system.observe()
+    assert system.operate("install_release", "RESTARTS") == (OK, "FIRST", [])
+    # The process that said so is still the old one.
+    assert system.pid == before.pid
+    assert settled_after(system, before).pid != before.pid
+    system.take("FIRST", "rebooted_old")
+    pid = system.pid
+    said = system.take("RESTARTS", "permanent", allow_restart=True, verify=[{**IS_SECOND, "expect": '"2.1"'}])
+    assert said["after"] == {**said["after"], "running": "RESTARTS", "permanent": "RESTARTS", "pid": system.pid} and system.pid != pid
+
+
+def test_temporary_release(system: System) -> None:
+    on_a_new_emulator(system, "SECOND")
+    before = system.observe()
+    assert system.operate("install_release", "SECOND") == (CONTINUES, "FIRST", [])
+    assert "__new_emulator__FIRST" in written(system, "RELEASES") and "tmp_current" in written(system, "RELEASES")
+    assert written(system, "new_start_erl.data").split()[1] == "__new_emulator__FIRST"
+    assert until(lambda: settled_after(system, before).current) == "SECOND"
+    # It is SECOND that runs; only release_handler knows.
+    assert system.call("init", "script_id") == ("COUNTER", "__new_emulator__FIRST") and "permanent" not in written(system, "RELEASES").split("FIRST")[0]
+    assert system.take("FIRST", "rebooted_old")["after"]["running"] == "FIRST"
+    said = system.take("SECOND", "permanent", package=False, allow_restart=True, verify=[IS_SECOND])
+    assert said["after"]["releases"] == {"SECOND": "permanent", "FIRST": "old"} == system.statuses()
+    assert "__new_emulator__" not in written(system, "RELEASES") and disagreements(system) == []
+
+
+def test_temporary_release_that_stays(releases: Releases) -> None:
+    with System(releases, heart=False) as system:
+        system.start()
+        on_a_new_emulator(system, "CRASHES")
+        before = system.observe()
+        assert system.operate("install_release", "CRASHES")[0] == ERROR
+        assert settled_after(system, before).status_of("__new_emulator__FIRST") == "unpacked"
+        assert any("__new_emulator__FIRST" in sentence for sentence in disagreements(system))
+        # Neither does it keep the next upgrade off, nor does it outlive it.
+        said = system.take("SECOND", "permanent")
+        assert "have the node forget the temporary release __new_emulator__FIRST" in said["actions"]
+        assert system.statuses() == {"SECOND": "permanent", "CRASHES": "unpacked", "FIRST": "old"} and disagreements(system) == []
+
+
+def test_rollback_that_is_only_logged(system: System) -> None:
+    on_a_new_emulator(system, "CRASHES")
+    before = system.observe()
+    assert system.operate("install_release", "CRASHES") == (CONTINUES, "FIRST", [])
+    # It has restarted twice then, and nobody is told.
+    until(lambda: system.observe().status_of("CRASHES") == "unpacked" and settled_after(system, before).current == "FIRST")
+    error = refused(system, "CRASHES", package=False, allow_restart=True)
+    assert error.result["rolled_back"] and error.result["restarted"] and "the node came up again on release FIRST" in str(error)
+    assert error.result["after"]["running"] == "FIRST" and system.count() == 1 and disagreements(system) == []
+    for check_mode in (True, False):
+        assert kinds(refused(system, "CRASHES", package=False, allow_restart=True, check_mode=check_mode)) == ["failed_before"]
+
+
+def test_error_and_then_a_restart(system: System) -> None:
+    """The process stays the same, and forgets."""
+    system.take("CRASHES", "unpacked")
+    assert [system.count(), system.count()] == [1, 2]
+    before = system.observe()
+    error, reason = system.operate("install_release", "CRASHES")
+    assert error == ERROR and reason[0] == Atom("code_change_failed")
+    assert settled_after(system, before).pid == before.pid and system.count() == 1
+    failed = refused(system, "CRASHES")
+    assert "code_change_failed" in str(failed) and "cannot_change" in str(failed) and "The node runs release FIRST, started again" in str(failed)
+    assert failed.result["rolled_back"] and failed.result["restarted"] and system.count() == 1
+    assert system.statuses() == {"CRASHES": "unpacked", "FIRST": "permanent"}
+    again = refused(system, "CRASHES")
+    assert kinds(again) == ["failed_before"] and "code_change_failed" in str(again)
+    # A release that was removed may come again, with other content.
+    system.take("CRASHES", "absent")
+    assert "code_change_failed" in str(refused(system, "CRASHES"))
+
+
+def erl_runs(system: System) -> bool:
+    """Whether bin/erl starts the basic system."""
+    command = [f"{system.root}/bin/erl", "-noinput", "-s", "init", "stop"]
+    return subprocess.run(command, env={"HOME": str(system.home), "PATH": os.defpath}, capture_output=True, timeout=60, check=False).returncode == 0
+
+
+def test_bin_of_the_first_release(system: System) -> None:
+    with_another_erts(system, "RESTARTS")
+    system.take("RESTARTS", "unpacked", package=False)
+    before = system.observe()
+    system.operate("install_release", "RESTARTS")
+    assert settled_after(system, before).current == "RESTARTS"
+    assert system.operate("make_permanent", "RESTARTS") == OK and system.operate("remove_release", "FIRST") == OK
+    assert not erl_runs(system)
+    # What follows the permanent release is made up for, whoever has committed it.
+    said = system.take("RESTARTS", "permanent", package=False)
+    assert said["changed"] and erl_runs(system) and disagreements(system) == []
+
+
+def test_bin_follows_before_the_first_release_goes(system: System) -> None:
+    with_another_erts(system, "RESTARTS")
+    assert system.take("RESTARTS", "permanent", package=False, allow_restart=True)["restarted"]
+    assert system.take("FIRST", "absent")["after"]["releases"] == {"RESTARTS": "permanent"}
+    assert [path.name for path in Path(system.root).glob("erts-*")] == ["erts-13.9"] and erl_runs(system)
+    os.kill(system.pid, 9)
+    assert until(lambda: system.observe().status == "started" and system.statuses()) == {"RESTARTS": "permanent"} and disagreements(system) == []
