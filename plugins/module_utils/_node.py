@@ -20,6 +20,7 @@ import tempfile
 import time
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.module_utils import _service
 from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator, names_of
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._node_report import last_words
@@ -38,6 +39,7 @@ class Node(t.NamedTuple):
     log_directory: str
     name: str = ""  # empty: not distributed
     environment: t.Mapping[str, str] = {}
+    service: _service.Service | None = None  # what runs it; None: bin/start, and heart
 
 
 class Answer(t.NamedTuple):
@@ -62,11 +64,20 @@ SETTLED = 3.0
 
 
 def start(node: Node) -> None:
-    """Run bin/start as the node's user with a clean environment. Raises OtpError with what it said when it fails."""
+    """Start the node by its service, or run bin/start as its user with a clean environment. Raises OtpError with what was said when it fails."""
+    if node.service:
+        return _service.start(node.service)
     program = os.path.join(node.root, "bin", "start")
     said = run_as_user(node, [program], timeout=60)
     if said.returncode != 0:
         raise OtpError(f"{program} ended with code {said.returncode}: {printable(said.stdout) or 'it said nothing'}")
+
+
+def halt(node: Node, *, quiet: float = 0.0) -> None:
+    """Stop the node, its service first. Raises OtpError. quiet: as of stop."""
+    if node.service:
+        _service.stop(node.service)
+    stop(node.root, quiet=quiet)
 
 
 def stop(root: str, *, timeout: float = 60.0, quiet: float = 0.0) -> bool:
@@ -135,7 +146,7 @@ def wait_until_answering(node: Node, *, timeout: float) -> tuple[int, Answer | N
                     reason = str(no_answer)
         lasted = now - began
         if len(seen) >= CRASH_LOOP:
-            stop(node.root, quiet=2.0)
+            halt(node, quiet=2.0)
             times = f"{CRASH_LOOP - 1} times within {lasted:.1f} s"
             raise failure(node, lasted, len(seen), f"does not stay up: its emulator ended {times}; it is stopped now")
         if now - last_seen > GONE:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.erlang.otp.plugins.module_utils import _node
+from ansible_collections.erlang.otp.plugins.module_utils import _node, _service
 from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._config import configure_release
 from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator, pid_file, started_at
@@ -94,6 +94,8 @@ class System:
             self.write(file)
         if wanted.cookie is not None and have_cookie(node.home, wanted.cookie, owner=self.owner, changes=changes):
             self.renewed.add(os.path.join(node.home, COOKIE_FILE))
+        if node.service is not None:
+            self.diff.extend(_service.have_service(node.service, changes))
         running = self.have_state()
         return {
             "release": self.release,
@@ -165,8 +167,8 @@ class System:
     def stop_node(self) -> None:
         """Have the node stopped."""
         node = self.wanted.node
-        if find_emulator(node.root) is not None:
-            self.changes.do(f"stop the node {node.name or node.root}", _node.stop, node.root)
+        if find_emulator(node.root) is not None or (node.service and _service.is_up(node.service)):
+            self.changes.do(f"stop the node {node.name or node.root}", _node.halt, node)
 
     def have_state(self) -> dict[str, t.Any]:
         """Have the node started, stopped, or as it is; return how it is then."""
@@ -178,9 +180,11 @@ class System:
         if pid is None:
             changes.do(f"start the node {title}", _node.start, node)
             return self.answer(has_started=True)
+        if node.service and not _service.is_run_by(node.service, pid):
+            self.warnings.append(f"the node {title} runs and was not started by {node.service.name}.service: restart it, by otp_restart_on_change.")
         renewed = self.newer_than(pid)
         if renewed and wanted.state == "started" and wanted.restart_on_change:
-            changes.do(f"stop the node {title}: it runs without {', '.join(renewed)}", _node.stop, node.root)
+            changes.do(f"stop the node {title}: it runs without {', '.join(renewed)}", _node.halt, node)
             changes.do(f"start the node {title}", _node.start, node)
             return self.answer(has_started=True)
         if renewed:

@@ -122,6 +122,47 @@ options:
         description: Whether the text is to be left out of the diff.
         type: bool
         default: false
+  service:
+    description:
+      - What starts the node when the host boots, and starts and stops it otherwise. Without it C(bin/start) does.
+    type: dict
+    suboptions:
+      manager:
+        description:
+          - V(systemd), a unit; V(sysv), an init script, the first of O(service.files).
+        type: str
+        choices: [systemd, sysv]
+        required: true
+      name:
+        description: The name of the service; of a unit without C(.service).
+        type: str
+        required: true
+      at_boot:
+        description: Whether the host starts it when it boots.
+        type: bool
+        default: true
+      files:
+        description: Files of the host, such as the unit. They belong to root.
+        type: list
+        elements: dict
+        required: true
+        suboptions:
+          path:
+            description: The absolute path.
+            type: str
+            required: true
+          content:
+            description: The text.
+            type: str
+            required: true
+          mode:
+            description: The permissions, octal.
+            type: str
+            default: '0644'
+          optional:
+            description: Whether the file is left out on a host that lacks its directory.
+            type: bool
+            default: false
   sys_config:
     description:
       - The text of the release's C(sys.config). Without it, it is made from C(sys.config.src) when the release has that.
@@ -263,6 +304,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._install import PackageNeeded
 from ansible_collections.erlang.otp.plugins.module_utils._node import Node
+from ansible_collections.erlang.otp.plugins.module_utils._service import Service, ServiceFile
 from ansible_collections.erlang.otp.plugins.module_utils._system import File, System, Wanted
 from ansible_collections.erlang.otp.plugins.module_utils._values import texts
 
@@ -293,6 +335,25 @@ ARGUMENTS = {
             "secret": {"type": "bool", "default": False, "no_log": False},
         },
     },
+    "service": {
+        "type": "dict",
+        "options": {
+            "manager": {"type": "str", "choices": ["systemd", "sysv"], "required": True},
+            "name": {"type": "str", "required": True},
+            "at_boot": {"type": "bool", "default": True},
+            "files": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {
+                    "path": {"type": "str", "required": True},
+                    "content": {"type": "str", "required": True},
+                    "mode": {"type": "str", "default": "0644"},
+                    "optional": {"type": "bool", "default": False},
+                },
+            },
+        },
+    },
     "sys_config": {"type": "str"},
     "vm_args": {"type": "str"},
     "variables": {"type": "dict", "default": {}},
@@ -313,6 +374,7 @@ def wanted_of(parameters: dict[str, t.Any]) -> Wanted:
         log_directory=parameters["log_dir"] or f"{root}/log",
         name=parameters["node_name"],
         environment=texts("environment", parameters["environment"]),
+        service=service_of(parameters["service"]) if parameters["service"] else None,
     )
     return Wanted(
         node=node,
@@ -335,13 +397,26 @@ def wanted_of(parameters: dict[str, t.Any]) -> Wanted:
 
 def file_of(entry: dict[str, t.Any]) -> File:
     """An element of files. Raises OtpError."""
-    try:
-        mode = int(entry["mode"], 8)
-    except ValueError:
-        raise OtpError(f"files: the mode {entry['mode']!r} of {entry['path']} is not octal, such as '0644'.") from None
+    mode = mode_of(entry)
     if entry["path"].startswith("/") or ".." in entry["path"].split("/"):
         raise OtpError(f"files: the path {entry['path']!r} does not stay below the root directory.")
     return File(entry["path"], entry["content"], mode, entry["secret"])
+
+
+def service_of(entry: dict[str, t.Any]) -> Service:
+    """The option service. Raises OtpError."""
+    files = tuple(ServiceFile(file["path"], file["content"], mode_of(file), file["optional"]) for file in entry["files"])
+    if not files or not all(file.path.startswith("/") for file in files):
+        raise OtpError("service: there must be files, each with an absolute path.")
+    return Service(entry["manager"], entry["name"], entry["at_boot"], files)
+
+
+def mode_of(entry: dict[str, t.Any]) -> int:
+    """The permissions of a file. Raises OtpError."""
+    try:
+        return int(entry["mode"], 8)
+    except ValueError:
+        raise OtpError(f"files: the mode {entry['mode']!r} of {entry['path']} is not octal, such as '0644'.") from None
 
 
 def main() -> None:

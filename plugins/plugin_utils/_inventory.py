@@ -13,6 +13,8 @@ import os
 import re
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.plugin_utils._service_inventory import service
+
 # Of the playbooks: which hosts they work on, how many at a time, and where a report goes.
 PLAYBOOK_VARIABLES = {"otp_hosts", "otp_builders", "otp_serial", "otp_max_fail_percentage", "otp_status_page"}
 
@@ -42,7 +44,7 @@ def problems(variables: Variables, *, known: t.Collection[str], target: bool = T
     of_another_kind = [*kinds(variables)]
     if of_another_kind:
         return found + of_another_kind
-    for check in (root, user, directories, node, cookie, flags, environment, timeouts, package, configuration):
+    for check in (root, user, directories, node, cookie, flags, environment, timeouts, package, configuration, service):
         found.extend(check(variables))
     return found
 

@@ -41,7 +41,7 @@ class Host:
         self.node = _node.Node(root=self.root, user=USER, home=str(directory / "home"), log_directory=self.root + "/log", name="a@localhost")
         monkeypatch.setattr(_system, "find_emulator", lambda root: self.pid)
         monkeypatch.setattr(_node, "start", self.start)
-        monkeypatch.setattr(_node, "stop", self.stop)
+        monkeypatch.setattr(_node, "halt", self.stop)
         monkeypatch.setattr(_node, "ask", self.ask)
         monkeypatch.setattr(_node, "wait_until_answering", lambda node, timeout: (self.pid, self.ask(node)))
 
@@ -51,7 +51,7 @@ class Host:
         with open(pid_file(self.root), "w") as file:
             file.write(f"{self.pid}\n")
 
-    def stop(self, root):
+    def stop(self, node):
         self.pid = None
 
     def ask(self, node):
