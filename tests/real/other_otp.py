@@ -1,0 +1,45 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The OTP at hand under other version numbers, for systools and release_handler another OTP; it builds and runs releases."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import typing as t
+from pathlib import Path
+
+from ansible_collections.erlang.otp.plugins.module_utils._appup import parse_appup
+from ansible_collections.erlang.otp.plugins.module_utils._otp import Otp, read_otp
+
+
+def version_of(otp: Otp, application: str) -> str:
+    """The version of an application of the OTP."""
+    return next(path.name.partition("-")[2] for path in Path(otp.lib).iterdir() if path.name.startswith(f"{application}-"))
+
+
+def before(otp: Otp, application: str) -> str:
+    """The newest version that the application's appup leads from: they are written as expressions such as ^4\\.1$."""
+    appup = Path(otp.lib, f"{application}-{version_of(otp, application)}", "ebin", f"{application}.appup")
+    texts = parse_appup(appup.read_bytes(), filename=str(appup)).versions("up").split(", ")
+    plain = [text.strip("^$").replace("\\", "") for text in texts if text.endswith("$") and not re.search(r"[*+]", text)]
+    return max(plain, key=lambda version: [int(part) for part in version.split(".")])
+
+
+def renumber(otp: Otp, root: Path, *, erts: str, applications: t.Mapping[str, str] | None = None) -> Otp:
+    """An OTP at root with ERTS of this version, and applications of these; all else is that of the other one."""
+    shutil.copytree(otp.erts_bin, root / f"erts-{erts}" / "bin")
+    (root / "lib").mkdir()
+    for path in Path(otp.lib).iterdir():
+        (root / "lib" / path.name).symlink_to(path)
+    for name, version in (applications or {}).items():
+        ebin = root / "lib" / f"{name}-{version}" / "ebin"
+        shutil.copytree(Path(otp.lib, f"{name}-{version_of(otp, name)}", "ebin"), ebin)
+        resource = ebin / f"{name}.app"
+        resource.write_text(re.sub(r'\bvsn,\s*"[^"]*"', f'vsn, "{version}"', resource.read_text()))
+    # For the erl that makes the boot scripts.
+    (root / "bin").mkdir()
+    shutil.copy(Path(otp.root, "bin", "no_dot_erlang.boot"), root / "bin")
+    return read_otp(str(root))
