@@ -29,12 +29,18 @@ def before(otp: Otp, application: str) -> str:
 
 
 def renumber(otp: Otp, root: Path, *, erts: str, applications: t.Mapping[str, str] | None = None) -> Otp:
-    """An OTP at root with ERTS of this version, and applications of these; all else is that of the other one."""
+    """An OTP at root with ERTS of this version, and applications of these; all else is that of the other one.
+
+    Its own erl runs on the other one's kernel and stdlib, so these are there as well.
+    """
     shutil.copytree(otp.erts_bin, root / f"erts-{erts}" / "bin")
     (root / "lib").mkdir()
+    renumbered = applications or {}
     for path in Path(otp.lib).iterdir():
-        (root / "lib" / path.name).symlink_to(path)
-    for name, version in (applications or {}).items():
+        name = path.name.partition("-")[0]
+        if name not in renumbered or name in ("kernel", "stdlib"):
+            (root / "lib" / path.name).symlink_to(path)
+    for name, version in renumbered.items():
         ebin = root / "lib" / f"{name}-{version}" / "ebin"
         shutil.copytree(Path(otp.lib, f"{name}-{version_of(otp, name)}", "ebin"), ebin)
         resource = ebin / f"{name}.app"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -17,9 +16,9 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from other_otp import before, renumber
 from release_workshop import MINIMAL, Workshop, content, erl, members, unpack
 
-from ansible_collections.erlang.otp.plugins.module_utils._appup import parse_appup
 from ansible_collections.erlang.otp.plugins.module_utils._boot_scripts import SystoolsError
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._otp import Otp, find_otp, read_otp
@@ -161,28 +160,10 @@ def test_the_emulator_restarts_where_it_is_wished(exchange: Exchange, tmp_path: 
 # --- a change of OTP
 
 
-def renumbered(workshop: Workshop) -> Otp:
-    """The OTP at hand with other versions of erts and sasl: for make_relup it is an older one."""
-    root, sasl = workshop.directory / "renumbered", workshop.version_of("sasl")
-    shutil.copytree(workshop.otp.erts_bin, root / "erts-13.0.9/bin")
-    (root / "lib").mkdir()
-    for name in ("kernel", "stdlib"):
-        full = f"{name}-{workshop.version_of(name)}"
-        (root / "lib" / full).symlink_to(Path(workshop.otp.lib) / full)
-    appup = (Path(workshop.otp.lib) / f"sasl-{sasl}/ebin/sasl.appup").read_bytes()
-    # A version that sasl's appup leads from: they are written as expressions such as ^4\\.1$.
-    older = next(text.strip("^$").replace("\\", "") for text in parse_appup(appup, filename="sasl.appup").versions("up").split(", ") if text.endswith("$"))
-    ebin = root / f"lib/sasl-{older}/ebin"
-    shutil.copytree(Path(workshop.otp.lib) / f"sasl-{sasl}/ebin", ebin)
-    app = (ebin / "sasl.app").read_text()
-    (ebin / "sasl.app").write_text(re.sub(r'vsn,\s*"[^"]*"', f'vsn, "{older}"', app))
-    return read_otp(str(root))
-
-
 def other_otp(tree: str, workshop: Workshop) -> Otp:
     """That of a word of OTP_TREES: the root directory of an OTP, or of a whole system with one."""
     if tree == "renumbered":
-        return renumbered(workshop)
+        return renumber(workshop.otp, workshop.directory / "renumbered", erts="13.0.9", applications={"sasl": before(workshop.otp, "sasl")})
     places = (Path(tree) / place for place in ("", "usr/lib/erlang", "usr/local/lib/erlang", "usr/lib64/erlang"))
     return read_otp(str(next(place for place in places if (place / "lib").is_dir() and list(place.glob("erts-*")))))
 
