@@ -68,18 +68,21 @@ def read_ways(package: str) -> tuple[Release, dict[str, str]]:
     release = find_release(texts, package=package)
     path = f"releases/{release.version}/relup"
     if path not in texts:
+        # One that was added to the package as a file of its own may stand at the end.
+        texts = _head(package, whole=True)
+    if path not in texts:
         return release, {}
     return release, parse_relup(texts[path], filename=f"{package}: {path}").upgrade_from
 
 
-def _head(package: str) -> dict[str, bytes]:
-    """Of the package's releases/, the files that tell its release and its ways, by path."""
+def _head(package: str, *, whole: bool = False) -> dict[str, bytes]:
+    """Of the package's releases/, the files that tell its release and its ways, by path. whole: also what comes after other files."""
     texts = {}
     with Inflated(package) as stream:
         for path, member, pieces in checked_members(stream):
             if path.endswith((".rel", "/relup")) or path == START_ERL_DATA:
                 if path.startswith("releases/") and path.count("/") <= 2 and member.kind == "file":
                     texts[path] = read_text(member, pieces, package=package)
-            elif texts and not path.startswith("releases/"):
+            elif texts and not whole and not path.startswith("releases/"):
                 break
     return texts

@@ -24,6 +24,11 @@ def test_the_releases_that_it_leads_from(tmp_path: Path) -> None:
     assert ways == {"FIRST": "none", "ZEROTH": "restart_emulator"}
 
 
+def test_a_relup_at_the_end_of_the_package(tmp_path: Path) -> None:
+    package = write_package(tmp_path / "p.tar.gz", {**release_members("SECOND"), "lib/x": b"", "releases/SECOND/relup": RELUP})
+    assert set(read_ways(package)[1]) == {"FIRST", "ZEROTH"}
+
+
 def test_a_package_without_a_relup_leads_from_none(tmp_path: Path) -> None:
     assert read_ways(write_package(tmp_path / "p.tar.gz", release_members()))[1] == {}
 
