@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._digest import digest_of, sha256
+from ansible_collections.erlang.otp.plugins.module_utils._download import download, is_url
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._record import find_record, status_at_rest
 
@@ -45,7 +46,8 @@ def install_release(
 ) -> dict:
     """Have the release of the package in the tree; state: "present", or "permanent" (the stopped system boots it next).
 
-    package: path on this host, None when it is elsewhere: then checksum ("sha256:..."), its digest, must be given.
+    package: path on this host, or a URL from which it is fetched when it is needed, or None when it is elsewhere. In the last two
+    cases checksum ("sha256:..."), its digest, must be given.
     release: what is in the package (name, version, erts_version, applications: versions by name), told by somebody who has it,
     for check mode without the package.
     uid, gid: numeric owner of all that is written; -1: the owner of an existing root directory, else of the process.
@@ -56,6 +58,8 @@ def install_release(
     """
     if package is None and checksum is None:
         raise OtpError("without a package on the target, its checksum must be given")
+    if is_url(package) and checksum is None:
+        raise OtpError(f"package {package}: a package that is fetched needs a checksum")
     try:
         digest = digest_of(checksum) if checksum else sha256(package)
         directory = destdir.rstrip("/") + root.rstrip("/")
@@ -73,8 +77,12 @@ def install_release(
             return _go_on(root, destdir, None, order, how, changes)
         from ansible_collections.erlang.otp.plugins.module_utils._inflate import Inflated
 
+        fetched = None
+        if is_url(package):
+            fetched = download(package, digest)
+            order["digest_is_given"] = False
         # What is inflated meanwhile waits in memory; nothing of it is looked at before the checksum has been verified.
-        with Inflated(package) as stream:
+        with Inflated(package, fetched) as stream:
             return _go_on(root, destdir, stream, order, how, changes)
     except OSError as error:
         hint = " Use become to work as root or as the owner of the system." if isinstance(error, PermissionError) else ""

@@ -249,7 +249,6 @@ import pwd
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.text.formatters import human_to_bytes
-from ansible.module_utils.urls import fetch_file
 
 from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
@@ -322,24 +321,6 @@ def size_of(text: str) -> int:
         raise OtpError(f"max_size: {error}") from None
 
 
-def install(module: AnsibleModule, changes: Changes) -> dict:
-    """Have the release present or permanent. Raises OtpError."""
-    arguments = arguments_of(module.params)
-    package = module.params["package"]
-    if not package or not package.startswith(("http://", "https://")):
-        return install_release(package=package, changes=changes, **arguments)
-    if not arguments["checksum"]:
-        raise OtpError(f"package {package}: a package that is fetched needs a checksum")
-    try:
-        return install_release(changes=changes, **arguments)
-    except PackageNeeded:
-        fetched = fetch_file(module, package)
-    try:
-        return install_release(package=fetched, changes=changes, **arguments)
-    except OtpError as error:
-        raise OtpError(str(error).replace(fetched, package)) from None
-
-
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True, required_if=[("state", "absent", ("release",))])
     changes = Changes(check_mode=module.check_mode)
@@ -351,7 +332,7 @@ def main() -> None:
         elif not parameters["package"] and not parameters["checksum"]:
             raise OtpError(f"state {parameters['state']} needs a package")
         else:
-            result = install(module, changes)
+            result = install_release(package=parameters["package"], changes=changes, **arguments_of(parameters))
     except PackageNeeded as needed:
         module.exit_json(changed=False, needs_package=True, msg=str(needed))
     except OtpError as error:

@@ -110,7 +110,7 @@ def test_package_that_cannot_be_fetched(task: Task, url: str, asked: list[str]) 
     package = f"{url}/first.tar.gz"
     assert task.fails(package=package) == f"package {package}: a package that is fetched needs a checksum"
     assert asked == []
-    assert f"{url}/nowhere.tar.gz, HTTP Error 404" in task.fails(package=f"{url}/nowhere.tar.gz", checksum=task.checksum)
+    assert f"cannot get the package from {url}/nowhere.tar.gz: HTTP Error 404" in task.fails(package=f"{url}/nowhere.tar.gz", checksum=task.checksum)
     digest = task.checksum[len("sha256:") :]
     message = f"package {package}: its sha256 is {digest}, and {'0' * 64} was expected: it is damaged, or another package"
     assert task.fails(package=package, checksum=f"sha256:{'0' * 64}") == message
