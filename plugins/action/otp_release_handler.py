@@ -11,7 +11,11 @@ import typing as t
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.erlang.otp.plugins.module_utils._download import is_url
+from ansible_collections.erlang.otp.plugins.plugin_utils._carrier import Carrier
 from ansible_collections.erlang.otp.plugins.plugin_utils._packages import run_module
+
+CARRIER = Carrier("otp_release_handler")
 
 
 class ActionModule(ActionBase):
@@ -23,10 +27,11 @@ class ActionModule(ActionBase):
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
-        if arguments.get("package") and not boolean(arguments.get("remote_src", False), strict=False):
-            result.update(run_module(self, arguments, task_vars, release_option="package_release"))
+        package = arguments.get("package")
+        if package and not is_url(package) and not boolean(arguments.get("remote_src", False), strict=False):
+            result.update(run_module(self, CARRIER, arguments, task_vars, release_option="package_release"))
         else:
-            result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
+            result.update(CARRIER.execute(self, arguments, task_vars))
         if result.get("needs_package"):
             result.update(failed=True, msg=f"{result['msg']}: give package.")
         return result

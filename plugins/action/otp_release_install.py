@@ -11,6 +11,7 @@ import typing as t
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.erlang.otp.plugins.module_utils._download import is_url
 from ansible_collections.erlang.otp.plugins.plugin_utils._packages import run_module
 
 
@@ -25,8 +26,8 @@ class ActionModule(ActionBase):
         arguments = dict(self._task.args)
         package = arguments.get("package")
         is_here = package and not boolean(arguments.get("remote_src", False), strict=False)
-        if is_here and arguments.get("state") != "absent" and not str(package).startswith(("http://", "https://")):
-            result.update(run_module(self, arguments, task_vars, release_option="package_release"))
+        if is_here and arguments.get("state") != "absent" and not is_url(package):
+            result.update(run_module(self, None, arguments, task_vars, release_option="package_release"))
         else:
             result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
         return result

@@ -67,6 +67,7 @@ options:
     description:
       - The release package, a path on the controller, for a host that may lack it. It is sent only when it does.
       - With O(remote_src=true) a path on the host.
+      - A URL that begins with V(http://) or V(https://) is fetched by the host when it lacks the package. It needs O(checksum).
     type: str
   checksum:
     description:
@@ -328,6 +329,12 @@ ARGUMENT_SPEC = {
     "lock_timeout": {"type": "float", "default": 60.0},
     "package_release": {"type": "dict"},
 }
+SPECIFICATION: dict = {
+    "argument_spec": ARGUMENT_SPEC,
+    "mutually_exclusive": [("cookie", "cookie_file")],
+    "required_if": [("transport", "distribution", ("node",)), ("transport", "pipe", ("pipe_dir",))],
+    "supports_check_mode": True,
+}
 SAME = ("root", "release", "name", "state", "transport", "allow_restart", "verify_timeout", "rollback", "force", "timeout", "restart_timeout", "lock_timeout")
 
 
@@ -343,12 +350,7 @@ def order_of(params: dict) -> Order:
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec=ARGUMENT_SPEC,
-        mutually_exclusive=[("cookie", "cookie_file")],
-        required_if=[("transport", "distribution", ("node",)), ("transport", "pipe", ("pipe_dir",))],
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(**SPECIFICATION)
     changes = Changes(check_mode=module.check_mode)
     try:
         result = settle(order_of(module.params), changes)

@@ -36,6 +36,7 @@ options:
   package:
     description:
       - The release package on the controller, or with O(remote_src=true) on the host.
+      - A URL that begins with V(http://) or V(https://) is fetched by the host when it lacks the package. It needs O(checksum).
       - Without it, the release that is permanent stays.
       - A release that is not permanent becomes so when the node does not run. Otherwise it is installed beside the one that runs,
         and RV(pending) says so.
@@ -363,6 +364,8 @@ ARGUMENTS = {
     "restart_on_change": {"type": "bool", "default": False},
 }
 
+SPECIFICATION: dict = {"argument_spec": ARGUMENTS, "supports_check_mode": True}
+
 
 def wanted_of(parameters: dict[str, t.Any]) -> Wanted:
     """The module's parameters as what the host should have. Raises OtpError."""
@@ -420,7 +423,7 @@ def mode_of(entry: dict[str, t.Any]) -> int:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = AnsibleModule(**SPECIFICATION)
     changes = Changes(check_mode=module.check_mode)
     try:
         system = System(wanted_of(module.params), changes)

@@ -19,44 +19,61 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.erlang.otp.plugins.module_utils._digest import sha256
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._package import read_ways
+from ansible_collections.erlang.otp.plugins.plugin_utils._carrier import Carrier
 
 
-def run_module(action: ActionBase, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None, *, release_option: str) -> dict[str, t.Any]:
+def run_module(
+    action: ActionBase, carrier: Carrier | None, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None, *, release_option: str
+) -> dict[str, t.Any]:
     """Run the task's module with these arguments, of which ``package`` is a file of the controller.
 
+    carrier: brings the module to the host; None: Ansible does.
     release_option: the module's internal option by which it is told, in check mode, which release the package has.
     Returns what the module says, with ``transferred``. Raises AnsibleActionFail.
     """
     package = action._find_needle("files", arguments["package"])
-    arguments = {**arguments, "package": None}
-    shell = action._connection._shell
     try:
         digest = f"sha256:{sha256(package)}"
         _check(package, arguments.get("checksum"), digest)
-        arguments["checksum"] = digest
+        arguments = {**arguments, "package": None, "checksum": digest}
         if action._task.check_mode:
             # It will do without the package, and so there is no second question.
             arguments[release_option] = _release_of(package)
+    except OtpError as error:
+        raise AnsibleActionFail(str(error)) from error
+    said = carrier.run(action, arguments, task_vars) if carrier else None
+    sent = said is not None and _is_needed(action, said)
+    if carrier and sent:
+        said = carrier.run(action, arguments, task_vars, package=package)
+    return _run_with_files(action, arguments, task_vars, package) if said is None else {**said, "transferred": sent}
+
+
+def _is_needed(action: ActionBase, said: dict[str, t.Any]) -> bool:
+    return bool(said.get("needs_package")) and not action._task.check_mode
+
+
+def _run_with_files(action: ActionBase, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None, package: str) -> dict[str, t.Any]:
+    """The same by Ansible's way of running a module."""
+    shell = action._connection._shell
+    try:
         said: dict[str, t.Any] = action._execute_module(module_args=arguments, task_vars=task_vars)
-        if said.get("needs_package") and not action._task.check_mode:
+        sent = _is_needed(action, said)
+        if sent:
             # Without pipelining the module has needed one already; a second would leave the first behind, with the task's secrets.
             if shell.tmpdir is None:
                 action._make_tmp_path()
-            arguments["package"] = shell.join_path(shell.tmpdir, "package.tar.gz")
-            action._transfer_file(package, arguments["package"])
+            there = shell.join_path(shell.tmpdir, "package.tar.gz")
+            action._transfer_file(package, there)
             # So that a user whom the task becomes can read it.
-            action._fixup_perms2((shell.tmpdir, arguments["package"]))
-            said = action._execute_module(module_args=arguments, task_vars=task_vars)
-    except OtpError as error:
-        raise AnsibleActionFail(str(error)) from error
+            action._fixup_perms2((shell.tmpdir, there))
+            said = action._execute_module(module_args={**arguments, "package": there}, task_vars=task_vars)
+            if said.get("msg"):
+                # The operator knows it by this name.
+                said["msg"] = str(said["msg"]).replace(there, package)
+                said.pop("exception", None)
     finally:
         action._remove_tmp_path(shell.tmpdir)
-    said["transferred"] = arguments["package"] is not None
-    if said["transferred"] and said.get("msg"):
-        # The operator knows it by this name.
-        said["msg"] = said["msg"].replace(arguments["package"], package)
-        said.pop("exception", None)
-    return said
+    return {**said, "transferred": sent}
 
 
 def _check(package: str, wanted: str | None, digest: str) -> None:

@@ -76,6 +76,7 @@ def test_nothing_to_say(variables):
         ({"otp_log_dir": "log/exchange"}, "otp_log_dir", "absolute path"),
         ({"otp_start_timeout": -5}, "otp_start_timeout", "number of seconds"),
         ({"otp_package": "/nonexistent/exchange.tar.gz"}, "otp_package", "no such file on the controller"),
+        ({"otp_package": "https://packages/exchange.tar.gz"}, "otp_package", "set otp_package_checksum"),
         ({"otp_sys_config": {"a": {}}, "otp_sys_config_template": "x.j2"}, "otp_sys_config_template", "leave one of them out"),
     ],
 )
