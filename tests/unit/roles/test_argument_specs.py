@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.erlang.otp.plugins.filter.inventory_problems import known_variables
+
 ROLES = Path(__file__).parents[3] / "roles"
 NAMES = sorted(path.name for path in ROLES.iterdir())
 
@@ -51,6 +53,10 @@ def test_what_is_computed_or_required_is_said_in_words(role):
         assert words.endswith("."), name
         if "default" not in option and not option.get("required"):
             assert "By default" in words, name
+
+
+def test_the_preflight_knows_every_variable():
+    assert known_variables() == {name for role in NAMES for name in options(role)}
 
 
 def test_roles_share_no_variable():
