@@ -13,6 +13,7 @@ import os
 import re
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.module_utils._download import is_url
 from ansible_collections.erlang.otp.plugins.plugin_utils._service_inventory import service
 
 # Of the playbooks: which hosts they work on, how many at a time, and where a report goes.
@@ -146,7 +147,10 @@ def timeouts(variables: Variables) -> t.Iterator[str]:
 
 def package(variables: Variables) -> t.Iterator[str]:
     path = str(variables.get("otp_package") or "")
-    if path and not os.path.isfile(os.path.expanduser(path)):
+    if is_url(path):
+        if not variables.get("otp_package_checksum"):
+            yield f"otp_package is {path}, from where each host fetches it: set otp_package_checksum to sha256: and what sha256sum says of the file."
+    elif path and not os.path.isfile(os.path.expanduser(path)):
         yield f"otp_package is {path!r}, and there is no such file on the controller."
 
 
