@@ -105,5 +105,5 @@ def play(name: str, *arguments: str, code: int = 0) -> None:
         raise fleet.Failed(f"{shlex.join(command)}: exit status {process.returncode}, and not {code}\n{output}")
     print()
     for row in playbook.table:
-        says(row) if ": " in row else print(f"  {row}")
+        says(row) if ": " in row else print(f"  {row}".rstrip())
     print(f"\n  exit status {code}, after {time.monotonic() - began:.1f} s", flush=True)
