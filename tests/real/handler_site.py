@@ -31,7 +31,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._handler import HandlerError, Order, settle
 from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._otp import find_otp
-from ansible_collections.erlang.otp.plugins.module_utils._release_handler import Running, observe
+from ansible_collections.erlang.otp.plugins.module_utils._release_handler import Running, observe, shorten_stop
 from ansible_collections.erlang.otp.plugins.module_utils._rpc import Way
 from ansible_collections.erlang.otp.plugins.module_utils._target import describe_target, read_target
 from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom
@@ -151,8 +151,16 @@ class System:
         return self
 
     def __exit__(self, *_error) -> None:
-        """End the node at once: without its start script, heart has nothing to start again."""
-        Path(self.root, "bin/start").unlink(missing_ok=True)
+        self.cut()
+        self.epmd.kill()
+        self.epmd.wait()
+        shutil.rmtree(self.directory)
+
+    def cut(self) -> None:
+        """End the node at once, as a power cut does: without its start script, heart has nothing to start again."""
+        start, away = Path(self.root, "bin/start"), Path(self.root, "bin/start.away")
+        with contextlib.suppress(FileNotFoundError):
+            start.rename(away)
         quiet_since = time.monotonic()
         while time.monotonic() - quiet_since < 0.2:
             pid = find_emulator(self.root)
@@ -161,9 +169,8 @@ class System:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             time.sleep(0.02)
-        self.epmd.kill()
-        self.epmd.wait()
-        shutil.rmtree(self.directory)
+        with contextlib.suppress(FileNotFoundError):
+            away.rename(start)
 
     @property
     def node(self) -> _node.Node:
@@ -244,6 +251,12 @@ class System:
         result = settle(Order(root=self.root, release=release, state=state, **options), changes)
         return {**result, "changed": changes.changed, "actions": changes.actions}
 
+    def install(self, release: str) -> t.Any:
+        """What install_release answers. A restart begins at once: user is not waited for."""
+        with self.connect() as node:
+            shorten_stop(node, timeout=10.0)
+            return node.call("release_handler", "install_release", [release])
+
     def count(self) -> int:
         return self.call("counter", "count")
 
@@ -309,7 +322,7 @@ def with_another_erts(system: System, release: str, version: str = "13.9") -> No
 def down_for_good(system: System) -> bool:
     """Whether the emulator ends and nobody starts another one."""
     until(lambda: find_emulator(system.root) is None)
-    time.sleep(1.0)
+    time.sleep(0.5)
     return find_emulator(system.root) is None
 
 

@@ -95,8 +95,8 @@ def test_a_node_that_does_not_come_back(system: System) -> None:
     system.take("RESTARTS", "unpacked")
     start = Path(system.root, "bin/start")
     start.write_text("#!/bin/sh\nexit 1\n")
-    error = refused(system, "RESTARTS", allow_restart=True, restart_timeout=4.0)
-    assert "has not come back within 4 s" in str(error) and "it is down: bin/start would start the permanent release" in str(error)
+    error = refused(system, "RESTARTS", allow_restart=True, restart_timeout=2.0)
+    assert "has not come back within 2 s" in str(error) and "it is down: bin/start would start the permanent release" in str(error)
     assert error.result["history"][-1]["outcome"] == "failed"
     system.write_scripts()
     assert system.start().statuses()["FIRST"] == "permanent"

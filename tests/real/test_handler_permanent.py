@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import typing as t
 from pathlib import Path
 
 import pytest
-from handler_site import IS_SECOND, Releases, System, disagreements, files_of, kinds, on_a_new_emulator, refused
+from handler_site import IS_SECOND, Releases, System, disagreements, files_of
 
 
 @pytest.fixture
@@ -68,28 +67,6 @@ def test_check_mode_tells_and_touches_nothing(system: System) -> None:
     assert fresh["actions"][-1].startswith("make release RESTARTS permanent") and files_of(system.root) == files
 
 
-def test_an_upgrade_that_restarts_the_emulator_is_allowed_and_waited_for(system: System) -> None:
-    pid = system.pid
-    error = refused(system, "RESTARTS")
-    assert kinds(error) == ["restart"] and system.statuses() == {"RESTARTS": "unpacked", "FIRST": "permanent"}
-    said = system.take("RESTARTS", "permanent", allow_restart=True)
-    # OTP answers before the emulator has ended: release_handler says ok, and the process is still the old one.
-    assert said["restarted"] and said["after"]["pid"] == system.pid != pid and 0 < said["unreachable_seconds"] < 20
-    assert system.statuses() == {"RESTARTS": "permanent", "FIRST": "old"} and system.call("counter", "version") == "2.1"
-    back = system.take("FIRST", "rebooted_old")
-    assert back["restarted"] and system.statuses() == {"RESTARTS": "old", "FIRST": "permanent"} and disagreements(system) == []
-    assert not system.take("FIRST", "rebooted_old")["changed"]
-
-
-def test_on_a_new_emulator(system: System) -> None:
-    on_a_new_emulator(system, "SECOND")
-    pid = system.pid
-    assert kinds(refused(system, "SECOND", package=False)) == ["restart"]
-    said = system.take("SECOND", "permanent", package=False, allow_restart=True, verify=[IS_SECOND])
-    assert said["restarted"] and system.pid != pid and said["after"]["releases"] == {"SECOND": "permanent", "FIRST": "old"}
-    assert disagreements(system) == [] and not system.take("SECOND", "permanent", package=False)["changed"]
-
-
 def test_through_the_pipes(releases: Releases) -> None:
     """A node that is not distributed, over a restart of the emulator as well."""
     with System(releases, distributed=False) as system:
@@ -102,35 +79,22 @@ def test_through_the_pipes(releases: Releases) -> None:
 
 
 def test_the_module_sends_the_package_once(system: System, tmp_path: Path) -> None:
-    """As an operator runs it. The cookie is in no output."""
-    arguments = {"root": system.root, "release": "SECOND", "node": system.name, "cookie_file": str(system.cookie_file), "epmd_port": system.port}
-    arguments["package"] = system.releases.packages["SECOND"]
-    arguments["verify"] = [IS_SECOND]
-
-    def run(*flags: str) -> dict[str, t.Any]:
-        ansible = str(Path(sys.executable).parent / "ansible")
-        command = [
-            ansible,
-            "localhost",
-            "-m",
-            "erlang.otp.otp_release_handler",
-            "-a",
-            json.dumps(arguments),
-            "-e",
-            f"ansible_python_interpreter={sys.executable}",
-        ]
-        said = subprocess.run([*command, *flags], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False, cwd=tmp_path)
-        assert "COOKIEOFTESTS" not in said.stdout
-        found = re.search(r"=> (\{.*\})", said.stdout, re.DOTALL)
-        assert found, said.stdout
-        return json.loads(found[1])
-
-    told = run("--check")
-    assert told["changed"] and not told["transferred"] and system.statuses() == {"FIRST": "permanent"}
-    done = run()
-    assert done["changed"] and done["transferred"] and system.statuses() == {"SECOND": "permanent", "FIRST": "old"}
-    again = run()
+    """As an operator has it in a play. The cookie is in no output."""
+    way = {"node": system.name, "cookie_file": str(system.cookie_file), "epmd_port": system.port}
+    wanted = {**way, "root": system.root, "release": "SECOND", "package": system.releases.packages["SECOND"], "verify": [IS_SECOND]}
+    bare = {**wanted, "release": "BARE", "package": system.releases.packages["BARE"], "verify": []}
+    module = "erlang.otp.otp_release_handler"
+    tasks: list[dict[str, t.Any]] = [{module: wanted, "check_mode": True}, {module: wanted}, {module: wanted}, {module: bare, "ignore_errors": True}]
+    told = [{**task, "register": f"said{number}"} for number, task in enumerate(tasks)]
+    keep = {"ansible.builtin.copy": {"content": "{{ [said0, said1, said2, said3] | to_json }}", "dest": f"{tmp_path}/said.json"}}
+    play = {"hosts": "localhost", "gather_facts": False, "vars": {"ansible_python_interpreter": sys.executable}, "tasks": [*told, keep]}
+    Path(tmp_path, "play.yml").write_text(json.dumps([play]))
+    command = [str(Path(sys.executable).parent / "ansible-playbook"), "-vvv", "--diff", "play.yml"]
+    said = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False, cwd=tmp_path)
+    assert said.returncode == 0, said.stdout
+    assert "COOKIEOFTESTS" not in said.stdout
+    foreseen, done, again, failed = json.loads(Path(tmp_path, "said.json").read_text())
+    assert foreseen["changed"] and not foreseen["transferred"] and foreseen["after"]["releases"] == done["after"]["releases"]
+    assert done["changed"] and done["transferred"] and done["before"]["releases"] == {"FIRST": "permanent"}
     assert not again["changed"] and not again["transferred"] and again["after"]["running"] == "SECOND"
-    arguments.update(release="BARE", package=system.releases.packages["BARE"], verify=[])
-    failed = run()
     assert [problem["kind"] for problem in failed["problems"]] == ["no_way"] and "releases/BARE/relup is missing" in failed["msg"]

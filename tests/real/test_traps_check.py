@@ -81,7 +81,7 @@ def test_t04_heart_without_a_start_program(system: System) -> None:
     system.take("RESTARTS", "unpacked")
     start, away = Path(system.root, "bin/start"), Path(system.root, "bin/begin")
     start.rename(away)
-    assert checked(system, "RESTARTS") and system.operate("install_release", "RESTARTS")[0] == OK
+    assert checked(system, "RESTARTS") and system.install("RESTARTS")[0] == OK
     assert down_for_good(system)
     away.rename(start)
     system.start()
@@ -133,7 +133,7 @@ def test_t07_a_configuration_that_does_not_boot(releases: Releases) -> None:
         system.start().take("SECOND", "unpacked")
         Path(system.root, "releases/SECOND/sys.config").write_text("[{counter,[")
         assert system.operate("install_release", "SECOND")[0] == OK and system.operate("make_permanent", "SECOND") == OK
-        _node.stop(system.root)
+        system.cut()
         _node.start(system.node)
         assert down_for_good(system)
         # Offline there is a way back.
@@ -150,7 +150,7 @@ def test_missing_erts(system: System) -> None:
     system.take("RESTARTS", "unpacked", package=False)
     erts = Path(system.root, "erts-13.9")
     shutil.rmtree(erts)
-    assert checked(system, "RESTARTS") and system.operate("install_release", "RESTARTS")[0] == OK
+    assert checked(system, "RESTARTS") and system.install("RESTARTS")[0] == OK
     assert down_for_good(system)
     assert "erlexec" in Path(system.root, "log/erlang.log.1").read_text()
     system.start()
@@ -163,7 +163,7 @@ def test_missing_erts(system: System) -> None:
 def test_a_path_with_a_space(releases: Releases) -> None:
     with System(releases, place="the root") as system:
         system.start().take("RESTARTS", "unpacked")
-        assert checked(system, "RESTARTS") and system.operate("install_release", "RESTARTS")[0] == OK
+        assert checked(system, "RESTARTS") and system.install("RESTARTS")[0] == OK
         assert down_for_good(system)
         system.start()
         for check_mode in (True, False):

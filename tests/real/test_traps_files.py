@@ -29,8 +29,9 @@ from pathlib import Path
 import pytest
 from handler_site import IS_SECOND, OK, Releases, System, disagreements, files_of, kinds, refused
 
-from ansible_collections.erlang.otp.plugins.module_utils import _node
+from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom
 
 TRUE, FALSE = Atom("true"), Atom("false")
@@ -159,7 +160,7 @@ def test_t14_overwritten_in_place(system: System) -> None:
     assert system.operate("make_permanent", "SECOND") == OK and [path.stat().st_ino for path in paths] == inodes
     # A power cut leaves an empty file; release_handler then knows nothing of what there is.
     paths[0].write_bytes(b"")
-    _node.stop(system.root, quiet=1.0)
+    system.cut()
     (known,) = system.start().observe().releases
     assert (known.version, known.libraries) == ("SECOND", ())
 
@@ -167,7 +168,7 @@ def test_t14_overwritten_in_place(system: System) -> None:
 def test_t14_torn(releases: Releases) -> None:
     with System(releases) as system:
         system.start().take("SECOND", "permanent")
-        _node.stop(system.root, quiet=1.0)
+        system.cut()
         whole = files_of(system.root)
         for torn in (["RELEASES"], ["start_erl.data"], ["RELEASES", "start_erl.data"]):
             for name in torn:
@@ -179,6 +180,9 @@ def test_t14_torn(releases: Releases) -> None:
             assert said["changed"] and said["diff"] == told["diff"] and disagreements(system) == []
             assert said["after"]["releases"] == {"SECOND": "permanent", "FIRST": "old"}
             assert not system.take("SECOND", "permanent", transport="offline")["changed"]
+        # And an installation does.
+        Path(system.root, "releases/RELEASES").write_bytes(b"")
+        install_release(root=system.root, package=system.releases.packages["SECOND"], changes=Changes())
         assert system.start().statuses() == {"SECOND": "permanent", "FIRST": "old"} and len(system.observe().releases[1].libraries) == 4
 
 
@@ -191,7 +195,7 @@ def test_t16_absolute_and_relative_paths(releases: Releases) -> None:
         assert system.operate("create_RELEASES", directory, rel, []) == OK and '"lib/counter-1.0"' in path.read_text()
         assert '"lib/counter-1.0"' in ours and "/lib/" not in ours
         assert system.operate("create_RELEASES", system.root, rel) == OK and f'"{system.root}/lib/counter-1.0"' in path.read_text()
-        _node.stop(system.root, quiet=1.0)
+        system.cut()
         # Absolute ones of OTP beside relative ones of ours, and a working directory that is neither's.
         system.start().take("SECOND", "permanent")
         assert f'"{system.root}/lib/counter-1.0"' in path.read_text() and '"lib/counter-2.0"' in path.read_text()
