@@ -15,6 +15,7 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._download import is_url
 from ansible_collections.erlang.otp.plugins.plugin_utils._service_inventory import service
+from ansible_collections.erlang.otp.plugins.plugin_utils._upgrade_inventory import upgrade
 
 # Of the playbooks: which hosts they work on, how many at a time, and where a report goes.
 PLAYBOOK_VARIABLES = {"otp_hosts", "otp_builders", "otp_serial", "otp_max_fail_percentage", "otp_status_page"}
@@ -45,7 +46,7 @@ def problems(variables: Variables, *, known: t.Collection[str], target: bool = T
     of_another_kind = [*kinds(variables)]
     if of_another_kind:
         return found + of_another_kind
-    for check in (root, user, directories, node, cookie, flags, environment, timeouts, package, configuration, service):
+    for check in (root, user, directories, node, cookie, flags, environment, timeouts, package, configuration, service, upgrade):
         found.extend(check(variables))
     return found
 
