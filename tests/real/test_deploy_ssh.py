@@ -20,12 +20,12 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import typing as t
 from pathlib import Path
 
 import pytest
 import yaml
+from secrecy import Watch, files_with
 
 from ansible_collections.erlang.otp.plugins.module_utils import _node
 from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator
@@ -115,37 +115,6 @@ class Remote:
         shutil.rmtree(self.directory / "srv", ignore_errors=True)
 
 
-class Watch(threading.Thread):
-    """Looks at the arguments and the environment of all processes, over and over, for a secret."""
-
-    def __init__(self, secret: str) -> None:
-        super().__init__()
-        self.secret = secret.encode()
-        self.seen: set[bytes] = set()
-        self.rounds = 0
-        self.ended = threading.Event()
-
-    def run(self) -> None:
-        while not self.ended.wait(0.02):
-            self.rounds += 1
-            for process in Path("/proc").glob("[0-9]*"):
-                for name in ("cmdline", "environ"):
-                    try:
-                        content = (process / name).read_bytes()
-                    except OSError:
-                        continue
-                    if self.secret in content:
-                        self.seen.add(content)
-
-    def __enter__(self) -> Watch:
-        self.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.ended.set()
-        self.join()
-
-
 @pytest.fixture(scope="module")
 def remote() -> t.Iterator[Remote]:
     sshd = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/sbin")
@@ -196,14 +165,9 @@ def test_a_deploy_over_ssh(remote: Remote, pipelining: bool) -> None:
     assert "as an inventory source" not in output + again, "the package is taken for an inventory"
     assert remote.cookie not in output and remote.cookie not in again
     assert watch.rounds > 10 and not watch.seen
-    with_cookie = [path for path in files_below(remote.directory) if remote.cookie.encode() in path.read_bytes()]
-    assert sorted(with_cookie) == [remote.directory / "inventory" / "hosts.yml", Path(remote.home, ".erlang.cookie")]
+    assert files_with(remote.directory, remote.cookie) == {"inventory/hosts.yml", "srv/home/.erlang.cookie"}
     assert Path(remote.home, ".erlang.cookie").stat().st_mode & 0o777 == 0o400
     assert not list((remote.directory / "login" / ".ansible" / "tmp").glob("*")), "files are left behind where the login user lives"
-
-
-def files_below(directory: Path) -> list[Path]:
-    return [path for path in directory.rglob("*") if path.is_file() and not path.is_symlink()]
 
 
 def test_without_become_the_message_names_it(remote: Remote) -> None:
