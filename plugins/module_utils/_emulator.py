@@ -58,6 +58,12 @@ def names_of(root: str) -> set[bytes]:
     return {os.fsencode(root), os.fsencode(os.path.realpath(root))}
 
 
+def program_of(pid: int) -> str:
+    """The path of the program that the emulator runs. /proc/PID/exe is for those who may trace it, which a container's root may not."""
+    name = os.fsdecode((read_file(f"/proc/{pid}/cmdline") or b"").split(b"\0", 1)[0])
+    return name if os.path.isabs(name) and os.path.exists(name) else f"/proc/{pid}/exe"
+
+
 def started_at(pid: int, root: str) -> int:
     """When the emulator was started, in nanoseconds since the epoch: by the note of bin/start_erl, else, not so exactly, by the kernel."""
     try:

@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils import _preflight
 from ansible_collections.erlang.otp.plugins.module_utils._calls import CallError
+from ansible_collections.erlang.otp.plugins.module_utils._emulator import program_of
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._handler import HandlerError
 from ansible_collections.erlang.otp.plugins.module_utils._passage import NoPassage, find_passage
@@ -34,7 +35,7 @@ def reboot_old(work: Work) -> None:
     release = read_release(work.tree, version)
     problems = [*_preflight.of_heart(running)]
     if release is not None:
-        problems += _preflight.of_release(work.tree, release, like=f"/proc/{running.pid}/exe")
+        problems += _preflight.of_release(work.tree, release, like=program_of(running.pid))
     work.task.judge(problems)
     sentence = f"reboot the node {work.session.node} from release {running.current} to {version}"
     if work.changes.check_mode:

@@ -21,6 +21,7 @@ from ansible_collections.erlang.otp.plugins.module_utils import _preflight
 from ansible_collections.erlang.otp.plugins.module_utils import _release_handler as release_handler
 from ansible_collections.erlang.otp.plugins.module_utils._bin import refresh_bin
 from ansible_collections.erlang.otp.plugins.module_utils._calls import CallError
+from ansible_collections.erlang.otp.plugins.module_utils._emulator import program_of
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._files import flush_directory, lock
 from ansible_collections.erlang.otp.plugins.module_utils._handler import HandlerError, Task, describe
@@ -157,7 +158,7 @@ class Work:
                 problems += _preflight.of_way(self.tree, self.running, self.version, allow_restart=self.order.allow_restart, upgrade_from=ways)
             self.task.judge(problems)
             return None if ways is None else find_passage(self.tree, self.running.current or "", self.version, upgrade_from=ways)
-        problems += _preflight.of_release(self.tree, release, like=f"/proc/{self.running.pid}/exe")
+        problems += _preflight.of_release(self.tree, release, like=program_of(self.running.pid))
         problems += _preflight.of_way(self.tree, self.running, self.version, allow_restart=self.order.allow_restart)
         if self.running.status_of(self.version) is not None and not _preflight.fatal(problems):
             problems += self.ask_release_handler()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 
 import pytest
@@ -83,3 +84,13 @@ def test_all_emulators_of_a_root_directory(tmp_path, emulator):
     pids = sorted(emulator(root).pid for root in (tmp_path, tmp_path, tmp_path / "other"))
     found = _emulator.find_emulators(str(tmp_path))
     assert len(found) == 2 and set(found) < set(pids)
+
+
+@pytest.mark.parametrize("name", ["/bin/sleep", "sleep"])
+def test_the_program_by_its_path_or_by_the_kernel(name):
+    process = subprocess.Popen([name, "60"], executable="/bin/sleep")
+    try:
+        assert _emulator.program_of(process.pid) == (name if name.startswith("/") else f"/proc/{process.pid}/exe")
+    finally:
+        process.kill()
+        process.wait()
