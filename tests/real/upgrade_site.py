@@ -25,6 +25,9 @@ from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_e
 
 EXCHANGE = Path(__file__).parents[2] / "examples" / "exchange"
 BIN = Path(sys.executable).parent
+# Those of the oldest ansible-core that is supported, where they are installed beside.
+FLOOR = Path(os.environ.get("OTP_TEST_FLOOR", BIN.parent.parent / ".venv-floor")) / "bin"
+CORES = [BIN, FLOOR] if FLOOR.is_dir() else [BIN]
 HOSTS = ("north", "south", "west")
 VERSIONS = {"FIRST": "1.0", "SECOND": "2.0", "THIRD": "3.0"}
 RECAP = re.compile(r"^(\w+) +: ok=.* changed=(\d+)", re.MULTILINE)
@@ -68,7 +71,9 @@ class Site:
         environment = {"ERL_EPMD_PORT": str(self.epmd_port)}
         return _node.Node(self.root(host), "root", f"{self.directory}/home", f"{self.root(host)}/log", f"{host}@localhost", environment=environment)
 
-    def write_inventory(self, release: str, *earlier: str, of_hosts: t.Mapping[str, t.Mapping[str, t.Any]] | None = None, **of_all: t.Any) -> None:
+    def write_inventory(
+        self, release: str, *earlier: str, way_down: bool = True, of_hosts: t.Mapping[str, t.Mapping[str, t.Any]] | None = None, **of_all: t.Any
+    ) -> None:
         """The builder makes the release, with ways from and to earlier ones. of_hosts: variables of single hosts; of_all: those of all."""
         source = f"{self.directory}/exchange-source"
         packages = [f"exchange-{name}.tar.gz" for name in earlier]
@@ -78,7 +83,7 @@ class Site:
             "otp_release_sys_config_src": f"{source}/sys.config.src",
             "otp_build_dir": f"{self.directory}/build/{release}",
             "otp_upgrade_from": packages,
-            "otp_downgrade_to": packages,
+            "otp_downgrade_to": packages if way_down else [],
         }
         hosts = {
             host: {
@@ -116,9 +121,11 @@ class Site:
 
     def play(self, playbook: str, *arguments: str, code: int = 0, programs: Path | None = None, **variables: t.Any) -> Run:
         """Run a playbook of the collection with the variables, and see that it ends with the code."""
-        environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0"}
+        environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_PIPELINING": "1"}
         command = self.command(playbook, *arguments, programs=programs, **variables)
-        said = subprocess.run(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False)
+        said = subprocess.run(
+            command, env=environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False
+        )
         assert said.returncode == code, said.stdout
         changed = {host: int(count) for host, count in RECAP.findall(said.stdout)}
         rows = {host: re.split(r"  +", row) for host, row in ROW.findall(said.stdout)}
