@@ -8,9 +8,13 @@
 from __future__ import annotations
 
 import os
-import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+
+# As typing has it; a second run of an installation, which fetches nothing, does without the import.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import typing as t
 
 # Seconds without a byte.
 TIMEOUT = 30.0
