@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -90,6 +91,8 @@ def test_all_emulators_of_a_root_directory(tmp_path, emulator):
 def test_the_program_by_its_path_or_by_the_kernel(name):
     process = subprocess.Popen([name, "60"], executable="/bin/sleep")
     try:
+        while not Path(f"/proc/{process.pid}/cmdline").read_bytes():
+            time.sleep(0.01)  # The kernel closes Popen's pipe a moment before it has the arguments.
         assert _emulator.program_of(process.pid) == (name if name.startswith("/") else f"/proc/{process.pid}/exe")
     finally:
         process.kill()
