@@ -135,6 +135,7 @@ def test_t07_a_configuration_that_does_not_boot(releases: Releases) -> None:
         assert system.operate("install_release", "SECOND")[0] == OK and system.operate("make_permanent", "SECOND") == OK
         system.cut()
         _node.start(system.node)
+        until(lambda: "error in config file" in Path(system.root, "log/erlang.log.1").read_text())
         assert down_for_good(system)
         # Offline there is a way back.
         system.take("FIRST", "permanent", transport="offline", package=False)
