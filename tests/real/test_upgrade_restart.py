@@ -14,6 +14,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+import yaml
 from upgrade_site import Run, Site, upgrade_site
 
 # Up by a restart, and not down at all.
@@ -73,3 +74,12 @@ def test_a_rollback_without_a_way_down_boots_the_old_release_where_that_is_allow
     assert run.rows[HOST][:2] == ["SECOND", "FIRST"] and run.rows[HOST][3] == "done" and run.rows[HOST][4].endswith(" s")
     assert site.pids()[HOST] not in (None, pids[HOST])
     assert site.releases(HOST) == {("FIRST", "permanent"), ("SECOND", "old")} and site.ask(HOST, "version") == "version 1.0"
+
+
+def test_the_role_in_a_play_of_ones_own(site: Site) -> None:
+    play = {"name": "Upgrade", "hosts": "otp", "gather_facts": False, "max_fail_percentage": 0, "roles": ["erlang.otp.upgrade"]}
+    (site.directory / "own.yml").write_text(yaml.safe_dump([play]))
+    run = site.play(f"{site.directory}/own.yml", otp_allow_restart=True, **site.package("SECOND"))
+    assert run.rows[HOST][:2] == ["FIRST", "SECOND"] and run.rows[HOST][3] == "done"
+    run = site.play(f"{site.directory}/own.yml", code=2, otp_upgrade_to="THRID")
+    assert run.rows[HOST][3] == "refused" and "otp_upgrade_to is THRID" in said(run)

@@ -116,11 +116,13 @@ class Site:
         return {"otp_package": f"{self.directory}/.packages/exchange-{release}.tar.gz", "otp_upgrade_to": release}
 
     def command(self, playbook: str, *arguments: str, programs: Path | None = None, **variables: t.Any) -> list[str]:
+        """playbook: one of the collection, or a file."""
         program = str((programs or self.programs) / "ansible-playbook")
-        return [program, "-i", str(self.inventory), f"erlang.otp.{playbook}", "-e", json.dumps(variables), *arguments]
+        name = playbook if "/" in playbook else f"erlang.otp.{playbook}"
+        return [program, "-i", str(self.inventory), name, "-e", json.dumps(variables), *arguments]
 
     def play(self, playbook: str, *arguments: str, code: int = 0, programs: Path | None = None, **variables: t.Any) -> Run:
-        """Run a playbook of the collection with the variables, and see that it ends with the code."""
+        """Run a playbook with the variables, and see that it ends with the code."""
         environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_PIPELINING": "1"}
         command = self.command(playbook, *arguments, programs=programs, **variables)
         said = subprocess.run(
