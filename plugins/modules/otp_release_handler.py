@@ -17,6 +17,8 @@ description:
   - A release that does not stand O(verify) is not committed, and the node is taken back to its permanent release.
   - A release that failed on a host is remembered there, and refused until O(force). So is one that was not committed when its emulator
     ended, which brings the permanent release back.
+  - Before C(release_handler) overwrites C(releases/RELEASES) in place, that is copied to C(releases/RELEASES.saved). C(RELEASES) and
+    C(start_erl.data) of a system that is down are mended, when a power cut has torn them.
   - Each action is appended to C(releases/history.jsonl) below O(root).
 author:
   - The erlang.otp authors (@erlang-otp)
@@ -89,6 +91,8 @@ options:
   allow_restart:
     description:
       - Whether a relup may restart the emulator. An upgrade that needs it is refused otherwise.
+      - C(release_handler) gives heart the start program without quotes. A system below a path that the shell would split needs a symbolic
+        link with a plain path to it, which the parameters C(start_prg) and C(releases_dir) of sasl name.
       - V(state=rebooted_old) and the way back after a failure may restart it in any case.
     type: bool
     default: false
