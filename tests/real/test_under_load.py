@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -15,6 +14,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from exchange_line import Line
 from handler_site import System
 from nodes import free_port
 
@@ -50,23 +50,6 @@ class Exchange:
                 cache_dir=str(directory / "cache"),
             )
             self.packages[release] = build_release(options, Changes())["package"]
-
-
-class Line:
-    """An open connection to the exchange."""
-
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
-        self.file = self.socket.makefile("rw", encoding="utf-8")
-
-    def ask(self, question: str) -> str:
-        self.file.write(question + "\n")
-        self.file.flush()
-        return self.file.readline().rstrip("\n")
-
-    def close(self) -> None:
-        self.file.close()
-        self.socket.close()
 
 
 class Client(threading.Thread):
