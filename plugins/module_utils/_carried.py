@@ -8,18 +8,22 @@
 
 Our modules need nothing of Ansible on the host but what AnsibleModule hands them, and that the controller has worked out already. So
 they are imported from their texts, with a stand-in for AnsibleModule: the import of the real one is most of what a module costs.
-What follows the program in standard input: a line of JSON, the order, and the release package when there is one.
+What follows the program in standard input: a line of JSON, the order; the modules as texts, and as the bytecode of the controller's
+Python, which saves half of the time where the host has the same; and the release package when there is one.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.machinery
+import importlib.util
 import json
+import marshal
 import os
 import sys
 import types
 import typing as t
+import zlib
 
 STARTED = "erlang.otp.started"
 ANSWER = "erlang.otp.answer:"
@@ -51,15 +55,15 @@ class AnsibleModule:
         raise Answered({**result, "failed": True, "msg": msg, "warnings": self.warnings})
 
 
-class Sources:
-    """Finds modules, and the packages above them, in a mapping of texts by module."""
+class Modules:
+    """Finds modules, and the packages above them, in a mapping of texts, or of code, by module."""
 
-    def __init__(self, texts: dict[str, str]) -> None:
-        self.texts = texts
-        self.packages = {name[:end] for name in texts for end, sign in enumerate(name) if sign == "."}
+    def __init__(self, known: dict[str, t.Any]) -> None:
+        self.known = known
+        self.packages = {name[:end] for name in known for end, sign in enumerate(name) if sign == "."}
 
     def find_spec(self, name: str, dummy_path: t.Any = None, dummy_target: t.Any = None) -> importlib.machinery.ModuleSpec | None:
-        if name in self.texts or name in self.packages:
+        if name in self.known or name in self.packages:
             return importlib.machinery.ModuleSpec(name, self, is_package=name in self.packages)  # type: ignore[arg-type]
         return None
 
@@ -68,17 +72,24 @@ class Sources:
 
     def exec_module(self, module: types.ModuleType) -> None:
         name = module.__name__
-        exec(compile(self.texts.get(name, ""), name, "exec", dont_inherit=True), module.__dict__)
+        code = self.known.get(name, "")
+        exec(compile(code, name, "exec", dont_inherit=True) if isinstance(code, str) else code, module.__dict__)
 
 
-def run(texts: dict[str, str], name: str) -> None:
-    """Run the module of this name as the order says that standard input has, and print its answer."""
-    print(STARTED, flush=True)
+def run() -> None:
+    """Run a module as standard input says, and write its answer."""
+    sys.stdout.write(STARTED + "\n")
+    sys.stdout.flush()
     order = json.loads(sys.stdin.buffer.readline())
-    print(ANSWER + json.dumps(answer(texts, name, order)))
+    texts, code = (sys.stdin.buffer.read(size) for size in order["sizes"])
+    if order["magic"] == importlib.util.MAGIC_NUMBER.hex():
+        sys.meta_path.insert(0, Modules(marshal.loads(zlib.decompress(code))))  # type: ignore[arg-type]
+    else:
+        sys.meta_path.insert(0, Modules(json.loads(zlib.decompress(texts))))  # type: ignore[arg-type]
+    sys.stdout.write(ANSWER + json.dumps(answer(order)) + "\n")
 
 
-def answer(texts: dict[str, str], name: str, order: dict[str, t.Any]) -> dict[str, t.Any]:
+def answer(order: dict[str, t.Any]) -> dict[str, t.Any]:
     """The result of the module."""
     parameters = order["params"]
     for option in order["paths"]:
@@ -87,14 +98,13 @@ def answer(texts: dict[str, str], name: str, order: dict[str, t.Any]) -> dict[st
     basic = types.ModuleType("ansible.module_utils.basic")
     basic.AnsibleModule = lambda **dummy: AnsibleModule(order)  # type: ignore[attr-defined]
     sys.modules["ansible.module_utils.basic"] = basic
-    sys.meta_path.insert(0, Sources(texts))  # type: ignore[arg-type]
     try:
         if not order["package"]:
-            return result_of(name)
+            return result_of(order["module"])
         with kept(order["package"]["size"]) as package:
             # Never by a name, so that nothing stays behind, however this process ends.
             parameters["package"] = f"/proc/{os.getpid()}/fd/{package.fileno()}"
-            result = result_of(name)
+            result = result_of(order["module"])
             if "msg" in result:
                 result["msg"] = result["msg"].replace(parameters["package"], order["package"]["name"])
             return result

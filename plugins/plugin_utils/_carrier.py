@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # This is a private part of the collection: only its own plugins may use it.
-"""Our modules run on a host through the standard input of its Python, which costs a fifth of what Ansible's way costs there.
+"""Our modules run on a host through the standard input of its Python, which costs a quarter of what Ansible's way costs there.
 
 One command, ``python -I -S -c``, reads the program (the module, those of module_utils that it can import, and _carried.py, which runs
 it), the order, and the release package when there is one: nothing is written to the host, and no secret stands in an argument.
@@ -14,7 +14,9 @@ shell, no Python where one was expected), it goes Ansible's way, which also is t
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
+import marshal
 import re
 import shlex
 import typing as t
@@ -39,10 +41,13 @@ class Carrier:
     """One of our modules, to be made once in a process: all hosts get the same program."""
 
     def __init__(self, module: str) -> None:
-        name = f"{PACKAGE}.modules.{module}"
-        texts = sources(name)
-        self.program = zlib.compress(f"{source(f'{PACKAGE}.module_utils._carried')}\nrun({texts!r}, {name!r})\n".encode())
-        specification = dict(importlib.import_module(name).SPECIFICATION)
+        self.module = f"{PACKAGE}.modules.{module}"
+        texts = sources(self.module)
+        code = {name: compile(text, name, "exec", dont_inherit=True, optimize=2) for name, text in texts.items()}
+        self.magic = importlib.util.MAGIC_NUMBER.hex()
+        self.modules = [zlib.compress(json.dumps(texts).encode()), zlib.compress(marshal.dumps(code))]
+        self.program = zlib.compress(source(f"{PACKAGE}.module_utils._carried").encode() + b"\nrun()\n")
+        specification = dict(importlib.import_module(self.module).SPECIFICATION)
         specification.pop("supports_check_mode")
         options = specification.pop("argument_spec")
         # A path is of the host, and so is what ~ means in it.
@@ -62,15 +67,8 @@ class Carrier:
         valid = self.validator.validate(arguments)
         if valid.error_messages:
             return None
-        content = Path(package).read_bytes() if package else b""
-        order = {
-            "params": valid.validated_parameters,
-            "paths": self.paths,
-            "check_mode": action._task.check_mode,
-            "package": {"size": len(content), "name": package} if package else None,
-        }
-        line = json.dumps(order).encode() + b"\n"
-        said = action._low_level_execute_command(command(action, task_vars or {}, len(self.program)), in_data=self.program + line + content)
+        content = self.content(valid.validated_parameters, package, check_mode=action._task.check_mode)
+        said = action._low_level_execute_command(command(action, task_vars or {}, len(self.program)), in_data=content)
         dummy, mark, answer = said["stdout"].partition(ANSWER)
         if mark:
             result: dict[str, t.Any] = remove_values(json.loads(answer), valid._no_log_values)
@@ -78,6 +76,20 @@ class Carrier:
         if STARTED not in said["stdout"]:
             return None
         return {"failed": True, "msg": f"the module has ended without an answer, with status {said['rc']}: {said['stderr'].strip()}"}
+
+    def content(self, parameters: dict[str, t.Any], package: str | None = None, *, check_mode: bool = False) -> bytes:
+        """What the Python of the host reads: program, order, modules, package."""
+        content = Path(package).read_bytes() if package else b""
+        order = {
+            "module": self.module,
+            "params": parameters,
+            "paths": self.paths,
+            "check_mode": check_mode,
+            "sizes": [len(part) for part in self.modules],
+            "magic": self.magic,
+            "package": {"size": len(content), "name": package} if package else None,
+        }
+        return b"".join((self.program, json.dumps(order).encode(), b"\n", *self.modules, content))
 
     def execute(self, action: ActionBase, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
         """The module's result, whichever way it goes."""

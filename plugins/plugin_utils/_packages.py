@@ -18,7 +18,6 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.erlang.otp.plugins.module_utils._digest import sha256
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._package import read_ways
 from ansible_collections.erlang.otp.plugins.plugin_utils._carrier import Carrier
 
 
@@ -82,6 +81,8 @@ def _check(package: str, wanted: str | None, digest: str) -> None:
 
 
 def _release_of(package: str) -> dict[str, t.Any]:
+    from ansible_collections.erlang.otp.plugins.module_utils._package import read_ways  # for check mode alone
+
     release, upgrade_from = read_ways(package)
     return {
         "name": release.name,

@@ -18,22 +18,27 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._carrier import BOOT, P
 HANDLER, SYSTEM = "otp_release_handler", "otp_target_system"
 
 
-def carried(module: str, arguments: dict[str, t.Any], *, package: bytes = b"", size: int | None = None) -> tuple[str, str]:
-    """What the program prints before and in its answer, in a Python that finds neither Ansible nor the collection."""
+def carried(module: str, arguments: dict[str, t.Any], *, package: Path | None = None, magic: str = "", lost: int = 0) -> tuple[str, str]:
+    """What the program writes before and in its answer, in a Python that finds neither Ansible nor the collection.
+
+    magic: of another Python, whose bytecode this one cannot take. lost: how many bytes do not come over.
+    """
     carrier = Carrier(module)
+    carrier.magic = magic or carrier.magic
     valid = carrier.validator.validate(arguments)
     assert not valid.error_messages
-    about = {"size": len(package) if size is None else size, "name": "exchange.tar.gz"} if package else None
-    order = {"params": valid.validated_parameters, "paths": carrier.paths, "check_mode": False, "package": about}
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", BOOT.format(size=len(carrier.program))],
-        input=carrier.program + json.dumps(order).encode() + b"\n" + package,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+    content = carrier.content(valid.validated_parameters, str(package) if package else None)
+    command = [sys.executable, "-I", "-S", "-c", BOOT.format(size=len(carrier.program))]
+    done = subprocess.run(command, input=content[: len(content) - lost], capture_output=True, timeout=60, check=False)
     started, _mark, answer = done.stdout.decode().partition(ANSWER)
     return started.strip(), answer or done.stderr.decode()
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    path = tmp_path / "exchange.tar.gz"
+    path.write_bytes(b"no package")
+    return path
 
 
 @pytest.mark.parametrize("module", [HANDLER, SYSTEM])
@@ -48,24 +53,25 @@ def test_the_program_has_all_that_the_module_can_import(module: str) -> None:
 ABSENT = {"root": "/nowhere/srv", "checksum": "sha256:" + 64 * "0"}
 
 
-def test_a_module_answers() -> None:
-    started, answer = carried(SYSTEM, ABSENT)
+@pytest.mark.parametrize("magic", ["", "550d0d0a"], ids=["the same Python", "another Python"])
+def test_a_module_answers(magic: str) -> None:
+    started, answer = carried(SYSTEM, ABSENT, magic=magic)
     said = json.loads(answer)
     assert started == STARTED
     assert said["needs_package"] and said["warnings"] == [] and not said.get("failed")
 
 
-def test_a_failure_calls_the_package_by_its_name(tmp_path: Path) -> None:
-    _started, answer = carried(HANDLER, {"root": str(tmp_path), "release": "1.0", "state": "unpacked", "transport": "offline"}, package=b"no package")
+def test_a_failure_calls_the_package_by_its_name(tmp_path: Path, package: Path) -> None:
+    _started, answer = carried(HANDLER, {"root": str(tmp_path / "srv"), "release": "1.0", "state": "unpacked", "transport": "offline"}, package=package)
     said = json.loads(answer)
-    assert said["failed"] and "exchange.tar.gz" in said["msg"] and "/proc/" not in said["msg"]
+    assert said["failed"] and str(package) in said["msg"] and "/proc/" not in said["msg"]
 
 
-def test_a_package_that_has_not_come_over_is_not_installed(tmp_path: Path) -> None:
-    _started, answer = carried(SYSTEM, {"root": str(tmp_path / "srv"), "user": "root", "home": str(tmp_path)}, package=b"a part", size=1000)
-    assert "the connection broke" in json.loads(answer)["msg"] and not list(tmp_path.iterdir())
+def test_a_package_that_has_not_come_over_is_not_installed(tmp_path: Path, package: Path) -> None:
+    _started, answer = carried(SYSTEM, {"root": str(tmp_path / "srv"), "user": "root", "home": str(tmp_path)}, package=package, lost=3)
+    assert "the connection broke" in json.loads(answer)["msg"] and list(tmp_path.iterdir()) == [package]
 
 
-def test_paths_are_of_the_host(tmp_path: Path) -> None:
+def test_paths_are_of_the_host() -> None:
     _started, answer = carried(SYSTEM, {**ABSENT, "root": "~/no/such/system"})
     assert f"{Path.home()}/no/such/system" in json.loads(answer)["msg"]
