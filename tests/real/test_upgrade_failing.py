@@ -42,7 +42,7 @@ def write_hooks(site: Site, **more: list[dict[str, t.Any]]) -> dict[str, str]:
     for name in ("before", "gate", "committed", "failed", "after"):
         path = site.directory / f"{name}.yml"
         line = f"{name} {{{{ inventory_hostname }}}} {{{{ upgrade_outcome.outcome | replace(' ', '-') }}}}"
-        write = {"name": f"Hook {name}", "ansible.builtin.shell": f"echo {line} >> {site.directory}/hooks", "changed_when": False}
+        write = {"name": f"Hook {name}", "ansible.builtin.shell": f"echo {line} >> {site.directory}/hooks", "delegate_to": "localhost"}
         path.write_text(yaml.safe_dump([write, *more.get(name, [])]))
         paths[name] = str(path)
     return paths
