@@ -99,9 +99,10 @@ def test_the_init_script_as_init_runs_it(served: Served, shell: str) -> None:
     assert (said.returncode, said.stdout) == (3, "north does not run\n")
 
     assert served.run(shell, "start").returncode == 0
-    _node.wait_until_answering(served.site.node(HOST), timeout=30)
-    assert served.emulator not in (None, first)
+    second = served.emulator
+    assert second not in (None, first)
     assert served.run(shell, "restart").returncode == 0
+    assert served.emulator not in (None, second)
     _node.wait_until_answering(served.site.node(HOST), timeout=30)
     said = served.run(shell, "what")
     assert said.returncode == 2 and "start|stop|restart|status" in said.stdout
