@@ -37,7 +37,7 @@ class ServiceFile(t.NamedTuple):
 
 
 class Service(t.NamedTuple):
-    """The service that runs a node. For sysv the first of the files is the init script."""
+    """The service that runs a node. The first of the files is its unit or init script."""
 
     manager: str  # systemd, sysv
     name: str
@@ -104,17 +104,16 @@ def start(service: Service) -> None:
 
 def stop(service: Service) -> None:
     """Stop the service for good: nothing of it is left. Raises OtpError."""
-    if service.manager == "systemd":
-        # Before the first run there is no such unit.
-        if os.path.exists(f"/etc/systemd/system/{service.name}.service"):
-            must(["systemctl", "stop", f"{service.name}.service"])
-    elif os.path.exists(service.files[0].path):
-        must([service.files[0].path, "stop"])
+    # Before the first run there is no such unit, and no script.
+    if os.path.exists(service.files[0].path):
+        must(["systemctl", "stop", f"{service.name}.service"] if service.manager == "systemd" else [service.files[0].path, "stop"])
 
 
 def is_up(service: Service) -> bool:
     """Whether systemd runs the service, or is about to start it again. Of an init script nobody can tell."""
-    return service.manager == "systemd" and run(["systemctl", "is-active", f"{service.name}.service"])[1] not in ("inactive", "failed", "unknown")
+    if service.manager != "systemd" or not os.path.exists(service.files[0].path):
+        return False
+    return run(["systemctl", "is-active", f"{service.name}.service"])[1] not in ("inactive", "failed", "unknown")
 
 
 def is_run_by(service: Service, pid: int) -> bool:

@@ -130,7 +130,7 @@ options:
     suboptions:
       manager:
         description:
-          - V(systemd), a unit; V(sysv), an init script, the first of O(service.files).
+          - V(systemd), a unit; V(sysv), an init script. Either is the first of O(service.files).
         type: str
         choices: [systemd, sysv]
         required: true

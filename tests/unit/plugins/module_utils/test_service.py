@@ -91,6 +91,13 @@ def test_a_host_without_systemd_is_told_so(monkeypatch):
     assert not changes.actions
 
 
+def test_what_was_never_there_is_stopped(tmp_path):
+    for manager in ("systemd", "sysv"):
+        service = script(tmp_path / "no-such-file")._replace(manager=manager)
+        assert not _service.is_up(service)
+        _service.stop(service)
+
+
 def test_whose_a_process_is():
     assert is_run_by(script("/etc/init.d/exchange"), os.getpid())
     assert not is_run_by(Service("systemd", "no-such-unit", True, ()), os.getpid())
