@@ -11,8 +11,6 @@ import shutil
 import pytest
 from handler_site import Releases
 
-FIGURES = pytest.StashKey[list]()
-
 
 @pytest.fixture(scope="session")
 def erl() -> str:
@@ -22,16 +20,12 @@ def erl() -> str:
     return path
 
 
-@pytest.fixture
-def figures(pytestconfig: pytest.Config) -> list[str]:
-    """What a test has counted or measured: lines, shown at the end of the run."""
-    return pytestconfig.stash.setdefault(FIGURES, [])
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Show the figures."""
-    for line in config.stash.get(FIGURES, []):
-        terminalreporter.write_line(line)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what tests have counted or measured: their properties ``figure``, which come from other processes as well."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "figure":
+                terminalreporter.write_line(value)
 
 
 @pytest.fixture(scope="session")

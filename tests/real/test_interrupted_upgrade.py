@@ -64,7 +64,7 @@ def test_every_task_of_the_role_is_walked(cases: list[Case]) -> None:
     assert set(tasks_on_hosts()) - walked == HARMLESS | {BACK, BACK_BY_REBOOT, REBOOT, OFFLINE}
 
 
-def test_killed_at_each_step_and_run_again(walks: list[Walk], cases: list[Case], figures: list[str]) -> None:
+def test_killed_at_each_step_and_run_again(walks: list[Walk], cases: list[Case], record_property: t.Callable[[str, str], None]) -> None:
     """The steps are shared out among the nodes, as a run is one process at work most of the time."""
     failures: list[str] = []
 
@@ -83,7 +83,7 @@ def test_killed_at_each_step_and_run_again(walks: list[Walk], cases: list[Case],
     with ThreadPoolExecutor(len(walks)) as pool:
         list(pool.map(go, walks, [cases[index :: len(walks)] for index in range(len(walks))]))
     assert not failures, "\n".join(failures)
-    figures.append(f"upgrades killed at {len(cases)} steps and run again: {len(cases)} came to their end, 0 calls forgotten")
+    record_property("figure", f"upgrades killed at {len(cases)} steps and run again: {len(cases)} came to their end, 0 calls forgotten")
 
 
 @contextlib.contextmanager

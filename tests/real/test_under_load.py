@@ -139,7 +139,7 @@ def system(exchange: Exchange) -> t.Iterator[System]:
         yield system.start()
 
 
-def test_no_call_fails_and_none_is_forgotten(exchange: Exchange, system: System, figures: list[str]) -> None:
+def test_no_call_fails_and_none_is_forgotten(exchange: Exchange, system: System, record_property: t.Callable[[str, str], None]) -> None:
     pid = system.pid
     idle = Line(exchange.port)
     with Load(exchange.port) as load:
@@ -151,13 +151,13 @@ def test_no_call_fails_and_none_is_forgotten(exchange: Exchange, system: System,
             load.go_on()
             assert (said["restarted"], said["after"]["running"], load.failures) == (False, after, [])
             assert idle.ask("version") == f"version {VERSIONS[after]}"
-            figures.append(f"under load, {before} to {after}: {load.calls - calls} calls, 0 failures, the longest {load.slowest_since():.0f} ms")
+            record_property("figure", f"under load, {before} to {after}: {load.calls - calls} calls, 0 failures, the longest {load.slowest_since():.0f} ms")
     assert load.failures == [] and system.pid == pid
     for client in load.clients:
         assert idle.ask(f"calls {client.subscriber}") == f"calls {client.subscriber} {client.calls}"
     assert idle.ask("calls") == f"calls {load.calls}"
     idle.close()
-    figures.append(f"under load, altogether: {load.calls} calls of {CLIENTS} clients, 0 failures, all counted by the exchange; one emulator")
+    record_property("figure", f"under load, altogether: {load.calls} calls of {CLIENTS} clients, 0 failures, all counted by the exchange; one emulator")
 
 
 def test_a_call_that_fails_would_be_seen(exchange: Exchange, system: System) -> None:
