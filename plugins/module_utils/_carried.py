@@ -98,6 +98,8 @@ def answer(order: dict[str, t.Any]) -> dict[str, t.Any]:
     basic = types.ModuleType("ansible.module_utils.basic")
     basic.AnsibleModule = lambda **dummy: AnsibleModule(order)  # type: ignore[attr-defined]
     sys.modules["ansible.module_utils.basic"] = basic
+    from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+
     try:
         if not order["package"]:
             return result_of(order["module"])
@@ -108,6 +110,8 @@ def answer(order: dict[str, t.Any]) -> dict[str, t.Any]:
             if "msg" in result:
                 result["msg"] = result["msg"].replace(parameters["package"], order["package"]["name"])
             return result
+    except OtpError as error:
+        return {"failed": True, "msg": str(error)}
     except Exception as error:
         import traceback
 
@@ -124,15 +128,21 @@ def result_of(name: str) -> dict[str, t.Any]:
 
 
 def kept(size: int) -> t.Any:
-    """So many bytes of standard input as a file without a name. Raises OSError."""
+    """So many bytes of standard input as a file without a name. Raises OtpError."""
     from ansible_collections.erlang.otp.plugins.module_utils._download import unnamed_file
+    from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 
     file = unnamed_file()
-    while size:
-        block = sys.stdin.buffer.read(min(size, 1 << 18))
-        if not block:
-            raise EOFError("the connection broke before the package had come over")
-        file.write(block)
-        size -= len(block)
-    file.flush()
+    left = size
+    try:
+        while left:
+            block = sys.stdin.buffer.read(min(left, 1 << 18))
+            if not block:
+                raise OtpError("the connection broke before the package had come over")
+            file.write(block)
+            left -= len(block)
+        file.flush()
+    except OSError as error:
+        place = os.path.dirname(os.readlink(f"/proc/self/fd/{file.fileno()}"))
+        raise OtpError(f"{place}: {error.strerror}. A package is there until it is unpacked, and this one has {size / 2**20:.1f} MiB: make room.") from error
     return file

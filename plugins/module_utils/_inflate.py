@@ -11,6 +11,7 @@ Memory does not grow with the file: a bounded number of bounded pieces is on its
 
 from __future__ import annotations
 
+import os
 import threading
 import typing as t
 import zlib
@@ -60,6 +61,14 @@ class Inflated:
             self._change.notify_all()
         self._thread.join()
         self._file.close()
+
+    def size(self) -> int:
+        """Of the content, in bytes, as the end of the file says it: that of the last 4 GiB. 0 when it cannot be so little."""
+        packed = os.fstat(self._file.fileno()).st_size
+        if os.pread(self._file.fileno(), len(_GZIP), 0) != _GZIP:
+            return packed
+        found = int.from_bytes(os.pread(self._file.fileno(), 4, max(packed - 4, 0)), "little")
+        return found if found >= packed else 0
 
     def read(self, size: int) -> bytes:
         """Exactly so many bytes; InflateError when there are not so many."""

@@ -12,6 +12,9 @@ then registered, ``start_erl.data`` last. The next run finds out from the tree i
 
 from __future__ import annotations
 
+import errno
+import os
+
 from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._digest import digest_of, sha256
 from ansible_collections.erlang.otp.plugins.module_utils._download import download, is_url
@@ -60,6 +63,7 @@ def install_release(
         raise OtpError("without a package on the target, its checksum must be given")
     if is_url(package) and checksum is None:
         raise OtpError(f"package {package}: a package that is fetched needs a checksum")
+    size = 0
     try:
         digest = digest_of(checksum) if checksum else sha256(package)
         directory = destdir.rstrip("/") + root.rstrip("/")
@@ -83,10 +87,24 @@ def install_release(
             order["digest_is_given"] = False
         # What is inflated meanwhile waits in memory; nothing of it is looked at before the checksum has been verified.
         with Inflated(package, fetched) as stream:
+            size = stream.size()
             return _go_on(root, destdir, stream, order, how, changes)
     except OSError as error:
-        hint = " Use become to work as root or as the owner of the system." if isinstance(error, PermissionError) else ""
+        hint = ""
+        if isinstance(error, PermissionError):
+            hint = " Use become to work as root or as the owner of the system."
+        elif error.errno == errno.ENOSPC:
+            hint = _room(directory, size)
         raise OtpError(f"cannot install below {destdir}{root}: {error.filename or package}: {error.strerror}. Nothing is half installed.{hint}") from error
+
+
+def _room(directory: str, size: int) -> str:
+    """What is free on the directory's file system, and what a package of this unpacked size needs at most, in words."""
+    while not os.path.isdir(directory):
+        directory = os.path.dirname(directory) or "."
+    space = os.statvfs(directory)
+    need = f", and the package takes up {size / 2**20:.1f} MiB when none of it is there yet" if size else ""
+    return f" Make room: {space.f_bavail * space.f_frsize / 2**20:.1f} MiB is free{need}."
 
 
 def _go_on(root: str, destdir: str, stream, order: dict, how: dict, changes: Changes) -> dict:

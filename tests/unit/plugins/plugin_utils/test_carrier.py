@@ -18,10 +18,12 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._carrier import BOOT, P
 HANDLER, SYSTEM = "otp_release_handler", "otp_target_system"
 
 
-def carried(module: str, arguments: dict[str, t.Any], *, package: Path | None = None, magic: str = "", lost: int = 0) -> tuple[str, str]:
+def carried(
+    module: str, arguments: dict[str, t.Any], *, package: Path | None = None, magic: str = "", lost: int = 0, room: int | None = None
+) -> tuple[str, str]:
     """What the program writes before and in its answer, in a Python that finds neither Ansible nor the collection.
 
-    magic: of another Python, whose bytecode this one cannot take. lost: how many bytes do not come over.
+    magic: of another Python, whose bytecode this one cannot take. lost: how many bytes do not come over. room: how large a file can be.
     """
     carrier = Carrier(module)
     carrier.magic = magic or carrier.magic
@@ -29,6 +31,8 @@ def carried(module: str, arguments: dict[str, t.Any], *, package: Path | None = 
     assert not valid.error_messages
     content = carrier.content(valid.validated_parameters, str(package) if package else None)
     command = [sys.executable, "-I", "-S", "-c", BOOT.format(size=len(carrier.program))]
+    if room is not None:
+        command = ["prlimit", f"--fsize={room}", *command]
     done = subprocess.run(command, input=content[: len(content) - lost], capture_output=True, timeout=60, check=False)
     started, _mark, answer = done.stdout.decode().partition(ANSWER)
     return started.strip(), answer or done.stderr.decode()
@@ -70,6 +74,13 @@ def test_a_failure_calls_the_package_by_its_name(tmp_path: Path, package: Path) 
 def test_a_package_that_has_not_come_over_is_not_installed(tmp_path: Path, package: Path) -> None:
     _started, answer = carried(SYSTEM, {"root": str(tmp_path / "srv"), "user": "root", "home": str(tmp_path)}, package=package, lost=3)
     assert "the connection broke" in json.loads(answer)["msg"] and list(tmp_path.iterdir()) == [package]
+
+
+def test_a_package_that_has_no_room_to_come_to(tmp_path: Path, package: Path) -> None:
+    package.write_bytes(bytes(300_000))
+    _started, answer = carried(SYSTEM, {"root": str(tmp_path / "srv"), "user": "root", "home": str(tmp_path)}, package=package, room=4096)
+    assert json.loads(answer)["msg"] == "/var/tmp: File too large. A package is there until it is unpacked, and this one has 0.3 MiB: make room."
+    assert list(tmp_path.iterdir()) == [package]
 
 
 def test_paths_are_of_the_host() -> None:
