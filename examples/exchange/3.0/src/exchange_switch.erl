@@ -5,7 +5,8 @@
 %% Connects calls, and keeps for each subscriber the number of calls and the time of the last one.
 -module(exchange_switch).
 -behaviour(gen_server).
--vsn("3.0").
+-define(VERSION, "3.0").
+-vsn(?VERSION).
 
 -export([start_link/0, version/0, dial/1, calls/0, calls/1, last/1]).
 -export([init/1, handle_call/3, handle_cast/2, code_change/3]).
@@ -15,7 +16,7 @@ start_link() ->
 
 %% The version of the code that runs.
 version() ->
-    proplists:get_value(vsn, ?MODULE:module_info(attributes)).
+    ?VERSION.
 
 dial(Name) ->
     gen_server:call(?MODULE, {dial, Name}).
