@@ -27,6 +27,8 @@ import zlib
 
 STARTED = "erlang.otp.started"
 ANSWER = "erlang.otp.answer:"
+# Seconds for a block of the package: sshd may take hours to notice that its line is dead.
+PATIENCE = 300
 
 
 class Answered(BaseException):
@@ -129,18 +131,26 @@ def result_of(name: str) -> dict[str, t.Any]:
 
 def kept(size: int) -> t.Any:
     """So many bytes of standard input as a file without a name. Raises OtpError."""
+    import signal
+
     from ansible_collections.erlang.otp.plugins.module_utils._download import unnamed_file
     from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 
+    def give_up(*dummy: t.Any) -> None:
+        raise OtpError(f"nothing more of the package has come over for {PATIENCE} s")
+
     file = unnamed_file()
     left = size
+    signal.signal(signal.SIGALRM, give_up)
     try:
         while left:
+            signal.alarm(PATIENCE)
             block = sys.stdin.buffer.read(min(left, 1 << 18))
             if not block:
                 raise OtpError("the connection broke before the package had come over")
             file.write(block)
             left -= len(block)
+        signal.alarm(0)
         file.flush()
     except OSError as error:
         place = os.path.dirname(os.readlink(f"/proc/self/fd/{file.fileno()}"))

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import typing as t
+import zlib
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,20 @@ def test_a_failure_calls_the_package_by_its_name(tmp_path: Path, package: Path) 
 def test_a_package_that_has_not_come_over_is_not_installed(tmp_path: Path, package: Path) -> None:
     _started, answer = carried(SYSTEM, {"root": str(tmp_path / "srv"), "user": "root", "home": str(tmp_path)}, package=package, lost=3)
     assert "the connection broke" in json.loads(answer)["msg"] and list(tmp_path.iterdir()) == [package]
+
+
+def test_a_package_whose_line_has_gone_dead(tmp_path: Path, package: Path) -> None:
+    """Nobody closes standard input."""
+    carrier = Carrier(SYSTEM)
+    carrier.program = zlib.compress(zlib.decompress(carrier.program).replace(b"PATIENCE = 300", b"PATIENCE = 1"))
+    valid = carrier.validator.validate({"root": str(tmp_path / "srv"), "user": "root", "home": str(tmp_path)})
+    command = [sys.executable, "-I", "-S", "-c", BOOT.format(size=len(carrier.program))]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        assert running.stdin and running.stdout
+        running.stdin.write(carrier.content(valid.validated_parameters, str(package))[:-3])
+        running.stdin.flush()
+        answer = running.stdout.read().decode().partition(ANSWER)[2]
+    assert json.loads(answer)["msg"] == "nothing more of the package has come over for 1 s" and list(tmp_path.iterdir()) == [package]
 
 
 def test_a_package_that_has_no_room_to_come_to(tmp_path: Path, package: Path) -> None:
