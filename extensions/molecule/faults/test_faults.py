@@ -1,0 +1,137 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is reported, what runs in the end, and what the next run does, when something breaks in the middle of an upgrade.
+
+The tests stand in the order of a fleet's life: its hosts run FIRST, go to SECOND under four faults, and to THIRD under three more.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+from fleet import HERE, ROOT, Fleet
+
+ON_FIRST, ON_SECOND, ON_THIRD = (("FIRST", "FIRST"), ("SECOND", "SECOND"), ("THIRD", "THIRD"))
+ONE_BY_ONE = {"otp_serial": 1}
+
+
+@pytest.fixture(scope="module")
+def fleet() -> t.Iterator[Fleet]:
+    directory = Path(tempfile.mkdtemp(prefix="faults-"))
+    yield Fleet(directory)
+    shutil.rmtree(directory)
+
+
+def gate(host: str) -> dict[str, t.Any]:
+    """One that every host passes but this one."""
+    there = f"{{{{ 'elsewhere' if inventory_hostname == '{host}' else inventory_hostname }}}}"
+    return {"otp_gates": [{"rpc": {"module": "erlang", "function": "node", "expect": f"'exchange@{there}'"}}]}
+
+
+def test_a_bad_release_in_batch_2_of_4(fleet: Fleet) -> None:
+    one, two, three, four = fleet.hosts
+    run = fleet.upgrade("SECOND", **ONE_BY_ONE, **gate(two)).end(2)
+    assert run.outcomes() == ["done", "rolled back", "not reached", "not reached"], run.output
+    assert [run.rows[host][:2] for host in (one, two, three)] == [["FIRST", "SECOND"], ["FIRST", "FIRST"], ["FIRST", "FIRST"]]
+    assert f"{two}: Install the release: " in run.text and f"erlang:node/0 returned 'exchange@{two}'" in run.text, run.output
+    assert fleet.look() == [ON_SECOND, ON_FIRST, ON_FIRST, ON_FIRST]
+    # Nothing has been brought to the later ones.
+    assert [fleet.run(host, f"ls {ROOT}/releases | grep -c SECOND || true") for host in (three, four)] == ["0\n", "0\n"]
+
+    again = fleet.upgrade("SECOND", **ONE_BY_ONE).end(2)
+    assert again.outcomes() == ["not reached", "refused", "not reached", "not reached"], again.output
+    assert f"{two}: release SECOND failed on this host" in again.text and "again with force" in again.text, again.output
+    assert fleet.look() == [ON_SECOND, ON_FIRST, ON_FIRST, ON_FIRST]
+
+
+def test_the_controller_is_killed_between_install_and_commit(fleet: Fleet) -> None:
+    host = fleet.hosts[1]
+    playbook = fleet.upgrade("SECOND", host, otp_force=True, fault=["sh", "-c", "sleep 100"], otp_hooks={"gate": str(HERE / "tasks" / "fault.yml")})
+    playbook.wait_for("Have the fault")
+    playbook.kill()
+    assert fleet.look(host) == [("SECOND", "FIRST")]
+    run = fleet.upgrade("SECOND", host, otp_force=True).end(0)
+    assert run.rows[host][:2] == ["FIRST", "SECOND"] and run.outcomes() == ["done"], run.output
+    assert fleet.look(host) == [ON_SECOND]
+
+
+def test_a_host_is_paused(fleet: Fleet) -> None:
+    """It has what was sent to it while it was paused. So the commit, which nobody waits for any more, is made or is not."""
+    host = fleet.hosts[2]
+    run = fleet.upgrade("SECOND", host, **fleet.strike("pause")).end(2)
+    assert run.rows[host][:2] == ["FIRST", "?"] and run.outcomes() == ["failed"], run.output
+    assert "the host cannot be reached" in run.text and "; and it is not back: the host cannot be reached: " in run.text, run.output
+    fleet.revive("unpause", host)
+    assert fleet.look(host)[0] in [ON_SECOND, ("SECOND", "FIRST")]
+    run = fleet.upgrade("SECOND", host).end(0)
+    assert run.outcomes()[0] in ("done", "unchanged"), run.output
+    assert fleet.look(host) == [ON_SECOND]
+
+
+def test_a_host_dies_and_comes_back(fleet: Fleet) -> None:
+    """What was not committed is not run after a boot, and may be what has killed the host: so it is refused until otp_force."""
+    host = fleet.hosts[3]
+    # Before the installation, which the next run goes on with; and after it.
+    for hook in ("before", "gate"):
+        run = fleet.upgrade("SECOND", host, **fleet.strike("kill", hook=hook)).end(2)
+        assert run.rows[host][:2] == ["FIRST", "?"] and run.outcomes() == ["failed"], run.output
+        fleet.revive("start", host)
+        assert fleet.look(host) == [ON_FIRST]
+    run = fleet.upgrade("SECOND", host).end(2)
+    assert run.outcomes() == ["refused"] and "the emulator ended" in run.text and "again with force" in run.text, run.output
+    assert fleet.upgrade("SECOND", host, otp_force=True).end(0).outcomes() == ["done"]
+    assert fleet.look(host) == [ON_SECOND]
+
+
+def test_the_network_breaks_while_the_package_goes_over(fleet: Fleet, tmp_path: Path) -> None:
+    host = fleet.hosts[2]
+    before = fleet.files(host)
+    mark = tmp_path / "mark"
+    line = f"-o ProxyCommand='python3 {HERE}/stuck_line.py %h %p {mark}' -o ControlPath={fleet.directory}/stuck"
+    playbook = fleet.upgrade("THIRD", host, ansible_ssh_extra_args=line)
+    deadline = time.monotonic() + 120
+    while not mark.exists():
+        assert time.monotonic() < deadline and playbook.process.poll() is None, playbook.process.communicate()[0]
+        time.sleep(0.1)
+    fleet.engine("network", "disconnect", fleet.network, host)
+    mark.unlink()
+    run = playbook.end(2)
+    assert run.rows[host][:2] == ["SECOND", "SECOND"] and run.outcomes() == ["refused"], run.output
+    assert f"{host}: the host cannot be reached: " in run.text, run.output
+    fleet.revive("network", "connect", fleet.network, host)
+    assert fleet.look(host) == [ON_SECOND]
+    assert fleet.files(host) == before
+    assert fleet.upgrade("THIRD", host).end(0).outcomes() == ["done"]
+    assert fleet.look(host) == [ON_THIRD]
+
+
+def test_a_disk_is_full(fleet: Fleet) -> None:
+    host = fleet.hosts[0]
+    before = fleet.files(host)
+    fleet.run(host, "fallocate -l $(($(df --output=avail -B1 /srv | tail -n1) - 18000000)) /srv/ballast")
+    run = fleet.upgrade("THIRD", host).end(2)
+    assert run.outcomes() == ["refused"], run.output
+    assert f"cannot install below {ROOT}" in run.text and "No space left on device. Nothing is half installed." in run.text, run.output
+    assert re.search(r"Make room: 17\.\d MiB is free, and the package takes up \d\d\.\d MiB", run.text), run.output
+    assert fleet.look(host) == [ON_SECOND]
+    assert fleet.files(host) == before
+    fleet.run(host, "rm /srv/ballast")
+    assert fleet.upgrade("THIRD", host).end(0).outcomes() == ["done"]
+    assert fleet.look(host) == [ON_THIRD]
+
+
+def test_two_operators_at_once(fleet: Fleet) -> None:
+    """The second finds done what the first has done."""
+    _one, two, _three, four = fleet.hosts
+    playbooks = [fleet.upgrade("THIRD", two, four, otp_serial="100%") for dummy in range(2)]
+    outcomes = [outcome for playbook in playbooks for outcome in playbook.end(0).outcomes()]
+    assert "done" in outcomes and set(outcomes) <= {"done", "unchanged"}, outcomes
+    assert fleet.look() == [ON_THIRD] * 4
