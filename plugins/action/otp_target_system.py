@@ -12,6 +12,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.erlang.otp.plugins.module_utils._download import is_url
+from ansible_collections.erlang.otp.plugins.plugin_utils import _rendering
 from ansible_collections.erlang.otp.plugins.plugin_utils._carrier import Carrier
 from ansible_collections.erlang.otp.plugins.plugin_utils._packages import run_module
 
@@ -27,6 +28,9 @@ class ActionModule(ActionBase):
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
+        variables = arguments.pop("role_variables", None)
+        if variables:
+            arguments.update(_rendering.options(variables))
         package = arguments.get("package")
         if package and not is_url(package) and not boolean(arguments.get("remote_src", False), strict=False):
             result.update(run_module(self, CARRIER, arguments, task_vars, release_option="release"))

@@ -54,6 +54,11 @@ options:
     description:
       - The release in the package. Internal, set by the action plugin, which has read the package.
     type: dict
+  role_variables:
+    description:
+      - Variables of the role C(erlang.otp.target_system), of which the action plugin renders O(files), O(service) and O(environment) on
+        the controller. Internal.
+    type: dict
   boot_variables:
     description:
       - Directories on the host, by the name of a variable, for a package whose libraries do not all live below O(root), as the option
@@ -315,6 +320,7 @@ ARGUMENTS = {
     "remote_src": {"type": "bool", "default": False},
     "checksum": {"type": "str"},
     "release": {"type": "dict"},
+    "role_variables": {"type": "dict"},
     "boot_variables": {"type": "dict", "default": {}},
     "user": {"type": "str", "default": "erlang"},
     "group": {"type": "str"},

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shlex
 import shutil
 import signal
 import subprocess
@@ -18,7 +17,6 @@ import time
 import typing as t
 from pathlib import Path
 
-import jinja2
 import nodes
 import pytest
 from release_workshop import MINIMAL, Workshop
@@ -36,8 +34,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._rpc import Way
 from ansible_collections.erlang.otp.plugins.module_utils._target import describe_target, read_target
 from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom
 from ansible_collections.erlang.otp.plugins.module_utils._verify import as_checks
+from ansible_collections.erlang.otp.plugins.plugin_utils._rendering import rendered
 
-TEMPLATES = Path(__file__).parents[2] / "roles" / "target_system" / "templates"
 # The state has the version in it, so that code_change has something to do.
 COUNTER = """\
 -module(counter).
@@ -142,7 +140,7 @@ class System:
         self.name = "counter@localhost" if distributed else ""
         self.heart = heart
         self.pipes = self.directory / "pipes"
-        self.flags = [*(["-heart"] if heart else []), *(["-sname", self.name] if distributed else []), *flags]
+        self.flags = [*flags]
         self.epmd = subprocess.Popen(["epmd", "-address", "127.0.0.1", "-port", str(self.port)])
         install_release(root=self.root, package=releases.packages[first], changes=Changes(), flush=False)
         self.write_scripts()
@@ -178,8 +176,6 @@ class System:
         return _node.Node(self.root, "root", str(self.home), f"{self.root}/log", self.name, environment=environment)
 
     def write_scripts(self) -> None:
-        environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, keep_trailing_newline=True)
-        environment.filters.update(quote=shlex.quote, bool=bool)
         values = {
             "otp_root": self.root,
             "otp_pipe_dir": str(self.pipes),
@@ -188,19 +184,24 @@ class System:
             "otp_home": str(self.home),
             "otp_heart": self.heart,
             "otp_heart_beat_timeout": 60,
-            "otp_environment": {"ERL_EPMD_PORT": str(self.port)},
-            "_otp_environment": {"ERL_EPMD_PORT": str(self.port)},
+            "otp_environment": {},
+            "otp_epmd_port": str(self.port),
+            "otp_epmd_address": "",
             "otp_service_manager": "none",
             "otp_console": "run_erl",
             "otp_open_files": 0,
             "otp_log_generations": 5,
             "otp_log_max_size": 100000,
-            "_otp_command": f'exec "$ROOTDIR/bin/start_erl" "$ROOTDIR" "$RELDIR" "$START_ERL_DATA" {shlex.join(self.flags)}',
+            "otp_node_name": self.name,
+            "otp_long_names": False,
+            "otp_dist_ports": "",
+            "otp_boot_variables": {},
+            "otp_erl_flags": self.flags,
         }
         Path(self.root, "run").mkdir(exist_ok=True)
         for name in ("start", "start_erl"):
             script = Path(self.root, "bin", name)
-            script.write_text(environment.get_template(f"{name}.j2").render(values))
+            script.write_text(rendered(name, values))
             script.chmod(0o755)
 
     def start(self) -> System:

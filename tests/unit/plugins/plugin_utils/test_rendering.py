@@ -1,0 +1,116 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the variables of the role target_system become: flags, environment, scripts and service files."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from ansible_collections.erlang.otp.plugins.plugin_utils._rendering import environment, flags, options, scripts, service
+
+VARIABLES = {
+    "otp_root": "/srv/ex'change",
+    "otp_user": "exchange",
+    "otp_group": "exchange",
+    "otp_home": "/var/lib/exchange",
+    "otp_node_name": "",
+    "otp_long_names": False,
+    "otp_heart": False,
+    "otp_heart_beat_timeout": 60,
+    "otp_erl_flags": [],
+    "otp_environment": {},
+    "otp_boot_variables": {},
+    "otp_pipe_dir": "/srv/ex'change/run/pipe",
+    "otp_log_dir": "/srv/ex'change/log",
+    "otp_service_manager": "none",
+    "otp_service_name": "ex.change",
+    "otp_start_at_boot": True,
+    "otp_unit_lines": [],
+    "otp_init_script": "/etc/init.d/S80exchange",
+    "otp_open_files": 0,
+    "otp_console": "run_erl",
+    "otp_log_generations": 5,
+    "otp_log_max_size": 100000,
+    "otp_epmd_port": 4369,
+    "otp_epmd_address": "",
+    "otp_dist_ports": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, ""),
+        ({"otp_heart": True}, "-heart"),
+        ({"otp_heart": "yes"}, "-heart"),
+        ({"otp_heart": "no"}, ""),
+        ({"otp_node_name": "x@h"}, "-sname x@h"),
+        ({"otp_node_name": "x@h.example", "otp_long_names": True}, "-name x@h.example"),
+        ({"otp_node_name": "x@h", "otp_service_manager": "systemd"}, "-sname x@h -start_epmd false"),
+        ({"otp_service_manager": "systemd"}, ""),
+        ({"otp_dist_ports": 9100}, "-kernel inet_dist_listen_min 9100 inet_dist_listen_max 9100"),
+        ({"otp_dist_ports": "9100-9105"}, "-kernel inet_dist_listen_min 9100 inet_dist_listen_max 9105"),
+        ({"otp_boot_variables": {"B": "/b", "A": "/a"}}, "-boot_var A /a -boot_var B /b"),
+        ({"otp_console": "journal"}, "-noinput"),
+        ({"otp_heart": True, "otp_console": "journal", "otp_erl_flags": ["+S", 1]}, "-heart -noinput +S 1"),
+    ],
+)
+def test_flags(given, expected):
+    assert " ".join(flags({**VARIABLES, **given})) == expected
+
+
+def test_the_environment_says_where_epmd_is_and_what_is_given_goes_over_it():
+    assert environment(VARIABLES) == {"ERL_EPMD_PORT": 4369}
+    given = {"otp_epmd_address": "127.0.0.1", "otp_environment": {"LANG": "C", "ERL_EPMD_PORT": 4370}}
+    assert environment({**VARIABLES, **given}) == {"ERL_EPMD_PORT": 4370, "ERL_EPMD_ADDRESS": "127.0.0.1", "LANG": "C"}
+
+
+@pytest.mark.parametrize("given", [{}, {"otp_heart": True, "otp_environment": {"A": "it's", "B": True}}, {"otp_console": "journal", "otp_open_files": "99"}])
+@pytest.mark.parametrize("manager", ["none", "systemd", "sysv"])
+def test_each_script_is_one_for_sh(given, manager):
+    variables = {**VARIABLES, **given, "otp_service_manager": manager}
+    found = scripts(variables)
+    assert [(file["path"], file["mode"]) for file in found] == [("bin/start", "0755"), ("bin/start_erl", "0755"), ("bin/stop", "0755")]
+    for file in [*found, *((service(variables) or {"files": []})["files"] if manager == "sysv" else [])]:
+        subprocess.run(["sh", "-n"], input=file["content"], text=True, check=True)
+
+
+def test_the_environment_is_exported_as_the_shell_reads_it():
+    start = scripts({**VARIABLES, "otp_environment": {"B": True, "a": "it's"}})[0]["content"]
+    lines = "\n".join(line for line in start.splitlines() if line.startswith(("export a=", "export B=")))
+    said = subprocess.run(["sh", "-c", f'{lines}\necho "$a $B"'], text=True, capture_output=True, check=True).stdout
+    assert said == "it's true\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "paths"),
+    [
+        ({"otp_service_manager": "sysv"}, ["/etc/init.d/S80exchange"]),
+        ({"otp_service_manager": "systemd"}, ["/etc/systemd/system/ex.change.service", "/etc/needrestart/conf.d/ex.change.conf"]),
+        (
+            {"otp_service_manager": "systemd", "otp_node_name": "x@h"},
+            ["/etc/systemd/system/ex.change.service", "/etc/systemd/system/ex.change-epmd.service", "/etc/needrestart/conf.d/ex.change.conf"],
+        ),
+    ],
+)
+def test_the_files_of_a_service(given, paths):
+    found = service({**VARIABLES, **given})
+    assert [file["path"] for file in found["files"]] == paths
+    assert found["name"] == "ex.change"
+    assert found["at_boot"] is True
+
+
+def test_a_unit_has_limits_lines_and_percent_signs_as_systemd_wants_them():
+    given = {"otp_service_manager": "systemd", "otp_root": "/srv/50%", "otp_open_files": 4096, "otp_unit_lines": ["MemoryMax=2G"]}
+    unit, needrestart = (file["content"] for file in service({**VARIABLES, **given})["files"])
+    assert 'ExecStart="/srv/50%%/bin/start"\n' in unit
+    assert "\nLimitNOFILE=4096\nMemoryMax=2G\n" in unit
+    assert r"^ex\.change(-epmd)?\.service$" in needrestart
+
+
+def test_no_service_where_none_is_wanted():
+    assert options(VARIABLES)["service"] is None
