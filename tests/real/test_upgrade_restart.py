@@ -83,3 +83,12 @@ def test_the_role_in_a_play_of_ones_own(site: Site) -> None:
     assert run.rows[HOST][:2] == ["FIRST", "SECOND"] and run.rows[HOST][3] == "done"
     run = site.play(f"{site.directory}/own.yml", code=2, otp_upgrade_to="THRID")
     assert run.rows[HOST][3] == "refused" and "otp_upgrade_to is THRID" in said(run)
+
+
+def test_a_run_of_both_playbooks_judges_each_by_itself(site: Site) -> None:
+    """The node is on SECOND already; the way back is a reboot."""
+    upgrade = {"ansible.builtin.import_playbook": "erlang.otp.upgrade", "vars": site.package("SECOND")}
+    (site.directory / "both.yml").write_text(yaml.safe_dump([upgrade, {"ansible.builtin.import_playbook": "erlang.otp.rollback"}]))
+    run = site.play(f"{site.directory}/both.yml", otp_allow_restart=True)
+    assert run.rows[HOST][:2] == ["SECOND", "FIRST"] and run.rows[HOST][3] == "done", run.output
+    assert site.releases(HOST) == {("FIRST", "permanent"), ("SECOND", "old")}
