@@ -13,10 +13,7 @@ from __future__ import annotations
 
 import os
 import pwd
-import re
 import signal
-import subprocess
-import tempfile
 import time
 import typing as t
 
@@ -24,6 +21,7 @@ from ansible_collections.erlang.otp.plugins.module_utils import _service
 from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator, names_of
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._node_report import last_words
+from ansible_collections.erlang.otp.plugins.module_utils._programs import run
 from ansible_collections.erlang.otp.plugins.module_utils._release_handler import observe
 from ansible_collections.erlang.otp.plugins.module_utils._rpc import Way, connect
 from ansible_collections.erlang.otp.plugins.module_utils._service_user import COOKIE_FILE
@@ -53,8 +51,6 @@ class NoAnswer(OtpError):
     """The node was asked and did not answer."""
 
 
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 # A node that has not been there for so long after its start does not come back by itself.
 GONE = 4.0
 # So many emulators one after the other: heart starts what ends at once.
@@ -68,9 +64,9 @@ def start(node: Node) -> None:
     if node.service:
         return _service.start(node.service)
     program = os.path.join(node.root, "bin", "start")
-    said = run_as_user(node, [program], timeout=60)
-    if said.returncode != 0:
-        raise OtpError(f"{program} ended with code {said.returncode}: {printable(said.stdout) or 'it said nothing'}")
+    code, said = run_as_user(node, [program], timeout=60)
+    if code != 0:
+        raise OtpError(f"{program} ended with code {code}: {said or 'it said nothing'}")
 
 
 def halt(node: Node, *, quiet: float = 0.0) -> None:
@@ -185,8 +181,8 @@ def ask(node: Node, *, timeout: float = 5.0) -> Answer:
     return Answer(running.status, releases)
 
 
-def run_as_user(node: Node, command: list[str], *, timeout: float):
-    """Run the command as the node's user, in /, with nothing but the node's environment; its output and errors are in stdout."""
+def run_as_user(node: Node, command: list[str], *, timeout: float) -> tuple[int, str]:
+    """Run the command as the node's user, in /, with nothing but the node's environment; its code, and what it said. Raises OtpError."""
     try:
         user = pwd.getpwnam(node.user)
     except KeyError:
@@ -199,30 +195,5 @@ def run_as_user(node: Node, command: list[str], *, timeout: float):
 
     if os.geteuid() not in (0, user.pw_uid):
         raise OtpError(f"only root and {node.user} itself can work as user {node.user}: use become.")
-    environment = {"PATH": PATH, "HOME": node.home, "TERM": "xterm", "LC_ALL": "C.UTF-8", "USER": user.pw_name, **node.environment}
-    # A file and no pipe: nobody waits for a daemon that keeps its standard output.
-    with tempfile.TemporaryFile() as output:
-        try:
-            done = subprocess.run(  # pylint: disable=ansible-bad-function
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                cwd="/",
-                env=environment,
-                timeout=timeout,
-                check=False,
-                preexec_fn=become if os.geteuid() != user.pw_uid else None,
-            )
-            done_code = done.returncode
-        except subprocess.TimeoutExpired:
-            done_code = -signal.SIGALRM
-        except OSError as error:
-            raise OtpError(f"cannot run {command[0]} as user {node.user}: {error.strerror}.") from error
-        output.seek(0)
-        return subprocess.CompletedProcess(command, done_code, output.read(), b"")
-
-
-def printable(data: bytes) -> str:
-    """The text of a program's output, for an error message."""
-    return re.sub(r"[\x00-\x09\x0b-\x1f\x7f]", "", data.decode("utf-8", "replace")).strip()
+    environment = {"HOME": node.home, "TERM": "xterm", "USER": user.pw_name, **node.environment}
+    return run(command, timeout=timeout, environment=environment, become=become if os.geteuid() != user.pw_uid else None)

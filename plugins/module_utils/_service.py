@@ -12,16 +12,14 @@ import glob
 import os
 import re
 import shutil
-import subprocess
-import tempfile
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._files import read_file
+from ansible_collections.erlang.otp.plugins.module_utils._programs import PATH, run
 from ansible_collections.erlang.otp.plugins.module_utils._service_user import Owner, have_file
 
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ROOT = Owner(0, 0)
 # As long as bin/stop waits, and what a unit has for it.
 TIMEOUT = 90.0
@@ -96,9 +94,9 @@ def start(service: Service) -> None:
         return
     unit = f"{service.name}.service"
     # restart: a unit whose node has ended may count as active for a moment still.
-    code, said = run(["systemctl", "restart", unit])
+    code, said = run(["systemctl", "restart", unit], timeout=TIMEOUT)
     if code != 0:
-        journal = run(["journalctl", "--unit", unit, "--lines", "8", "--output", "cat", "--no-pager"])[1]
+        journal = run(["journalctl", "--unit", unit, "--lines", "8", "--output", "cat", "--no-pager"], timeout=TIMEOUT)[1]
         raise OtpError(f"systemd cannot start {unit}: {said} Its journal ends with:\n{journal}")
 
 
@@ -113,7 +111,7 @@ def is_up(service: Service) -> bool:
     """Whether systemd runs the service, or is about to start it again. Of an init script nobody can tell."""
     if service.manager != "systemd" or not os.path.exists(service.files[0].path):
         return False
-    return run(["systemctl", "is-active", f"{service.name}.service"])[1] not in ("inactive", "failed", "unknown")
+    return run(["systemctl", "is-active", f"{service.name}.service"], timeout=TIMEOUT)[1] not in ("inactive", "failed", "unknown")
 
 
 def is_run_by(service: Service, pid: int) -> bool:
@@ -124,29 +122,6 @@ def is_run_by(service: Service, pid: int) -> bool:
 
 def must(command: list[str]) -> None:
     """Run the command. Raises OtpError with what it said when it fails."""
-    code, said = run(command)
+    code, said = run(command, timeout=TIMEOUT)
     if code != 0:
         raise OtpError(f"{' '.join(command)} ended with code {code}: {said or 'it said nothing'}")
-
-
-def run(command: list[str]) -> tuple[int, str]:
-    """Run the command; its code, and its output and errors as text. Raises OtpError when there is no such program or it does not end."""
-    # A file and no pipe: nobody waits for a daemon that keeps its standard output.
-    with tempfile.TemporaryFile() as output:
-        try:
-            done = subprocess.run(  # pylint: disable=ansible-bad-function
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                cwd="/",
-                env={"PATH": PATH, "LC_ALL": "C.UTF-8"},
-                timeout=TIMEOUT,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise OtpError(f"{' '.join(command)} has not ended within {TIMEOUT:g} s.") from None
-        except OSError as error:
-            raise OtpError(f"cannot run {command[0]}: {error.strerror}.") from error
-        output.seek(0)
-        return done.returncode, output.read().decode("utf-8", "replace").strip()

@@ -18,11 +18,14 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._files import lock, read_file, write_file
+from ansible_collections.erlang.otp.plugins.module_utils._programs import PATH, run
 
 # What may stand for a shell with which nobody logs in, in the order of preference.
 NO_SHELLS = ("/usr/sbin/nologin", "/sbin/nologin", "/bin/false")
 
 COOKIE_FILE = ".erlang.cookie"
+# Seconds for what makes a user, which may ask a directory service.
+TIMEOUT = 60.0
 
 # Held while users and groups are made. Several systems of one host may share a user, and be worked on at once.
 LOCK = "/run/erlang.otp.lock"
@@ -86,17 +89,12 @@ def make_once(find, name: str, commands: list[list[str]]) -> None:
 
 def run_first(commands: list[list[str]]) -> None:
     """Run the first of the commands whose program the host has. Raises OtpError with what it said when it fails."""
-    import subprocess  # not on the way of a run that changes nothing
-
-    path = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
     for command in commands:
-        program = shutil.which(command[0], path=path)
+        program = shutil.which(command[0], path=PATH)
         if program:
-            done = subprocess.run(  # pylint: disable=ansible-bad-function
-                [program, *command[1:]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd="/", check=False
-            )
-            if done.returncode != 0:
-                raise OtpError(f"{' '.join(command)} failed: {done.stdout.decode('utf-8', 'replace').strip()}")
+            code, said = run([program, *command[1:]], timeout=TIMEOUT)
+            if code != 0:
+                raise OtpError(f"{' '.join(command)} failed: {said}")
             return
     raise OtpError(f"this host has none of {', '.join(command[0] for command in commands)}: make the user and the group by other means.")
 

@@ -46,7 +46,7 @@ def test_a_start_script_that_refuses_is_quoted(tmp_path):
 
 def test_a_missing_start_script_and_a_missing_user(tmp_path):
     node = _node.Node(root=str(tmp_path), user=user(), home="/", log_directory=str(tmp_path))
-    with pytest.raises(OtpError, match="cannot run .*/bin/start as user"):
+    with pytest.raises(OtpError, match="cannot run .*/bin/start: No such file"):
         _node.start(node)
     with pytest.raises(OtpError, match="no user 'nobody knows'"):
         _node.start(node._replace(user="nobody knows"))

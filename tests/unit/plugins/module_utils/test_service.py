@@ -10,7 +10,7 @@ import os
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.module_utils import _service
+from ansible_collections.erlang.otp.plugins.module_utils import _programs, _service
 from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._service import Service, ServiceFile, have_service, is_at_boot, is_run_by, must
@@ -78,7 +78,8 @@ def test_the_boot_without_a_program_for_it(tmp_path, monkeypatch):
 def test_the_program_of_the_host_is_told(tmp_path, monkeypatch, program, at_boot, line):
     (tmp_path / program).write_text(f'#!/bin/sh\necho {program} "$@" >{tmp_path}/said\n')
     (tmp_path / program).chmod(0o755)
-    monkeypatch.setattr(_service, "PATH", str(tmp_path))
+    for module in (_service, _programs):
+        monkeypatch.setattr(module, "PATH", str(tmp_path))
     _service.set_at_boot(script("/etc/init.d/of-this-test", at_boot))
     assert (tmp_path / "said").read_text().strip() == line.replace("NAME", "of-this-test")
 
