@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from release_packages import release_members, write_package
 
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._package import read_package, read_ways
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import release_members, write_package
 
 RELUP = b'{"SECOND", [{"FIRST", [], [point_of_no_return]}, {"ZEROTH", [], [restart_emulator]}], [{"FIRST", [], []}]}.\n'
 
