@@ -138,7 +138,8 @@ def test_nothing_is_left_after_an_interruption(tmp_path: Path, moment: str) -> N
     """In the middle of a deployment, and of a second one when nodes run."""
     place = tmp_path / "demo"
     command = [sys.executable, str(DEMO / "demo.py")]
-    with subprocess.Popen(command, env={**os.environ, "DEMO_DIRECTORY": str(place)}, stdout=subprocess.PIPE, text=True) as demo:
+    environment = {**os.environ, "DEMO_DIRECTORY": str(place)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, preexec_fn=heed_interruptions) as demo:
         for line in demo.stdout or ():
             if line.startswith(moment):
                 break
@@ -148,6 +149,11 @@ def test_nothing_is_left_after_an_interruption(tmp_path: Path, moment: str) -> N
         said = demo.communicate(timeout=60)[0]
     assert demo.returncode == 130 and "Interrupted" in said and not place.exists()
     assert not [line for line in command_lines() if str(place).encode() in line]
+
+
+def heed_interruptions() -> None:
+    """What a shell runs in the background ignores them, and so would the demo."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def command_lines() -> t.Iterator[bytes]:
