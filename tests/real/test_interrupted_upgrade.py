@@ -89,14 +89,15 @@ def test_killed_at_each_step_and_run_again(walks: list[Walk], cases: list[Case],
 @contextlib.contextmanager
 def no_way_but_a_reboot(walk: Walk) -> t.Iterator[str]:
     """A command that takes away all relups. They are back afterwards."""
-    yield f"for relup in {walk.root}/releases/*/relup; do mv $relup $relup.away; done"
-    for path in walk.root.glob("releases/*/relup.away"):
-        path.rename(path.with_suffix(""))
+    try:
+        yield f"for relup in {walk.root}/releases/*/relup; do mv $relup $relup.away; done"
+    finally:
+        for path in walk.root.glob("releases/*/relup.away"):
+            path.rename(path.with_suffix(""))
 
 
-def converge(walk: Walk, pid: int | None, **variables: t.Any) -> None:
-    """Run it again. A node that was rebooted meanwhile has forgotten the calls, and that only."""
-    walk.go(**variables)
+def check_all(walk: Walk, pid: int | None) -> None:
+    """A node that was rebooted meanwhile has forgotten the calls, and that only."""
     if walk.pid != pid:
         walk.connect()
     walk.check_all()
@@ -107,7 +108,8 @@ def test_killed_on_its_way_back(walks: list[Walk], is_alone: bool) -> None:
     walk = walks[0]
     pid = walk.pid
     walk.interrupt(Case(BACK, is_alone=is_alone), otp_gates=[{"command": "false"}])
-    converge(walk, pid)
+    walk.go()
+    check_all(walk, pid)
     assert walk.pid == pid
 
 
@@ -116,7 +118,8 @@ def test_killed_on_its_way_back_by_a_reboot(walks: list[Walk]) -> None:
     pid = walk.pid
     with no_way_but_a_reboot(walk) as command:
         walk.interrupt(Case(BACK_BY_REBOOT, is_alone=True), otp_gates=[{"command": f"sh -c '{command}; false'"}])
-    converge(walk, pid)
+    walk.go()
+    check_all(walk, pid)
     assert walk.pid != pid
 
 
@@ -128,7 +131,8 @@ def test_killed_on_its_way_to_an_old_release_by_a_reboot(walks: list[Walk]) -> N
     with no_way_but_a_reboot(walk) as command:
         subprocess.run(["sh", "-c", command], check=True)
         walk.interrupt(Case(REBOOT, is_alone=True), **to_old)
-        converge(walk, pid, **to_old)
+        walk.go(**to_old)
+    check_all(walk, pid)
     assert walk.pid != pid
 
 
