@@ -113,9 +113,15 @@ def have_directory(path: str, *, mode: int, owner: Owner, changes: Changes) -> N
 
 
 def make_directory(path: str, mode: int, owner: Owner) -> None:
-    """Make the directory, and what is missing above it."""
+    """Make the directory, and what is missing above it. Raises OtpError when something else has the name."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    os.mkdir(path, 0o700)
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise OtpError(f"{path} is there and no directory.") from None
+        # Another system of this host has it in common with this one, and was a moment earlier.
+        return have_directory(path, mode=mode, owner=owner, changes=Changes())
     os.chown(path, *owner)
     os.chmod(path, mode)
 

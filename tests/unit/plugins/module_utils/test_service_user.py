@@ -16,7 +16,15 @@ import pytest
 from ansible_collections.erlang.otp.plugins.module_utils import _service_user
 from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._service_user import Owner, have_cookie, have_directory, have_file, have_user, run_first
+from ansible_collections.erlang.otp.plugins.module_utils._service_user import (
+    Owner,
+    have_cookie,
+    have_directory,
+    have_file,
+    have_user,
+    make_directory,
+    run_first,
+)
 
 ME = Owner(os.getuid(), os.getgid())
 
@@ -80,6 +88,15 @@ def test_a_directory(tmp_path):
     again = Changes()
     have_directory(path, mode=0o700, owner=ME, changes=again)
     assert not again.changed
+
+
+def test_a_directory_that_another_system_of_the_host_makes_at_the_same_moment(tmp_path):
+    (tmp_path / "home").mkdir()
+    make_directory(str(tmp_path / "home"), 0o750, ME)
+    assert (tmp_path / "home").is_dir()
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(OtpError, match="link is there and no directory"):
+        make_directory(str(tmp_path / "link"), 0o750, ME)
 
 
 def test_a_directory_that_is_a_file(tmp_path):
