@@ -12,6 +12,7 @@ import os
 import struct
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.module_utils._elsewhere import elsewhere
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 
 MACHINES = {3: "i386", 8: "mips", 20: "ppc", 21: "ppc64", 22: "s390x", 40: "arm", 62: "x86_64", 183: "aarch64", 243: "riscv", 258: "loongarch"}
@@ -70,6 +71,7 @@ def why_not_here(path: str, *, like: str) -> str | None:
         return str(error)
     if (program.bits, program.order, program.machine) != (other.bits, other.order, other.machine):
         return f"{path} was made for {program.kind}, and this host runs {other.kind}"
-    if program.interpreter and not os.path.exists(program.interpreter):
+    is_there = elsewhere().has if elsewhere() else os.path.exists
+    if program.interpreter and not is_there(program.interpreter):
         return f"{path} needs {program.interpreter}, which this host has not: it was made for another C library"
     return None

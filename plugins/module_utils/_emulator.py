@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import time
 
+from ansible_collections.erlang.otp.plugins.module_utils._elsewhere import elsewhere
 from ansible_collections.erlang.otp.plugins.module_utils._files import read_file
 
 
@@ -25,6 +26,8 @@ def pid_file(root: str) -> str:
 
 def find_emulator(root: str) -> int | None:
     """The process of the emulator that runs the system below root; None when there is none. A zombie is none."""
+    if elsewhere():
+        return next(iter(elsewhere().emulators(root)), None)
     noted = read_file(pid_file(root))
     if noted is not None and noted.strip().isdigit() and is_emulator(int(noted), root):
         return int(noted)
@@ -33,6 +36,8 @@ def find_emulator(root: str) -> int | None:
 
 def find_emulators(root: str) -> list[int]:
     """The processes of all emulators with this root directory, noted or not."""
+    if elsewhere():
+        return list(elsewhere().emulators(root))
     return sorted(int(entry) for entry in os.listdir("/proc") if entry.isdigit() and is_emulator(int(entry), root))
 
 
@@ -60,12 +65,16 @@ def names_of(root: str) -> set[bytes]:
 
 def program_of(pid: int) -> str:
     """The path of the program that the emulator runs. /proc/PID/exe is for those who may trace it, which a container's root may not."""
+    if elsewhere():
+        return str(elsewhere().program_of(pid))
     name = os.fsdecode((read_file(f"/proc/{pid}/cmdline") or b"").split(b"\0", 1)[0])
     return name if os.path.isabs(name) and os.path.exists(name) else f"/proc/{pid}/exe"
 
 
 def started_at(pid: int, root: str) -> int:
     """When the emulator was started, in nanoseconds since the epoch: by the note of bin/start_erl, else, not so exactly, by the kernel."""
+    if elsewhere():
+        return int(elsewhere().started_at(pid))
     try:
         if (read_file(pid_file(root)) or b"").strip() == b"%d" % pid:
             return os.stat(pid_file(root)).st_mtime_ns

@@ -14,6 +14,7 @@ from __future__ import annotations
 import sys
 
 from ansible_collections.erlang.otp.plugins.module_utils import _preflight
+from ansible_collections.erlang.otp.plugins.module_utils._elsewhere import elsewhere
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._files import lock
 from ansible_collections.erlang.otp.plugins.module_utils._handler import Task, describe
@@ -39,7 +40,7 @@ def settle_offline(task: Task) -> None:
     if order.state == "current":
         raise OtpError(f"the system below {tree.root} is down, and a release is current only while it runs: start it, or use state permanent")
     if order.state == "absent":
-        remove_release(root=tree.root, version=order.release, name=order.name, changes=task.changes, lock_timeout=order.lock_timeout)
+        remove_release(root=tree.root, destdir=tree.destdir, version=order.release, name=order.name, changes=task.changes, lock_timeout=order.lock_timeout)
         action = "remove"
     else:
         action = "unpack" if order.state == "unpacked" else "offline"
@@ -57,7 +58,7 @@ def _lay_out(task: Task) -> None:
     """Have the release in the tree, and in RELEASES."""
     package = dict(task.order.package)
     if package.get("package") or package.get("checksum"):
-        said = install_release(root=task.tree.root, changes=task.changes, lock_timeout=task.order.lock_timeout, **package)
+        said = install_release(root=task.tree.root, destdir=task.tree.destdir, changes=task.changes, lock_timeout=task.order.lock_timeout, **package)
         if said["release"] != task.order.release:
             raise OtpError(f"the package has release {said['release']}, not {task.order.release}")
         return
@@ -77,7 +78,7 @@ def _make_permanent(task: Task) -> None:
     if task.order.state == "rebooted_old" and [entry.status for entry in known] not in (["old"], ["permanent"]):
         raise OtpError(f"release {version} below {tree.directory} is no old release: use state permanent")
     if task.result["before"]["permanent"] != version:
-        problems = _preflight.of_release(tree, release, like=sys.executable)
+        problems = _preflight.of_release(tree, release, like=elsewhere().program if elsewhere() else sys.executable)
         # The release_handler of a system that is down commits nothing.
         task.judge([*(problem for problem in problems if problem.kind != "sasl"), *_preflight.of_tree(tree)])
     _in_the_tree(task, make_permanent)

@@ -19,6 +19,7 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._config import Content, check_sys_config
 from ansible_collections.erlang.otp.plugins.module_utils._elf import why_not_here
+from ansible_collections.erlang.otp.plugins.module_utils._elsewhere import elsewhere
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._files import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._passage import NoPassage, Passage, find_passage
@@ -89,7 +90,7 @@ def of_configuration(tree: Tree, version: str) -> t.Iterator[Problem]:
 def of_tree(tree: Tree) -> t.Iterator[Problem]:
     """Of the system as a whole."""
     space = os.statvfs(tree.path("releases"))
-    free = space.f_bavail * space.f_frsize
+    free = elsewhere().free if elsewhere() else space.f_bavail * space.f_frsize
     if free < LEAST_SPACE:
         cause = f"{tree.path('releases')} has {free >> 10} KiB of free space, and release_handler writes there in place"
         yield Problem("space", cause, f"Make room for at least {LEAST_SPACE >> 20} MiB")
@@ -109,7 +110,7 @@ def of_node(tree: Tree, running: Running) -> t.Iterator[Problem]:
         return
     if running.status != "started":
         yield Problem("starting", f"the node {running.node} is not up: init says {running.status}", "Wait until it has started")
-    if os.path.realpath(running.root) != os.path.realpath(tree.directory):
+    if os.path.realpath(tree.destdir + running.root) != os.path.realpath(tree.directory):
         cause = f"the node {running.node} runs the system below {running.root}, not the one below {tree.root}"
         yield Problem("other_root", cause, "Name the node of this system")
         return
@@ -165,13 +166,14 @@ def of_restart(tree: Tree, running: Running, passage: Passage, *, allow_restart:
 
 def of_start_program(tree: Tree, running: Running) -> t.Iterator[Problem]:
     """The program that heart is told to start the node with on another emulator."""
-    program = running.start or tree.path("bin", "start")
+    program = running.start or f"{tree.root}/bin/start"
+    here = tree.destdir + program
     other = "name another one by the parameter start_prg of sasl"
-    if not (os.path.isfile(program) and os.access(program, os.X_OK)):
+    if not (os.path.isfile(here) and os.access(here, os.X_OK)):
         cause = f"{program}, with which heart is told to start the node, is missing or not executable: the node would stay down"
         yield Problem("start_program", cause, f"Install it, or {other}")
-    elif re.search(r"[^\w/.+:,@%=-]", program + (running.directory or tree.path("releases"))):
-        line = f"{program} {running.directory or tree.path('releases')}/new_start_erl.data"
+    elif re.search(r"[^\w/.+:,@%=-]", program + (running.directory or f"{tree.root}/releases")):
+        line = f"{program} {running.directory or f'{tree.root}/releases'}/new_start_erl.data"
         cause = f"release_handler gives heart the line {line} without quotes, and it has characters that the shell takes for its own"
         remedy = "Upgrade while the node is stopped (transport offline), or lead there by a symbolic link with a plain path"
         yield Problem("start_program", cause, f"{remedy}, which the parameters start_prg and releases_dir of sasl name")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.module_utils._elsewhere import elsewhere
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 
 # How a module is told the way to a node; documented in the fragment erlang.otp._node.
@@ -46,6 +47,8 @@ def way_of(parameters: dict[str, t.Any], *more: str) -> Way:
 
 def connect(way: Way, *, timeout: float = 5.0):
     """A Connection or a Console: a context manager with call(module, function, arguments, timeout=seconds). Raises CallError, OtpError."""
+    if elsewhere():
+        return elsewhere().connect(way, timeout=timeout)
     transport = way.transport if way.transport != "auto" else ("distribution" if way.node else "pipe")
     if transport == "pipe":
         from ansible_collections.erlang.otp.plugins.module_utils._console import Console

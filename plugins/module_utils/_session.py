@@ -15,6 +15,7 @@ import time
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._calls import CallError, CallTimeout, ConnectionLost, Raised, Unreachable
+from ansible_collections.erlang.otp.plugins.module_utils._elsewhere import elsewhere
 from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._node_report import last_words
@@ -107,7 +108,7 @@ def _wait(session: Session, is_reached, *, root: str, before: Running, timeout: 
     reason = "the emulator has not ended"
     while True:
         pid = find_emulator(root)
-        if pid != before.pid:
+        if pid != before.pid and not elsewhere():
             nudge(before.pid)
         if may_ask(pid):
             try:

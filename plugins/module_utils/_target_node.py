@@ -52,7 +52,7 @@ def disagreements(target: Target, running: Running) -> t.Iterator[str]:
     if not running.has_handler:
         yield f"the node {running.node} runs no release_handler: its release has no sasl"
         return
-    if os.path.realpath(running.root) != os.path.realpath(target.tree.directory):
+    if os.path.realpath(target.tree.destdir + running.root) != os.path.realpath(target.tree.directory):
         yield f"the node {running.node} runs the system below {running.root}, not the one below {target.tree.root}"
         return
     if running.status != "started":

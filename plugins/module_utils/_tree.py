@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.module_utils._elsewhere import elsewhere
 from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulators
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._files import read_file, write_file
@@ -138,5 +139,5 @@ def absolute_library(tree: Tree, directory: str) -> str:
 
 
 def emulators(tree: Tree) -> list[int]:
-    """The process numbers of the emulators of this host that run this system. A system below a destdir does not run."""
-    return find_emulators(tree.root) if tree.directory == tree.root else []
+    """The process numbers of the emulators of this host that run this system. A system below a destdir does not run, unless it is the copy of one elsewhere."""
+    return find_emulators(tree.root) if tree.directory == tree.root or elsewhere() else []
