@@ -11,17 +11,17 @@ directory, so that none is ever there in part; the release directory last, for i
 
 from __future__ import annotations
 
-import glob
 import os
 
 from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._client import uses
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._files import flush_directory, lock, read_file
+from ansible_collections.erlang.otp.plugins.module_utils._files import flush_directory, lock
 from ansible_collections.erlang.otp.plugins.module_utils._install_steps import describe
 from ansible_collections.erlang.otp.plugins.module_utils._publish import staging
 from ansible_collections.erlang.otp.plugins.module_utils._record import STAGING
 from ansible_collections.erlang.otp.plugins.module_utils._register import entry_of, read_release, write_releases
-from ansible_collections.erlang.otp.plugins.module_utils._resource import InstalledRelease, parse_releases
+from ansible_collections.erlang.otp.plugins.module_utils._resource import InstalledRelease
 from ansible_collections.erlang.otp.plugins.module_utils._tree import LOCK, Tree, Writing, absolute_library, emulators
 from ansible_collections.erlang.otp.plugins.module_utils._variables import systems, work_in
 
@@ -30,6 +30,8 @@ def remove_release(
     *, root: str, version: str, changes: Changes, name: str | None = None, destdir: str = "", lock_timeout: float = 60.0, may_run: bool = False
 ) -> dict:
     """Remove the release, its directory, and the libraries and the ERTS that no other release and no client uses.
+
+    A master does not know its clients, so their directories are looked at.
 
     name: when given, the release must have it. may_run: the system may run; who calls knows that the release does not.
     Returns release, status (None) and diff. Raises OtpError for the permanent release, for one of a running system, and when
@@ -79,6 +81,12 @@ def _check(tree: Tree, version: str, name: str | None, entries: list[InstalledRe
                 f"{tree.path('releases', 'RELEASES')} does not say which libraries release {entry.version} uses: nothing is removed,"
                 " for they may be among its. Install that release again from its package; it completes the entry."
             )
+    clients = [f"{use.client} ({entry.status})" for use in uses(tree) for entry in use.entries if use.shares_erts and entry.version == version]
+    if clients:
+        raise OtpError(
+            f"release {version} below {tree.directory} is one of client nodes: {', '.join(clients)}. Take them to another release, and have it"
+            " absent there (otp_release_handler with client), before it is removed here"
+        )
     if start is not None and start.release_version == version:
         raise OtpError(f"release {version} below {tree.directory} boots next, says start_erl.data: make another one permanent first")
 
@@ -95,8 +103,11 @@ def _check_stopped(tree: Tree, version: str) -> None:
 def _unused(tree: Tree, version: str, before: list[InstalledRelease], after: list[InstalledRelease]) -> list[str]:
     """Paths below the root that go with the release, in the order in which they are to go."""
     used_libraries: set[str] = set()
-    used_erts = set()
-    for entry in after + _of_clients(tree) + _unregistered(tree, version, before):
+    used_erts: set[str] = set()
+    for use in uses(tree):
+        used_libraries |= use.libraries
+        used_erts.update(f"erts-{entry.erts_version}" for entry in use.entries if use.shares_erts)
+    for entry in after + _unregistered(tree, version, before):
         used_libraries.update(absolute_library(tree, library.directory) for library in entry.libraries)
         used_erts.add(f"erts-{entry.erts_version}")
     gone: set[str] = set()
@@ -134,15 +145,6 @@ def _unused_elsewhere(other: Tree, tree: Tree, version: str, after: list[Install
     inside = other.root + "/"
     gone = [place[len(inside) :] for place in tree.places(version).values() if place.startswith(inside) and place not in used]
     return [path for path in sorted(gone) if other.has(path)]
-
-
-def _of_clients(tree: Tree) -> list[InstalledRelease]:
-    """What client nodes use: a master does not know its clients."""
-    entries = []
-    for pattern in ("clients/*/releases/RELEASES", "clients/*/*/releases/RELEASES"):
-        for path in glob.glob(os.path.join(glob.escape(tree.directory), pattern)):
-            entries += parse_releases(read_file(path) or b"[].", filename=path)
-    return entries
 
 
 def _unregistered(tree: Tree, without: str | None, known: list[InstalledRelease], *, only: str | None = None) -> list[InstalledRelease]:

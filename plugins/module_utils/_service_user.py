@@ -74,6 +74,38 @@ def find_group(name: str):
         return None
 
 
+def user_number(name: str | None) -> int:
+    """The number of a user given by name or number; -1 for None. Raises OtpError."""
+    return _number("user", name, find_user, "pw_uid")
+
+
+def group_number(name: str | None) -> int:
+    """The number of a group given by name or number; -1 for None. Raises OtpError."""
+    return _number("group", name, find_group, "gr_gid")
+
+
+def _number(kind: str, name: str | None, find, field: str) -> int:
+    if name is None:
+        return -1
+    if name.isdigit():
+        return int(name)
+    entry = find(name)
+    if entry is None:
+        raise OtpError(f"there is no {kind} {name} on this host")
+    return getattr(entry, field)
+
+
+def permissions(mode: str) -> int:
+    """The bits of permissions in octal digits. Raises OtpError."""
+    try:
+        bits = int(mode, 8)
+    except ValueError:
+        bits = -1
+    if not 0 <= bits <= 0o777:
+        raise OtpError(f"mode {mode!r} is not permissions in octal digits, such as 0640")
+    return bits
+
+
 def make_once(find, name: str, commands: list[list[str]]) -> None:
     """Run the first of the commands that the host has, unless the name has come up meanwhile.
 

@@ -145,7 +145,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._config import configure_release
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._service_user import find_group, find_user
+from ansible_collections.erlang.otp.plugins.module_utils._service_user import group_number, permissions, user_number
 from ansible_collections.erlang.otp.plugins.module_utils._tree import Tree
 
 
@@ -169,28 +169,6 @@ def values(option: str, variables: dict) -> dict[str, str]:
     return texts
 
 
-def number(kind: str, name: str | None, find, field: str) -> int:
-    """The number of a user or a group by name or number; -1 for none."""
-    if name is None:
-        return -1
-    if name.isdigit():
-        return int(name)
-    entry = find(name)
-    if entry is None:
-        raise OtpError(f"there is no {kind} {name} on this host")
-    return getattr(entry, field)
-
-
-def permissions(mode: str) -> int:
-    try:
-        bits = int(mode, 8)
-    except ValueError:
-        bits = -1
-    if not 0 <= bits <= 0o777:
-        raise OtpError(f"mode {mode!r} is not permissions in octal digits, such as 0640")
-    return bits
-
-
 def configure(parameters: dict, changes: Changes) -> dict:
     tree = Tree(parameters["root"])
     release = parameters["release"] or permanent_release(tree)
@@ -202,8 +180,8 @@ def configure(parameters: dict, changes: Changes) -> dict:
         secrets=values("secrets", parameters["secrets"]),
         sys_config=parameters["sys_config"],
         vm_args=parameters["vm_args"],
-        uid=number("user", parameters["owner"], find_user, "pw_uid"),
-        gid=number("group", parameters["group"], find_group, "gr_gid"),
+        uid=user_number(parameters["owner"]),
+        gid=group_number(parameters["group"]),
         mode=permissions(parameters["mode"]),
         changes=changes,
     )

@@ -15,6 +15,14 @@ from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.install_host import Host, second
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import release_members, tree, write_package
 
+ENTRY = '[{release,"OTHER","OTHER","15.2.7",[{pea,"2.0","%s"}],old}].'
+CLIENTS = [
+    ("clients/a", ENTRY % "lib/pea-2.0", ["lib/pea-2.0", "erts-15.2.7"]),
+    ("clients/a", ENTRY % "%(root)s/lib/pea-2.0", ["lib/pea-2.0", "erts-15.2.7"]),
+    ("clients/type/b", ENTRY % "lib/pea-2.0", ["lib/pea-2.0"]),
+    ("clients/type/b", ENTRY % "%(root)s/clients/type/lib/pea-2.0", []),
+]
+
 
 @pytest.fixture
 def host(tmp_path: Path) -> Host:
@@ -51,16 +59,41 @@ def test_absent_keeps_shared_libraries(host: Host) -> None:
     assert (host.root / "lib/pea-1.0").is_dir() and (host.root / "erts-13.1.5").is_dir()
 
 
-def test_absent_keeps_what_clients_use(host: Host) -> None:
+@pytest.mark.parametrize(("client", "entries", "kept"), CLIENTS)
+def test_absent_keeps_what_clients_use(host: Host, client: str, entries: str, kept: list[str]) -> None:
+    """What a client knows under another version, or by paths of its own. A machine type has its ERTS in its own root directory."""
     host.run(host.package())
     host.run(second(host))
-    for client in ("clients/a", "clients/type/b"):
-        (host.root / client / "releases").mkdir(parents=True)
-        shutil.copy(host.root / "releases/RELEASES", host.root / client / "releases")
+    (host.root / client / "releases").mkdir(parents=True)
+    (host.root / client / "releases/RELEASES").write_text(entries % {"root": host.root})
+    host.remove("SECOND")
+    assert [path for path in ("lib/pea-2.0", "erts-15.2.7") if (host.root / path).is_dir()] == kept
+
+
+def test_absent_refuses_what_a_client_has(host: Host) -> None:
+    host.run(host.package())
+    host.run(second(host))
+    for client, status in (("c1@h", "old"), ("c2@h", "permanent")):
+        (host.root / f"clients/{client}/releases").mkdir(parents=True)
+        (host.root / f"clients/{client}/releases/RELEASES").write_text(f'[{{release,"SYSTEM","SECOND","15.2.7",[],{status}}}].')
+    before = tree(host.root)
+    with pytest.raises(OtpError, match=re.escape("is one of client nodes: c1@h (old), c2@h (permanent). Take them to another release")):
         host.remove("SECOND")
-        assert (host.root / "lib/pea-2.0").is_dir() and (host.root / "erts-15.2.7").is_dir()
-        shutil.rmtree(host.root / "clients")
-        host.run(second(host))
+    assert tree(host.root) == before
+    # Of a machine type's client it is another release that has the version.
+    (host.root / "clients/arm").mkdir()
+    for client in ("c1@h", "c2@h"):
+        (host.root / "clients" / client).rename(host.root / "clients/arm" / client)
+    host.remove("SECOND")
+
+
+def test_absent_refuses_what_a_client_of_the_type_has(host: Host) -> None:
+    host.run(host.package())
+    host.run(second(host))
+    (host.root / "c1@h/releases").mkdir(parents=True)
+    shutil.copy(host.root / "releases/RELEASES", host.root / "c1@h/releases")
+    with pytest.raises(OtpError, match=re.escape("is one of client nodes: c1@h (unpacked)")):
+        host.remove("SECOND")
 
 
 def test_absent_refuses(host: Host) -> None:

@@ -1,0 +1,243 @@
+#!/usr/bin/python
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: otp_release_client
+short_description: Directory of a disk-less or read-only client node
+version_added: 0.1.0
+description:
+  - Has, on a master, the directory C($ROOT/clients/NODE) from which a client node runs. It has the releases of its own, with
+    C(RELEASES), C(start_erl.data), C(sys.config), boot scripts and C(bin/start), so that its release is appointed to each client on its own.
+    Libraries and ERTS are those of C($ROOT).
+  - The path of C($ROOT) must be the same on the client and on its masters.
+  - A client that has a directory keeps the release that it has come to. M(erlang.otp.otp_release_handler) takes it to another one.
+  - In C(sys.config) the module puts the parameters C(masters), C(client_directory), C(start_prg) and C(static_emulator) of C(sasl), which make
+    the node a client. All else in it is yours.
+author:
+  - The erlang.otp authors (@erlang-otp)
+extends_documentation_fragment:
+  - erlang.otp._attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details:
+      - Shows C(sys.config), C(bin/start) and the releases. Have the task C(no_log), or no diff, when C(sys.config) has secrets.
+  idempotent:
+    support: full
+options:
+  root:
+    description:
+      - The root directory of the master's system, C($ROOT), under the path that master and client have it.
+    type: path
+    required: true
+  client:
+    description:
+      - The name of the client node, C(NAME@HOST), as it calls itself.
+    type: str
+    required: true
+  type:
+    description:
+      - The machine type of a client that is not of the master's. C($ROOT/clients/TYPE) is then a root directory of its own, with libraries, ERTS and
+        releases that M(erlang.otp.otp_release_install) has brought there, and the client's directory is C($ROOT/clients/TYPE/NODE).
+    type: str
+  state:
+    description:
+      - Whether there shall be the directory. V(absent) removes it with all that is in it; that is refused when C(epmd) on the client's host knows the node.
+    type: str
+    choices: [present, absent]
+    default: present
+  release:
+    description:
+      - The version of the release appointed to the client. It must be installed in the client's root directory.
+      - Without it a client keeps its release, and a new one gets the one that is permanent there.
+      - A client that has another one is led to this one while it is down. That is refused when C(epmd) on its host knows the node.
+    type: str
+  masters:
+    description:
+      - The names of the master nodes, through which the client has its files written. All of them must be up whenever its releases change.
+      - Needed when O(state=present).
+    type: list
+    elements: str
+    default: []
+  static_emulator:
+    description:
+      - Whether the client can never start another emulator, such as one that boots over the network.
+      - It then boots C(releases/start.boot) with C(releases/sys.config), which follow its permanent release, and has no C(start_erl.data). Upgrades that
+        restart the emulator are refused.
+    type: bool
+    default: false
+  start_script:
+    description:
+      - The content of C(bin/start), which C(heart) runs on the client under the same path. With V(static_emulator=false) it takes the path of
+        a C(start_erl.data) as its argument.
+      - Needed for a new client.
+    type: str
+  sys_config:
+    description:
+      - The content of the client's C(sys.config) for its release, Erlang terms. Without it, the present one stays; that of a new client has nothing
+        but what makes it a client.
+    type: str
+  owner:
+    description:
+      - The name or number of the user who shall own the files. The master's node must be able to write them.
+      - By default the owner of C(releases) in the client's root directory.
+    type: str
+  group:
+    description:
+      - The name or number of the group of the files; the default is as with O(owner).
+    type: str
+  mode:
+    description:
+      - The permissions of C(sys.config), in octal digits. It may hold secrets.
+    type: str
+    default: "0640"
+  host:
+    description:
+      - The address of the client's host, where C(epmd) is asked, when it is not the host in its name.
+    type: str
+  epmd_port:
+    description:
+      - The port of C(epmd). Without it, that of the variable C(ERL_EPMD_PORT) in the environment of the task, or V(4369).
+    type: int
+  lock_timeout:
+    description:
+      - For how many seconds to wait for another run that works on the same root directory.
+    type: float
+    default: 60.0
+seealso:
+  - module: erlang.otp.otp_release_handler
+  - module: erlang.otp.otp_release_info
+  - module: erlang.otp.otp_release_install
+  - name: Releases
+    description: The chapter of the OTP documentation, with disk-less and read-only clients.
+    link: https://www.erlang.org/doc/system/release_structure.html
+"""
+
+EXAMPLES = r"""
+- name: Have the directory of a read-only client, with the master's release
+  erlang.otp.otp_release_client:
+    root: /srv/exchange
+    client: line1@10.0.0.11
+    masters: [exchange@10.0.0.1]
+    start_script: "{{ lookup('ansible.builtin.template', 'start.sh.j2') }}"
+    sys_config: "[{kernel, [{logger_level, warning}]}].\n"
+
+- name: Have that of a disk-less one of another machine type
+  erlang.otp.otp_release_client:
+    root: /srv/exchange
+    client: box1@10.0.0.21
+    type: arm64
+    masters: [exchange@10.0.0.1]
+    static_emulator: true
+    start_script: "{{ lookup('ansible.builtin.template', 'start.sh.j2') }}"
+
+- name: A client has left
+  erlang.otp.otp_release_client:
+    root: /srv/exchange
+    client: line1@10.0.0.11
+    state: absent
+"""
+
+RETURN = r"""
+client_directory:
+  description: The directory of the client.
+  returned: success
+  type: str
+  sample: /srv/exchange/clients/line1@10.0.0.11
+root:
+  description: The root directory of the client's system, C($ROOT) or C($ROOT/clients/TYPE).
+  returned: success
+  type: str
+  sample: /srv/exchange
+release:
+  description: The version of the release appointed to it. Null when it is absent.
+  returned: success
+  type: str
+  sample: "1.0"
+erts_version:
+  description: The ERTS that the release runs on. Null when it is absent.
+  returned: success
+  type: str
+  sample: 13.1.5
+actions:
+  description: What was done, or would be done, a sentence each.
+  returned: always
+  type: list
+  elements: str
+  sample: [write /srv/exchange/clients/line1@10.0.0.11/bin/start]
+"""
+
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.erlang.otp.plugins.module_utils._calls import CallError
+from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._client_directory import Order, settle_client
+from ansible_collections.erlang.otp.plugins.module_utils._epmd import default_port, look_up
+from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._service_user import group_number, permissions, user_number
+
+ARGUMENT_SPEC: dict = {
+    "root": {"type": "path", "required": True},
+    "client": {"type": "str", "required": True},
+    "type": {"type": "str"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "release": {"type": "str"},
+    "masters": {"type": "list", "elements": "str", "default": []},
+    "static_emulator": {"type": "bool", "default": False},
+    "start_script": {"type": "str"},
+    "sys_config": {"type": "str"},
+    "owner": {"type": "str"},
+    "group": {"type": "str"},
+    "mode": {"type": "str", "default": "0640"},
+    "host": {"type": "str"},
+    "epmd_port": {"type": "int"},
+    "lock_timeout": {"type": "float", "default": 60.0},
+}
+SAME = ("root", "client", "state", "release", "static_emulator", "start_script", "sys_config", "lock_timeout")
+# For how many seconds to wait for an epmd that may not be there.
+PATIENCE = 2.0
+
+
+def runs(params: dict) -> bool:
+    """Whether epmd on the client's host knows the node. When there is none to be asked, the node is taken to be down."""
+    name, _at, host = params["client"].partition("@")
+    try:
+        look_up(name, params["host"] or host, port=params["epmd_port"] or default_port(), deadline=time.monotonic() + PATIENCE)
+    except CallError:
+        return False
+    return True
+
+
+def order_of(params: dict) -> Order:
+    """The module's parameters as an order. Raises OtpError."""
+    return Order(
+        machine_type=params["type"] or "",
+        masters=tuple(params["masters"]),
+        uid=user_number(params["owner"]),
+        gid=group_number(params["group"]),
+        mode=permissions(params["mode"]),
+        runs=lambda: runs(params),
+        **{name: params[name] for name in SAME},
+    )
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    changes = Changes(check_mode=module.check_mode)
+    try:
+        result = settle_client(order_of(module.params), changes)
+    except OtpError as error:
+        module.fail_json(msg=str(error), actions=changes.actions)
+    module.exit_json(changed=changes.changed, actions=changes.actions, **result)
+
+
+if __name__ == "__main__":
+    main()
