@@ -38,11 +38,15 @@ class Order(t.NamedTuple):
 
     root: str
     release: str
-    state: str  # unpacked, current, permanent, absent, rebooted_old
+    state: str  # unpacked, ready, current, permanent, absent, rebooted_old
     name: str | None = None
     way: Way = Way()
     transport: str = "auto"  # or distribution, pipe, offline
     package: t.Mapping[str, t.Any] = {}
+    # As of configure_release(): sys_config, vm_args, variables, secrets.
+    configuration: t.Mapping[str, t.Any] | None = None
+    down: str = "offline"  # or fail, skip
+    keep: int = 0
     allow_restart: bool = False
     force: bool = False
     rollback: bool = True
@@ -76,9 +80,11 @@ class Task:
             self.history = _history.read(self.tree)
         except OSError as error:
             raise OtpError(f"{error.filename} cannot be read: {error.strerror}") from error
+        self.diffs: list[dict[str, str]] = []
         self.result: dict[str, t.Any] = {
             "release": order.release,
             "transport": None,
+            "way": None,
             "before": None,
             "after": None,
             "problems": [],
@@ -99,7 +105,9 @@ class Task:
 
     def judge(self, problems: t.Iterable[Problem]) -> None:
         """Note the problems. Raises HandlerError when one of them is fatal."""
-        found = list(problems)
+        # In check mode, a configuration that is to be written is not there yet.
+        is_coming = self.changes.check_mode and self.order.configuration is not None
+        found = [problem for problem in problems if not (is_coming and problem.kind == "sys_config")]
         self.result["problems"] += [problem._asdict() for problem in found]
         worst = fatal(found)
         if worst:
@@ -115,7 +123,8 @@ class Task:
     def result_of(self) -> dict[str, t.Any]:
         """The result, with texts for a diff."""
         before, after = (self.result[key] for key in ("before", "after"))
-        return dict(self.result, diff={"before": _text_of(before), "after": _text_of(after)})
+        diff = {"before": _text_of(before), "after": _text_of(after)}
+        return dict(self.result, diff=[diff, *self.diffs] if self.diffs else diff)
 
 
 def describe(running: Running | None, tree: Tree) -> dict[str, t.Any]:
@@ -138,7 +147,7 @@ def predict(before: dict[str, t.Any], state: str, version: str, listed: t.Mappin
     if state == "absent":
         releases.pop(version, None)
         return dict(before, releases=releases)
-    if state == "unpacked":
+    if state in ("unpacked", "ready"):
         releases.setdefault(version, "unpacked")
         return dict(before, releases=releases)
     status = "current" if state == "current" and releases.get(version) != "permanent" else "permanent"
@@ -176,6 +185,10 @@ def settle(order: Order, changes: Changes) -> dict[str, t.Any]:
                 from ansible_collections.erlang.otp.plugins.module_utils._handler_running import settle_running
 
                 settle_running(task)
+            elif order.down != "offline" and order.transport != "offline":
+                from ansible_collections.erlang.otp.plugins.module_utils._handler_ready import stay_down
+
+                stay_down(task)
             else:
                 from ansible_collections.erlang.otp.plugins.module_utils._handler_offline import settle_offline
 

@@ -32,11 +32,7 @@ def reboot_old(work: Work) -> None:
         return
     if status not in ("permanent", "old"):
         raise OtpError(f"release {version} is {status or 'not known'} on the node {work.session.node}: only an old release, or the permanent one, is rebooted")
-    release = read_release(work.tree, version)
-    problems = [*_preflight.of_heart(running)]
-    if release is not None:
-        problems += _preflight.of_release(work.tree, release, like=program_of(running.pid))
-    work.task.judge(problems)
+    judge_boot(work)
     sentence = f"reboot the node {work.session.node} from release {running.current} to {version}"
     if work.changes.check_mode:
         work.changes.actions.append(sentence)
@@ -49,6 +45,15 @@ def reboot_old(work: Work) -> None:
     work.follow()
     if work.order.verify:
         work.verify_or_go_back()
+
+
+def judge_boot(work: Work) -> None:
+    """Judge a boot of the release, which lies there. Raises HandlerError for a fatal problem."""
+    release = read_release(work.tree, work.version)
+    problems = [*_preflight.of_heart(work.running)]
+    if release is not None:
+        problems += _preflight.of_release(work.tree, release, like=program_of(work.running.pid))
+    work.task.judge(problems)
 
 
 def go_back(work: Work, reason: str) -> str:

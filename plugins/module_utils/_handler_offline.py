@@ -18,6 +18,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._elsewhere import elsew
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._files import lock
 from ansible_collections.erlang.otp.plugins.module_utils._handler import Task, describe
+from ansible_collections.erlang.otp.plugins.module_utils._handler_ready import configure, remove_older
 from ansible_collections.erlang.otp.plugins.module_utils._handler_running import writing_like
 from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._mend import mend
@@ -40,18 +41,31 @@ def settle_offline(task: Task) -> None:
     if order.state == "current":
         raise OtpError(f"the system below {tree.root} is down, and a release is current only while it runs: start it, or use state permanent")
     if order.state == "absent":
-        remove_release(root=tree.root, destdir=tree.destdir, version=order.release, name=order.name, changes=task.changes, lock_timeout=order.lock_timeout)
+        _remove(task, order.release)
         action = "remove"
     else:
-        action = "unpack" if order.state == "unpacked" else "offline"
+        action = "unpack" if order.state in ("unpacked", "ready") else "offline"
         if order.state != "unpacked" and permanent != order.release:
             task.judge_history()
         _lay_out(task)
-        if order.state != "unpacked":
+        configure(task)
+        if order.state == "ready":
+            task.result["way"] = "none" if permanent == order.release else "offline"
+            _judge(task)
+        elif order.state != "unpacked":
             _make_permanent(task)
     task.result["after"] = describe(None, tree)
     if task.changes.changed and not task.changes.check_mode:
         task.record(action, before=permanent)
+    if order.keep and not task.changes.check_mode and task.result["after"]["permanent"] == order.release:
+        remove_older(task, lambda version: _remove(task, version))
+        task.result["after"] = describe(None, tree)
+
+
+def _remove(task: Task, version: str) -> None:
+    tree, order = task.tree, task.order
+    name = order.name if version == order.release else None
+    remove_release(root=tree.root, destdir=tree.destdir, version=version, name=name, changes=task.changes, lock_timeout=order.lock_timeout)
 
 
 def _lay_out(task: Task) -> None:
@@ -77,11 +91,18 @@ def _make_permanent(task: Task) -> None:
     known = [entry for entry in tree.releases() or [] if entry.version == version]
     if task.order.state == "rebooted_old" and [entry.status for entry in known] not in (["old"], ["permanent"]):
         raise OtpError(f"release {version} below {tree.directory} is no old release: use state permanent")
-    if task.result["before"]["permanent"] != version:
+    _judge(task)
+    _in_the_tree(task, make_permanent)
+
+
+def _judge(task: Task) -> None:
+    """Judge the release where it is not permanent already. Raises HandlerError for a fatal problem."""
+    tree, version = task.tree, task.order.release
+    release = read_release(tree, version)
+    if release is not None and task.result["before"]["permanent"] != version:
         problems = _preflight.of_release(tree, release, like=elsewhere().program if elsewhere() else sys.executable)
         # The release_handler of a system that is down commits nothing.
         task.judge([*(problem for problem in problems if problem.kind != "sasl"), *_preflight.of_tree(tree)])
-    _in_the_tree(task, make_permanent)
 
 
 def _in_the_tree(task: Task, step) -> None:

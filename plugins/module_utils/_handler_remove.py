@@ -23,9 +23,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.erlang.otp.plugins.module_utils._handler_running import Work
 
 
-def remove(work: Work) -> None:
+def remove(work: Work, version: str) -> None:
     """Have the release absent. Raises OtpError for one that runs or boots, and when it cannot be told what others use."""
-    running, version = work.running, work.version
+    running = work.running
     status = running.status_of(version)
     if version in (running.current, running.permanent):
         how = "permanent" if version == running.permanent else "current: it runs, and is not committed yet"
@@ -36,7 +36,9 @@ def remove(work: Work) -> None:
                 f"the node {work.session.node} does not know which libraries release {known.version} has: nothing is removed, for they may"
                 f" be among its. Stop the node, install that release again from its package, and start the node."
             )
-    order: dict[str, t.Any] = {"root": work.tree.root, "version": version, "name": work.order.name, "lock_timeout": work.order.lock_timeout, "may_run": True}
+    name = work.order.name if version == work.version else None
+    where = {"root": work.tree.root, "lock_timeout": work.order.lock_timeout}
+    order: dict[str, t.Any] = {**where, "version": version, "name": name, "may_run": True}
     # Whatever speaks against it must do so before release_handler forgets the release.
     remove_release(changes=Changes(check_mode=True), **order)
     if status is not None:
@@ -45,4 +47,4 @@ def remove(work: Work) -> None:
     remove_release(changes=work.changes, **order)
     if work.changes.changed and not work.changes.check_mode:
         work.running = observe(work.session, timeout=work.order.timeout)
-        work.task.record("remove", before=running.current)
+        work.task.record("remove", release=version, before=running.current)

@@ -25,6 +25,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._emulator import progra
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._files import flush_directory, lock
 from ansible_collections.erlang.otp.plugins.module_utils._handler import HandlerError, Task, describe
+from ansible_collections.erlang.otp.plugins.module_utils._handler_ready import configure, get_ready, remove_older
 from ansible_collections.erlang.otp.plugins.module_utils._history import FAILED, REFUSED, uncommitted
 from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._mend import save
@@ -49,6 +50,8 @@ def settle_running(task: Task) -> None:
             work.settle()
         finally:
             task.result["after"] = describe(work.running, task.tree) if work.running else None
+        if order.keep and not task.changes.check_mode and work.running.current == work.running.permanent == order.release:
+            work.remove_older()
 
 
 class Work:
@@ -78,7 +81,7 @@ class Work:
         if self.order.state == "absent":
             from ansible_collections.erlang.otp.plugins.module_utils._handler_remove import remove
 
-            remove(self)
+            remove(self, self.version)
         elif self.order.state == "rebooted_old":
             from ansible_collections.erlang.otp.plugins.module_utils._handler_back import reboot_old
 
@@ -93,7 +96,11 @@ class Work:
             self.task.judge_history()
         if self.running.status_of(self.version) is None or self.order.package.get("package"):
             self.unpack()
-        if self.order.state == "unpacked":
+        if self.order.configuration is not None:
+            configure(self.task)
+        if self.order.state == "ready":
+            get_ready(self)
+        if self.order.state in ("unpacked", "ready"):
             return
         if not runs:
             self.install()
@@ -342,6 +349,13 @@ class Work:
         for known in self.running.releases:
             if known.version.startswith(release_handler.TEMPORARY) and known.status != "current":
                 self.changes.do(f"have the node forget the temporary release {known.version}", self.forget, known.version)
+
+    def remove_older(self) -> None:
+        """Have only as many releases as are to be kept."""
+        from ansible_collections.erlang.otp.plugins.module_utils._handler_remove import remove
+
+        remove_older(self.task, lambda version: remove(self, version))
+        self.task.result["after"] = describe(self.running, self.tree)
 
     def forget(self, version: str) -> None:
         """set_removed, and what release_handler made for the temporary release."""

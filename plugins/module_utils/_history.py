@@ -26,6 +26,8 @@ FAILED = "failed"
 REFUSED = "refused"
 # After these, a release that has been tried runs, or has been taken back on purpose.
 _MOVES = ("install", "commit", "reboot", "offline")
+# After these it is permanent.
+COMMITS = ("commit", "reboot", "offline")
 _KNOWN = ("time", "action", "release", "from", "outcome", "reason")
 
 
@@ -82,6 +84,12 @@ def failure_of(entries: t.Sequence[dict[str, t.Any]], release: str) -> dict[str,
             if entry["action"] in ("install", "commit", "remove", "offline") and entry["outcome"] == OK:
                 return None
     return None
+
+
+def came_from(entries: t.Sequence[dict[str, t.Any]], release: str) -> str | None:
+    """The release from which the system came to this one when it became permanent the last time; None when nothing tells."""
+    commits = (entry["from"] for entry in reversed(entries) if entry["release"] == release and entry["action"] in COMMITS and entry["outcome"] == OK)
+    return next(commits, None)
 
 
 def uncommitted(entries: t.Sequence[dict[str, t.Any]]) -> dict[str, t.Any] | None:

@@ -12,6 +12,7 @@ version_added: 0.1.0
 description:
   - Upgrades or downgrades a running node by its own C(release_handler), or one that is down by changing the files as C(release_handler) would.
   - A release is unpacked, then current, then permanent; it is taken as far as O(state) says, from where it is.
+  - With O(package), O(configuration), O(verify) and O(keep) that is a whole upgrade in one task.
   - Before anything is installed, everything is looked at that C(check_install_release) does not catch, RV(problems).
   - An upgrade that restarts the emulator is waited for. It is done when another process runs the release and has booted.
   - A release that does not stand O(verify) is not committed, and the node is taken back to its permanent release.
@@ -55,6 +56,8 @@ options:
   state:
     description:
       - V(unpacked) has the release in the root directory, and known to C(release_handler).
+      - V(ready) has it unpacked, with O(configuration), and everything looked at that would keep the node from it. The node goes on as it is.
+        Where no relup leads to an old release and O(allow_restart) allows it, the way is a boot, RV(way).
       - V(current) has the node run it. After its next start it runs the permanent release again.
       - V(permanent) has the node run it and commits it. Then C(bin) is brought up to it, but for C(bin/start) and C(bin/start_erl).
         It needs no V(current) before.
@@ -63,7 +66,7 @@ options:
       - V(rebooted_old) has the node restart and boot it, an old release, or the permanent one when another is current.
       - On a node that is down there is no V(current), and V(rebooted_old) starts nothing.
     type: str
-    choices: [unpacked, current, permanent, absent, rebooted_old]
+    choices: [unpacked, ready, current, permanent, absent, rebooted_old]
     default: permanent
   package:
     description:
@@ -80,6 +83,39 @@ options:
       - Whether O(package) is a path on the host.
     type: bool
     default: false
+  configuration:
+    description:
+      - The configuration of the release, which is written before it is installed, as M(erlang.otp.otp_release_config) writes it. Without it, what
+        lies there is left as it is.
+    type: dict
+    suboptions:
+      sys_config:
+        description: The content of C(sys.config). Without it, that is made of C(sys.config.src) where there is one.
+        type: str
+      vm_args:
+        description: The content of C(vm.args). Without it, that is made of C(vm.args.src) where there is one.
+        type: str
+      variables:
+        description: Values for the variables in C(sys.config.src) and C(vm.args.src).
+        type: dict
+        default: {}
+      secrets:
+        description: Further values, which are in no diff and no message.
+        type: dict
+        default: {}
+  down:
+    description:
+      - What to do when the node is down. V(offline), change the files, as O(transport=offline) does; V(fail), refuse; V(skip), leave the system alone.
+    type: str
+    choices: [offline, fail, skip]
+    default: offline
+  keep:
+    description:
+      - How many releases stay on the host once O(release) runs and is permanent, at least two. The older ones are removed; the one from which the
+        node came is the last to go. V(0) removes none.
+      - What cannot be removed is one of RV(problems), and no failure.
+    type: int
+    default: 0
   transport:
     description:
       - V(distribution) calls the node as other nodes do, V(pipe) through the pipes of C(run_erl).
@@ -219,6 +255,13 @@ transport:
   returned: always
   type: str
   sample: distribution
+way:
+  description:
+    - By which way the node would come to the release. V(none), it runs there and is permanent; V(commit), it runs there; V(upgrade), by a relup;
+      V(reboot), an old release boots; V(offline), the node is down, and boots it next.
+  returned: when O(state=ready), or the node is down and left alone
+  type: str
+  sample: upgrade
 before:
   description: The system before.
   returned: when it could be read
@@ -304,7 +347,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._handler import HandlerError, Order, settle
 from ansible_collections.erlang.otp.plugins.module_utils._install import PackageNeeded
 from ansible_collections.erlang.otp.plugins.module_utils._rpc import WAY_ARGUMENTS, way_of
-from ansible_collections.erlang.otp.plugins.module_utils._values import expanded
+from ansible_collections.erlang.otp.plugins.module_utils._values import expanded, texts
 from ansible_collections.erlang.otp.plugins.module_utils._verify import as_checks
 
 CHECK = {
@@ -313,14 +356,23 @@ CHECK = {
     "arguments": {"type": "list", "elements": "raw", "default": []},
     "expect": {"type": "raw"},
 }
+CONFIGURATION = {
+    "sys_config": {"type": "str"},
+    "vm_args": {"type": "str"},
+    "variables": {"type": "dict", "default": {}},
+    "secrets": {"type": "dict", "default": {}, "no_log": True},
+}
 ARGUMENT_SPEC = {
     "root": {"type": "path", "required": True},
     "release": {"type": "str", "required": True},
     "name": {"type": "str"},
-    "state": {"type": "str", "choices": ["unpacked", "current", "permanent", "absent", "rebooted_old"], "default": "permanent"},
+    "state": {"type": "str", "choices": ["unpacked", "ready", "current", "permanent", "absent", "rebooted_old"], "default": "permanent"},
     "package": {"type": "str"},
     "checksum": {"type": "str"},
     "remote_src": {"type": "bool", "default": False},
+    "configuration": {"type": "dict", "options": CONFIGURATION},
+    "down": {"type": "str", "choices": ["offline", "fail", "skip"], "default": "offline"},
+    "keep": {"type": "int", "default": 0},
     "transport": {"type": "str", "choices": ["auto", "distribution", "pipe", "offline"], "default": "auto"},
     **WAY_ARGUMENTS,
     "allow_restart": {"type": "bool", "default": False},
@@ -339,15 +391,32 @@ SPECIFICATION: dict = {
     "required_if": [("transport", "distribution", ("node",)), ("transport", "pipe", ("pipe_dir",))],
     "supports_check_mode": True,
 }
-SAME = ("root", "release", "name", "state", "transport", "allow_restart", "verify_timeout", "rollback", "force", "timeout", "restart_timeout", "lock_timeout")
+SAME = (
+    "root",
+    "release",
+    "name",
+    "state",
+    "down",
+    "keep",
+    "transport",
+    "allow_restart",
+    "verify_timeout",
+    "rollback",
+    "force",
+    "timeout",
+    "restart_timeout",
+    "lock_timeout",
+)
 
 
 def order_of(params: dict) -> Order:
     """The module's parameters as an order. Raises OtpError."""
     package = params["package"] and expanded(params["package"])
+    configuration = params["configuration"]
     return Order(
         way=way_of(params),
         package={"package": package, "checksum": params["checksum"], "release": params["package_release"]},
+        configuration=configuration and {**configuration, **{name: texts(name, configuration[name]) for name in ("variables", "secrets")}},
         verify=as_checks(params["verify"]),
         **{name: params[name] for name in SAME},
     )

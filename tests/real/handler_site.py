@@ -246,7 +246,7 @@ class System:
         """What otp_release_handler does; actions are in the result."""
         changes = Changes(check_mode=check_mode)
         given = {}
-        if package and state in ("unpacked", "current", "permanent"):
+        if package and state in ("unpacked", "ready", "current", "permanent"):
             given = {"package": self.releases.packages[package_of or release]}
         options: dict[str, t.Any] = {"way": self.way, "package": given, "restart_timeout": 30.0, "verify_timeout": 5.0, "verify": as_checks(verify), **more}
         result = settle(Order(root=self.root, release=release, state=state, **options), changes)
