@@ -51,7 +51,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._upgrades import Layout
 # (1980-01-01, the first day that every archive format can say).
 EPOCH = 315532800
 
-STATE_FORMAT = 2
+STATE_FORMAT = 3
 
 
 def build_release(options: Options, changes: Changes) -> dict[str, t.Any]:
@@ -86,6 +86,7 @@ class _State(t.NamedTuple):
     outputs: dict[str, str] = {}
     warnings: tuple[Diagnostic, ...] = ()
     relup: tuple[dict[str, t.Any], ...] = ()
+    thin: dict[str, t.Any] | None = None
 
 
 class _Build:
@@ -98,6 +99,7 @@ class _Build:
         self.assembler = Assembler(cache=self.cache, mtime=_mtime(), strip=strip)
         self.plan = _make_plan(options, sources)
         self.package = self._output(".tar.gz")
+        self.base = _base_package(options.base)
         self.sha256 = sha256_of(self.package)
         self.erl: ScriptRun | None = None
         self.stack = contextlib.ExitStack()
@@ -125,6 +127,7 @@ class _Build:
             "erts_version": self.sources.release.erts_version,
             "applications": [{"name": found.name, "version": found.version, "directory": found.directory} for found in self.sources.found],
             "relup": list(state.relup),
+            "thin": state.thin,
             "diagnostics": [warning._asdict() for warning in state.warnings],
             "diff": {"before": before, "after": after, "before_header": self.package, "after_header": self.package},
         }
@@ -143,10 +146,10 @@ class _Build:
             return state
         scripts = self._scripts(key, keys)
         warnings = (*scripts.warnings, *self._notes())
-        outputs = self._keep(scripts, keys, state.outputs)
+        outputs, thin = self._keep(scripts, keys, state.outputs)
         self.cache.tidy()
         relup = describe_ways(self.sources.upgrades, self.sources.release, scripts.relup) if scripts.relup else []
-        state = _State(inputs, key, tuple(keys.values()), outputs, warnings, tuple(relup))
+        state = _State(inputs, key, tuple(keys.values()), outputs, warnings, tuple(relup), thin)
         if not self.changes.check_mode:
             self._write_state(state)
         return state
@@ -165,7 +168,7 @@ class _Build:
     def _fingerprint(self, key: str, keys: dict[str, str]) -> str:
         """Of all that the outputs depend on."""
         archives = [(name, [group.name for group in groups]) for name, groups in self.plan.variables.items()]
-        inputs = (key, keys, archives, self.options.var_tar, sorted(self.sources.files.items()), _mtime())
+        inputs = (key, keys, archives, self.options.var_tar, sorted(self.sources.files.items()), _mtime(), self.base and sha256_of(self.base))
         return hashlib.sha256(repr(inputs).encode()).hexdigest()
 
     def _is_there(self, state: _State) -> bool:
@@ -218,33 +221,61 @@ class _Build:
         self.cache.put(key, scripts.pack())
         return scripts
 
-    def _keep(self, scripts: BootScripts, keys: dict[str, str], earlier: dict[str, str]) -> dict[str, str]:
-        """Put the outputs in place where they are not what they should be; their SHA-256 by name, as ``earlier`` has it."""
+    def _keep(self, scripts: BootScripts, keys: dict[str, str], earlier: dict[str, str]) -> tuple[dict[str, str], dict[str, t.Any] | None]:
+        """Put the outputs in place where they are not what they should be; their SHA-256 by name, as ``earlier`` has it, and the thin package."""
         archives = {name: self._variable_archive(groups, keys) for name, groups in self.plan.variables.items()}
         included = archives if self.options.var_tar == "include" else {}
         fragments = self._fragments(scripts, keys, included)
         files = {self._output(".rel"): self.sources.rel, self._output(".boot"): scripts.boot, self._output(".script"): scripts.script}
-        relup = os.path.join(self.options.output_dir, "relup")
         if scripts.relup:
-            files[relup] = scripts.relup
-        elif earlier.get("relup") and sha256_of(relup) == earlier["relup"]:
-            self.changes.do(f"remove {relup}", os.unlink, relup)
+            files[os.path.join(self.options.output_dir, "relup")] = scripts.relup
         if self.options.var_tar == "ownfile":
             files.update({os.path.join(self.options.output_dir, name + ".tar.gz"): content for name, content in archives.items()})
-        if self.changes.check_mode:
-            self.written = describe_package(self.package, fragments)
-        else:
-            os.makedirs(self.options.output_dir, exist_ok=True)
-            beside = os.path.join(self.options.output_dir, f".{self.sources.stem}.tar.gz.{os.getpid()}.new")
-            self.written = write_package(beside, fragments)
-            self.stack.callback(_remove, beside)
+        self._write(fragments)
+        thin = self._thin(files) if self.base else None
+        self._remove_others([*files, self.package], earlier)
         for path, content in files.items():
             if read_file(path) != content:
                 self.changes.do(f"write {path}", write_file, path, content)
         if self.sha256 != self.written.sha256:
             self.changes.do(f"make the release package {self.package}", self._put_package)
         digests = {os.path.basename(path): hashlib.sha256(content).hexdigest() for path, content in files.items()}
-        return {**digests, os.path.basename(self.package): self.written.sha256}
+        return {**digests, os.path.basename(self.package): self.written.sha256}, thin
+
+    def _remove_others(self, outputs: list[str], earlier: dict[str, str]) -> None:
+        """What an earlier run made of this release, and this one does not: a relup, a thin package."""
+        for path in sorted({os.path.join(self.options.output_dir, name) for name in earlier} - {*outputs}):
+            if sha256_of(path) == earlier[os.path.basename(path)]:
+                self.changes.do(f"remove {path}", os.unlink, path)
+
+    def _write(self, fragments: t.Iterable[Fragment]) -> None:
+        """The package, beside its place; in check mode only as far as it is needed."""
+        beside = os.path.join(self.options.output_dir, f".{self.sources.stem}.tar.gz.{os.getpid()}.new")
+        if self.changes.check_mode:
+            if not self.base:
+                self.written = describe_package(self.package, fragments)
+                return
+            beside = os.path.join(self._work_directory(), "package.tar.gz")
+        else:
+            os.makedirs(self.options.output_dir, exist_ok=True)
+        self.written = write_package(beside, fragments)
+        self.stack.callback(_remove, beside)
+
+    def _thin(self, files: dict[str, bytes]) -> dict[str, t.Any]:
+        """Add the thin package to the files; what the module returns of it."""
+        from ansible_collections.erlang.otp.plugins.module_utils._thin import make_thin
+
+        path = self._output("-thin.tar.gz")
+        thin = make_thin(self.written.path, self.sources.release, self.base, mtime=_mtime())
+        files[path] = thin.content
+        base = {"name": thin.base.name, "version": thin.base.version, "sha256": thin.base.sha256}
+        return {
+            "package": path,
+            "sha256": hashlib.sha256(thin.content).hexdigest(),
+            "size": len(thin.content),
+            "base": base,
+            "without": sorted(thin.base.homes),
+        }
 
     def _put_package(self) -> None:
         os.replace(self.written.path, self.package)
@@ -276,7 +307,7 @@ class _Build:
             if data["format"] != STATE_FORMAT:
                 return _State()
             warnings = tuple(Diagnostic(*warning) for warning in data["warnings"])
-            return _State(data["inputs"], data["scripts_key"], tuple(data["keys"]), data["outputs"], warnings, tuple(data["relup"]))
+            return _State(data["inputs"], data["scripts_key"], tuple(data["keys"]), data["outputs"], warnings, tuple(data["relup"]), data["thin"])
         except (ValueError, KeyError, TypeError):
             return _State()
 
@@ -304,6 +335,15 @@ def _scripted_groups(sources: Sources, scripts: BootScripts) -> list[Group]:
     if scripts.relup:
         files["relup"] = scripts.relup
     return [release_group(release.version, release.erts_version, files, rel_name), bin_group(scripts.plain_boot)]
+
+
+def _base_package(path: str | None) -> str:
+    """Of option base: the path of the full package, "" for none. Most builds have none, and do without what makes a thin one."""
+    if path is None:
+        return ""
+    from ansible_collections.erlang.otp.plugins.module_utils._thin import base_package
+
+    return base_package(path)
 
 
 def _mtime() -> int:

@@ -69,7 +69,7 @@ def read_earlier(path: str, option: str, search: Search) -> Earlier:
         raise OtpError(f"{option}: {path} does not exist. Name a .rel file, the output directory of a build, or a release package.")
     if not os.path.isdir(path) and not path.endswith(".rel"):
         return _from_package(path, path, _release_of(path), search.code_path())
-    rel = _only_rel(path, option) if os.path.isdir(path) else path
+    rel = only_rel(path, option) if os.path.isdir(path) else path
     with open(rel, "rb") as file:
         release = parse_rel(file.read(), filename=rel)
     beside = [glob.glob(os.path.normpath(os.path.join(glob.escape(os.path.dirname(rel)), pattern))) for pattern in BESIDE]
@@ -96,7 +96,8 @@ def _digest(*content: t.Any) -> str:
     return hashlib.sha256(repr(content).encode()).hexdigest()
 
 
-def _only_rel(directory: str, option: str) -> str:
+def only_rel(directory: str, option: str) -> str:
+    """The path of the one .rel file in the output directory of a build. Raises OtpError."""
     found = sorted(glob.glob(os.path.join(glob.escape(directory), "*.rel")))
     if len(found) != 1:
         what = f"{len(found)} .rel files ({', '.join(os.path.basename(path) for path in found)})" if found else "no .rel file"

@@ -70,6 +70,10 @@ class Inflated:
         found = int.from_bytes(os.pread(self._file.fileno(), 4, max(packed - 4, 0)), "little")
         return found if found >= packed else 0
 
+    def another(self) -> t.BinaryIO:
+        """The file once more, to be read from its beginning apart from this stream."""
+        return open(f"/proc/self/fd/{self._file.fileno()}", "rb", buffering=0)
+
     def read(self, size: int) -> bytes:
         """Exactly so many bytes; InflateError when there are not so many."""
         if size <= len(self._piece):

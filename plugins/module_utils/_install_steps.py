@@ -11,6 +11,7 @@ import contextlib
 import os
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.module_utils._base import BASE, Base, check_base, parse_base, read_base
 from ansible_collections.erlang.otp.plugins.module_utils._bin import stage_bin
 from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._digest import verify
@@ -50,6 +51,9 @@ def install(order: Order, changes: Changes) -> dict:
     check_variables(order.variables, tree)
     if order.stream is not None and order.digest_is_given:
         verify(order.stream.path, order.digest)
+    base = _base(order)
+    if base is not None:
+        check_base(base, tree, order.stream.path if order.stream else f"with sha256 {order.digest}")
     order = order._replace(writing=_with_owner(tree, order.writing))
     if changes.check_mode:
         with staging(tree, changes):
@@ -60,6 +64,14 @@ def install(order: Order, changes: Changes) -> dict:
     with lock(tree.path(LOCK), timeout=order.lock_timeout):
         with staging(tree, changes) as descriptor:
             return _work(order._replace(writing=order.writing._replace(beside=tree.path(STAGING))), changes, descriptor)
+
+
+def _base(order: Order) -> Base | None:
+    """Of a thin package, that of a full one is None."""
+    if order.stream is not None:
+        return read_base(order.stream.path, order.stream.another())
+    base = (order.release or {}).get("base")
+    return Base(**base) if base else None
 
 
 def _work(order: Order, changes: Changes, descriptor: int) -> dict:
@@ -132,13 +144,11 @@ def _publish(order: Order, unpacked: Unpacked, writer: Writer, others: list[Tree
 
 
 def _record(digest: str, release: Release, unpacked: Unpacked) -> dict:
-    record = {
-        "name": release.name,
-        "version": release.version,
-        "erts_version": release.erts_version,
-        "sha256": digest,
-        "applications": {item.name: item.version for item in release.applications},
-    }
+    record: dict[str, t.Any] = {"name": release.name, "version": release.version, "erts_version": release.erts_version, "sha256": digest}
+    base = f"releases/{release.version}/{BASE}"
+    if base in unpacked.texts:
+        record["full"] = parse_base(unpacked.texts[base], filename=base).full
+    record["applications"] = {item.name: item.version for item in release.applications}
     if unpacked.places:
         archives = {name: unpacked.variables[name] for name in unpacked.archives if name in unpacked.variables}
         record.update(places=unpacked.places, variables=unpacked.variables)

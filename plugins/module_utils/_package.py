@@ -22,7 +22,7 @@ _TEXT_LIMIT = 4 << 20
 def is_text(path: str) -> bool:
     """Whether find_release() or the scripts want to see this member."""
     if path.startswith("releases/"):
-        return path == START_ERL_DATA or (path.count("/") <= 2 and path.endswith((".rel", "/start_clean.boot", "/start.boot")))
+        return path == START_ERL_DATA or (path.count("/") <= 2 and path.endswith((".rel", "/start_clean.boot", "/start.boot", "/base.json")))
     home, dummy, name = path.partition("bin/")
     if home == "":
         return name in SCRIPTS or name == "start.boot"

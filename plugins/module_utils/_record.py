@@ -21,7 +21,7 @@ PROGRAMS = ("epmd", "run_erl", "to_erl")
 
 
 def format_record(record: dict) -> bytes:
-    """The record as JSON, a pair a line."""
+    """The record as JSON, a pair a line; texts come before mappings."""
     import json
 
     return json.dumps(record, indent=1).encode() + b"\n"
@@ -30,8 +30,9 @@ def format_record(record: dict) -> bytes:
 def parse_record(content: bytes) -> dict | None:
     """What format_record() was given; None for anything else.
 
-    name, version, erts_version, sha256; applications: versions by name. Where libraries lie outside of ``$ROOT/lib``: places
-    (directories by application), variables (their directories by name), archives (those of the variables' that the package brought).
+    name, version, erts_version, sha256; applications: versions by name. full: of a thin package, the sha256 of the full one. Where
+    libraries lie outside of ``$ROOT/lib``: places (directories by application), variables (their directories by name), archives (those of
+    the variables' that the package brought).
     """
     if b"\\" in content or not (content.startswith(b"{\n ") and content.endswith(b"\n}\n")):
         return _json(content)
@@ -90,7 +91,7 @@ def find_record(directory: str, digest: str, destdir: str = "", variables: dict[
                 record = parse_record(file.read())
         except (FileNotFoundError, NotADirectoryError):
             continue
-        if record is not None and record["sha256"] == digest and record["version"] == version:
+        if record is not None and digest in (record["sha256"], record.get("full")) and record["version"] == version:
             before = record.get("variables", {})
             if any((variables or {}).get(name, path) != path for name, path in before.items()):
                 return None

@@ -48,6 +48,7 @@ class Options(t.NamedTuple):
     downgrade_to: tuple[str, ...] = ()
     upgrade_path: tuple[str, ...] = ()
     restart_emulator: bool = False
+    base: str | None = None
     cache_dir: str | None = None
 
 

@@ -229,6 +229,16 @@ options:
       - Make boot scripts that do not load the file C(.erlang) of the user's home directory.
     type: bool
     default: false
+  base:
+    description:
+      - The package of an earlier release, or the O(output_dir) of its build. Beside the package, a thin one C(NAME-thin.tar.gz) is made, which
+        goes without the libraries, ERTS and other files that the base has as well.
+      - For an upgrade of one small application it has less than a thousandth of the bytes. When ERTS changes it has nearly all of them, and
+        O(strip) serves better.
+      - It is installed, or given to C(release_handler) under the name of its release resource file, like any other package, on systems
+        that have the base release. M(erlang.otp.otp_release_install) refuses it everywhere else, before anything is touched.
+      - An application of the same version must have the same content as in the base.
+    type: path
   cache_dir:
     description:
       - Where compressed applications and boot scripts are kept, by their content, to be used again. It may be removed at any
@@ -288,6 +298,16 @@ EXAMPLES = r"""
     downgrade_to: [/home/user/target_system/release/mysystem.tar.gz]
     output_dir: /home/user/target_system/release2
   register: second
+
+- name: Build the second release, and a thin package of it for hosts that have the first one
+  erlang.otp.otp_release_build:
+    rel: /home/user/target_system/mysystem2.rel
+    code_path:
+      - /home/user/target_system/myapps/pea-2.0/ebin
+    upgrade_from: [/home/user/target_system/release/mysystem.tar.gz]
+    downgrade_to: [/home/user/target_system/release/mysystem.tar.gz]
+    base: /home/user/target_system/release/mysystem.tar.gz
+    output_dir: /home/user/target_system/release2
 
 - name: Show whether nodes will restart
   ansible.builtin.debug:
@@ -389,6 +409,44 @@ relup:
       type: list
       elements: str
       sample: ["erts 13.1.5 -> 15.2.7", "kernel 8.5.3 -> 10.2.7.1"]
+thin:
+  description: The thin package, see O(base).
+  returned: success, null without O(base)
+  type: dict
+  contains:
+    package:
+      description: Its path.
+      type: str
+      sample: /home/user/target_system/release2/mysystem2-thin.tar.gz
+    sha256:
+      description: Its SHA-256, in hexadecimal.
+      type: str
+      sample: 1c2d6bb6cf2e9d66aa2f5d5f3c8ad7ad1f3ed2b1f4d4f8d4b3f5f8c7a3f0f1e2
+    size:
+      description: Its size in bytes.
+      type: int
+      sample: 4583
+    base:
+      description: The release that it is based on.
+      type: dict
+      contains:
+        name:
+          description: Name of the release.
+          type: str
+          sample: MYSYSTEM
+        version:
+          description: Version of the release.
+          type: str
+          sample: FIRST
+        sha256:
+          description: SHA-256 of its package.
+          type: str
+          sample: ff7a2cedd3c1e37f08edcb9abd23b7bd295b3fc61e8f034d333cb8c0c3db0912
+    without:
+      description: The libraries, and the ERTS, that it goes without.
+      type: list
+      elements: str
+      sample: ["erts-13.1.5", "lib/kernel-8.5.3", "lib/sasl-4.2", "lib/stdlib-4.2"]
 diagnostics:
   description:
     - What C(systools) warns of, or why it refuses the release, as data. Warnings are shown as warnings of the task, too.
@@ -467,6 +525,7 @@ ARGUMENTS = {
     "downgrade_to": {"type": "list", "elements": "path", "default": []},
     "upgrade_path": {"type": "list", "elements": "path", "default": []},
     "restart_emulator": {"type": "bool", "default": False},
+    "base": {"type": "path"},
     "cache_dir": {"type": "path"},
 }
 
@@ -477,7 +536,7 @@ def options_of(parameters: dict) -> Options:
         **{name: parameters[name] for name in ("src_tests", "exref", "warnings_as_errors", "no_warn_sasl", "no_dot_erlang")},
         variables=tuple((name, os.path.abspath(expanded(str(path)))) for name, path in parameters["variables"].items()),
     )
-    same = ("rel", "name", "version", "file_name", "otp_root", "strip", "var_tar", "restart_emulator", "cache_dir")
+    same = ("rel", "name", "version", "file_name", "otp_root", "strip", "var_tar", "restart_emulator", "base", "cache_dir")
     files = ("sys_config", "sys_config_src", "vm_args", "vm_args_src")
     names = ("code_path", "include", "strip_keep", "upgrade_from", "downgrade_to", "upgrade_path")
     lists: dict[str, t.Any] = {name: tuple(parameters[name]) for name in names}

@@ -18,6 +18,8 @@ description:
   - Nothing in a package is trusted. Names that lead out of the root directory, links that do or that are written through, hard
     links, devices, set-uid bits, duplicates and names that differ only in case or unicode form are refused.
   - A library or an ERTS that the root directory has already in the same version must have the same content.
+  - A thin package (option O(erlang.otp.otp_release_build#module:base) of M(erlang.otp.otp_release_build)) is refused, before anything is touched,
+    where something is missing that it goes without. The error names it.
   - What an interrupted run has left is finished, or removed, by the next one. A run waits while another one works on the same
     root directory.
 author:

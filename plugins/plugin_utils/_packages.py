@@ -81,8 +81,11 @@ def _check(package: str, wanted: str | None, digest: str) -> None:
 
 
 def _release_of(package: str) -> dict[str, t.Any]:
-    from ansible_collections.erlang.otp.plugins.module_utils._package import read_ways  # for check mode alone
+    # For check mode alone.
+    from ansible_collections.erlang.otp.plugins.module_utils._base import read_base
+    from ansible_collections.erlang.otp.plugins.module_utils._package import read_ways
 
+    base = read_base(package)
     release, upgrade_from = read_ways(package)
     return {
         "name": release.name,
@@ -90,4 +93,5 @@ def _release_of(package: str) -> dict[str, t.Any]:
         "erts_version": release.erts_version,
         "applications": {item.name: item.version for item in release.applications},
         "upgrade_from": upgrade_from,
+        "base": base and base._asdict(),
     }
