@@ -18,6 +18,7 @@ import time
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils import _service
+from ansible_collections.erlang.otp.plugins.module_utils._elsewhere import elsewhere
 from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator, names_of
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._node_report import last_words
@@ -61,6 +62,8 @@ SETTLED = 3.0
 
 def start(node: Node) -> None:
     """Start the node by its service, or run bin/start as its user with a clean environment. Raises OtpError with what was said when it fails."""
+    if elsewhere():
+        return elsewhere().start()
     if node.service:
         return _service.start(node.service)
     program = os.path.join(node.root, "bin", "start")
@@ -104,6 +107,8 @@ def stop(root: str, *, timeout: float = 60.0, quiet: float = 0.0) -> bool:
 
 def terminate(pid: int) -> None:
     """SIGTERM, which an emulator takes as ``init:stop()``."""
+    if elsewhere():
+        return elsewhere().terminate(pid)
     try:
         os.kill(pid, signal.SIGTERM)
     except ProcessLookupError:
@@ -129,7 +134,7 @@ def wait_until_answering(node: Node, *, timeout: float) -> tuple[int, Answer | N
         if pid is not None:
             last_seen = now
             seen.setdefault(pid, now)
-            if not node.name:
+            if not node.name and not elsewhere():
                 if now - seen[pid] >= SETTLED:
                     return pid, None
             else:

@@ -54,6 +54,7 @@ class Wanted(t.NamedTuple):
     state: str  # started, stopped, present
     start_timeout: float
     restart_on_change: bool
+    destdir: str = ""  # where the files are written, of an image or of a box elsewhere
 
 
 class System:
@@ -62,7 +63,7 @@ class System:
     def __init__(self, wanted: Wanted, changes: Changes) -> None:
         self.wanted = wanted
         self.changes = changes
-        self.tree = Tree(wanted.node.root)
+        self.tree = Tree(wanted.node.root, wanted.destdir)
         self.owner = Owner(-1, -1)
         self.diff: list[dict[str, str]] = []
         self.warnings: list[str] = []
@@ -83,25 +84,36 @@ class System:
         if wanted.state == "stopped":
             # First, so that the rest finds a system that does not run.
             self.stop_node()
-        self.owner = have_user(node.user, wanted.group, node.home, manage=wanted.manage_user, changes=changes)
+        self.owner = self.have_owner()
         self.install(changes)
-        have_directory(node.home, mode=0o750, owner=self.owner, changes=changes)
-        have_directory(node.log_directory, mode=0o750, owner=self.owner, changes=changes)
-        have_directory(os.path.dirname(pid_file(node.root)), mode=0o755, owner=self.owner, changes=changes)
-        have_directory(wanted.pipe_directory, mode=0o700, owner=self.owner, changes=changes)
+        directories = ((node.home, 0o750), (node.log_directory, 0o750), (os.path.dirname(pid_file(node.root)), 0o755), (wanted.pipe_directory, 0o700))
+        for path, mode in directories:
+            have_directory(self.here(path), mode=mode, owner=self.owner, changes=changes)
         self.configure()
         for file in wanted.files:
             self.write(file)
-        if wanted.cookie is not None and have_cookie(node.home, wanted.cookie, owner=self.owner, changes=changes):
-            self.renewed.add(os.path.join(node.home, COOKIE_FILE))
-        if node.service is not None:
-            self.diff.extend(_service.have_service(node.service, changes))
+        if wanted.cookie is not None and have_cookie(self.here(node.home), wanted.cookie, owner=self.owner, changes=changes):
+            self.renewed.add(self.here(os.path.join(node.home, COOKIE_FILE)))
+        self.have_service()
         running = self.have_state()
         return {
             "release": self.release,
             "pending": self.pending,
             "node": {"name": node.name, **running},
         }
+
+    def here(self, path: str) -> str:
+        """Where a file of the host lies now."""
+        return self.wanted.destdir + path
+
+    def have_owner(self) -> Owner:
+        """Have the service user."""
+        return have_user(self.wanted.node.user, self.wanted.group, self.wanted.node.home, manage=self.wanted.manage_user, changes=self.changes)
+
+    def have_service(self) -> None:
+        """Have what starts the node at boot, if anything does."""
+        if self.wanted.node.service is not None:
+            self.diff.extend(_service.have_service(self.wanted.node.service, self.changes))
 
     def install(self, changes: Changes) -> None:
         """Have the wanted release in the tree. It becomes permanent unless the node runs another one: that takes an upgrade."""
@@ -118,6 +130,7 @@ class System:
         runs = start is not None and find_emulator(self.tree.root) is not None
         said = install_release(
             root=self.tree.root,
+            destdir=self.tree.destdir,
             changes=changes,
             state="present" if runs else "permanent",
             uid=self.owner.uid,
@@ -193,7 +206,7 @@ class System:
                 " restart it, by otp_restart_on_change, or upgrade."
             )
         # With another name or cookie than it was started with it cannot be asked.
-        askable = not {self.tree.path("bin", "start"), os.path.join(node.home, COOKIE_FILE)} & set(renewed)
+        askable = not {self.tree.path("bin", "start"), self.here(os.path.join(node.home, COOKIE_FILE))} & set(renewed)
         return self.answer(has_started=False, must=wanted.state == "started" and askable)
 
     def answer(self, *, has_started: bool, must: bool = True) -> dict[str, t.Any]:
@@ -228,7 +241,7 @@ class System:
             return []
         read_at_start = [self.tree.path("bin", "start"), self.tree.path("bin", "start_erl")]
         read_at_start += [self.tree.path("releases", start.release_version, name) for name in ("sys.config", "vm.args")]
-        read_at_start.append(os.path.join(self.wanted.node.home, COOKIE_FILE))
+        read_at_start.append(self.here(os.path.join(self.wanted.node.home, COOKIE_FILE)))
         known = max(started_at(pid, self.tree.root), time_of(self.tree.path("releases", "start_erl.data")) or 0)
         return [path for path in read_at_start if path in self.renewed or (time_of(path) or 0) > known]
 
