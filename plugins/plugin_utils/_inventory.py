@@ -14,6 +14,7 @@ import re
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._download import is_url
+from ansible_collections.erlang.otp.plugins.plugin_utils._client_inventory import client
 from ansible_collections.erlang.otp.plugins.plugin_utils._service_inventory import service
 from ansible_collections.erlang.otp.plugins.plugin_utils._upgrade_inventory import upgrade
 
@@ -46,7 +47,7 @@ def problems(variables: Variables, *, known: t.Collection[str], target: bool = T
     of_another_kind = [*kinds(variables)]
     if of_another_kind:
         return found + of_another_kind
-    for check in (root, user, directories, node, cookie, flags, environment, timeouts, package, configuration, service, upgrade):
+    for check in (root, user, directories, node, cookie, flags, environment, timeouts, package, configuration, service, client, upgrade):
         found.extend(check(variables))
     return found
 

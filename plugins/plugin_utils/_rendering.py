@@ -24,7 +24,25 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._inventory import truth
 TEMPLATES = Path(__file__).parents[2] / "roles" / "target_system" / "templates"
 MANAGED = "# Written by the role erlang.otp.target_system: what is changed here is changed back."
 
+# The boot server's list has a file of its own. It is brought to a running server, so that its change is no reason to restart the node.
+BOOT_SERVER = "bin/boot_server.args"
+
 Variables = t.Mapping[str, t.Any]
+
+
+class Client(t.NamedTuple):
+    """A client node. root: the root directory with its libraries, and directory, that below it which is the client's own, both the same on
+    client and master; static: whether it boots what release_handler copies to releases, always on the ERTS that bin/start_erl.data names;
+    hosts: boot servers of a client without a disk.
+    """
+
+    root: str
+    directory: str
+    home: str
+    run_dir: str
+    log_dir: str
+    static: bool = False
+    hosts: tuple[str, ...] = ()
 
 
 def compiled() -> dict[str, jinja2.Template]:
@@ -49,7 +67,19 @@ def options(variables: Variables) -> dict[str, t.Any]:
 
 def scripts(variables: Variables) -> list[dict[str, str]]:
     """bin/start, bin/start_erl and bin/stop, as otp_target_system takes files."""
-    return [{"path": f"bin/{name}", "content": rendered(name, variables), "mode": "0755"} for name in ("start", "start_erl", "stop")]
+    files = [{"path": f"bin/{name}", "content": rendered(name, variables), "mode": "0755"} for name in ("start", "start_erl", "stop")]
+    if truth(variables["otp_boot_server"]):
+        files.append({"path": BOOT_SERVER, "content": boot_server(variables["otp_boot_server_clients"]), "mode": "0644"})
+    return files
+
+
+def boot_server(addresses: t.Iterable[str]) -> str:
+    """The emulator's arguments for a boot server that answers these IPv4 addresses and no others.
+
+    As tuples: erl_boot_server's documentation has strings, and with them the node does not boot.
+    """
+    tuples = ",".join(f"{{{','.join(address.split('.'))}}}" for address in addresses)
+    return f"-kernel start_boot_server true\n-kernel boot_server_slaves [{tuples}]\n"
 
 
 def service(variables: Variables) -> dict[str, t.Any] | None:
@@ -74,11 +104,36 @@ def environment(variables: Variables) -> dict[str, t.Any]:
     return {"ERL_EPMD_PORT": variables["otp_epmd_port"], **({"ERL_EPMD_ADDRESS": address} if address else {}), **variables["otp_environment"]}
 
 
+def client_files(variables: Variables, client: Client) -> dict[str, str]:
+    """bin/start and bin/stop of a client node, and where systemd is to run it its unit and that of its EPMD, by the templates' names."""
+    places = {
+        "client": client,
+        "otp_root": client.root,
+        "otp_home": client.home,
+        "otp_pipe_dir": f"{client.run_dir}/pipe",
+        "otp_log_dir": client.log_dir,
+    }
+    names = ["start", "stop"]
+    if variables["otp_service_manager"] == "systemd":
+        names += ["node.service", "epmd.service"]
+    return {name: rendered(name, {**variables, **places}) for name in names}
+
+
 def rendered(template: str, variables: Variables) -> str:
     """A template's text: of the variables, and of what is made of them here."""
+    client: Client | None = variables.get("client")
+    node_directory = client.directory if client else variables["otp_root"]
+    data_file = f"{node_directory}/{'bin' if client and client.static else 'releases'}/start_erl.data"
     return COMPILED[template].render(
         variables,
-        managed=MANAGED,
+        managed=MANAGED.replace("target_system", "clients") if client else MANAGED,
+        client=client,
+        # Where bin/start and the releases of the node are, and what says which release boots; the same as its own scripts call it.
+        node_directory=node_directory,
+        heart_data_file=data_file,
+        directory=shlex.quote(node_directory) if client else "$ROOTDIR",
+        data_file=shlex.quote(data_file) if client else "$RELDIR/start_erl.data",
+        run_dir="$RUN_DIR" if client else "$ROOTDIR/run",
         command=command(variables),
         environment=environment(variables),
         has_epmd_unit=has_epmd_unit(variables),
@@ -88,7 +143,10 @@ def rendered(template: str, variables: Variables) -> str:
 
 def command(variables: Variables) -> str:
     """What run_erl's shell executes. The names are of bin/start's environment."""
-    return f'exec "$ROOTDIR/bin/start_erl" "$ROOTDIR" "$RELDIR" "$START_ERL_DATA" {shlex.join(flags(variables))}'
+    arguments = shlex.join(flags(variables))
+    if variables.get("client"):
+        return f'echo $$ >"$RUN_DIR/emulator.pid" && exec "$BINDIR/erlexec" -boot "$BOOT_DIR/start" -config "$BOOT_DIR/sys" {arguments}'
+    return f'exec "$ROOTDIR/bin/start_erl" "$ROOTDIR" "$RELDIR" "$START_ERL_DATA" {arguments}'
 
 
 def flags(variables: Variables) -> list[str]:
@@ -105,6 +163,12 @@ def flags(variables: Variables) -> list[str]:
         found += ["-boot_var", name, directory]
     if variables["otp_console"] == "journal":
         found.append("-noinput")
+    client: Client | None = variables.get("client")
+    if client and client.hosts:
+        # In embedded mode all code comes at boot: what is loaded later would hang when the boot server is away.
+        found += ["-loader", "inet", "-hosts", *client.hosts, "-id", variables["otp_node_name"], "-mode", "embedded"]
+    if not client and truth(variables["otp_boot_server"]):
+        found += ["-args_file", f"{variables['otp_root']}/{BOOT_SERVER}"]
     return [str(flag) for flag in (*found, *variables["otp_erl_flags"])]
 
 

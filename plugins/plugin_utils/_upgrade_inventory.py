@@ -72,6 +72,9 @@ def shared_systems(hosts: t.Iterable[Variables]) -> t.Iterator[str]:
     for host in hosts:
         name, root = str(host["inventory_hostname"]), str(host.get("otp_root") or "")
         address = "this machine" if host.get("ansible_connection") == "local" else str(host.get("ansible_host") or name)
+        if host.get("otp_master"):
+            # Its root directory is its master's.
+            continue
         key = address, str(host.get("ansible_port") or 22), os.path.normpath(root)
         if root and seen.setdefault(key, name) != name:
             yield f"otp_root: the hosts {seen[key]} and {name} are one system, {root} on {address}. Give each a root directory of its own, or leave one out."

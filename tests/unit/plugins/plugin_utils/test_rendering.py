@@ -9,7 +9,9 @@ from __future__ import annotations
 import subprocess
 
 import pytest
+from ansible.errors import AnsibleFilterError
 
+from ansible_collections.erlang.otp.plugins.filter.client_files import FilterModule
 from ansible_collections.erlang.otp.plugins.plugin_utils._rendering import environment, flags, options, scripts, service
 
 VARIABLES = {
@@ -38,6 +40,8 @@ VARIABLES = {
     "otp_epmd_port": 4369,
     "otp_epmd_address": "",
     "otp_dist_ports": "",
+    "otp_boot_server": False,
+    "otp_boot_server_clients": [],
 }
 
 
@@ -56,6 +60,7 @@ VARIABLES = {
         ({"otp_dist_ports": "9100-9105"}, "-kernel inet_dist_listen_min 9100 inet_dist_listen_max 9105"),
         ({"otp_boot_variables": {"B": "/b", "A": "/a"}}, "-boot_var A /a -boot_var B /b"),
         ({"otp_console": "journal"}, "-noinput"),
+        ({"otp_boot_server": True, "otp_root": "/srv/x"}, "-args_file /srv/x/bin/boot_server.args"),
         ({"otp_heart": True, "otp_console": "journal", "otp_erl_flags": ["+S", 1]}, "-heart -noinput +S 1"),
     ],
 )
@@ -114,3 +119,66 @@ def test_a_unit_has_limits_lines_and_percent_signs_as_systemd_wants_them():
 
 def test_no_service_where_none_is_wanted():
     assert options(VARIABLES)["service"] is None
+
+
+client_files = FilterModule().filters()["client_files"]
+PLACE = {
+    "root": "/srv/ex'change",
+    "directory": "/srv/ex'change/clients/x@h",
+    "home": "/srv/ex'change/clients/x@h",
+    "run_dir": "/run/ex'change",
+    "log_dir": "/var/log/ex",
+}
+OF_CLIENT = {**VARIABLES, "otp_node_name": "x@h"}
+
+
+@pytest.mark.parametrize("place", [{}, {"static": True}, {"static": True, "hosts": ["10.0.0.1", "10.0.0.2"]}])
+@pytest.mark.parametrize("given", [{}, {"otp_heart": True}, {"otp_service_manager": "systemd", "otp_boot_server": True}])
+def test_each_script_of_a_client_is_one_for_sh(given, place):
+    found = client_files({**OF_CLIENT, **given}, **PLACE, **place)
+    assert ("node.service" in found) == ("otp_service_manager" in given)
+    for name in ("start", "stop"):
+        subprocess.run(["sh", "-n"], input=found[name], text=True, check=True)
+    assert "boot_server" not in found["start"]
+    assert ("-loader inet -hosts 10.0.0.1 10.0.0.2 -id x@h -mode embedded" in found["start"]) == ("hosts" in place)
+
+
+@pytest.mark.parametrize(
+    ("static", "expected"),
+    [
+        (False, "/srv/m/erts-15.2/bin /srv/m/clients/x@h/releases/FIRST\n/srv/m/clients/x@h/releases/start_erl.data"),
+        (True, "/srv/m/erts-15.2/bin /srv/m/clients/x@h/releases\n/srv/m/clients/x@h/bin/start_erl.data"),
+    ],
+)
+def test_what_a_client_boots(static, expected):
+    place = {key: value.replace("ex'change", "m") for key, value in PLACE.items()}
+    script = client_files({**OF_CLIENT, "otp_heart": True}, **place, static=static)["start"]
+    # The lines that are about it, with the data file of a release in place of that below $ROOT.
+    names = ("ROOTDIR=", "RELDIR=", "BINDIR=", "BOOT_DIR=", "HEART_COMMAND=")
+    lines = [line for line in script.splitlines() if line.startswith(names)]
+    text = "\n".join(["ERTS_VSN=15.2 VSN=FIRST", *lines, 'echo "$BINDIR $BOOT_DIR"', 'echo "${HEART_COMMAND#* }"'])
+    assert subprocess.run(["sh", "-c", text], text=True, capture_output=True, check=True).stdout == expected + "\n"
+
+
+def test_the_unit_of_a_client_waits_for_its_mount_and_makes_its_directory():
+    place = {**PLACE, "root": "/srv/m", "run_dir": "/run/x"}
+    unit = client_files({**OF_CLIENT, "otp_service_manager": "systemd"}, **place)["node.service"]
+    assert '\nRequiresMountsFor="/srv/m"\n' in unit
+    assert "\nRuntimeDirectory=x\n" in unit
+    assert '\nExecStart="/srv/ex\'change/clients/x@h/bin/start"\n' in unit
+    elsewhere = client_files({**OF_CLIENT, "otp_service_manager": "systemd"}, **{**place, "run_dir": "/var/run/x"})["node.service"]
+    assert "RuntimeDirectory" not in elsewhere
+
+
+def test_the_list_of_the_boot_server_is_a_file_of_its_own():
+    given = {"otp_boot_server": True, "otp_boot_server_clients": ["10.0.0.9", "10.0.0.11"]}
+    file = scripts({**VARIABLES, **given})[-1]
+    assert (file["path"], file["mode"]) == ("bin/boot_server.args", "0644")
+    assert file["content"] == "-kernel start_boot_server true\n-kernel boot_server_slaves [{10,0,0,9},{10,0,0,11}]\n"
+
+
+def test_what_a_client_lacks():
+    with pytest.raises(AnsibleFilterError, match="lacks a variable or an option"):
+        client_files(OF_CLIENT, root="/srv/m")
+    with pytest.raises(AnsibleFilterError, match="needs a mapping"):
+        client_files([], **PLACE)

@@ -83,3 +83,5 @@ def test_hosts_that_are_one_system() -> None:
     (said,) = shared_systems([host("a", ansible_connection="local"), host("b", ansible_connection="local")])
     assert "on this machine" in said
     assert [*shared_systems([{"inventory_hostname": "a"}, {"inventory_hostname": "b", "ansible_host": "a"}])] == []
+    # A client's root directory is its master's.
+    assert [*shared_systems([host("a"), host("b", ansible_host="a", otp_master="a"), host("c", ansible_host="a", otp_master="a")])] == []

@@ -1,0 +1,103 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The filter client_files."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.erlang.otp.plugins.plugin_utils import _rendering
+
+DOCUMENTATION = r"""
+name: client_files
+short_description: The scripts and units of a client node
+version_added: 0.1.0
+author:
+  - The erlang.otp authors
+description:
+  - Renders C(bin/start) and C(bin/stop) of a client node, from the variables of the role C(erlang.otp.target_system).
+  - The role C(erlang.otp.clients) uses it.
+options:
+  _input:
+    description: The variables of the role C(erlang.otp.target_system) for the client's host, by their names.
+    type: dict
+    required: true
+  root:
+    description: The root directory with the client's libraries, as its machine type has it.
+    type: str
+    required: true
+  directory:
+    description: The client's own directory.
+    type: str
+    required: true
+  home:
+    description: The directory with the cookie file.
+    type: str
+    required: true
+  run_dir:
+    description: A directory for pipes and the process number, which the client's host can write to.
+    type: str
+    required: true
+  log_dir:
+    description: A directory for logs, which the client's host can write to.
+    type: str
+    required: true
+  static:
+    description: Whether the client has a static emulator.
+    type: bool
+    default: false
+  hosts:
+    description: The IPv4 addresses of the boot servers of a client without a disk.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: See how a client would be started
+  ansible.builtin.debug:
+    msg: "{{ (variables | erlang.otp.client_files(root='/srv/exchange', directory='/srv/exchange/clients/exchange@north',
+      home='/var/lib/exchange', run_dir='/run/exchange', log_dir='/var/log/exchange')).start }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The texts.
+  type: dict
+  contains:
+    start:
+      description: The script C(bin/start).
+      type: str
+    stop:
+      description: The script C(bin/stop).
+      type: str
+    node.service:
+      description: The unit of the node.
+      type: str
+      returned: when C(otp_service_manager) is V(systemd)
+    epmd.service:
+      description: The unit of its EPMD.
+      type: str
+      returned: when C(otp_service_manager) is V(systemd)
+"""
+
+
+def client_files(variables: t.Any, **place: t.Any) -> dict[str, str]:
+    """The scripts and units of a client node."""
+    if not isinstance(variables, t.Mapping):
+        raise AnsibleFilterError("client_files needs a mapping of variables")
+    try:
+        return _rendering.client_files(variables, _rendering.Client(**{**place, "hosts": tuple(place.get("hosts", ()))}))
+    except (KeyError, TypeError) as error:
+        raise AnsibleFilterError(f"client_files lacks a variable or an option: {error}") from error
+
+
+class FilterModule:
+    """The filter, for Ansible."""
+
+    def filters(self) -> dict[str, t.Callable]:
+        return {"client_files": client_files}
