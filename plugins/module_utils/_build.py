@@ -34,6 +34,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._members import (
     Group,
     application_group,
     bin_group,
+    check_machines,
     check_names,
     erts_group,
     extra_group,
@@ -322,6 +323,7 @@ def _make_plan(options: Options, sources: Sources) -> _Plan:
     for found in sources.found:
         archive, directory = place(found, options.script.variables)
         (variables[archive] if archive else groups).append(application_group(found, directory, options.include))
+    check_machines([*groups, *(group for members in variables.values() for group in members)], sources.erts)
     groups += [log_group(), extra_group(options.extra_files)]
     scripts = BootScripts(b"", b"", b"", b"relup" if sources.upgrades.releases else b"", [])
     check_names([*_scripted_groups(sources, scripts), *groups])

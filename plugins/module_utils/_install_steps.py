@@ -25,7 +25,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._record import RECORD, 
 from ansible_collections.erlang.otp.plugins.module_utils._register import make_permanent, register
 from ansible_collections.erlang.otp.plugins.module_utils._resource import InstalledRelease, Release, ReleaseApplication
 from ansible_collections.erlang.otp.plugins.module_utils._tree import LOCK, Tree, Writing, emulators
-from ansible_collections.erlang.otp.plugins.module_utils._unpack import Unpacked, check_complete, unpack
+from ansible_collections.erlang.otp.plugins.module_utils._unpack import Unpacked, check_complete, check_machines, unpack
 from ansible_collections.erlang.otp.plugins.module_utils._variables import check_variables, locate, tidy_elsewhere, unpack_elsewhere
 
 
@@ -117,6 +117,7 @@ def _unpack_and_publish(order: Order, changes: Changes, descriptor: int) -> tupl
     with contextlib.ExitStack() as stack:
         others = unpack_elsewhere(unpacked, tree, writing, changes, stack, package=package, lock_timeout=order.lock_timeout, **size)
         check_complete(unpacked, tree, package)
+        check_machines(unpacked, tree, package)
         if writer is not None:
             _publish(order, unpacked, writer, others)
     return unpacked.release, unpacked.kept

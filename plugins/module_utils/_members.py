@@ -14,6 +14,7 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._applications import Found
 from ansible_collections.erlang.otp.plugins.module_utils._archive import DIRECTORY, FILE, LINK, Member
+from ansible_collections.erlang.otp.plugins.module_utils._elf import Program, machine_of, odd_one
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._otp import Otp
 
@@ -179,6 +180,29 @@ def _file(name: str, path: str) -> Member:
     if status.st_mode & (stat.S_ISUID | stat.S_ISGID):
         raise OtpError(f"{path} has the set-user-id or set-group-id bit, which no package may bring to a target. Take it off: chmod ug-s.")
     return Member(name, FILE, stat.S_IMODE(status.st_mode) & 0o755, source=path)
+
+
+def check_machines(groups: t.Iterable[Group], erts: Otp | None) -> None:
+    """Raises OtpError for a library or program that is for another machine type than the emulator; files of extra_files may be."""
+    emulator = None if erts is None else _machine(os.path.join(erts.erts_bin, "beam.smp"))
+    programs = {}
+    for group in groups:
+        for member in group.members:
+            if member.source and not member.name.endswith((".beam", ".appup")):
+                program = _machine(member.source)
+                if program is not None:
+                    programs[member.source] = program
+    odd = odd_one(programs, emulator)
+    if odd:
+        raise OtpError(
+            f"{odd}. Give libraries with native code for the same machine type: in the Erlang/OTP tree that erts names, or compiled for it on"
+            " code_path; or strip priv of what is not for it."
+        )
+
+
+def _machine(path: str) -> Program | None:
+    with open(path, "rb", buffering=0) as file:
+        return machine_of(file.read(64))
 
 
 def check_names(groups: t.Iterable[Group]) -> None:

@@ -12,9 +12,15 @@ a package (``bin``, ``log``, extra files) belong to the first release that broug
 
 from __future__ import annotations
 
+import contextlib
+import io
+import itertools
 import os
+import sys
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.module_utils._elf import Program, machine_of, odd_one, parse_program, why_not
+from ansible_collections.erlang.otp.plugins.module_utils._elsewhere import elsewhere
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._extract import PackageError, Writer, checked_members
 from ansible_collections.erlang.otp.plugins.module_utils._inflate import Inflated
@@ -40,6 +46,8 @@ class Unpacked:
         self.texts: dict[str, bytes] = {}
         self.kept: list[str] = []
         self.release: Release | None = None
+        # Programs and libraries with native code, as their headers tell.
+        self.programs: dict[str, Program] = {}
         # Of libraries that lie elsewhere than in lib: directories by variable, archives by variable, directories by application.
         self.variables: dict[str, str] = {}
         self.archives: dict[str, t.BinaryIO] = {}
@@ -77,6 +85,8 @@ def unpack(stream: Inflated, tree: Tree, writer: Writer | None, *, max_size: int
         if member.kind == "file" and is_text(path):
             unpacked.texts[path] = content = _own_tree(path, read_text(member, pieces, package=package), tree, emulator)
             pieces = iter((memoryview(content),))
+        elif member.kind == "file" and path.startswith(("erts-", "lib/")) and not path.endswith(".beam"):
+            pieces = _looked_at(path, pieces, unpacked)
         if path in _NEVER or path == "" or _is_foreign_start(path, unpacked, tree):
             continue
         if present[home]:
@@ -98,6 +108,42 @@ def _refuse_one_directory(paths: set[str], package: str) -> None:
     (top,) = tops if len(tops) == 1 else [""]
     if any(path.startswith(f"{top}/releases/") for path in paths):
         raise PackageError(f"package {package}: all of it is below {top}: pack what is in that directory, as tar -C {top} -czf PACKAGE . does")
+
+
+def _looked_at(path: str, pieces: t.Iterator[memoryview], unpacked: Unpacked) -> t.Iterator[memoryview]:
+    """The same pieces; what is a program is noted."""
+    first = next(pieces, memoryview(b""))
+    program = machine_of(bytes(first[:64]))
+    if program is not None:
+        if path.endswith("/bin/beam.smp"):
+            program = parse_program(io.BytesIO(first), path)
+        unpacked.programs[path] = program
+    return itertools.chain((first,), pieces)
+
+
+def check_machines(unpacked: Unpacked, tree: Tree, package: str) -> None:
+    """Raise PackageError when the emulator is not for this host, or something with native code is not for the emulator.
+
+    The host that an image (destdir) is for is not known.
+    """
+    path = f"erts-{unpacked.release.erts_version}/bin/beam.smp"
+    emulator = unpacked.programs.get(path)
+    like = elsewhere().program if elsewhere() else "" if tree.destdir else sys.executable
+    reason = None
+    if emulator is None and os.path.exists(tree.path(path)):
+        emulator = machine_of(_head(tree.path(path)))
+    elif emulator is not None and like:
+        # Unless nothing is known of a box.
+        with contextlib.suppress(OtpError):
+            reason = why_not(emulator, path, like=like)
+    reason = reason or odd_one(unpacked.programs, emulator)
+    if reason:
+        raise PackageError(f"package {package}: {reason}. Build it for this host's machine type and C library (erts, otp_root)")
+
+
+def _head(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:
+        return file.read(64)
 
 
 def _put_aside(pieces, directory: str | None) -> t.BinaryIO:

@@ -99,7 +99,8 @@ options:
     description:
       - V(true) puts ERTS of O(otp_root) into the package, V(false) none.
       - A directory is the root of an Erlang/OTP tree of the same version for another machine type. ERTS and, where it has
-        them, Erlang/OTP's own applications are taken from there.
+        them, Erlang/OTP's own applications are taken from there. Boot scripts are made by the Erlang/OTP of the build host.
+      - Libraries and programs in an application's C(priv) must be for the machine type of the emulator. Others are refused.
     type: str
     default: 'true'
   output_dir:

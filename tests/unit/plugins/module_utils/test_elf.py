@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.module_utils._elf import Program, read_program, why_not_here
+from ansible_collections.erlang.otp.plugins.module_utils._elf import Program, machine_of, odd_one, read_program, why_not_here
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 
 
@@ -62,3 +62,23 @@ def test_what_is_no_program(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(OtpError, match="beam.smp"):
         read_program(str(path))
+
+
+def test_what_a_machine_runs_as_well(tmp_path: Path) -> None:
+    """Where the C library for it is installed, which its loader tells."""
+    here, other = tmp_path / "here", tmp_path / "beam.smp"
+    here.write_bytes(elf(machine=183))
+    other.write_bytes(elf(bits=32, machine=40, interpreter=str(here)))
+    assert why_not_here(str(other), like=str(here)) is None
+    other.write_bytes(elf(bits=32, machine=40, interpreter="/lib/ld-none.so"))
+    assert "ld-none.so, which this host has not" in (why_not_here(str(other), like=str(here)) or "")
+    other.write_bytes(elf(bits=32, machine=3))
+    assert "was made for i386, 32 bits, and this host runs aarch64, 64 bits" in (why_not_here(str(other), like=str(here)) or "")
+
+
+def test_the_odd_one() -> None:
+    arm, intel = machine_of(elf(machine=183)), machine_of(elf())
+    assert arm and intel and machine_of(b"\x7fELF") is None and machine_of(bytes(64)) is None
+    assert odd_one({}, arm) is None and odd_one({"a.so": arm, "b.so": arm}, arm) is None and odd_one({"a.so": arm}, None) is None
+    assert odd_one({"a.so": arm, "b.so": intel}, arm) == "b.so was made for x86_64, 64 bits, and the emulator is for aarch64, 64 bits"
+    assert odd_one({"a.so": arm, "b.so": intel}, None)
