@@ -23,6 +23,7 @@ author:
 description:
   - Makes one report of what M(erlang.otp.otp_release_info) said of each host. The playbook C(erlang.otp.status) shows it.
   - A host that was not reached, or on which the module failed, is in the report as such.
+  - A client node, a host with C(otp_master), is below its master.
 options:
   _input:
     description: The variables of all hosts, C(hostvars).
@@ -79,14 +80,17 @@ def fleet_status(hostvars: t.Any, hosts: t.Iterable[str], register: str, time: s
     """The report on the hosts."""
     if not isinstance(hostvars, t.Mapping):
         raise AnsibleFilterError("fleet_status needs hostvars, the variables of all hosts")
-    fleet = describe_fleet({host: _known_of(hostvars[host], register) for host in hosts}, time=time)
+    known = {host: _known_of(hostvars[host], register) for host in hosts}
+    has_clients = any((host["said"] or {}).get("clients") for host in known.values())
+    everybody = [_known_of(variables, register) for variables in hostvars.values()] if has_clients else []
+    fleet = describe_fleet(known, time=time, clients={(host["master"], host["node"]) for host in everybody})
     return {"lines": fleet_lines(fleet), "page": escaped(fleet)}
 
 
 def _known_of(variables: t.Mapping[str, t.Any], register: str) -> dict[str, t.Any]:
-    node = variables.get("otp_node_name")
     # That of a template with an undefined variable is no text.
-    return {"said": variables.get(register), "node": node if isinstance(node, str) else "", "groups": variables.get("group_names")}
+    node, master = (value if isinstance(value, str) else "" for value in map(variables.get, ("otp_node_name", "otp_master")))
+    return {"said": variables.get(register), "node": node, "master": master, "groups": variables.get("group_names")}
 
 
 def escaped(value: t.Any) -> t.Any:

@@ -30,26 +30,46 @@ GROUPS_OF_ANSIBLE = ("all", "ungrouped")
 Data = t.Mapping[str, t.Any]
 
 
-def describe_fleet(hosts: t.Mapping[str, Data], *, time: str) -> dict[str, t.Any]:
+def describe_fleet(hosts: t.Mapping[str, Data], *, time: str, clients: t.Collection[tuple[str, str]] = ()) -> dict[str, t.Any]:
     """The fleet as plain data.
 
     hosts: by name, in the order of the inventory, ``said`` (the registered result of otp_release_info, None when there is none), ``node``
-    (the name that the inventory has) and ``groups``. time: that of the report.
-    Returns ``time``, ``rows`` (the worst first), ``notes`` (what is to be known, with the hosts), ``releases`` (which of them run on how
-    many hosts), ``states`` (the same of the hosts on which none runs), ``mixed`` (groups with several releases).
+    (the name that the inventory has), ``groups``, and of a client ``master``, the host it runs from. time: that of the report.
+    clients: those of the whole inventory, each with its master and its node.
+    Returns ``time``, ``rows`` (the worst first, clients below their masters), ``notes`` (what is to be known, with the hosts), ``releases``
+    (which of them run on how many hosts), ``states`` (the same of the hosts on which none runs), ``mixed`` (groups with several releases).
     """
     rows = [row_of(host, data.get("said") or {}, data.get("node") or "") for host, data in hosts.items()]
     for number, row in enumerate(rows):
         row["id"] = f"host-{number + 1}"
+    for row in rows:
+        master = hosts[row["host"]].get("master") or ""
+        row["master"] = master if master in hosts else ""
+        row["notes"] += [{"text": text, "time": ""} for text in unnamed_clients(row["host"], hosts[row["host"]].get("said") or {}, clients)]
     rows.sort(key=lambda row: SEVERITY[row["state"]])
     return {
         "time": time,
-        "rows": rows,
+        "rows": below_masters(rows),
         "notes": notes_of(rows),
         "releases": releases_of(rows),
         "states": states_of(rows),
         "mixed": mixed_groups(rows, {host: data.get("groups") or [] for host, data in hosts.items()}),
     }
+
+
+def below_masters(rows: t.Iterable[Data]) -> list[Data]:
+    """The rows, each client's after that of its master. rows: the worst first; a master's place is that of the worst of them."""
+    families: dict[str, list[Data]] = {}
+    for row in rows:
+        families.setdefault(row["master"] or row["host"], []).append(row)
+    return [row for family in families.values() for row in sorted(family, key=lambda row: bool(row["master"]))]
+
+
+def unnamed_clients(host: str, said: Data, clients: t.Collection[tuple[str, str]]) -> t.Iterator[str]:
+    """What is to be said of directories of clients on this host that are of no host of the inventory."""
+    for client in said.get("clients", []):
+        if (host, client["client"]) not in clients:
+            yield f"client {client['client']} has a directory and no host of the inventory: -e otp_clients_prune=true has erlang.otp.clients remove it"
 
 
 def row_of(host: str, said: Data, node: str) -> dict[str, t.Any]:

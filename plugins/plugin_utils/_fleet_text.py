@@ -38,7 +38,9 @@ def table(rows: t.Sequence[Data]) -> list[str]:
     shown = []
     for row in folded(rows) if len(rows) > ROWS else rows:
         release = title({"name": row["name"], "version": row["release"]}) if several and row["release"] else row["release"]
-        shown.append({column: {**row, "release": release}[column] or "-" for column in COLUMNS})
+        # A client is below its master, unless rows have been folded in between.
+        host = f"  {row['host']}" if row["master"] and len(rows) <= ROWS else row["host"]
+        shown.append({column: {**row, "release": release, "host": host}[column] or "-" for column in COLUMNS})
     widths = {column: max(len(row[column]) for row in [COLUMNS, *shown]) for column in COLUMNS}
     for column, least in ELASTIC.items():
         excess = sum(widths.values()) + 2 * (len(widths) - 1) - WIDTH

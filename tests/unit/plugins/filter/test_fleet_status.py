@@ -42,6 +42,13 @@ def test_a_host_without_a_result_or_with_a_node_that_has_no_name_is_in_the_repor
     ]
 
 
+def test_clients_are_those_of_the_whole_inventory():
+    told = {"installed": True, "running": {}, "disagreements": [], "clients": [{"client": "x@c"}, {"client": "x@left"}]}
+    hostvars = {"m": {"asked": told, "otp_node_name": "x@m"}, "c": {"otp_master": "m", "otp_node_name": "x@c"}}
+    lines = " ".join(fleet_status(hostvars, ["m"], "asked", "")["lines"])
+    assert "x@left has a directory" in lines and "x@c" not in lines
+
+
 @pytest.mark.parametrize("wrong", [None, [], "text"])
 def test_what_is_no_hostvars_is_refused(wrong):
     with pytest.raises(AnsibleFilterError, match="hostvars"):

@@ -108,6 +108,30 @@ def test_two_systems_in_one_group_are_not_mixed():
     assert fleet_of(said("1.0"), said("7", name="billing"))["mixed"] == []
 
 
+def of_master(*said_of, master="h1"):
+    """Clients of h1."""
+    given = hosts(*said_of)
+    for host in [*given][1:]:
+        given[host]["master"] = master
+    return describe_fleet({**given, "other": {"said": down()}}, time="now")
+
+
+def test_clients_are_below_their_master_and_it_has_the_place_of_the_worst_of_them():
+    fleet = of_master(said(), said(), {"unreachable": True, "msg": "no route"})
+    assert [(row["host"], row["master"]) for row in fleet["rows"]] == [("h1", ""), ("h3", "h1"), ("h2", "h1"), ("other", "")]
+
+
+def test_a_client_of_a_master_that_is_not_looked_at_is_a_host_like_others():
+    fleet = of_master(said(), said(), master="elsewhere")
+    assert [(row["host"], row["master"]) for row in fleet["rows"]] == [("other", ""), ("h1", ""), ("h2", "")]
+
+
+def test_directories_of_clients_that_no_host_is():
+    told = said(clients=[{"client": "exchange@h2"}, {"client": "exchange@left"}])
+    (note,) = describe_fleet(hosts(told), time="now", clients={("h1", "exchange@h2"), ("h9", "exchange@left")})["notes"]
+    assert note["text"].startswith("client exchange@left has a directory and no host") and [host["host"] for host in note["hosts"]] == ["h1"]
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [

@@ -29,6 +29,14 @@ def test_a_small_fleet_has_a_row_for_each_host():
     ]
 
 
+def test_a_client_is_set_in_below_its_master():
+    given = hosts(said(), down("1.0"), said())
+    given["h2"]["master"] = "h1"
+    assert [line[:12].rstrip() for line in lines_of(given)[:4]] == ["HOST  STATE", "h1    runnin", "  h2  down", "h3    runnin"]
+    many = {**given, **{f"x{number}": host for number, host in enumerate(hosts(*[said()] * ROWS).values())}}
+    assert lines_of(many)[1].startswith("h2  ")
+
+
 def test_notes_and_mixed_groups_stand_between_table_and_sums():
     lines = lines_of(hosts(said("1.0", failed_releases={"2.0": failed()}), said(), said()))
     assert lines[5:8] == [
