@@ -23,7 +23,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._install_steps import d
 from ansible_collections.erlang.otp.plugins.module_utils._publish import staging
 from ansible_collections.erlang.otp.plugins.module_utils._record import STAGING, missing_part
 from ansible_collections.erlang.otp.plugins.module_utils._register import entry_of, read_release, switched, write_releases
-from ansible_collections.erlang.otp.plugins.module_utils._resource import InstalledRelease, Release, StartErlData, format_rel, format_start_erl_data
+from ansible_collections.erlang.otp.plugins.module_utils._resource import InstalledRelease, Release, StartErlData, format_start_erl_data
 from ansible_collections.erlang.otp.plugins.module_utils._service_user import Owner, have_file
 from ansible_collections.erlang.otp.plugins.module_utils._tree import LOCK, Writing
 
@@ -142,9 +142,9 @@ def _files(tree: ClientTree, order: Order, release: Release, boots: StartErlData
 
 def release_files(tree: ClientTree, release: Release) -> dict[str, bytes]:
     """What a client has of its own of a release besides its sys.config, by name."""
-    shared = tree.shared
-    files = {name: read_file(shared.path("releases", release.version, name)) for name in ("start.boot", "relup")}
-    return {rel_name(tree, release): format_rel(release), **{name: content for name, content in files.items() if content is not None}}
+    names = (rel_name(tree, release), "start.boot", "relup")
+    files = {name: read_file(tree.shared.path("releases", release.version, name)) for name in names}
+    return {name: content for name, content in files.items() if content is not None}
 
 
 def rel_name(tree: ClientTree, release: Release) -> str:

@@ -49,6 +49,8 @@ def is_emulator(pid: int, root: str) -> bool:
             arguments = file.read().split(b"\0")
         if b"-root" not in arguments or arguments[arguments.index(b"-root") + 1] not in names_of(root):
             return False
+        if is_clients(arguments, root):
+            return False
         # A container may have a system of its own at the same path.
         return os.path.samestat(os.stat(f"/proc/{pid}/root{root}"), os.stat(root))
     except PermissionError:
@@ -56,6 +58,15 @@ def is_emulator(pid: int, root: str) -> bool:
     except (OSError, IndexError):
         # It has ended meanwhile.
         return False
+
+
+def is_clients(arguments: list[bytes], root: str) -> bool:
+    """Whether the emulator, by its command line, is a client node's, which boots from a directory of its own below the root directory."""
+    boots = arguments[arguments.index(b"-boot") + 1] if b"-boot" in arguments[:-1] else b""
+    for name in names_of(root):
+        if boots.startswith(name + b"/"):
+            return boots[len(name) + 1 :].partition(b"/")[0] not in (b"releases", b"bin")
+    return False
 
 
 def names_of(root: str) -> set[bytes]:

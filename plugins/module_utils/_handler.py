@@ -19,6 +19,7 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils import _history
 from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._client import ClientTree
 from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._files import lock
@@ -55,6 +56,10 @@ class Order(t.NamedTuple):
     timeout: float = 60.0
     restart_timeout: float = 60.0
     lock_timeout: float = 60.0
+    # Of a client node: its name, its machine type, and the node of its master here; "" for the first of its masters.
+    client: str = ""
+    machine_type: str = ""
+    master: str = ""
 
 
 class HandlerError(OtpError):
@@ -75,7 +80,7 @@ class Task:
             raise OtpError(f"{order.release!r} is not the version of a release: it names no directory")
         self.order = order
         self.changes = changes
-        self.tree = Tree(order.root)
+        self.tree = ClientTree(order.root, order.client, order.machine_type) if order.client else Tree(order.root)
         try:
             self.history = _history.read(self.tree)
         except OSError as error:
@@ -181,7 +186,11 @@ def settle(order: Order, changes: Changes) -> dict[str, t.Any]:
     task = Task(order, changes)
     try:
         with _alone(task):
-            if _runs(order, task.tree):
+            if order.client:
+                from ansible_collections.erlang.otp.plugins.module_utils._handler_client import settle_client
+
+                settle_client(task)
+            elif _runs(order, task.tree):
                 from ansible_collections.erlang.otp.plugins.module_utils._handler_running import settle_running
 
                 settle_running(task)
@@ -206,7 +215,7 @@ def settle(order: Order, changes: Changes) -> dict[str, t.Any]:
 
 def _alone(task: Task):
     """One at a time. Installing takes the lock of the tree besides."""
-    if task.changes.check_mode or not os.path.isdir(task.tree.directory):
+    if task.changes.check_mode or not os.path.isdir(os.path.dirname(task.tree.path(LOCK))):
         return contextlib.nullcontext()
     return lock(task.tree.path(LOCK), timeout=task.order.lock_timeout)
 

@@ -12,7 +12,6 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils import _preflight
 from ansible_collections.erlang.otp.plugins.module_utils._calls import CallError
-from ansible_collections.erlang.otp.plugins.module_utils._emulator import program_of
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._handler import HandlerError
 from ansible_collections.erlang.otp.plugins.module_utils._passage import NoPassage, find_passage
@@ -52,7 +51,7 @@ def judge_boot(work: Work) -> None:
     release = read_release(work.tree, work.version)
     problems = [*_preflight.of_heart(work.running)]
     if release is not None:
-        problems += _preflight.of_release(work.tree, release, like=program_of(work.running.pid))
+        problems += _preflight.of_release(work.tree, release, like=work.program())
     work.task.judge(problems)
 
 

@@ -79,9 +79,7 @@ class Work:
         # An installation adds a bin/start where there is none, which knows nothing of this node's flags.
         self.start_problems = _preflight.fatal(_preflight.of_start_program(self.tree, self.running))
         if self.order.state == "absent":
-            from ansible_collections.erlang.otp.plugins.module_utils._handler_remove import remove
-
-            remove(self, self.version)
+            self.remove(self.version)
         elif self.order.state == "rebooted_old":
             from ansible_collections.erlang.otp.plugins.module_utils._handler_back import reboot_old
 
@@ -165,7 +163,7 @@ class Work:
                 problems += _preflight.of_way(self.tree, self.running, self.version, allow_restart=self.order.allow_restart, upgrade_from=ways)
             self.task.judge(problems)
             return None if ways is None else find_passage(self.tree, self.running.current or "", self.version, upgrade_from=ways)
-        problems += _preflight.of_release(self.tree, release, like=program_of(self.running.pid))
+        problems += _preflight.of_release(self.tree, release, like=self.program())
         problems += _preflight.of_way(self.tree, self.running, self.version, allow_restart=self.order.allow_restart)
         if self.running.status_of(self.version) is not None and not _preflight.fatal(problems):
             problems += self.ask_release_handler()
@@ -332,6 +330,9 @@ class Work:
                 self.changes.do(sentence, self.operate, "make_permanent", self.version)
             except (Refused, CallError) as error:
                 self.running = self.after_error(before, str(error))
+                if isinstance(error, Refused) and error.is_harmless:
+                    self.task.record("commit", before=before.permanent, outcome=REFUSED, reason=str(error))
+                    raise HandlerError(f"{error} Release {self.version} runs, and is not committed.") from error
                 raise self.failed("commit", before, str(error)) from error
             self.running = observe(self.session, timeout=self.order.timeout)
             self.flush()
@@ -340,21 +341,33 @@ class Work:
         if before.permanent != self.version and self.order.verify:
             self.verify_or_go_back()
 
+    def program(self) -> str:
+        """A program that is made for the machine on which the node runs."""
+        return program_of(self.running.pid)
+
     def follow(self) -> None:
         """Have bin, which release_handler never touches, be the permanent release's; and nothing left of a change of emulators."""
-        release = read_release(self.tree, self.version)
-        if release is not None and self.tree.has(f"erts-{release.erts_version}"):
-            with self.tree_lock():
-                refresh_bin(self.tree, self.version, release.erts_version, self.changes, writing_like(self.tree))
+        self.refresh_bin()
         for known in self.running.releases:
             if known.version.startswith(release_handler.TEMPORARY) and known.status != "current":
                 self.changes.do(f"have the node forget the temporary release {known.version}", self.forget, known.version)
 
-    def remove_older(self) -> None:
-        """Have only as many releases as are to be kept."""
+    def refresh_bin(self) -> None:
+        """Have bin be that of the release, which is permanent now."""
+        release = read_release(self.tree, self.version)
+        if release is not None and self.tree.has(f"erts-{release.erts_version}"):
+            with self.tree_lock():
+                refresh_bin(self.tree, self.version, release.erts_version, self.changes, writing_like(self.tree))
+
+    def remove(self, version: str) -> None:
+        """Have the release absent."""
         from ansible_collections.erlang.otp.plugins.module_utils._handler_remove import remove
 
-        remove_older(self.task, lambda version: remove(self, version))
+        remove(self, version)
+
+    def remove_older(self) -> None:
+        """Have only as many releases as are to be kept."""
+        remove_older(self.task, self.remove)
         self.task.result["after"] = describe(self.running, self.tree)
 
     def forget(self, version: str) -> None:
@@ -363,10 +376,10 @@ class Work:
         with contextlib.suppress(FileNotFoundError):
             remove_tree(self.tree.path("releases", version))
 
-    def operate(self, function: str, argument: str):
+    def operate(self, function: str, *arguments):
         """Have release_handler do what makes it overwrite RELEASES in place: with a copy beside."""
         save(self.tree, writing_like(self.tree))
-        return operate(self.session, function, [argument], timeout=self.order.timeout)
+        return operate(self.session, function, list(arguments), timeout=self.order.timeout)
 
     def tree_lock(self):
         """Nobody else installs meanwhile."""

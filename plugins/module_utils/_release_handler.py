@@ -28,7 +28,11 @@ Handler = erlang:whereis(release_handler),
 Which = case Handler of undefined -> none; _ -> release_handler:which_releases() end,
 Heart = case erlang:whereis(heart) of undefined -> none; _ -> case catch heart:get_cmd() of {ok, Command} -> Command; _ -> [] end end,
 Start = case application:get_env(sasl, start_prg) of {ok, Program} when is_list(Program) -> Program; _ -> [] end,
-Reldir = case os:getenv("RELDIR") of false -> filename:join(code:root_dir(), "releases"); Named -> Named end,
+Home = case {application:get_env(sasl, masters), application:get_env(sasl, client_directory)} of
+    {{ok, [_ | _]}, {ok, Client}} when is_list(Client) -> Client;
+    _ -> code:root_dir()
+end,
+Reldir = case os:getenv("RELDIR") of false -> filename:join(Home, "releases"); Named -> Named end,
 Directory = case application:get_env(sasl, releases_dir) of {ok, Chosen} when is_list(Chosen) -> Chosen; _ -> Reldir end,
 Status = case erlang:element(1, init:get_status()) of
     started -> case catch application:which_applications(2000) of Running when is_list(Running) -> started; _ -> stopping end;
@@ -64,7 +68,7 @@ ok.
 """
 
 # Answers that leave everything as it was; after others the node may restart.
-HARMLESS = ("no_such_file", "no_such_release", "no_matching_relup", "bad_relup_file", "already_installed", "enoent", "illegal_option", "old_processes")
+HARMLESS = ("no_such_file", "no_such_release", "no_matching_relup", "bad_relup_file", "already_installed", "enoent", "illegal_option", "old_processes", "no_master", "bad_masters")
 MEANINGS = {
     "no_such_file": "a file of the release is missing",
     "no_such_release": "release_handler does not know the release",
@@ -75,7 +79,8 @@ MEANINGS = {
     "bad_status": "the release has not been installed",
     "existing_release": "release_handler knows the release already",
     "client_node": "the node is a client: its master node unpacks and removes releases",
-    "no_master": "the node's master node cannot be reached",
+    "no_master": "none of the client's master nodes can be reached",
+    "bad_masters": "these master nodes of the client cannot be reached",
 }
 
 

@@ -32,10 +32,14 @@ class NotBack(OtpError):
 
 
 class Session:
-    """Calls to a node; a connection is made when one is needed and there is none. Used as a Connection is."""
+    """Calls to a node; a connection is made when one is needed and there is none. Used as a Connection is.
 
-    def __init__(self, way: Way, *, timeout: float) -> None:
+    is_remote: its emulator is a process of another host, of which nothing is known but what the node says.
+    """
+
+    def __init__(self, way: Way, *, timeout: float, is_remote: bool = False) -> None:
         self._way = way
+        self.is_remote = is_remote
         self._timeout = timeout
         self._connection: t.Any = None
         self.node = way.node
@@ -107,10 +111,10 @@ def _wait(session: Session, is_reached, *, root: str, before: Running, timeout: 
     began = time.time()
     reason = "the emulator has not ended"
     while True:
-        pid = find_emulator(root)
-        if pid != before.pid and not elsewhere():
+        pid = None if session.is_remote else find_emulator(root)
+        if pid != before.pid and not elsewhere() and not session.is_remote:
             nudge(before.pid)
-        if may_ask(pid):
+        if session.is_remote or may_ask(pid):
             try:
                 now = observe(session, timeout=max(0.1, deadline - time.monotonic()))
                 if is_reached(now):
@@ -125,6 +129,8 @@ def _wait(session: Session, is_reached, *, root: str, before: Running, timeout: 
             session.close()
             reason = "there is no emulator"
         if time.monotonic() > deadline:
+            if session.is_remote:
+                raise NotBack(f"the node {before.node} has not come back within {timeout:g} s ({reason.rstrip('.')}): see its log on its host.")
             state = f"its emulator is process {pid}" if pid else "it is down: bin/start would start the permanent release"
             words = last_words(os.path.join(root, "log"), since=began)
             raise NotBack(f"the node {before.node} has not come back within {timeout:g} s ({reason.rstrip('.')}); {state}. {words}")

@@ -21,6 +21,7 @@ description:
   - Before C(release_handler) overwrites C(releases/RELEASES) in place, that is copied to C(releases/RELEASES.saved). C(RELEASES) and
     C(start_erl.data) of a system that is down are mended, when a power cut has torn them.
   - Each action is appended to C(releases/history.jsonl) below O(root).
+  - With O(client), all this happens to a client node. The module then runs on the host of a master of the client.
 author:
   - The erlang.otp authors (@erlang-otp)
 extends_documentation_fragment:
@@ -124,6 +125,25 @@ options:
     type: str
     choices: [auto, distribution, pipe, offline]
     default: auto
+  client:
+    description:
+      - The name of a client node, C(NAME@HOST), whose directory M(erlang.otp.otp_release_client) has made. O(root) is that of its master,
+        on whose host the task runs; O(node) is then by default the client, and the ways to the node are those to the client.
+      - The release is unpacked for the master once, unless it is there already. The rest is done by the client's own C(release_handler), which has its
+        files written by all of its masters. They must be up.
+      - A client without a C(sys.config) for the release gets a copy of that of its permanent release. What makes the node a client is put into each.
+      - V(state=absent) removes what the client has of its own. Libraries are the master's.
+      - A client that is down is not worked on; see O(down).
+    type: str
+  type:
+    description:
+      - The machine type of the client, as of M(erlang.otp.otp_release_client). The package is unpacked into that type's root directory.
+    type: str
+  master:
+    description:
+      - The node of the master here, where the package is unpacked. It is called with the client's cookie and port of C(epmd).
+      - By default the first of those that the client names.
+    type: str
   allow_restart:
     description:
       - Whether a relup may restart the emulator. An upgrade that needs it is refused otherwise.
@@ -235,6 +255,14 @@ EXAMPLES = r"""
     node: exchange@north
     release: "1.0"
     state: absent
+
+- name: Upgrade a client node, from the host of its master
+  erlang.otp.otp_release_handler:
+    root: /srv/exchange
+    client: line1@10.0.0.11
+    release: "2.0"
+    package: packages/exchange-2.0.tar.gz
+  delegate_to: north
 
 - name: Go back to it by a reboot
   erlang.otp.otp_release_handler:
@@ -375,6 +403,9 @@ ARGUMENT_SPEC = {
     "keep": {"type": "int", "default": 0},
     "transport": {"type": "str", "choices": ["auto", "distribution", "pipe", "offline"], "default": "auto"},
     **WAY_ARGUMENTS,
+    "client": {"type": "str"},
+    "type": {"type": "str"},
+    "master": {"type": "str"},
     "allow_restart": {"type": "bool", "default": False},
     "verify": {"type": "list", "elements": "dict", "default": [], "options": CHECK},
     "verify_timeout": {"type": "float", "default": 30.0},
@@ -418,6 +449,9 @@ def order_of(params: dict) -> Order:
         package={"package": package, "checksum": params["checksum"], "release": params["package_release"]},
         configuration=configuration and {**configuration, **{name: texts(name, configuration[name]) for name in ("variables", "secrets")}},
         verify=as_checks(params["verify"]),
+        client=params["client"] or "",
+        machine_type=params["type"] or "",
+        master=params["master"] or "",
         **{name: params[name] for name in SAME},
     )
 
