@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils import _node, _service
 from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._config import configure_release
+from ansible_collections.erlang.otp.plugins.module_utils._elsewhere import elsewhere
 from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator, pid_file, started_at
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._files import read_file
@@ -215,7 +216,7 @@ class System:
         if self.changes.check_mode and has_started:
             return {"running": True}
         pid, answer = find_emulator(node.root), None
-        if must and not self.changes.check_mode and (has_started or node.name):
+        if must and not self.changes.check_mode and (has_started or node.name or elsewhere()):
             pid, answer = _node.wait_until_answering(node, timeout=self.wanted.start_timeout)
         elif node.name:
             try:

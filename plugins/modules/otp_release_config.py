@@ -148,6 +148,19 @@ from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._service_user import group_number, permissions, user_number
 from ansible_collections.erlang.otp.plugins.module_utils._tree import Tree
 
+ARGUMENT_SPEC = {
+    "root": {"type": "path", "required": True},
+    "release": {"type": "str"},
+    "variables": {"type": "dict", "default": {}},
+    "secrets": {"type": "dict", "default": {}, "no_log": True},
+    "sys_config": {"type": "str"},
+    "vm_args": {"type": "str"},
+    "owner": {"type": "str"},
+    "group": {"type": "str"},
+    "mode": {"type": "str", "default": "0640"},
+}
+SPECIFICATION: dict = {"argument_spec": ARGUMENT_SPEC, "supports_check_mode": True}
+
 
 def permanent_release(tree: Tree) -> str:
     start = tree.start_erl_data()
@@ -169,8 +182,8 @@ def values(option: str, variables: dict) -> dict[str, str]:
     return texts
 
 
-def configure(parameters: dict, changes: Changes) -> dict:
-    tree = Tree(parameters["root"])
+def configure(parameters: dict, changes: Changes, *, destdir: str = "") -> dict:
+    tree = Tree(parameters["root"], destdir)
     release = parameters["release"] or permanent_release(tree)
     if release != os.path.basename(release) or release in (".", ".."):
         raise OtpError(f"release {release!r} is not a version, which names a directory below releases")
@@ -189,20 +202,7 @@ def configure(parameters: dict, changes: Changes) -> dict:
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "root": {"type": "path", "required": True},
-            "release": {"type": "str"},
-            "variables": {"type": "dict", "default": {}},
-            "secrets": {"type": "dict", "default": {}, "no_log": True},
-            "sys_config": {"type": "str"},
-            "vm_args": {"type": "str"},
-            "owner": {"type": "str"},
-            "group": {"type": "str"},
-            "mode": {"type": "str", "default": "0640"},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(**SPECIFICATION)
     changes = Changes(check_mode=module.check_mode)
     try:
         said = configure(module.params, changes)

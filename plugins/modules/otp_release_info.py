@@ -13,6 +13,7 @@ description:
   - Tells what lies below the root directory of a target system, however it came there; its releases and their status, the one
     that boots next, ERTS versions, and packages that wait to be unpacked.
   - With O(node) or O(pipe_dir), also what the running node says, and which actions of M(erlang.otp.otp_release_handler) there were.
+  - Of a master, also which client nodes have directories there. With O(client) it tells of that client, on the host of its master.
   - Says where C(RELEASES), C(start_erl.data), the files and the running node disagree.
   - A damaged system is reported, and is no failure. A root directory that is not there has RV(installed=false).
 author:
@@ -32,6 +33,15 @@ options:
       - A prefix below which the tree lies, as of the image of a host that does not run.
     type: path
     default: ""
+  client:
+    description:
+      - The name of a client node, C(NAME@HOST), to be told of. O(root) is that of its master, on whose host the task runs.
+      - The client is asked when O(node) is given. Its process is then one of its own host.
+    type: str
+  type:
+    description:
+      - The machine type of the client, as of M(erlang.otp.otp_release_client).
+    type: str
   timeout:
     description:
       - For how many seconds to wait for the node's answer.
@@ -145,6 +155,34 @@ disagreements:
   type: list
   elements: str
   sample: ["start_erl.data boots release 1.0, RELEASES calls 2.0 permanent"]
+clients:
+  description: The client nodes that have directories below O(root), those of machine types last. Empty with O(client).
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    client:
+      description: The node.
+      type: str
+      sample: line1@10.0.0.11
+    type:
+      description: Its machine type. Null when that is the master's.
+      type: str
+    directory:
+      description: Its directory.
+      type: str
+      sample: /srv/exchange/clients/line1@10.0.0.11
+    permanent:
+      description: The version of the release that it boots next.
+      type: str
+      sample: "1.0"
+    static_emulator:
+      description: Whether it can never start another emulator.
+      type: bool
+    releases:
+      description: The status of each release that it has, by version.
+      type: dict
+      sample: {"1.0": permanent}
 running:
   description: The node. Null when the module was not told how to reach it.
   returned: always
@@ -237,24 +275,34 @@ uncommitted:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.erlang.otp.plugins.module_utils._client import ClientTree
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._rpc import WAY_ARGUMENTS, way_of
-from ansible_collections.erlang.otp.plugins.module_utils._target import describe_target, read_target
+from ansible_collections.erlang.otp.plugins.module_utils._target import describe_clients, describe_target, read_target, read_tree
 from ansible_collections.erlang.otp.plugins.module_utils._target_node import describe_history, describe_node
 
 ARGUMENT_SPEC = {
     "root": {"type": "path", "required": True},
     "destdir": {"type": "path", "default": ""},
     **WAY_ARGUMENTS,
+    "client": {"type": "str"},
+    "type": {"type": "str"},
     "timeout": {"type": "float", "default": 5.0},
     "history": {"type": "int", "default": 20},
 }
+SPECIFICATION: dict = {"argument_spec": ARGUMENT_SPEC, "mutually_exclusive": [("cookie", "cookie_file")], "supports_check_mode": True}
 
 
 def describe(params: dict) -> dict:
     """All that is to be told. Raises OtpError."""
-    target = read_target(params["root"], params["destdir"])
-    result = dict(describe_target(target), running=None, **describe_history(target, limit=max(0, params["history"])))
+    if params["client"]:
+        target = read_tree(ClientTree(params["root"], params["client"], params["type"] or ""))
+    else:
+        target = read_target(params["root"], params["destdir"])
+    result = dict(describe_target(target), running=None, clients=[], **describe_history(target, limit=max(0, params["history"])))
+    if not params["client"] and not params["destdir"]:
+        result["clients"], more = describe_clients(params["root"])
+        result["disagreements"] = result["disagreements"] + more
     if params["node"] or params["pipe_dir"]:
         result["running"], more = describe_node(target, way_of(params), timeout=params["timeout"])
         result["disagreements"] = result["disagreements"] + more
@@ -262,7 +310,7 @@ def describe(params: dict) -> dict:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, mutually_exclusive=[("cookie", "cookie_file")], supports_check_mode=True)
+    module = AnsibleModule(**SPECIFICATION)
     try:
         result = describe(module.params)
     except OtpError as error:

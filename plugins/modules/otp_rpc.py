@@ -188,6 +188,13 @@ ARGUMENT_SPEC = {
     "expect": {"type": "raw"},
     "read_only": {"type": "bool", "default": False},
 }
+SPECIFICATION: dict = {
+    "argument_spec": ARGUMENT_SPEC,
+    "mutually_exclusive": [("cookie", "cookie_file")],
+    "required_one_of": [("node", "pipe_dir")],
+    "required_if": [("transport", "distribution", ("node",)), ("transport", "pipe", ("pipe_dir",))],
+    "supports_check_mode": True,
+}
 
 
 def call(params: dict, result: dict) -> None:
@@ -215,13 +222,7 @@ def call(params: dict, result: dict) -> None:
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec=ARGUMENT_SPEC,
-        mutually_exclusive=[("cookie", "cookie_file")],
-        required_one_of=[("node", "pipe_dir")],
-        required_if=[("transport", "distribution", ("node",)), ("transport", "pipe", ("pipe_dir",))],
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(**SPECIFICATION)
     if module.check_mode and not module.params["read_only"]:
         module.exit_json(changed=False, skipped=True, msg="Not called in check mode: read_only says that a function changes nothing.")
     result: dict = {"changed": not module.params["read_only"]}

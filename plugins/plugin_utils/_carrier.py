@@ -29,6 +29,7 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.erlang.otp.plugins.module_utils._carried import ANSWER, STARTED
+from ansible_collections.erlang.otp.plugins.plugin_utils._box_action import is_box, on_box
 
 DIRECTORY = Path(__file__).parents[1]
 PACKAGE = "ansible_collections.erlang.otp.plugins"
@@ -62,6 +63,8 @@ class Carrier:
 
         package: a file of the controller that the module is to have as its option package.
         """
+        if is_box(action, task_vars):
+            return on_box(action, self.module.rpartition(".")[2], arguments, task_vars, package=package)
         if not is_possible(action):
             return None
         valid = self.validator.validate(arguments)
