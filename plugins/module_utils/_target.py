@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.module_utils._client import ClientTree, find_clients
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._files import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._record import PROGRAMS, SCRIPTS, STAGING
@@ -40,7 +41,11 @@ class Target(t.NamedTuple):
 
 def read_target(root: str, destdir: str = "") -> Target:
     """What lies below root. Raises OtpError only for a root that is no absolute path, or that this user may not read."""
-    tree = Tree(root, destdir)
+    return read_tree(Tree(root, destdir))
+
+
+def read_tree(tree: Tree) -> Target:
+    """What lies in the tree, of a client node too. Raises OtpError only for one that this user may not read."""
     try:
         return _read(tree)
     except OSError as error:
@@ -84,7 +89,7 @@ def describe_release(target: Target, entry: InstalledRelease) -> dict[str, t.Any
         "erts_version": entry.erts_version,
         "status": entry.status,
         "applications": {library.name: library.version for library in entry.libraries},
-        "directory": f"{tree.root}/releases/{entry.version}",
+        "directory": tree.path("releases", entry.version)[len(tree.destdir) :],
         "package_sha256": record.get("sha256"),
         "has_relup": "relup" in files,
         "has_sys_config": "sys.config" in files,
@@ -109,6 +114,26 @@ def describe_target(target: Target) -> dict[str, t.Any]:
     }
 
 
+def describe_clients(root: str) -> tuple[list[dict[str, t.Any]], list[str]]:
+    """The clients that have directories below a master's root directory, as plain data, and what cannot be read of them."""
+    described: list[dict[str, t.Any]] = []
+    disagreements: list[str] = []
+    for tree in find_clients(root):
+        entries = _attempt(tree.releases, disagreements) or []
+        start = _attempt(tree.start_erl_data, disagreements)
+        described.append(
+            {
+                "client": tree.client,
+                "type": tree.machine_type or None,
+                "directory": tree.client_directory,
+                "permanent": start.release_version if start else None,
+                "static_emulator": tree.is_static,
+                "releases": {entry.version: entry.status for entry in entries},
+            }
+        )
+    return described, disagreements
+
+
 def _attempt(read: t.Callable, disagreements: list[str]):
     """What read() returns; None, and a sentence more, when it cannot be read."""
     try:
@@ -131,7 +156,7 @@ def _of_files(target: Target) -> t.Iterator[str]:
     versions = ", ".join(entry.version for entry in permanent)
     if not tree.has("releases", "RELEASES"):
         yield "releases/RELEASES is missing: release_handler would invent an entry without libraries"
-    if not tree.has("releases", "start_erl.data"):
+    if start is None and not tree.has("releases", "start_erl.data"):
         yield "releases/start_erl.data is missing: bin/start does not know which release to boot"
     if target.releases and not permanent:
         yield "RELEASES has no permanent release"
@@ -188,7 +213,8 @@ def _of_orphans(target: Target) -> t.Iterator[str]:
 def _of_bin(target: Target) -> t.Iterator[str]:
     """bin against the ERTS that there are."""
     tree = target.tree
-    for name in SCRIPTS + PROGRAMS:
+    # A client's has its start script, and all else is that of its root directory.
+    for name in ("start",) if isinstance(tree, ClientTree) else SCRIPTS + PROGRAMS:
         path = tree.path("bin", name)
         if not os.path.exists(path):
             # relx and mix lay out bin in another way; who boots by start_erl.data needs these.

@@ -12,6 +12,7 @@ import time
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils import _history
+from ansible_collections.erlang.otp.plugins.module_utils._client import ClientTree
 from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator, started_at
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._release_handler import TEMPORARY, Running, observe
@@ -24,27 +25,38 @@ NOT_IN_USE = {"unpacked", "old"}
 
 
 def describe_node(target: Target, way: Way, *, timeout: float) -> tuple[dict[str, t.Any], list[str]]:
-    """The node as plain data, and what does not fit together."""
-    told: dict[str, t.Any] = {"pid": find_emulator(target.tree.root), "answers": False, "error": None, "name": None, "status": None}
+    """The node as plain data, and what does not fit together.
+
+    Whether a client that does not answer is down cannot be told from here.
+    """
+    is_here = not isinstance(target.tree, ClientTree)
+    told: dict[str, t.Any] = {"pid": find_emulator(target.tree.root) if is_here else None, "answers": False, "error": None, "name": None, "status": None}
     told.update(release=None, permanent=None, releases=[], heart=None, erts_version=None, started=None, uptime=None)
-    if told["pid"] is None:
+    if is_here and told["pid"] is None:
         return told, []
-    started = started_at(told["pid"], target.tree.root)
-    told["started"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started // 10**9))
-    told["uptime"] = max(0, time.time_ns() - started) // 10**9
+    if is_here:
+        told.update(_since(started_at(told["pid"], target.tree.root)))
     try:
         with connect(way, timeout=timeout) as node:
             running = observe(node, timeout=timeout)
             told["erts_version"] = as_text(node.call("erlang", "system_info", [Atom("version")], timeout=timeout))
+            if not is_here:
+                told.update(_since(time.time_ns() - node.call("erlang", "statistics", [Atom("wall_clock")], timeout=timeout)[0] * 10**6))
     except OtpError as error:
         told["error"] = str(error)
-        return told, [f"the emulator runs (process {told['pid']}), and its node does not answer: {error}"]
+        return told, [] if not is_here else [f"the emulator runs (process {told['pid']}), and its node does not answer: {error}"]
     told.update(pid=running.pid, answers=True, name=running.node, status=running.status, release=running.current, permanent=running.permanent)
     told["heart"] = running.heart
     told["releases"] = [
         {"name": known.name, "version": known.version, "status": known.status, "libraries": list(known.libraries)} for known in running.releases
     ]
     return told, [*disagreements(target, running)]
+
+
+def _since(started: int) -> dict[str, t.Any]:
+    """When it was started, in nanoseconds since the epoch, as plain data."""
+    text = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started // 10**9))
+    return {"started": text, "uptime": max(0, time.time_ns() - started) // 10**9}
 
 
 def disagreements(target: Target, running: Running) -> t.Iterator[str]:

@@ -115,7 +115,7 @@ class HasPackages(t.Protocol):
 class System:
     """A system of its own: root directory, start scripts of the role target_system, epmd, and its node.
 
-    first: the release that it begins with; place: its root directory below one of the test's own.
+    first: the release that it begins with; place: its root directory below one of the test's own, which is made within that given.
     """
 
     def __init__(
@@ -127,9 +127,10 @@ class System:
         heart: bool = True,
         distributed: bool = True,
         flags: t.Sequence[str] = (),
+        within: Path | None = None,
     ) -> None:
         self.releases = releases
-        self.directory = Path(tempfile.mkdtemp(prefix="otp-handler-"))
+        self.directory = Path(tempfile.mkdtemp(prefix="otp-handler-", dir=within))
         self.root = str(self.directory / place)
         self.home = self.directory / "home"
         self.home.mkdir()
@@ -193,8 +194,9 @@ class System:
             "otp_log_generations": 5,
             "otp_log_max_size": 100000,
             "otp_node_name": self.name,
-            "otp_long_names": False,
+            "otp_long_names": "." in self.name,
             "otp_dist_ports": "",
+            "otp_boot_server": False,
             "otp_boot_variables": {},
             "otp_erl_flags": self.flags,
         }
