@@ -12,6 +12,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import time
 
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
@@ -35,6 +36,7 @@ def write_file(path: str, content: bytes, *, mode: int = 0o644, uid: int = -1, g
     """
     directory, name = os.path.split(path)
     new = os.path.join(beside or directory, f".{name}.{os.getpid()}.new")
+    remove_left_over(beside or directory, name)
     try:
         # Whoever may not read the file in the end must not read it in between.
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -55,6 +57,15 @@ def write_file(path: str, content: bytes, *, mode: int = 0o644, uid: int = -1, g
         raise
     if flush:
         flush_directory(directory)
+
+
+def remove_left_over(directory: str, name: str = "") -> None:
+    """Remove what processes left that were killed, or lost power, while they wrote such a file, or any. After a boot numbers come up again."""
+    pattern = re.compile(r"[.]%s[.](\d+)[.]new" % (re.escape(name) or ".+"))
+    for found in filter(None, map(pattern.fullmatch, os.listdir(directory or "."))):
+        if int(found[1]) == os.getpid() or not os.path.exists(f"/proc/{found[1]}"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(directory, found[0]))
 
 
 def flush_directory(path: str) -> None:

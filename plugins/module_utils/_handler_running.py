@@ -23,20 +23,23 @@ from ansible_collections.erlang.otp.plugins.module_utils._bin import refresh_bin
 from ansible_collections.erlang.otp.plugins.module_utils._calls import CallError
 from ansible_collections.erlang.otp.plugins.module_utils._emulator import program_of
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._files import flush_directory, lock
+from ansible_collections.erlang.otp.plugins.module_utils._files import lock
 from ansible_collections.erlang.otp.plugins.module_utils._handler import HandlerError, Task, describe
 from ansible_collections.erlang.otp.plugins.module_utils._handler_ready import configure, get_ready, remove_older
 from ansible_collections.erlang.otp.plugins.module_utils._history import FAILED, REFUSED, uncommitted
 from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
-from ansible_collections.erlang.otp.plugins.module_utils._mend import save
 from ansible_collections.erlang.otp.plugins.module_utils._passage import Passage, find_passage
 from ansible_collections.erlang.otp.plugins.module_utils._publish import remove_tree
 from ansible_collections.erlang.otp.plugins.module_utils._register import read_release
 from ansible_collections.erlang.otp.plugins.module_utils._release_handler import Refused, Running, observe, operate, shorten_stop
 from ansible_collections.erlang.otp.plugins.module_utils._resource import Release, format_rel
+from ansible_collections.erlang.otp.plugins.module_utils._saved import forget_saved, save
 from ansible_collections.erlang.otp.plugins.module_utils._session import NotBack, Session, after_error, wait_for_restart, wait_until_settled
 from ansible_collections.erlang.otp.plugins.module_utils._tree import LOCK, Tree, Writing
 from ansible_collections.erlang.otp.plugins.module_utils._verify import NotVerified, verify
+
+# After these the node writes RELEASES once more, when it comes up.
+RESTARTING = ("install_release", "reboot_old_release")
 
 
 def settle_running(task: Task) -> None:
@@ -117,7 +120,7 @@ class Work:
         package = dict(self.order.package)
         has_package = package.get("package") or package.get("checksum")
         if has_package:
-            said = install_release(root=self.tree.root, changes=self.changes, lock_timeout=self.order.lock_timeout, **package)
+            said = install_release(root=self.tree.root, destdir=self.tree.destdir, changes=self.changes, lock_timeout=self.order.lock_timeout, **package)
             if said["release"] != self.version:
                 raise OtpError(f"the package has release {said['release']}, not {self.version}")
         release = read_release(self.tree, self.version)
@@ -246,6 +249,7 @@ class Work:
         except NotBack as error:
             self.task.record("install", before=before.current, outcome=FAILED, reason=str(error))
             raise HandlerError(str(error)) from error
+        forget_saved(self.tree)
         self.task.result["unreachable_seconds"] = round(time.monotonic() - began, 3)
 
     def after_error(self, before: Running, reason: str) -> Running:
@@ -377,9 +381,12 @@ class Work:
             remove_tree(self.tree.path("releases", version))
 
     def operate(self, function: str, *arguments):
-        """Have release_handler do what makes it overwrite RELEASES in place: with a copy beside."""
+        """Have release_handler do what makes it overwrite RELEASES in place: with a copy beside until that is on the disk."""
         save(self.tree, writing_like(self.tree))
-        return operate(self.session, function, list(arguments), timeout=self.order.timeout)
+        said = operate(self.session, function, list(arguments), timeout=self.order.timeout)
+        if function not in RESTARTING:
+            forget_saved(self.tree)
+        return said
 
     def tree_lock(self):
         """Nobody else installs meanwhile."""
@@ -387,13 +394,7 @@ class Work:
 
     def flush(self) -> None:
         """release_handler writes in place and flushes nothing: have it on the disk before anybody relies on it."""
-        for name in ("RELEASES", "start_erl.data"):
-            descriptor = os.open(self.tree.path("releases", name), os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-        flush_directory(self.tree.path("releases"))
+        forget_saved(self.tree)
 
 
 def writing_like(tree: Tree) -> Writing:

@@ -4,10 +4,7 @@
 
 # This is a private part of the collection: only its own plugins may use it.
 
-"""RELEASES and start_erl.data torn by a power cut, for release_handler overwrites both in place.
-
-Before we have it do so, RELEASES is copied. Of a torn file, the other one and the copy tell what it was to say.
-"""
+"""RELEASES and start_erl.data torn by a power cut: the other file and the copies of ``_saved`` tell what a torn one was to say."""
 
 from __future__ import annotations
 
@@ -22,28 +19,32 @@ from ansible_collections.erlang.otp.plugins.module_utils._resource import (
     format_start_erl_data,
     parse_releases,
 )
+from ansible_collections.erlang.otp.plugins.module_utils._saved import forget_saved
 from ansible_collections.erlang.otp.plugins.module_utils._tree import SAVED, Tree, Writing
 
 
-def save(tree: Tree, writing: Writing) -> None:
-    """Keep a copy of RELEASES, on the disk when this returns. Raises OtpError when it is torn already."""
-    content = read_file(tree.path("releases", "RELEASES"))
-    if content is not None and tree.releases() is not None and content != read_file(tree.path("releases", SAVED)):
-        writing.file(tree.path("releases", SAVED), content)
-
-
 def mend(tree: Tree, changes: Changes, writing: Writing) -> None:
-    """Mend RELEASES and start_erl.data of a system that is down, if they are torn. Raises OtpError when nothing tells what they said."""
+    """Mend RELEASES and start_erl.data of a system that is down, if they are torn, or at odds after a change that was cut short.
+
+    Raises OtpError when nothing tells what they said.
+    """
     entries, torn_releases = _attempt(tree.releases)
     start, torn_start = _attempt(tree.start_erl_data)
+    is_cut_short = tree.has("releases", "RELEASES" + SAVED)
     if torn_releases:
         entries = _entries_of_copy(tree, start, torn_releases)
         _put(tree, "RELEASES", format_releases(entries), changes, writing)
+    elif is_cut_short and entries and start:
+        agreed = [switched(entry, start.release_version) for entry in entries]
+        if start.release_version in [entry.version for entry in entries if entry.status != "permanent"]:
+            _put(tree, "RELEASES", format_releases(agreed), changes, writing)
     if torn_start:
         permanent = [entry for entry in entries or [] if entry.status == "permanent"]
         if len(permanent) != 1:
             raise torn_start
         _put(tree, "start_erl.data", format_start_erl_data(StartErlData(permanent[0].erts_version, permanent[0].version)), changes, writing)
+    if is_cut_short and not changes.check_mode:
+        forget_saved(tree)
 
 
 def _attempt(read):
@@ -55,7 +56,7 @@ def _attempt(read):
 
 def _entries_of_copy(tree: Tree, start: StartErlData | None, torn: OtpError) -> list[InstalledRelease]:
     """Those of the copy; permanent is the release that start_erl.data names: it may have been committed since."""
-    path = tree.path("releases", SAVED)
+    path = tree.path("releases", "RELEASES" + SAVED)
     content = read_file(path)
     if content is None:
         raise torn
@@ -69,6 +70,6 @@ def _entries_of_copy(tree: Tree, start: StartErlData | None, torn: OtpError) -> 
 
 def _put(tree: Tree, name: str, content: bytes, changes: Changes, writing: Writing) -> None:
     path = tree.path("releases", name)
-    changes.do(f"mend {path}, which was torn, as {SAVED} and what is whole say", writing.file, path, content)
+    changes.do(f"mend {path}: a change was cut short", writing.file, path, content)
     if changes.check_mode:
         tree.mended[name] = content

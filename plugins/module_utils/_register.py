@@ -25,6 +25,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._resource import (
     format_start_erl_data,
     parse_rel,
 )
+from ansible_collections.erlang.otp.plugins.module_utils._saved import forget_saved, save
 from ansible_collections.erlang.otp.plugins.module_utils._tree import Tree, Writing, absolute_library, emulators, library_path
 
 
@@ -79,10 +80,14 @@ def make_permanent(
         )
     if tree.has(f"erts-{release.erts_version}"):
         refresh_bin(tree, release.version, release.erts_version, changes, writing, emulator=emulator)
+    if not changes.check_mode:
+        save(tree, writing)
     if after != entries:
         _write_releases(tree, after, f"record release {release.version} as permanent", changes, writing)
     if start != boots:
         _write_start_erl_data(tree, boots, changes, writing)
+    if not changes.check_mode:
+        forget_saved(tree)
     return after
 
 

@@ -27,8 +27,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._resource import (
 )
 
 LOCK = ".lock"
-# A copy of RELEASES, from before release_handler wrote it last.
-SAVED = "RELEASES.saved"
+# The end of the names of copies of RELEASES and start_erl.data, which are there while these are changed.
+SAVED = ".saved"
 
 
 class Tree:
@@ -70,8 +70,8 @@ class Tree:
             return parse(content, filename=path)
         except OtpError as error:
             remedy = "Repair the file, or remove it: the next run of an installation makes it anew"
-            if self.has("releases", SAVED):
-                remedy = f"Stop the system, if it runs: the next run mends it with the copy {self.path('releases', SAVED)}"
+            if self.has("releases", "RELEASES" + SAVED):
+                remedy = f"Stop the system, if it runs: the next run mends it with the copy {self.path('releases', 'RELEASES' + SAVED)}"
             raise OtpError(f"{error}. {remedy}") from error
 
     def record(self, version: str) -> dict | None:

@@ -10,7 +10,8 @@ import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._mend import mend, save
+from ansible_collections.erlang.otp.plugins.module_utils._mend import mend
+from ansible_collections.erlang.otp.plugins.module_utils._saved import save
 from ansible_collections.erlang.otp.plugins.module_utils._tree import SAVED, Tree, Writing
 
 BEFORE = '[{release,"x","2","14",[{kernel,"9","lib/kernel-9"}],unpacked},\n {release,"x","1","13",[{kernel,"8","lib/kernel-8"}],permanent}].\n'
@@ -52,6 +53,8 @@ COMMITTED = ({"2": "permanent", "1": "old"}, "14 2")
         (BEFORE, "", AT_FIRST),
         ("", "", AT_FIRST),
         (BEFORE.replace("permanent", "old").replace("unpacked", "permanent"), "14", COMMITTED),
+        # Both whole, and at odds: what boots is permanent.
+        (BEFORE.replace("permanent", "old").replace("unpacked", "permanent"), "13 1\n", ({"2": "old", "1": "permanent"}, "13 1")),
     ],
 )
 def test_torn_files(tree: Tree, releases: str, start: str, expected: tuple) -> None:
@@ -63,7 +66,7 @@ def test_torn_files(tree: Tree, releases: str, start: str, expected: tuple) -> N
     # That was how it will be, and not how it is.
     tree = Tree(tree.root)
     mend(tree, done, Writing(flush=False))
-    assert state(tree) == expected and done.actions == told.actions
+    assert state(tree) == expected and done.actions == told.actions and not tree.has("releases", "RELEASES" + SAVED)
     mend(tree, again, Writing(flush=False))
     assert again.actions == []
 
@@ -86,7 +89,7 @@ def test_what_is_missing_is_not_torn(tree: Tree) -> None:
     ],
 )
 def test_nothing_tells_what_they_said(tree: Tree, releases: str, start: str, saved: str | None, reason: str) -> None:
-    for name, content in (("RELEASES", releases), ("start_erl.data", start), (SAVED, saved)):
+    for name, content in (("RELEASES", releases), ("start_erl.data", start), ("RELEASES" + SAVED, saved)):
         write(tree, name, content)
     with pytest.raises(OtpError, match=reason):
         mend(tree, Changes(), Writing(flush=False))
@@ -97,4 +100,4 @@ def test_a_torn_file_is_not_saved(tree: Tree) -> None:
     write(tree, "RELEASES", "")
     with pytest.raises(OtpError, match="the next run mends it with the copy"):
         save(tree, Writing(flush=False))
-    assert Path(tree.path("releases", SAVED)).read_text() == BEFORE
+    assert Path(tree.path("releases", "RELEASES" + SAVED)).read_text() == BEFORE
