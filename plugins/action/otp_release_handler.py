@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -34,4 +35,5 @@ class ActionModule(ActionBase):
             result.update(CARRIER.execute(self, arguments, task_vars))
         if result.get("needs_package"):
             result.update(failed=True, msg=f"{result['msg']}: give package.")
+        result["ended"] = time.time()
         return result

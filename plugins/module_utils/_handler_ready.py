@@ -15,7 +15,8 @@ from ansible_collections.erlang.otp.plugins.module_utils import _history
 from ansible_collections.erlang.otp.plugins.module_utils._config import configure_release
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._handler import HandlerError, Task, describe
-from ansible_collections.erlang.otp.plugins.module_utils._preflight import Problem
+from ansible_collections.erlang.otp.plugins.module_utils._preflight import Problem, fatal, of_way
+from ansible_collections.erlang.otp.plugins.module_utils._register import read_release
 
 if t.TYPE_CHECKING:
     from ansible_collections.erlang.otp.plugins.module_utils._handler_running import Work
@@ -31,6 +32,13 @@ def configure(task: Task) -> None:
         return
     said = configure_release(directory=directory, changes=task.changes, **task.order.configuration)
     task.diffs += said["diff"]
+
+
+def judge_ways(work: Work) -> None:
+    """Judge the ways of a package that is not here yet, where they are known, so that one of no use is not brought. Raises HandlerError."""
+    ways = (work.order.package.get("release") or {}).get("upgrade_from")
+    if ways is not None and read_release(work.tree, work.version) is None:
+        work.task.judge(fatal(of_way(work.tree, work.running, work.version, allow_restart=work.order.allow_restart, upgrade_from=ways)))
 
 
 def get_ready(work: Work) -> None:

@@ -25,7 +25,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._emulator import progra
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._files import lock
 from ansible_collections.erlang.otp.plugins.module_utils._handler import HandlerError, Task, describe
-from ansible_collections.erlang.otp.plugins.module_utils._handler_ready import configure, get_ready, remove_older
+from ansible_collections.erlang.otp.plugins.module_utils._handler_ready import configure, get_ready, judge_ways, remove_older
 from ansible_collections.erlang.otp.plugins.module_utils._history import FAILED, REFUSED, uncommitted
 from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._passage import Passage, find_passage
@@ -95,6 +95,8 @@ class Work:
         runs = self.running.current == self.version
         if not runs and self.order.state != "unpacked":
             self.task.judge_history()
+        if self.order.state == "ready" and not runs:
+            judge_ways(self)
         if self.running.status_of(self.version) is None or self.order.package.get("package"):
             self.unpack()
         if self.order.configuration is not None:

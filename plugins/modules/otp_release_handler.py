@@ -209,7 +209,7 @@ options:
     default: 60.0
   package_release:
     description:
-      - The release in the package. Internal, set by the action plugin in check mode, when the package is not sent.
+      - The release in the package. Internal, set by the action plugin where it is to be judged before the package is sent.
     type: dict
 notes:
   - The release must be configured before it is current, or all configuration is lost. See M(erlang.otp.otp_release_config).
@@ -362,6 +362,11 @@ actions:
   type: list
   elements: str
   sample: [take the node exchange@north from release 1.0 to 2.0, while it runs]
+ended:
+  description: When the task ended, in seconds since 1970 by the controller's clock.
+  returned: always
+  type: float
+  sample: 1767225600.5
 transferred:
   description: Whether the package was sent to the host.
   returned: when O(package) is a path on the controller
@@ -462,11 +467,11 @@ def main() -> None:
     try:
         result = settle(order_of(module.params), changes)
     except PackageNeeded as needed:
-        module.exit_json(changed=False, needs_package=True, msg=str(needed))
+        module.exit_json(changed=False, needs_package=True, release=module.params["release"], msg=str(needed))
     except HandlerError as error:
         module.fail_json(msg=str(error), actions=changes.actions, changed=changes.changed, **error.result)
     except OtpError as error:
-        module.fail_json(msg=str(error), actions=changes.actions, changed=changes.changed)
+        module.fail_json(msg=str(error), release=module.params["release"], actions=changes.actions, changed=changes.changed)
     module.exit_json(changed=changes.changed, actions=changes.actions, **result)
 
 

@@ -102,16 +102,14 @@ class Carrier:
 
 def is_possible(action: ActionBase) -> bool:
     """Whether the host takes a module through standard input, as it does with pipelining."""
-    return (
-        action._is_pipelining_enabled("new")
-        and getattr(action._connection._shell, "SHELL_FAMILY", "") == "sh"
-        and not action._task.async_val
-        and not action._task.delegate_to
-    )
+    return action._is_pipelining_enabled("new") and getattr(action._connection._shell, "SHELL_FAMILY", "") == "sh" and not action._task.async_val
 
 
 def command(action: ActionBase, task_vars: dict[str, t.Any], size: int) -> str:
     """What runs the program on the host: the interpreter of the inventory, or the first that the host has of those that Ansible looks for."""
+    if action._task.delegate_to:
+        # What is known of the host that does the work.
+        task_vars = {"ansible_facts": {}, **task_vars.get("ansible_delegated_vars", {}).get(action._task.delegate_to, {})}
     boot = f"-I -S -c {shlex.quote(BOOT.format(size=size))}"
     environment = action._compute_environment_string()
     interpreter = action._templar.template(C.config.get_config_value("INTERPRETER_PYTHON", variables=task_vars))

@@ -27,7 +27,7 @@ def run_module(
     """Run the task's module with these arguments, of which ``package`` is a file of the controller.
 
     carrier: brings the module to the host; None: Ansible does.
-    release_option: the module's internal option by which it is told, in check mode, which release the package has.
+    release_option: the module's internal option by which it is told, in check mode and for the state ready, which release the package has.
     Returns what the module says, with ``transferred``. Raises AnsibleActionFail.
     """
     package = action._find_needle("files", arguments["package"])
@@ -35,8 +35,8 @@ def run_module(
         digest = f"sha256:{sha256(package)}"
         _check(package, arguments.get("checksum"), digest)
         arguments = {**arguments, "package": None, "checksum": digest}
-        if action._task.check_mode:
-            # It will do without the package, and so there is no second question.
+        if action._task.check_mode or arguments.get("state") == "ready":
+            # Check mode will do without the package, and so there is no second question. Others judge it before it is sent.
             arguments[release_option] = _release_of(package)
     except OtpError as error:
         raise AnsibleActionFail(str(error)) from error

@@ -23,8 +23,11 @@ BACK = "Go back while the node runs"
 BACK_BY_REBOOT = "Reboot the node into the release before"
 REBOOT = "Reboot into the release"
 OFFLINE = "Have the release boot next"
-# A question, and a gate as the commands are.
-HARMLESS = {"Check that the node can be rebooted into it", "Get the URLs"}
+# A question that one batch does not ask, and a gate as the commands are.
+HARMLESS = {"Ask whether the host can go", "Get the URLs"}
+# Without steps of one's own it is one task that goes all the way.
+PLAIN = "Install the release"
+NO_STEPS: dict[str, t.Any] = {"otp_hooks": {}, "otp_gates": []}
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +59,7 @@ def cases(walks: list[Walk]) -> list[Case]:
         walk.go()
         walk.check_all()
     # From now on there is a release to be removed.
-    return cases_of(walks[0].go())
+    return [*cases_of(walks[0].go()), Case(PLAIN), Case(PLAIN, is_alone=True)]
 
 
 def test_every_task_of_the_role_is_walked(cases: list[Case]) -> None:
@@ -72,7 +75,7 @@ def test_killed_at_each_step_and_run_again(walks: list[Walk], cases: list[Case],
         pid = walk.pid
         for case in mine:
             try:
-                walk.interrupt(case)
+                walk.interrupt(case, **(NO_STEPS if case.name == PLAIN else {}))
                 walk.dial()
                 walk.go()
                 walk.check_all()
@@ -157,7 +160,7 @@ def test_the_emulator_killed_before_the_commit(walks: list[Walk]) -> None:
     assert run.rows[walk.host][:2] == [walk.here, walk.here] and run.rows[walk.host][3] == "rolled back", run.output
     assert f"the emulator ended (process {pid})" in " ".join(run.output.split()), run.output
     refused = walk.site.play("upgrade", "--limit", walk.host, code=2, **walk.variables())
-    assert refused.rows[walk.host][3] == "refused" and "try this one again with force" in " ".join(refused.output.split()), refused.output
+    assert refused.rows[walk.host][3] == "refused" and "try this one again with otp_force" in " ".join(refused.output.split()), refused.output
     walk.connect()
     walk.go(otp_force=True)
     walk.check_all()
