@@ -30,6 +30,10 @@ options:
     description: The inventory's name of the master.
     type: str
     required: true
+  hosts:
+    description: The hosts whose C(otp_client_state) counts; all by default. With C(-e otp_client_state=absent) every host of the inventory has it.
+    type: list
+    elements: str
 """
 
 EXAMPLES = r"""
@@ -46,11 +50,11 @@ _value:
 """
 
 
-def boot_server_clients(hostvars: t.Any, master: str) -> list[str]:
+def boot_server_clients(hostvars: t.Any, master: str, hosts: t.Collection[str] | None = None) -> list[str]:
     """The IPv4 addresses of the master's clients without a disk."""
     if not isinstance(hostvars, t.Mapping):
         raise AnsibleFilterError("boot_server_clients needs hostvars, the variables of all hosts")
-    return _client_inventory.boot_server_clients(hostvars, master)
+    return _client_inventory.boot_server_clients(hostvars, master, hosts)
 
 
 class FilterModule:

@@ -83,10 +83,13 @@ def without_disk(host: str, mine: Variables, name: str, master: Variables) -> t.
         yield f"{host}: otp_master_address is not set: give the IPv4 address of {name}, as a client without a disk boots before it knows names."
 
 
-def boot_server_clients(hostvars: t.Mapping[str, Variables], master: str) -> list[str]:
-    """The IPv4 addresses of the master's clients without a disk, in order, each once."""
-    mine = [variables for variables in hostvars.values() if variables.get("otp_master") == master and variables.get("otp_client_loader") == "inet"]
-    found = {client_address(variables) for variables in mine if variables.get("otp_client_state") != "absent"}
+def boot_server_clients(hostvars: t.Mapping[str, Variables], master: str, hosts: t.Collection[str] | None = None) -> list[str]:
+    """The IPv4 addresses of the master's clients without a disk, in order, each once. hosts: those that may be absent; None: all."""
+    found = set()
+    for host, variables in hostvars.items():
+        is_absent = variables.get("otp_client_state") == "absent" and (hosts is None or host in hosts)
+        if variables.get("otp_master") == master and variables.get("otp_client_loader") == "inet" and not is_absent:
+            found.add(client_address(variables))
     return sorted(filter(None, found), key=ipaddress.IPv4Address)
 
 

@@ -92,6 +92,9 @@ def test_the_boot_server_answers_its_own_clients_without_a_disk():
     }
     assert boot_server_clients(hostvars, "m") == ["10.0.0.9", "10.0.0.11", "10.0.0.111"]
     assert boot_server_clients(hostvars, "o") == []
+    # With -e otp_client_state=absent --limit d all of them have it.
+    gone = {host: {**variables, "otp_client_state": "absent"} for host, variables in hostvars.items()}
+    assert boot_server_clients(gone, "m", hosts=["d", "gone"]) == ["10.0.0.9", "10.0.0.11"]
 
 
 def test_what_is_no_hostvars():
