@@ -21,6 +21,7 @@ import zlib
 from ansible_collections.erlang.otp.plugins.module_utils._digest import sha256
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._extract import PackageError
+from ansible_collections.erlang.otp.plugins.module_utils._record import known_packages
 from ansible_collections.erlang.otp.plugins.module_utils._tar import TarError, members
 from ansible_collections.erlang.otp.plugins.module_utils._tree import Tree
 
@@ -100,7 +101,7 @@ class _Head:
 
 def check_base(base: Base, tree: Tree, package: str) -> None:
     """Raise OtpError, naming what is missing, unless the tree has all that the thin package goes without."""
-    known = _knows(tree, base.sha256)
+    known = base.sha256 in known_packages(tree.directory, tree.destdir)
     missing = [_title(home) for home in base.homes if not os.path.isdir(tree.path(home))]
     missing += [path for path in base.files if not tree.has(path)]
     other = [] if missing or known else [_title(home) for home, digest in base.homes.items() if _digest_there(tree, home) != digest]
@@ -110,15 +111,6 @@ def check_base(base: Base, tree: Tree, package: str) -> None:
             f"package {package} is thin: it goes without what release {base.name} {base.version} has, and the system below {tree.directory} {what}."
             f" Nothing has been touched. Give the full package, which was built along with it (sha256 {base.full})"
         )
-
-
-def _knows(tree: Tree, sha256: str) -> bool:
-    """Whether the tree has a release of the package with this digest, by its own record."""
-    for version in tree.release_directories():
-        record = tree.record(version)
-        if record is not None and record["version"] == version and sha256 in (record["sha256"], record.get("full")):
-            return True
-    return False
 
 
 def _title(home: str) -> str:

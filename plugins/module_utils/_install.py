@@ -19,14 +19,18 @@ from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._digest import digest_of, sha256
 from ansible_collections.erlang.otp.plugins.module_utils._download import download, is_url
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._record import find_record, status_at_rest
+from ansible_collections.erlang.otp.plugins.module_utils._record import find_record, known_packages, status_at_rest
 
 # Of all members of a package together, when nobody says otherwise.
 MAX_SIZE = 4 << 30
 
 
 class PackageNeeded(OtpError):
-    """The target lacks the package: call again with it. Nothing has been touched."""
+    """The target lacks the package: call again with it. Nothing has been touched. known: the sha256 of those that it has."""
+
+    def __init__(self, message: str, known: list[str] | None = None) -> None:
+        super().__init__(message)
+        self.known = known or []
 
 
 def install_release(
@@ -73,7 +77,7 @@ def install_release(
         if status == "permanent" or (status and state == "present"):
             return result_of(record, root, status)
         if record is None and package is None and not (changes.check_mode and release):
-            raise PackageNeeded(f"the system below {directory} lacks the package with sha256 {digest}")
+            raise PackageNeeded(f"the system below {directory} lacks the package with sha256 {digest}", known_packages(directory, destdir.rstrip("/")))
         order = {"digest": digest, "digest_is_given": checksum is not None, "state": state, "release": release}
         order.update(emulator=emulator, max_size=max_size, variables=variables, lock_timeout=lock_timeout)
         how = {"uid": uid, "gid": gid, "mask": mode, "flush": flush}

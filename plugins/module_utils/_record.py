@@ -86,19 +86,42 @@ def find_record(directory: str, digest: str, destdir: str = "", variables: dict[
     except (FileNotFoundError, NotADirectoryError):
         return None
     for version in versions:
-        try:
-            with open(f"{directory}/releases/{version}/{RECORD}", "rb", buffering=0) as file:
-                record = parse_record(file.read())
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        if record is not None and digest in (record["sha256"], record.get("full")) and record["version"] == version:
+        record = _read_record(directory, version)
+        if record is not None and digest in (record["sha256"], record.get("full")):
             before = record.get("variables", {})
             if any((variables or {}).get(name, path) != path for name, path in before.items()):
                 return None
-            places = {name: destdir + place for name, place in record.get("places", {}).items()}
-            is_whole = missing_part(directory, version, record["erts_version"], record["applications"].items(), places) is None
-            return record if is_whole else None
+            return record if _is_whole(directory, record, destdir) else None
     return None
+
+
+def known_packages(directory: str, destdir: str = "") -> list[str]:
+    """The sha256 of the packages, of full ones where they were thin as well, whose releases are whole in the tree."""
+    try:
+        versions = os.listdir(directory + "/releases")
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    known = []
+    for version in versions:
+        record = _read_record(directory, version)
+        if record is not None and _is_whole(directory, record, destdir):
+            known += [record[key] for key in ("sha256", "full") if key in record]
+    return known if all(os.path.exists(f"{directory}/bin/{name}") for name in PROGRAMS) else []
+
+
+def _is_whole(directory: str, record: dict, destdir: str) -> bool:
+    places = {name: destdir + place for name, place in record.get("places", {}).items()}
+    return missing_part(directory, record["version"], record["erts_version"], record["applications"].items(), places) is None
+
+
+def _read_record(directory: str, version: str) -> dict | None:
+    """That of the release, when it is in its place."""
+    try:
+        with open(f"{directory}/releases/{version}/{RECORD}", "rb", buffering=0) as file:
+            record = parse_record(file.read())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return record if record is not None and record["version"] == version else None
 
 
 def missing_part(directory: str, version: str, erts_version: str, applications, places: dict[str, str] | None = None) -> str | None:

@@ -14,7 +14,8 @@ description:
     the releases that a system has, as C(release_handler:unpack_release/1) does.
   - The first release becomes permanent. Another one is recorded in C(releases/RELEASES) as unpacked, and nothing that runs or
     boots changes.
-  - The package is sent only when the host lacks it. C(releases/VSN/package.json) records its checksum.
+  - The package is sent only when the host lacks it. C(releases/VSN/package.json) records its checksum. Where a thin package of the same
+    build lies beside it on the controller, as C(NAME-thin.tar.gz) beside C(NAME.tar.gz), that one is sent to hosts that have its base.
   - Nothing in a package is trusted. Names that lead out of the root directory, links that do or that are written through, hard
     links, devices, set-uid bits, duplicates and names that differ only in case or unicode form are refused.
   - A library or an ERTS that the root directory has already in the same version must have the same content.
@@ -338,7 +339,7 @@ def main() -> None:
         else:
             result = install_release(package=parameters["package"], changes=changes, **arguments_of(parameters))
     except PackageNeeded as needed:
-        module.exit_json(changed=False, needs_package=True, msg=str(needed))
+        module.exit_json(changed=False, needs_package=True, known_packages=needed.known, msg=str(needed))
     except OtpError as error:
         module.fail_json(msg=str(error), actions=changes.actions)
     module.exit_json(changed=changes.changed, actions=changes.actions, **result)

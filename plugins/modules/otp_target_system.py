@@ -435,7 +435,7 @@ def main() -> None:
         system = System(wanted_of(module.params), changes)
         result = system.settle()
     except PackageNeeded as needed:
-        module.exit_json(changed=False, needs_package=True, msg=str(needed))
+        module.exit_json(changed=False, needs_package=True, known_packages=needed.known, msg=str(needed))
     except OtpError as error:
         module.fail_json(msg=str(error), actions=changes.actions)
     except OSError as error:

@@ -6,11 +6,13 @@
 """A release package of the controller for a host that may have it already: ask first, send only when asked.
 
 The module is the only one who decides. It is called with the package's sha256 in place of the package, and says
-``needs_package`` when it cannot do without: so a run that changes nothing is one round trip, and sends nothing.
+``needs_package`` when it cannot do without: so a run that changes nothing is one round trip, and sends nothing. Where a thin
+package of the same release lies beside the package, it goes to the hosts that say that they know its base.
 """
 
 from __future__ import annotations
 
+import os
 import typing as t
 
 from ansible.errors import AnsibleActionFail
@@ -18,7 +20,12 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.erlang.otp.plugins.module_utils._digest import sha256
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+from ansible_collections.erlang.otp.plugins.plugin_utils._box_action import is_box, on_box
 from ansible_collections.erlang.otp.plugins.plugin_utils._carrier import Carrier
+
+SUFFIX = ".tar.gz"
+# As the role release calls it.
+THIN = "-thin.tar.gz"
 
 
 def run_module(
@@ -40,15 +47,31 @@ def run_module(
             arguments[release_option] = _release_of(package)
     except OtpError as error:
         raise AnsibleActionFail(str(error)) from error
+    if carrier and is_box(action, task_vars):
+        # Its work is done here, where the package is.
+        return on_box(action, carrier.name, arguments, task_vars, package=package)
     said = carrier.run(action, arguments, task_vars) if carrier else None
     sent = said is not None and _is_needed(action, said)
     if carrier and sent:
+        package, arguments = _smallest(package, arguments, said)
         said = carrier.run(action, arguments, task_vars, package=package)
     return _run_with_files(action, arguments, task_vars, package) if said is None else {**said, "transferred": sent}
 
 
 def _is_needed(action: ActionBase, said: dict[str, t.Any]) -> bool:
     return bool(said.get("needs_package")) and not action._task.check_mode
+
+
+def _smallest(package: str, arguments: dict[str, t.Any], said: dict[str, t.Any] | None) -> tuple[str, dict[str, t.Any]]:
+    """The package to send to a host that has said what it knows, and the arguments with its checksum."""
+    from ansible_collections.erlang.otp.plugins.module_utils._base import read_base  # where something is sent alone
+
+    thin = package[: -len(SUFFIX)] + THIN if package.endswith(SUFFIX) else ""
+    if thin and said and said.get("known_packages") and os.path.isfile(thin):
+        base = read_base(thin)
+        if base is not None and f"sha256:{base.full}" == arguments["checksum"] and base.sha256 in said["known_packages"]:
+            return thin, {**arguments, "checksum": f"sha256:{sha256(thin)}"}
+    return package, arguments
 
 
 def _run_with_files(action: ActionBase, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None, package: str) -> dict[str, t.Any]:
@@ -61,6 +84,7 @@ def _run_with_files(action: ActionBase, arguments: dict[str, t.Any], task_vars: 
             # Without pipelining the module has needed one already; a second would leave the first behind, with the task's secrets.
             if shell.tmpdir is None:
                 action._make_tmp_path()
+            package, arguments = _smallest(package, arguments, said)
             there = shell.join_path(shell.tmpdir, "package.tar.gz")
             action._transfer_file(package, there)
             # So that a user whom the task becomes can read it.

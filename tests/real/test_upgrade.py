@@ -56,6 +56,8 @@ def test_rolled_one_by_one_with_hooks_and_without_a_restart(site: Site) -> None:
         assert site.releases(host) == {("SECOND", "permanent"), ("FIRST", "old")}
         assert site.ask(host, "version") == "version 2.0"
         assert run.rows[host][:2] == ["FIRST", "SECOND"] and run.rows[host][3] == "done"
+        # No more than the thin package was sent.
+        assert '"full"' in Path(site.root(host), "releases/SECOND/package.json").read_text()
     assert (site.directory / "hooks").read_text().split("\n")[:-1] == [f"{when} {host}" for host in HOSTS for when in ("before", "after")]
 
 

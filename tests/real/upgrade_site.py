@@ -84,6 +84,7 @@ class Site:
             "otp_build_dir": f"{self.directory}/build/{release}",
             "otp_upgrade_from": packages,
             "otp_downgrade_to": packages if way_down else [],
+            "otp_release_base": packages[0] if packages else "",
         }
         hosts = {
             host: {
