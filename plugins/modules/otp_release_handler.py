@@ -467,7 +467,7 @@ def main() -> None:
     try:
         result = settle(order_of(module.params), changes)
     except PackageNeeded as needed:
-        module.exit_json(changed=False, needs_package=True, release=module.params["release"], msg=str(needed))
+        module.exit_json(changed=False, needs_package=True, known_packages=needed.known, release=module.params["release"], msg=str(needed))
     except HandlerError as error:
         module.fail_json(msg=str(error), actions=changes.actions, changed=changes.changed, **error.result)
     except OtpError as error:
