@@ -11,10 +11,30 @@ import typing as t
 from pathlib import Path
 
 from handler_site import System, until
+from other_otp import renumber
 from release_workshop import MINIMAL, Workshop
 
 from ansible_collections.erlang.otp.plugins.module_utils._otp import Otp, find_otp
 from ansible_collections.erlang.otp.plugins.module_utils._session import nudge
+
+ERTS = "14.9.9"
+SUPERVISOR = """\
+-behaviour(supervisor).
+-export([start/2, stop/1, init/1]).
+start(_, _) -> supervisor:start_link({local, ?MODULE}, ?MODULE, []).
+stop(_) -> ok.
+init([]) -> {ok, {#{}, [#{id => a, start => {a, start_link, []}}]}}.
+"""
+SERVER = """\
+-behaviour(gen_server).
+-export([start_link/0, init/1, handle_call/3, handle_cast/2, code_change/3, version/0]).
+start_link() -> gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
+init([]) -> {ok, []}.
+handle_call(_, _, State) -> {reply, State, State}.
+handle_cast(_, State) -> {noreply, State}.
+code_change(_, State, _) -> {ok, State}.
+version() -> "%s".
+"""
 
 
 class Cases:
@@ -91,3 +111,26 @@ def reboot(system: System) -> None:
         return system.observe().status == "started" and system.pid != before
 
     until(is_back)
+
+
+def make_upgrade_cases(directory: Path) -> Cases:
+    """The releases of OTP's case upgrade: P1G; P1H and P1I with two versions of an application; P2A and P2B on another ERTS."""
+    cases = Cases(directory)
+    newer = renumber(cases.otp, cases.directory / "newer", erts=ERTS)
+    way = '[{"1.0", [{load_module, a}]}]'
+    for version, appup, env in (("1.0", "", "[{key1, val1}, {key2, val2}]"), ("1.1", f"{way}, {way}", "[{key1, val1}, {key2, newval2}]")):
+        keys = f", {{mod, {{a_sup, []}}}}, {{env, {env}}}"
+        cases.application("a", version, {"a": SERVER % version, "a_sup": SUPERVISOR}, keys=keys, appup=appup)
+    cases.release("P1G")
+    cases.release("P1H", "a-1.0", up=["P1G"], down=["P1G"])
+    cases.release("P1I", "a-1.1", up=["P1H", "P1G"], down=["P1H", "P1G"])
+    said = cases.release("P2A", "a-1.1", up=["P1H", "P1I"], down=["P1H", "P1I"], otp=newer)
+    assert restarts(said) == {
+        "up P1H": "restart_new_emulator",
+        "up P1I": "restart_new_emulator",
+        "down P1H": "restart_emulator",
+        "down P1I": "restart_emulator",
+    }
+    said = cases.release("P2B", "a-1.1", up=["P1H"], down=["P1H"], otp=newer, restart_emulator=True)
+    assert restarts(said)["down P1H"] == "restart_emulator"
+    return cases

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from case_site import Cases, make_upgrade_cases
 from handler_site import Releases
 
 
@@ -32,3 +33,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def releases(tmp_path_factory: pytest.TempPathFactory) -> Releases:
     """The releases of handler_site, built once. Their packages are only read."""
     return Releases(tmp_path_factory.mktemp("releases"))
+
+
+@pytest.fixture(scope="session")
+def upgrade_cases(tmp_path_factory: pytest.TempPathFactory) -> Cases:
+    """The releases of OTP's case upgrade, built once. Their packages are only read."""
+    return make_upgrade_cases(tmp_path_factory.mktemp("upgrade"))

@@ -10,54 +10,11 @@ import os
 from pathlib import Path
 
 import pytest
-from case_site import Cases, reboot, restarts
+from case_site import ERTS, Cases, reboot
 from handler_site import System, disagreements
-from other_otp import renumber
 
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom, as_text
-
-ERTS = "14.9.9"
-SUPERVISOR = """\
--behaviour(supervisor).
--export([start/2, stop/1, init/1]).
-start(_, _) -> supervisor:start_link({local, ?MODULE}, ?MODULE, []).
-stop(_) -> ok.
-init([]) -> {ok, {#{}, [#{id => a, start => {a, start_link, []}}]}}.
-"""
-SERVER = """\
--behaviour(gen_server).
--export([start_link/0, init/1, handle_call/3, handle_cast/2, code_change/3, version/0]).
-start_link() -> gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
-init([]) -> {ok, []}.
-handle_call(_, _, State) -> {reply, State, State}.
-handle_cast(_, State) -> {noreply, State}.
-code_change(_, State, _) -> {ok, State}.
-version() -> "%s".
-"""
-
-
-@pytest.fixture(scope="module")
-def cases(tmp_path_factory: pytest.TempPathFactory) -> Cases:
-    cases = Cases(tmp_path_factory.mktemp("upgrade"))
-    newer = renumber(cases.otp, cases.directory / "newer", erts=ERTS)
-    way = '[{"1.0", [{load_module, a}]}]'
-    for version, appup, env in (("1.0", "", "[{key1, val1}, {key2, val2}]"), ("1.1", f"{way}, {way}", "[{key1, val1}, {key2, newval2}]")):
-        keys = f", {{mod, {{a_sup, []}}}}, {{env, {env}}}"
-        cases.application("a", version, {"a": SERVER % version, "a_sup": SUPERVISOR}, keys=keys, appup=appup)
-    cases.release("P1G")
-    cases.release("P1H", "a-1.0", up=["P1G"], down=["P1G"])
-    cases.release("P1I", "a-1.1", up=["P1H", "P1G"], down=["P1H", "P1G"])
-    said = cases.release("P2A", "a-1.1", up=["P1H", "P1I"], down=["P1H", "P1I"], otp=newer)
-    assert restarts(said) == {
-        "up P1H": "restart_new_emulator",
-        "up P1I": "restart_new_emulator",
-        "down P1H": "restart_emulator",
-        "down P1I": "restart_emulator",
-    }
-    said = cases.release("P2B", "a-1.1", up=["P1H"], down=["P1H"], otp=newer, restart_emulator=True)
-    assert restarts(said)["down P1H"] == "restart_emulator"
-    return cases
 
 
 def value_of(system: System, key: str) -> str:
@@ -77,10 +34,10 @@ def loaded_from(system: System, module: str) -> str:
     return os.path.relpath(as_text(system.call("code", "which", Atom(module))), system.root)
 
 
-def test_upgrade(cases: Cases) -> None:
+def test_upgrade(upgrade_cases: Cases) -> None:
     """OTP: releases are installed, lost by a reboot, committed, rebooted into, left for another ERTS and removed; the files that
     nobody uses go, the others stay. Here the same life, by otp_release_handler; and what is removed must not be permanent or run."""
-    with System(cases, first="P1G") as system:
+    with System(upgrade_cases, first="P1G") as system:
         system.start()
         # Lost by a reboot, as it was not committed.
         system.take("P1H", "current")
@@ -145,10 +102,10 @@ def removed_one_by_one(system: System) -> None:
     assert system.statuses() == {"P1G": "permanent"} and disagreements(system) == []
 
 
-def test_upgrade_restart(cases: Cases) -> None:
+def test_upgrade_restart(upgrade_cases: Cases) -> None:
     """OTP: a relup with restart_emulator and another ERTS restarts twice on the way up, once on the way down, and ends on the boot
     script of the new release. Here the module waits for both restarts, and says so."""
-    with System(cases, first="P1H") as system:
+    with System(upgrade_cases, first="P1H") as system:
         assert emulators_started(system.start()) == 1
         said = system.take("P2B", "permanent", allow_restart=True)
         assert said["restarted"] and emulators_started(system) == 3
