@@ -196,10 +196,15 @@ def _of_release(target: Target, entry: InstalledRelease) -> t.Iterator[str]:
         yield f"{what}: its directory releases/{entry.version} is missing"
         return
     for name in ("start.boot", "sys.config"):
-        if name in files:
+        if name in files or (name == "sys.config" and entry.status == "unpacked" and _is_for_clients(tree, entry)):
             continue
         more = ", it is to be made from sys.config.src" if name == "sys.config" and "sys.config.src" in files else ""
         yield f"{what}: releases/{entry.version}/{name} is missing{more}"
+
+
+def _is_for_clients(tree: Tree, entry: InstalledRelease) -> bool:
+    """Whether clients have the release, which have a configuration of their own. It may have been unpacked for them alone."""
+    return any(client.has("releases", entry.version, "sys.config") for client in find_clients(tree.root) if not client.machine_type)
 
 
 def _of_orphans(target: Target) -> t.Iterator[str]:

@@ -135,6 +135,19 @@ def test_disagreement(root: Path, case: str) -> None:
     assert any(sentence in found for found in described["disagreements"]), described["disagreements"]
 
 
+def test_a_release_that_was_unpacked_for_a_client_needs_no_configuration_on_its_master(root: Path) -> None:
+    replace("releases/RELEASES", "old", "unpacked")(root)
+    (root / "releases/SECOND/sys.config").unlink()
+    assert len(read_target(str(root)).disagreements) == 1
+    of_client = root / "clients/pea@h/releases/SECOND"
+    of_client.mkdir(parents=True)
+    (of_client / "sys.config").write_text("[].\n")
+    (of_client.parent / "RELEASES").write_text("[].\n")
+    assert read_target(str(root)).disagreements == ()
+    replace("releases/RELEASES", "unpacked", "old")(root)
+    assert len(read_target(str(root)).disagreements) == 1
+
+
 def test_orphans_are_described(root: Path) -> None:
     (root / "releases/RELEASES").unlink()
     described = describe_target(read_target(str(root)))
