@@ -56,7 +56,7 @@ class Box:
         self.mirror = Mirror(destdir, wish.root, wish.outside)
         self.look = Look()
         self.warnings: list[str] = []
-        self.attends = False
+        self.attends = self.has_sent = self.has_failed = False
         # Whether the processes are known from the first look still.
         self.is_fresh = False
 
@@ -131,12 +131,13 @@ class Box:
         check_room(delivery, self.look, self.wish.root)
         self.shell.run("take", {"LISTS": delivery.lists}, data=delivery.stream)
         self.mirror.delivered()
+        self.has_sent = True
         return True
 
-    def leave(self) -> None:
-        """Free the lock, and the pipes."""
+    def leave(self, *, done: bool = True) -> None:
+        """Free the lock, and the pipes. Not done: what has arrived, and is not in its place, stays for the next run."""
         with contextlib.suppress(OtpError):
-            self.shell.run("leave", {"PIPE_DIR": self.pipe_dir})
+            self.shell.run("leave", {"PIPE_DIR": self.pipe_dir, "DONE": "yes" if done else ""})
 
     # The host, as module_utils asks for it.
 
@@ -219,10 +220,12 @@ def box_of(action: ActionBase, wish: Wish) -> t.Iterator[Box]:
     """The box, looked at, and locked unless nothing is written; the code of module_utils works on it meanwhile."""
     with tempfile.TemporaryDirectory(prefix="erlang.otp-") as destdir:
         box = Box(action, wish, destdir)
+        is_done = False
         try:
             box.begin()
             with working_on(box):
                 yield box
+            is_done = not box.has_failed
         finally:
             if box.shell.token or box.attends:
-                box.leave()
+                box.leave(done=is_done)

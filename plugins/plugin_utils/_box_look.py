@@ -19,7 +19,6 @@ import zlib
 
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 
-HEAD = 1024
 # A mode, links, owner, group, size (of a device two numbers), a time of three words, and a name.
 _ENTRY = re.compile(r"([-dlpsbc][-rwxsStT]{9})\S* +\d+ +(\d+) +(\d+) +(?:\d+, +)?(\d+) +\S+ +\S+ +\S+ (.*)\Z")
 _BITS = {"r": 1, "w": 1, "x": 1, "s": 1, "t": 1}
@@ -72,8 +71,9 @@ def parse_look(said: bytes) -> Look:
     for line in decoded(sums).splitlines():
         _sum(look, line)
     while rest and not _is_tar(rest):
-        name, dummy, rest = rest.partition(b"\n")
-        look.heads[decoded(name)], rest = rest[:HEAD], rest[HEAD:]
+        line, dummy, rest = rest.partition(b"\n")
+        size, dummy, name = line.partition(b" ")
+        look.heads[decoded(name)], rest = rest[: int(size)], rest[int(size) :]
     try:
         if rest:
             with tarfile.open(fileobj=io.BytesIO(rest)) as archive:

@@ -33,6 +33,8 @@ Result = dict[str, t.Any]
 def run_on_box(action: ActionBase, name: str, parameters: Parameters, task_vars: dict[str, t.Any] | None, package: str | None) -> Result:
     """The module's result for these checked parameters. package: a file of the controller, in the place of that option."""
     variables = task_vars or {}
+    if parameters.get("remote_src"):
+        return {"failed": True, "msg": "remote_src is not for a box without Python (otp_box): package is a file of the controller."}
 
     def value(variable: str) -> str:
         return str(action._templar.template(variables.get(variable, "")) or "")
@@ -74,8 +76,10 @@ def _run(name: str, parameters: Parameters, wanted: t.Any, changes: Changes, box
             box.push()
         result = {"failed": True, "msg": str(error), **error.result}
     except OtpError as error:
+        box.has_failed = True
         result = {"failed": True, "msg": str(error)}
     except OSError as error:
+        box.has_failed = True
         result = {"failed": True, "msg": f"{error.filename}: {error.strerror}."}
     else:
         if not changes.check_mode:
@@ -83,7 +87,7 @@ def _run(name: str, parameters: Parameters, wanted: t.Any, changes: Changes, box
     result = {"changed": changes.changed and not result.get("needs_package"), "actions": changes.actions, **result}
     line = {"round_trips": box.shell.round_trips, "sent": box.shell.sent, "received": box.shell.received}
     warnings = [*result.get("warnings", []), *box.warnings]
-    return {**without(box.destdir, result), "line": line, **({"warnings": warnings} if warnings else {})}
+    return {**without(box.destdir, result), "line": line, "transferred": box.has_sent, **({"warnings": warnings} if warnings else {})}
 
 
 def _target_system(parameters: Parameters, wanted: t.Any, changes: Changes, box: Box) -> Result:

@@ -42,6 +42,7 @@ class Carrier:
     """One of our modules, to be made once in a process: all hosts get the same program."""
 
     def __init__(self, module: str) -> None:
+        self.name = module
         self.module = f"{PACKAGE}.modules.{module}"
         texts = sources(self.module)
         code = {name: compile(text, name, "exec", dont_inherit=True, optimize=2) for name, text in texts.items()}
@@ -64,7 +65,7 @@ class Carrier:
         package: a file of the controller that the module is to have as its option package.
         """
         if is_box(action, task_vars):
-            return on_box(action, self.module.rpartition(".")[2], arguments, task_vars, package=package)
+            return on_box(action, self.name, arguments, task_vars, package=package)
         if not is_possible(action):
             return None
         valid = self.validator.validate(arguments)

@@ -48,9 +48,9 @@ if [ -z "$FORCE" ] && grep -l "^to_erl" /proc/[0-9]*/comm >/dev/null 2>&1; then
 fi
 
 umask 077
-mkdir "$DIRECTORY" || exit
+mkdir "$DIRECTORY" || fail "a call cannot be put into $PIPE_DIR"
 trap 'rm -rf "$DIRECTORY"; [ -z "$reader" ] || kill "$reader" 2>/dev/null' EXIT
-tar -xzf - -C "$DIRECTORY" || exit
+tar -xzf - -C "$DIRECTORY" || fail "a call cannot be put into $PIPE_DIR"
 [ "$ME" != 0 ] || chown -R "$OWNER" "$DIRECTORY"
 # Both ends are open, so that neither waits for the other.
 exec 8<>"$pipe.r"

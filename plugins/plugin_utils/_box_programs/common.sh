@@ -14,7 +14,9 @@ ME=$(id -u)
 LOCK=$ROOT/.box.lock
 BOOT=$(cat /proc/sys/kernel/random/boot_id)
 
+# Standard input is read to its end, always: who sends and is cut off takes that for a broken line.
 fail() {
+    cat >/dev/null
     echo "$*" >&2
     exit 1
 }

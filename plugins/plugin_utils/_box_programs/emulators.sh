@@ -5,6 +5,7 @@
 
 # The emulators; and with SIGNAL, which of them gets one. LOGS: the directory of whose newest log and crash dump the end is told.
 
+cat >/dev/null
 cd / || exit
 found=$(emulators)
 if [ -n "$SIGNAL" ]; then

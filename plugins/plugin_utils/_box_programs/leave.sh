@@ -5,13 +5,15 @@
 
 # The end of the work: nobody attends the pipes any more, and the lock is free.
 #
-# PIPE_DIR
+# PIPE_DIR; DONE: "yes" when nothing is left to be sent
 
+cat >/dev/null
 if [ -n "$PIPE_DIR" ] && read -r keeper held <"$PIPE_DIR/.keeper" 2>/dev/null; then
     case "$(readlink "/proc/$keeper/fd/7" 2>/dev/null)" in */"$held"*) kill "$keeper" 2>/dev/null ;; esac
     rm -f "$PIPE_DIR/.keeper"
 fi
 if [ -n "$TOKEN" ] && [ "$(readlink "$LOCK")" = "$TOKEN $BOOT" ]; then
+    [ -z "$DONE" ] || rm -rf "$ROOT/.incoming"
     rm -f "$LOCK"
 fi
 exit 0

@@ -10,6 +10,7 @@
 # FILES       files and directories outside of ROOT that matter, a line each
 
 
+cat >/dev/null
 look() {
     cd / || return
     for t in cat chmod chown cp cut date dd df grep gzip id ln ls mkdir mv readlink rm sed sha256sum sleep sync tail tar touch tr uname; do
@@ -68,7 +69,7 @@ look() {
     echo "=heads"
     # The beginning of programs tells for which machine they are.
     for f in /proc/$$/exe erts-*/bin/beam.smp; do
-        [ ! -f "$f" ] || { echo "$f" && dd if="$f" bs=1024 count=1 2>/dev/null; }
+        [ ! -f "$f" ] || { echo "$(dd if="$f" bs=1024 count=1 2>/dev/null | wc -c) $f" && dd if="$f" bs=1024 count=1 2>/dev/null; }
     done
     # What is read as it is: small files.
     set --

@@ -7,6 +7,7 @@
 #
 # INIT        the init script, "" for none; NODE_USER
 
+cat >/dev/null
 hold
 out=$(mktemp) || exit
 if [ -n "$INIT" ]; then

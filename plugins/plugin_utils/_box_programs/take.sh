@@ -14,7 +14,6 @@
 
 set -e
 umask 077
-# A sender that is cut off believes that the line is.
 trap 'code=$?; [ $code = 0 ] || cat >/dev/null; exit $code' EXIT
 hold
 cd "$ROOT"
