@@ -54,10 +54,13 @@ class ClientTree(Tree):
         return self.has("releases", "start.boot")
 
     def start_erl_data(self) -> StartErlData | None:
-        """Which release boots. Of a static client only RELEASES says so."""
+        """Which release boots. Of a static client only RELEASES says so, if it can be read."""
         if not self.is_static:
             return super().start_erl_data()
-        permanent = [entry for entry in self.releases() or [] if entry.status == "permanent"]
+        try:
+            permanent = [entry for entry in self.releases() or [] if entry.status == "permanent"]
+        except OtpError:
+            return None
         return StartErlData(permanent[0].erts_version, permanent[0].version) if permanent else None
 
     def places(self, version: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ reads before RELEASES is there; what says the release to boot is written last.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import typing as t
 
@@ -20,12 +21,16 @@ from ansible_collections.erlang.otp.plugins.module_utils._client import CLIENTS,
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._files import lock, read_file
 from ansible_collections.erlang.otp.plugins.module_utils._install_steps import describe
+from ansible_collections.erlang.otp.plugins.module_utils._mend import mend
 from ansible_collections.erlang.otp.plugins.module_utils._publish import staging
 from ansible_collections.erlang.otp.plugins.module_utils._record import STAGING, missing_part
 from ansible_collections.erlang.otp.plugins.module_utils._register import entry_of, read_release, switched, write_releases
 from ansible_collections.erlang.otp.plugins.module_utils._resource import InstalledRelease, Release, StartErlData, format_start_erl_data
 from ansible_collections.erlang.otp.plugins.module_utils._service_user import Owner, have_file
 from ansible_collections.erlang.otp.plugins.module_utils._tree import LOCK, Writing
+
+# Held as well by whoever works on the node.
+HANDLER_LOCK = ".handler.lock"
 
 
 class Order(t.NamedTuple):
@@ -56,15 +61,21 @@ def settle_client(order: Order, changes: Changes) -> dict[str, t.Any]:
     tree = ClientTree(order.root, order.client, order.machine_type)
     work = _remove if order.state == "absent" else _have
     try:
-        if changes.check_mode or not os.path.isdir(tree.directory):
-            return work(tree, order, changes)
-        with lock(tree.shared.path(LOCK), timeout=order.lock_timeout):
+        with contextlib.ExitStack() as locks:
+            # As _handler takes them: first that of the client, then that of the libraries.
+            for path in (tree.path(HANDLER_LOCK), tree.shared.path(LOCK)):
+                if not changes.check_mode and os.path.isdir(os.path.dirname(path)):
+                    locks.enter_context(lock(path, timeout=order.lock_timeout))
             return work(tree, order, changes)
     except OSError as error:
         raise OtpError(f"client {order.client} below {order.root}: {error.filename}: {error.strerror}") from error
 
 
 def _have(tree: ClientTree, order: Order, changes: Changes) -> dict[str, t.Any]:
+    if not tree.shared.has("releases"):
+        raise OtpError(f"{tree.root} is no root directory of a target system: install a release there (otp_release_install with root: {tree.root})")
+    writing = _writing(tree, order)
+    _have_readable(tree, order, writing, changes)
     before = tree.releases() or []
     boots = _boots(tree, before)
     release = _appointed(tree, order, boots)
@@ -77,7 +88,6 @@ def _have(tree: ClientTree, order: Order, changes: Changes) -> dict[str, t.Any]:
     after = [switched(entry, release.version) for entry in before if not entry.version.startswith("__new_emulator__")]
     if release.version not in [entry.version for entry in after]:
         after = [entry_of_client(tree, release, "permanent"), *after]
-    writing = _writing(tree, order)
     for home in _directories(tree, release.version):
         if not os.path.isdir(home):
             changes.do(f"make the directory {home}", writing.directory, home)
@@ -87,6 +97,17 @@ def _have(tree: ClientTree, order: Order, changes: Changes) -> dict[str, t.Any]:
     _appoint(tree, order, StartErlData(release.erts_version, release.version), files, writing, changes)
     releases = {"before_header": tree.client_directory, "after_header": tree.client_directory, "before": describe(before), "after": describe(after)}
     return _result(tree, release.version, release.erts_version, [*filter(None, diff), releases])
+
+
+def _have_readable(tree: ClientTree, order: Order, writing: Writing, changes: Changes) -> None:
+    """Mend what a power cut of the master has torn. A client that runs has it in its memory, and writes it again."""
+    try:
+        tree.releases()
+        tree.start_erl_data()
+    except OtpError:
+        if order.runs():
+            raise
+        mend(tree, changes, writing)
 
 
 def _boots(tree: ClientTree, entries: list[InstalledRelease]) -> StartErlData | None:
@@ -102,9 +123,6 @@ def _result(tree: ClientTree, release: str | None, erts_version: str | None, dif
 def _appointed(tree: ClientTree, order: Order, boots: StartErlData | None) -> Release:
     """The release that the client shall have, whole in the tree of its type."""
     shared = tree.shared
-    if not shared.has("releases"):
-        hint = f": install a release there (otp_release_install with root: {shared.root})"
-        raise OtpError(f"{shared.root} is no root directory of a target system{hint}")
     permanent = boots or shared.start_erl_data()
     version = order.release or (permanent.release_version if permanent else None)
     if version is None:

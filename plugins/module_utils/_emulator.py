@@ -65,7 +65,7 @@ def is_clients(arguments: list[bytes], root: str) -> bool:
     boots = arguments[arguments.index(b"-boot") + 1] if b"-boot" in arguments[:-1] else b""
     for name in names_of(root):
         if boots.startswith(name + b"/"):
-            return boots[len(name) + 1 :].partition(b"/")[0] not in (b"releases", b"bin")
+            return b"/releases/" in boots[len(name) + 1 :]
     return False
 
 

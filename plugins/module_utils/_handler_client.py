@@ -13,6 +13,7 @@ has of a release besides libraries and ERTS.
 from __future__ import annotations
 
 import os
+import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils import _preflight
 from ansible_collections.erlang.otp.plugins.module_utils._calls import Unreachable
@@ -25,6 +26,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._handler import Handler
 from ansible_collections.erlang.otp.plugins.module_utils._handler_ready import stay_down
 from ansible_collections.erlang.otp.plugins.module_utils._handler_running import Work, writing_like
 from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
+from ansible_collections.erlang.otp.plugins.module_utils._mend import mend
 from ansible_collections.erlang.otp.plugins.module_utils._passage import Passage, find_passage
 from ansible_collections.erlang.otp.plugins.module_utils._publish import remove_tree
 from ansible_collections.erlang.otp.plugins.module_utils._register import read_release
@@ -79,6 +81,8 @@ class ClientWork(Work):
         """
         if not self.running.has_handler or all(known.libraries for known in self.running.releases):
             return
+        # A power cut of the master may have torn it.
+        mend(self.tree, self.changes, writing_like(self.tree))
         self.changes.do(f"have release_handler of {self.order.client}, which started without a master, read RELEASES", self.restart_handler)
         if not self.changes.check_mode:
             self.task.record("reread", release=self.running.current or "")
@@ -132,6 +136,14 @@ class ClientWork(Work):
                     f"install {name} of release {self.version} for the client {self.order.client}", self.operate, "install_file", self.version, source
                 )
         self.have_configuration()
+
+    def configure(self, configuration: t.Mapping[str, t.Any]) -> None:
+        """As on any node; and with what makes the node a client, which what is given need not say. The release may be the one that boots."""
+        given = configuration.get("sys_config")
+        if given is not None:
+            content = with_section(given.encode("utf-8"), section_now(self.tree, self.facts), source="the given sys.config")
+            configuration = {**configuration, "sys_config": content.decode("utf-8")}
+        super().configure(configuration)
 
     def have_configuration(self) -> None:
         """sys.config of the release: if there is none, as that of the permanent release; and with what makes the node a client."""

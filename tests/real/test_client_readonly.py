@@ -9,9 +9,11 @@ Where OTP by itself goes wrong, it is asked first.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
+import sys
 import typing as t
 from pathlib import Path
 
@@ -62,6 +64,7 @@ def test_one_is_upgraded_and_the_other_stays(master: Master, client: Client) -> 
     before = files_of(master.root)
     foreseen = client.take("SECOND", "permanent", check_mode=True, verify=[IS_SECOND])
     assert files_of(master.root) == before and foreseen["problems"] == []
+    assert client.take("SECOND", "ready", check_mode=True)["way"] == "upgrade" and files_of(master.root) == before
     said = client.take("SECOND", "permanent", verify=[IS_SECOND])
     assert said["after"] == foreseen["after"] and [entry["action"] for entry in said["history"]] == ["unpack", "install", "commit"]
     assert client.call("counter", "version") == "2.0" and client.statuses() == {"SECOND": "permanent", "FIRST": "old"}
@@ -77,6 +80,31 @@ def test_one_is_upgraded_and_the_other_stays(master: Master, client: Client) -> 
         master.take("SECOND", "absent")
     other.end()
     back_and_without(client)
+
+
+def test_the_modules_in_a_play(client: Client, tmp_path: Path) -> None:
+    """What there is to change is foreseen, done, and then nothing more."""
+    way = {"cookie_file": str(client.master.cookie_file), "epmd_port": client.port}
+    where = {"root": client.master.root, "client": client.name}
+    have = {"erlang.otp.otp_release_client": {**where, "masters": [client.master.name], "mode": "0600", "epmd_port": client.port}}
+    gone = {"erlang.otp.otp_release_client": {**where, "state": "absent", "epmd_port": client.port}}
+    package = client.master.releases.packages["SECOND"]
+    take = {"erlang.otp.otp_release_handler": {**where, **way, "release": "SECOND", "package": package, "verify": [IS_SECOND]}}
+    tell = {"erlang.otp.otp_release_info": {**where, **way, "node": client.name}}
+    tasks: list[dict[str, t.Any]] = [{**have, "check_mode": True}, have, have, take, take, tell, {**gone, "ignore_errors": True}]
+    kept = [{**task, "register": f"said{number}"} for number, task in enumerate(tasks)]
+    names = ", ".join(f"said{number}" for number in range(len(tasks)))
+    keep = {"ansible.builtin.copy": {"content": f"{{{{ [{names}] | to_json }}}}", "dest": f"{tmp_path}/said.json"}}
+    play = {"hosts": "localhost", "gather_facts": False, "vars": {"ansible_python_interpreter": sys.executable}, "tasks": [*kept, keep]}
+    Path(tmp_path, "play.yml").write_text(json.dumps([play]))
+    command = [str(Path(sys.executable).parent / "ansible-playbook"), "-vvv", "--diff", "play.yml"]
+    said = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False, cwd=tmp_path)
+    assert said.returncode == 0 and "COOKIEOFTESTS" not in said.stdout, said.stdout
+    foreseen, done, again, upgraded, nothing, told, refused = json.loads(Path(tmp_path, "said.json").read_text())
+    assert foreseen["actions"] == done["actions"] != [] and not again["changed"]
+    assert upgraded["after"]["releases"] == {"SECOND": "permanent", "FIRST": "old"} and upgraded["changed"] and not nothing["changed"]
+    assert told["running"]["release"] == "SECOND" and told["running"]["name"] == client.name
+    assert refused["failed"] and f"client {client.name} runs: stop it before" in refused["msg"]
 
 
 def back_and_without(client: Client) -> None:
@@ -102,6 +130,8 @@ def test_what_is_configured_for_a_client_alone(client: Client) -> None:
     given = {"sys_config": "[{counter, [{color, blue}]}].\n"}
     client.take("SECOND", "permanent", configuration=given, force=True)
     assert client.call("application", "get_env", Atom("counter"), Atom("color")) == (OK, Atom("blue"))
+    assert not client.take("SECOND", "permanent", package=False, configuration=given)["changed"]
+    assert client.take("SECOND", "permanent", package=False, configuration={"sys_config": "[{counter, [{color, grey}]}].\n"})["changed"]
     # It is a client still, and after a start too.
     client.end()
     client.start()
@@ -150,6 +180,14 @@ def test_its_master_is_down(master: Master, client: Client) -> None:
             error = client.refused("SECOND", check_mode=check_mode)
             assert f"the client {client.name} cannot reach its master {master.name}" in str(error) and kinds(error) == ["master"]
         assert files_of(master.root) == before and client.statuses() == {"FIRST": "permanent"}
+    finally:
+        master.start()
+    assert client.take("SECOND", "current")["after"]["running"] == "SECOND"
+    _node.stop(master.root)
+    try:
+        # Between the installation and the commit.
+        assert client.operate("make_permanent", "SECOND")[0] == Atom("error")
+        assert kinds(client.refused("SECOND")) == ["master"] and client.statuses() == {"SECOND": "current", "FIRST": "permanent"}
     finally:
         master.start()
     assert client.take("SECOND", "permanent")["after"]["permanent"] == "SECOND"

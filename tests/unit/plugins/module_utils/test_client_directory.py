@@ -16,12 +16,18 @@ from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._client import ClientTree, read_section
 from ansible_collections.erlang.otp.plugins.module_utils._client_directory import Order, settle_client
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._files import lock
 from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.install_host import Host, second
-from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import tree as files_of
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import tree as all_of
 
 NODE = "c1@10.0.0.2"
 WANTED: dict[str, t.Any] = {"client": NODE, "masters": ("m@10.0.0.1",), "start_script": "#!/bin/sh\n"}
+
+
+def files_of(root: Path) -> dict[str, t.Any]:
+    """All below the root directory but what locks a client."""
+    return {path: content for path, content in all_of(root).items() if not path.endswith(".handler.lock")}
 
 
 class Master(Host):
@@ -67,7 +73,7 @@ def test_a_new_client(master: Master) -> None:
     assert (made["release"], made["erts_version"], made["root"]) == ("FIRST", "13.1.5", str(master.root))
     home = Path(made["client_directory"])
     assert home == master.root / "clients" / NODE
-    found = sorted(str(path.relative_to(home)) for path in home.rglob("*") if path.is_file())
+    found = sorted(str(path.relative_to(home)) for path in home.rglob("*") if path.is_file() and path.suffix != ".lock")
     own = [f"releases/FIRST/{name}" for name in ("start.boot", "sys.config", "system.rel")]
     assert found == ["bin/start", *own, "releases/RELEASES", "releases/start_erl.data"]
     assert master.text("releases", "start_erl.data") == "13.1.5 FIRST\n" and (home / "bin/start").stat().st_mode & 0o777 == 0o755
@@ -127,6 +133,25 @@ def test_static(master: Master) -> None:
     master.have()
     assert not boot.exists() and master.text("releases", "start_erl.data") == "15.2.7 SECOND\n"
     assert "static_emulator" not in master.text("releases", "SECOND", "sys.config")
+
+
+@pytest.mark.parametrize("static", [False, True])
+def test_torn_by_a_power_cut_of_the_master(master: Master, static: bool) -> None:
+    master.have(static_emulator=static)
+    before = files_of(master.root)
+    releases = Path(master.client.path("releases", "RELEASES"))
+    Path(f"{releases}.saved").write_bytes(releases.read_bytes())
+    releases.write_bytes(b"")
+    master.fails("RELEASES: has no term", static_emulator=static, runs=lambda: True)
+    foreseen = master.have(static_emulator=static, check=True)
+    assert releases.read_bytes() == b"" and master.have(static_emulator=static) == foreseen
+    assert files_of(master.root) == before
+
+
+def test_one_run_at_a_time(master: Master) -> None:
+    master.have()
+    with lock(master.client.path(".handler.lock")), pytest.raises(OtpError, match="is locked by process"):
+        master.have(lock_timeout=0.1)
 
 
 def test_a_machine_type(master: Master) -> None:

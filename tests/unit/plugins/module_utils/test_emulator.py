@@ -97,3 +97,22 @@ def test_the_program_by_its_path_or_by_the_kernel(name):
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.mark.parametrize(
+    ("boots", "is_one"),
+    [
+        ("/r/clients/c@h/releases/1/start", True),
+        ("/r/clients/t/c@h/releases/start", True),
+        ("/r/c@h/releases/1/start", True),
+        ("/r/releases/1/start", False),
+        ("/r/bin/start_clean", False),
+        ("/r/boot/start", False),
+        ("/other/clients/c@h/releases/1/start", False),
+        ("start_sasl", False),
+    ],
+)
+def test_the_emulator_of_a_client_is_another_nodes(boots, is_one):
+    """By what it boots; the root directory is that of its master, or of its machine type."""
+    assert _emulator.is_clients([b"beam.smp", b"-root", b"/r", b"-boot", boots.encode()], "/r") is is_one
+    assert not _emulator.is_clients([b"beam.smp", b"-root", b"/r", b"-boot"], "/r")
