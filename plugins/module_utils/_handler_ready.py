@@ -25,12 +25,13 @@ if t.TYPE_CHECKING:
 LEAST_KEPT = 2
 
 
-def configure(task: Task) -> None:
-    """Have sys.config and vm.args of the release as the order says. Raises OtpError."""
+def configure(task: Task, configuration: t.Mapping[str, t.Any] | None = None) -> None:
+    """Have sys.config and vm.args of the release as the order, or another configuration, says. Raises OtpError."""
+    configuration = configuration or task.order.configuration
     directory = task.tree.path("releases", task.order.release)
-    if task.order.configuration is None or (task.changes.check_mode and not os.path.isdir(directory)):
+    if configuration is None or (task.changes.check_mode and not os.path.isdir(directory)):
         return
-    said = configure_release(directory=directory, changes=task.changes, **task.order.configuration)
+    said = configure_release(directory=directory, changes=task.changes, **configuration)
     task.diffs += said["diff"]
 
 

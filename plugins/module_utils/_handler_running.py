@@ -100,7 +100,7 @@ class Work:
         if self.running.status_of(self.version) is None or self.order.package.get("package"):
             self.unpack()
         if self.order.configuration is not None:
-            configure(self.task)
+            self.configure(self.order.configuration)
         if self.order.state == "ready":
             get_ready(self)
         if self.order.state in ("unpacked", "ready"):
@@ -116,6 +116,10 @@ class Work:
             self.commit()
 
     # unpacked
+
+    def configure(self, configuration: t.Mapping[str, t.Any]) -> None:
+        """sys.config and vm.args of the release, as for configure_release()."""
+        configure(self.task, configuration)
 
     def unpack(self) -> None:
         """Have the release's files in the tree, and have the node know it."""
