@@ -16,6 +16,7 @@ import contextlib
 import io
 import os
 import time
+import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils import _preflight
 from ansible_collections.erlang.otp.plugins.module_utils import _release_handler as release_handler
