@@ -58,17 +58,22 @@ def make_thin(full: str, release: Release, base: str, *, mtime: int) -> Thin:
     if earlier.version == release.version:
         raise OtpError(f"base: {base} is a package of release {release.version}, as this one is. Name that of the release before it.")
     theirs, ours = _contents(base), _contents(full)
-    homes, files = {}, []
+    homes = {}
     for home, content in ours.items():
         if home and home in theirs:
             _check_equal(home, content, theirs[home], base)
             homes[home] = home_digest(content)
-    files = sorted(path for path, digest in ours.get("", {}).items() if theirs.get("", {}).get(path) == digest)
+    files = sorted(path for path, digest in ours.get("", {}).items() if theirs.get("", {}).get(path) == digest and not _is_archive(path))
     said = Base(earlier.name, earlier.version, sha256_of(base) or "", sha256_of(full) or "", homes, files)
     first = Member(f"releases/{release.version}/{BASE}", content=format_base(said))
     members = [first, *_members_without(full, {*homes, *files})]
     fragment = make_fragment(join_parts(tar_parts(members, mtime=mtime)), Workers(), level=SMALL)
     return Thin(b"".join(gzip_parts([fragment, end_fragment()])), said)
+
+
+def _is_archive(path: str) -> bool:
+    """Whether it is the archive of a variable: what it holds lies elsewhere on the host, and it lies nowhere."""
+    return "/" not in path and path.endswith(".tar.gz")
 
 
 def _contents(package: str) -> Contents:

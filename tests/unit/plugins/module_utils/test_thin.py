@@ -15,7 +15,14 @@ from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._package import read_package
 from ansible_collections.erlang.otp.plugins.module_utils._thin import Thin, base_package, make_thin
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.install_host import Host
-from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import checksum, member, tree, write_package
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import (
+    checksum,
+    member,
+    release_members,
+    tree,
+    with_variable,
+    write_package,
+)
 
 HOMES = {"erts-13.1.5", "lib/kernel-8.5.3", "lib/stdlib-4.2"}
 PROGRAMS = ["bin/epmd", "bin/run_erl", "bin/start.boot", "bin/to_erl"]
@@ -95,6 +102,15 @@ def test_installed_where_the_base_is(host: Thinner) -> None:
     host.remove("FIRST")
     host.run(host.write("third.tar.gz", host.make(third, host.second)))
     assert host.statuses() == {"SECOND": "permanent", "THIRD": "unpacked"}
+
+
+def test_the_archive_of_a_variable_comes_along(host: Thinner) -> None:
+    """It is unpacked elsewhere, and does not lie in the tree."""
+    variables = {"SECOND_ROOT": str(host.directory / "shared")}
+    first, second = (write_package(host.directory / f"{version}.tgz", with_variable(release_members(version))) for version in ("FIRST", "SECOND"))
+    host.run(first, variables=variables)
+    host.run(host.write("third.tar.gz", host.make(second, first)), variables=variables)
+    assert host.statuses() == {"FIRST": "permanent", "SECOND": "unpacked"}
 
 
 def test_refused_where_the_base_is_not(host: Thinner) -> None:
