@@ -24,7 +24,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._files import flush_directory, read_file
 from ansible_collections.erlang.otp.plugins.module_utils._handler import HandlerError, Task, describe, settle
 from ansible_collections.erlang.otp.plugins.module_utils._handler_ready import stay_down
-from ansible_collections.erlang.otp.plugins.module_utils._handler_running import Work, writing_like
+from ansible_collections.erlang.otp.plugins.module_utils._handler_running import Work
 from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._mend import mend
 from ansible_collections.erlang.otp.plugins.module_utils._passage import Passage, find_passage
@@ -34,6 +34,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._release_handler import
 from ansible_collections.erlang.otp.plugins.module_utils._resource import Release
 from ansible_collections.erlang.otp.plugins.module_utils._session import Session
 from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom
+from ansible_collections.erlang.otp.plugins.module_utils._tree import writing_like
 
 
 def settle_client(task: Task) -> None:

@@ -19,12 +19,11 @@ from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._files import lock
 from ansible_collections.erlang.otp.plugins.module_utils._handler import Task, describe
 from ansible_collections.erlang.otp.plugins.module_utils._handler_ready import configure, remove_older
-from ansible_collections.erlang.otp.plugins.module_utils._handler_running import writing_like
 from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._mend import mend
 from ansible_collections.erlang.otp.plugins.module_utils._register import make_permanent, read_release, register
 from ansible_collections.erlang.otp.plugins.module_utils._remove import remove_release
-from ansible_collections.erlang.otp.plugins.module_utils._tree import LOCK, Writing
+from ansible_collections.erlang.otp.plugins.module_utils._tree import LOCK, Writing, writing_like
 
 
 def settle_offline(task: Task) -> None:

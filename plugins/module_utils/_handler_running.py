@@ -6,15 +6,12 @@
 
 """The states of a release on a node that runs: its release_handler is asked, watched, and held to its word.
 
-The files of a release are laid out by us, as of any installation: checked, whole or not at all. release_handler is then given
-a package that has nothing but the .rel file, so that it knows the release.
+The files of a release are laid out by us, as of any installation: checked, whole or not at all.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
-import os
 import time
 import typing as t
 
@@ -27,16 +24,16 @@ from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._files import lock
 from ansible_collections.erlang.otp.plugins.module_utils._handler import HandlerError, Task, describe
 from ansible_collections.erlang.otp.plugins.module_utils._handler_ready import configure, get_ready, judge_ways, remove_older
+from ansible_collections.erlang.otp.plugins.module_utils._handler_register import make_known
 from ansible_collections.erlang.otp.plugins.module_utils._history import FAILED, REFUSED, uncommitted
 from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._passage import Passage, find_passage
 from ansible_collections.erlang.otp.plugins.module_utils._publish import remove_tree
 from ansible_collections.erlang.otp.plugins.module_utils._register import read_release
 from ansible_collections.erlang.otp.plugins.module_utils._release_handler import Refused, Running, observe, operate, shorten_stop
-from ansible_collections.erlang.otp.plugins.module_utils._resource import Release, format_rel
 from ansible_collections.erlang.otp.plugins.module_utils._saved import forget_saved, save
 from ansible_collections.erlang.otp.plugins.module_utils._session import NotBack, Session, after_error, wait_for_restart, wait_until_settled
-from ansible_collections.erlang.otp.plugins.module_utils._tree import LOCK, Tree, Writing
+from ansible_collections.erlang.otp.plugins.module_utils._tree import LOCK, writing_like
 from ansible_collections.erlang.otp.plugins.module_utils._verify import NotVerified, verify
 
 # After these the node writes RELEASES once more, when it comes up.
@@ -136,29 +133,9 @@ class Work:
         if release is None and not (self.changes.check_mode and has_package):
             raise OtpError(f"{self.tree.path('releases', self.version)} has no release {self.version}: give its package")
         sentence = f"have the node {self.session.node} know release {self.version}"
-        if self.changes.do(sentence, self.register, release) is not None:
+        if self.changes.do(sentence, make_known, self, release) is not None:
             self.running = observe(self.session, timeout=self.order.timeout)
             self.task.record("unpack", before=self.running.current)
-
-    def register(self, release: Release):
-        """unpack_release with a package that has the .rel file alone; its name is one that no file of the tree has."""
-        import tarfile
-
-        stem = f"register-{self.version}"
-        content = format_rel(release)
-        package = io.BytesIO()
-        with tarfile.open(fileobj=package, mode="w:gz", format=tarfile.GNU_FORMAT) as archive:
-            member = tarfile.TarInfo(f"releases/{stem}.rel")
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-        paths = [self.tree.path("releases", f"{stem}.tar.gz"), self.tree.path("releases", f"{stem}.rel")]
-        try:
-            writing_like(self.tree).file(paths[0], package.getvalue())
-            return self.operate("unpack_release", stem)
-        finally:
-            for path in [*paths, self.tree.path("releases", self.version, f"{stem}.rel")]:
-                if os.path.lexists(path):
-                    os.unlink(path)
 
     # current
 
@@ -402,10 +379,3 @@ class Work:
     def flush(self) -> None:
         """release_handler writes in place and flushes nothing: have it on the disk before anybody relies on it."""
         forget_saved(self.tree)
-
-
-def writing_like(tree: Tree) -> Writing:
-    """Files for the owner of the tree: the node must be able to take them away."""
-    owner = os.stat(tree.path("releases"))
-    is_root = os.geteuid() == 0
-    return Writing(owner.st_uid if is_root else -1, owner.st_gid if is_root else -1)

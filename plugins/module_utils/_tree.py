@@ -141,3 +141,10 @@ def absolute_library(tree: Tree, directory: str) -> str:
 def emulators(tree: Tree) -> list[int]:
     """The process numbers of the emulators of this host that run this system. A system below a destdir does not run, unless it is the copy of one elsewhere."""
     return find_emulators(tree.root) if tree.directory == tree.root or elsewhere() else []
+
+
+def writing_like(tree: Tree) -> Writing:
+    """Files for the owner of the tree, whose node must be able to take them away."""
+    owner = os.stat(tree.path("releases"))
+    is_root = os.geteuid() == 0
+    return Writing(owner.st_uid if is_root else -1, owner.st_gid if is_root else -1)

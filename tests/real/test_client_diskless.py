@@ -19,6 +19,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._calls import Raised, U
 from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
+from ansible_collections.erlang.otp.plugins.module_utils._otp import find_otp
 from ansible_collections.erlang.otp.plugins.module_utils._remove import remove_release
 from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom
 
@@ -42,19 +43,15 @@ def static(master: Master) -> t.Iterator[Client]:
 
 
 def boot_server_answers() -> bool:
-    """Whether the boot server answers somebody at this address who looks for it."""
+    """Whether the boot server answers somebody at this address who looks for it, with the right ERTS."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind((HERE, 0))
         probe.settimeout(0.5)
-        probe.sendto(b"EBOOTQ" + erts_version().encode(), (HERE, BOOT_SERVER))
+        probe.sendto(b"EBOOTQ" + find_otp(None).erts_version.encode(), (HERE, BOOT_SERVER))
         try:
             return probe.recv(100).startswith(b"EBOOTR")
         except socket.timeout:
             return False
-
-
-def erts_version() -> str:
-    return Path(next(Path("/usr/lib/erlang").glob("erts-*"))).name.partition("-")[2]
 
 
 def test_who_is_not_on_the_list_gets_nothing(master: Master) -> None:
