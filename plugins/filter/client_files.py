@@ -10,8 +10,6 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.erlang.otp.plugins.plugin_utils import _rendering
-
 DOCUMENTATION = r"""
 name: client_files
 short_description: The scripts and units of a client node
@@ -90,6 +88,9 @@ def client_files(variables: t.Any, **place: t.Any) -> dict[str, str]:
     """The scripts and units of a client node."""
     if not isinstance(variables, t.Mapping):
         raise AnsibleFilterError("client_files needs a mapping of variables")
+    # Each process of Ansible that needs a filter loads all of them, and this is most of the work.
+    from ansible_collections.erlang.otp.plugins.plugin_utils import _rendering
+
     try:
         return _rendering.client_files(variables, _rendering.Client(**{**place, "hosts": tuple(place.get("hosts", ()))}))
     except (KeyError, TypeError) as error:
