@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import typing as t
 
@@ -27,7 +28,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._service_user import (
     have_file,
     have_user,
 )
-from ansible_collections.erlang.otp.plugins.module_utils._tree import Tree
+from ansible_collections.erlang.otp.plugins.module_utils._tree import Tree, emulators
 
 
 class File(t.NamedTuple):
@@ -46,6 +47,8 @@ class Wanted(t.NamedTuple):
     group: str
     manage_user: bool
     pipe_directory: str
+    # Where the emulator's process number is, that is what $ROOT/run leads to.
+    run_directory: str
     # Of install_release: package, checksum, release, variables.
     package: dict[str, t.Any]
     # Of configure_release: sys_config, vm_args, variables, secrets.
@@ -87,9 +90,10 @@ class System:
             self.stop_node()
         self.owner = self.have_owner()
         self.install(changes)
-        directories = ((node.home, 0o750), (node.log_directory, 0o750), (os.path.dirname(pid_file(node.root)), 0o755), (wanted.pipe_directory, 0o700))
+        directories = ((node.home, 0o750), (node.log_directory, 0o750), (wanted.run_directory, 0o755), (wanted.pipe_directory, 0o700))
         for path, mode in directories:
             have_directory(self.here(path), mode=mode, owner=self.owner, changes=changes)
+        self.have_run_link()
         self.configure()
         for file in wanted.files:
             self.write(file)
@@ -111,6 +115,16 @@ class System:
         """Have the service user."""
         return have_user(self.wanted.node.user, self.wanted.group, self.wanted.node.home, manage=self.wanted.manage_user, changes=self.changes)
 
+    def have_run_link(self) -> None:
+        """Have $ROOT/run lead to where the run directory is, if that is elsewhere."""
+        path = os.path.dirname(pid_file(self.tree.directory))
+        if self.wanted.run_directory == os.path.dirname(pid_file(self.tree.root)):
+            return
+        if os.path.isdir(path) and not os.path.islink(path):
+            raise OtpError(f"{path} is a directory, and otp_run_dir is {self.wanted.run_directory}: stop the node and remove {path} first.")
+        if not os.path.islink(path) or os.readlink(path) != self.wanted.run_directory:
+            self.changes.do(f"link {path} to {self.wanted.run_directory}", link, self.wanted.run_directory, path, self.owner)
+
     def have_service(self) -> None:
         """Have what starts the node at boot, if anything does."""
         if self.wanted.node.service is not None:
@@ -128,7 +142,7 @@ class System:
             permanent = next((entry for entry in self.tree.releases() or [] if entry.version == start.release_version), None)
             self.release = {"name": permanent.name if permanent else None, "version": start.release_version}
             return
-        runs = start is not None and find_emulator(self.tree.root) is not None
+        runs = start is not None and bool(emulators(self.tree))
         said = install_release(
             root=self.tree.root,
             destdir=self.tree.destdir,
@@ -245,6 +259,14 @@ class System:
         read_at_start.append(self.here(os.path.join(self.wanted.node.home, COOKIE_FILE)))
         known = max(started_at(pid, self.tree.root), time_of(self.tree.path("releases", "start_erl.data")) or 0)
         return [path for path in read_at_start if path in self.renewed or (time_of(path) or 0) > known]
+
+
+def link(target: str, path: str, owner: Owner) -> None:
+    """Have the link, in place of another one."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    os.symlink(target, path)
+    os.lchown(path, *owner)
 
 
 def time_of(path: str) -> int | None:

@@ -101,6 +101,17 @@ options:
     description:
       - The directory of run_erl's pipes. The default is C(run/pipe) in O(root).
     type: path
+  run_dir:
+    description:
+      - Where the emulator's process number is noted. The default is C(run) in O(root); else that is a link to this directory, which
+        may be on a file system that is empty at boot, so that a node can run from a root directory that is read-only.
+    type: path
+  destdir:
+    description:
+      - Lays the whole system out below this directory instead, from which the file system image of a host is made. All other paths
+        are those on that host.
+      - No node is started. The user and the group are those of C(/etc/passwd) and C(/etc/group) below it.
+    type: path
   log_dir:
     description:
       - The directory of run_erl's logs and of crash dumps. The default is C(log) in O(root).
@@ -331,6 +342,8 @@ ARGUMENTS = {
     "environment": {"type": "dict", "default": {}},
     "pipe_dir": {"type": "path"},
     "log_dir": {"type": "path"},
+    "run_dir": {"type": "path"},
+    "destdir": {"type": "path", "default": ""},
     "files": {
         "type": "list",
         "elements": "dict",
@@ -389,6 +402,8 @@ def wanted_of(parameters: dict[str, t.Any]) -> Wanted:
         node=node,
         group=parameters["group"] or user,
         pipe_directory=parameters["pipe_dir"] or f"{root}/run/pipe",
+        run_directory=parameters["run_dir"] or f"{root}/run",
+        destdir=(parameters["destdir"] or "").rstrip("/"),
         package={
             **{name: parameters[name] for name in ("package", "checksum", "release")},
             "variables": texts("boot_variables", parameters["boot_variables"]),
@@ -402,6 +417,15 @@ def wanted_of(parameters: dict[str, t.Any]) -> Wanted:
         files=tuple(file_of(entry) for entry in parameters["files"]),
         **{name: parameters[name] for name in ("manage_user", "cookie", "state", "start_timeout", "restart_on_change")},
     )
+
+
+def system_of(wanted: Wanted, changes: Changes) -> System:
+    """The system of this host, or that of an image."""
+    if not wanted.destdir:
+        return System(wanted, changes)
+    from ansible_collections.erlang.otp.plugins.module_utils._image import Image
+
+    return Image(wanted, changes)
 
 
 def file_of(entry: dict[str, t.Any]) -> File:
@@ -432,7 +456,7 @@ def main() -> None:
     module = AnsibleModule(**SPECIFICATION)
     changes = Changes(check_mode=module.check_mode)
     try:
-        system = System(wanted_of(module.params), changes)
+        system = system_of(wanted_of(module.params), changes)
         result = system.settle()
     except PackageNeeded as needed:
         module.exit_json(changed=False, needs_package=True, known_packages=needed.known, msg=str(needed))

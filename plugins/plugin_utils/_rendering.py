@@ -134,6 +134,7 @@ def rendered(template: str, variables: Variables) -> str:
         directory=shlex.quote(node_directory) if client else "$ROOTDIR",
         data_file=shlex.quote(data_file) if client else "$RELDIR/start_erl.data",
         run_dir="$RUN_DIR" if client else "$ROOTDIR/run",
+        node_run_dir=client.run_dir if client else variables.get("otp_run_dir", ""),
         command=command(variables),
         environment=environment(variables),
         has_epmd_unit=has_epmd_unit(variables),

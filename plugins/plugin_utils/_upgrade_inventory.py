@@ -75,6 +75,6 @@ def shared_systems(hosts: t.Iterable[Variables]) -> t.Iterator[str]:
         if host.get("otp_master"):
             # Its root directory is its master's.
             continue
-        key = address, str(host.get("ansible_port") or 22), os.path.normpath(root)
+        key = address, str(host.get("ansible_port") or 22), os.path.normpath(f"{host.get('otp_destdir') or ''}/{root}")
         if root and seen.setdefault(key, name) != name:
             yield f"otp_root: the hosts {seen[key]} and {name} are one system, {root} on {address}. Give each a root directory of its own, or leave one out."

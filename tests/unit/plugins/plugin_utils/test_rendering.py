@@ -26,6 +26,7 @@ VARIABLES = {
     "otp_erl_flags": [],
     "otp_environment": {},
     "otp_boot_variables": {},
+    "otp_run_dir": "/srv/ex'change/run",
     "otp_pipe_dir": "/srv/ex'change/run/pipe",
     "otp_log_dir": "/srv/ex'change/log",
     "otp_service_manager": "none",
