@@ -20,6 +20,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._client import CLIENTS, ClientTree, Section, read_config, section_of, with_section
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._files import lock, read_file
+from ansible_collections.erlang.otp.plugins.module_utils._handler import LOCK as HANDLER_LOCK
 from ansible_collections.erlang.otp.plugins.module_utils._install_steps import describe
 from ansible_collections.erlang.otp.plugins.module_utils._mend import mend
 from ansible_collections.erlang.otp.plugins.module_utils._publish import staging
@@ -28,9 +29,6 @@ from ansible_collections.erlang.otp.plugins.module_utils._register import entry_
 from ansible_collections.erlang.otp.plugins.module_utils._resource import InstalledRelease, Release, StartErlData, format_start_erl_data
 from ansible_collections.erlang.otp.plugins.module_utils._service_user import Owner, have_file
 from ansible_collections.erlang.otp.plugins.module_utils._tree import LOCK, Writing
-
-# Held as well by whoever works on the node.
-HANDLER_LOCK = ".handler.lock"
 
 
 class Order(t.NamedTuple):
