@@ -68,7 +68,18 @@ ok.
 """
 
 # Answers that leave everything as it was; after others the node may restart.
-HARMLESS = ("no_such_file", "no_such_release", "no_matching_relup", "bad_relup_file", "already_installed", "enoent", "illegal_option", "old_processes", "no_master", "bad_masters")
+HARMLESS = (
+    "no_such_file",
+    "no_such_release",
+    "no_matching_relup",
+    "bad_relup_file",
+    "already_installed",
+    "enoent",
+    "illegal_option",
+    "old_processes",
+    "no_master",
+    "bad_masters",
+)
 MEANINGS = {
     "no_such_file": "a file of the release is missing",
     "no_such_release": "release_handler does not know the release",
