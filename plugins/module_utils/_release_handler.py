@@ -15,6 +15,7 @@ import contextlib
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._calls import CallError, shortened
+from ansible_collections.erlang.otp.plugins.module_utils._elsewhere import elsewhere
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom, Opaque, as_text, format_term
 
@@ -191,6 +192,8 @@ def _text_of(process) -> str:
 
 def evaluate(node, text: str, *, timeout: float):
     """The value of Erlang expressions, which the node parses itself. Raises CallError."""
+    if elsewhere():
+        return elsewhere().evaluate(text, timeout=timeout)
     scanned = node.call("erl_scan", "string", [text], timeout=timeout)
     parsed = node.call("erl_parse", "parse_exprs", [scanned[1]], timeout=timeout)
     value = node.call("erl_eval", "exprs", [parsed[1], []], timeout=timeout)

@@ -52,6 +52,8 @@ class Box:
         self.wish = wish
         self.destdir = destdir
         self.pipe_dir = wish.pipe_dir
+        # Of this run, so that two that only ask do not end each other's.
+        self.keeper = f".keeper-{secrets.token_hex(4)}"
         self.shell = Shell(action, wish.root)
         self.mirror = Mirror(destdir, wish.root, wish.outside)
         self.look = Look()
@@ -137,7 +139,7 @@ class Box:
     def leave(self, *, done: bool = True) -> None:
         """Free the lock, and the pipes. Not done: what has arrived, and is not in its place, stays for the next run."""
         with contextlib.suppress(OtpError):
-            self.shell.run("leave", {"PIPE_DIR": self.pipe_dir, "DONE": "yes" if done else ""})
+            self.shell.run("leave", {"PIPE_DIR": self.pipe_dir, "KEEPER": self.keeper, "DONE": "yes" if done else ""})
 
     # The host, as module_utils asks for it.
 
@@ -167,7 +169,7 @@ class Box:
     def connect(self, way: Way, *, timeout: float) -> BoxConsole:
         self.attends = True
         self.is_fresh = False
-        return BoxConsole(self)
+        return BoxConsole(self, force=way.force)
 
     def evaluate(self, text: str, *, timeout: float) -> t.Any:
         self.attends = True

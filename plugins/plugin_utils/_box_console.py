@@ -41,8 +41,9 @@ class BoxConsole:
 
     node = ""
 
-    def __init__(self, box: Box) -> None:
+    def __init__(self, box: Box, *, force: bool = False) -> None:
         self._box = box
+        self._force = force
 
     def call(self, module: str, function: str, arguments: list, *, timeout: float = 30.0) -> t.Any:
         """As of Console. What release_handler is to read is on the box before, and what it has written is known afterwards."""
@@ -88,12 +89,13 @@ class BoxConsole:
         try:
             variables = {
                 "PIPE_DIR": self._box.pipe_dir,
+                "KEEPER": self._box.keeper,
                 "DIRECTORY": directory,
                 "OWNER": self._box.owner,
                 "KEYS": "".join(f"\\{byte:03o}" for byte in keys + CLEAR_LINE + line_of(directory)),
                 "SECONDS_TO_START": str(STEP_SECONDS),
                 "SECONDS_TO_ANSWER": str(max(1, round(timeout))),
-                "FORCE": "",
+                "FORCE": "yes" if self._force else "",
             }
             said = self._box.shell.run("call", variables, data=packed(all_files))
         except OtpError as error:

@@ -61,6 +61,8 @@ def parse_look(said: bytes) -> Look:
         said = gzip.decompress(said)
     except (OSError, EOFError, zlib.error) as error:
         raise OtpError(f"what the box says is damaged ({error}): run it again") from error
+    if not said:
+        raise OtpError("what the box says is damaged (it is nothing): run it again")
     facts, dummy, rest = said.partition(b"=list\n")
     listing, dummy, rest = rest.partition(b"=sums\n")
     sums, dummy, rest = rest.partition(b"=heads\n")

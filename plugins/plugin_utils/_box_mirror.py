@@ -70,13 +70,21 @@ class Mirror:
             if path not in stays and not (entry and entry.kind == "d"):
                 _remove(self.place(path))
         for path, entry in sorted(look.entries.items()):
-            if path not in stays and path.partition("/")[0] not in OURS:
+            if path not in stays and path.partition("/")[0] not in OURS and self._is_below(path):
                 self._lay(path, entry)
         self.seen = self._walk()
 
     def place(self, path: str) -> Path:
         """Where a path of the box lies here."""
         return Path(self.directory + path) if path.startswith("/") else self.base / path
+
+    def _is_below(self, path: str) -> bool:
+        """Whether the path stays in the copy: what is behind a link does not. Raises OtpError for one that no box has."""
+        if ".." in path.split("/") or (path.startswith("/") and path != self.root and path not in self.outside):
+            raise OtpError(f"the box says that it has {path!r}, which nobody has asked for")
+        above = path.split("/")[:-1]
+        links = ("/".join(above[: count + 1]) for count in range(len(above)))
+        return not any(link in self.look.entries and self.look.entries[link].kind == "l" for link in links)
 
     def _lay(self, path: str, entry: Entry) -> None:
         here = self.place(path)

@@ -1,11 +1,12 @@
 # Copyright (c) The erlang.otp authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# shellcheck shell=sh
+# The variables and common.sh that _box_shell.py puts before it:
+# shellcheck shell=sh disable=SC2153,SC2154
 
 # One call in the node, through the pipes of run_erl. Its files come through standard input, a compressed tar; its outcome is a file as well.
 #
-# PIPE_DIR    where the pipes are; DIRECTORY: the directory of the call in it; OWNER: of the node, numbers
+# PIPE_DIR    where the pipes are; KEEPER: the name of a file there, which is this run's; DIRECTORY: the directory of the call in it; OWNER: of the node, numbers
 # KEYS        what is typed, as printf takes it
 # SECONDS_TO_START, SECONDS_TO_ANSWER, FORCE
 #
@@ -16,29 +17,30 @@ cd "$PIPE_DIR" 2>/dev/null || fail "there is no directory $PIPE_DIR: has the nod
 # run_erl takes a client that comes right after another has left for an error, and ends: so one stays from the first call to the last.
 # It opens a pipe only when somebody reads at the other end.
 attend() {
-    read -r keeper held <.keeper 2>/dev/null
+    read -r keeper held <"$KEEPER" 2>/dev/null
     [ "$held" = "$1" ] && [ "$(readlink "/proc/$keeper/fd/7" 2>/dev/null)" = "$(pwd -P)/$1" ] && return 0
-    rm -f .kept
     # shellcheck disable=SC2016  # the words of another shell
-    sh -c 'exec 7>"$1" && : >.kept && exec sleep 900' sh "$1" </dev/null >/dev/null 2>&1 &
+    sh -c 'exec 7>"$1" && : >"$2" && exec sleep 900' sh "$1" "$KEEPER.kept" </dev/null >/dev/null 2>&1 &
     keeper=$!
-    n=0
-    until [ -e .kept ]; do
-        n=$((n + 1))
-        [ $n -lt 20 ] && kill -0 $keeper 2>/dev/null || {
+    waited=0
+    until [ -e "$KEEPER.kept" ]; do
+        if [ $waited -ge 20 ] || ! kill -0 $keeper 2>/dev/null; then
             kill $keeper 2>/dev/null
             return 1
-        }
+        fi
+        waited=$((waited + 1))
         nap
     done
-    rm -f .kept
-    echo "$keeper $1" >.keeper
+    rm -f "$KEEPER.kept"
+    echo "$keeper $1" >"$KEEPER"
 }
 
 pipe=
-for n in $(ls | sed -n 's/^erlang\.pipe\.\([0-9]*\)\.w$/\1/p' | sort -rn); do
-    if attend "erlang.pipe.$n.w"; then
-        pipe=erlang.pipe.$n
+# Of several, as former ones leave theirs, that with the highest number.
+# shellcheck disable=SC2012  # what else has another name is left out
+for number in $(ls | sed -n 's/^erlang\.pipe\.\([0-9]*\)\.w$/\1/p' | sort -rn); do
+    if attend "erlang.pipe.$number.w"; then
+        pipe=erlang.pipe.$number
         break
     fi
 done
@@ -49,7 +51,7 @@ fi
 
 umask 077
 mkdir "$DIRECTORY" || fail "a call cannot be put into $PIPE_DIR"
-trap 'rm -rf "$DIRECTORY"; [ -z "$reader" ] || kill "$reader" 2>/dev/null' EXIT
+trap 'rm -rf "$DIRECTORY"; kill $reader $writer 2>/dev/null' EXIT
 tar -xzf - -C "$DIRECTORY" || fail "a call cannot be put into $PIPE_DIR"
 [ "$ME" != 0 ] || chown -R "$OWNER" "$DIRECTORY"
 # Both ends are open, so that neither waits for the other.
@@ -58,17 +60,13 @@ cat <&8 >"$DIRECTORY/shown" &
 reader=$!
 # shellcheck disable=SC2059  # the keys are a format
 printf "$KEYS" >"$pipe.w" &
+writer=$!
 
 # Whether the node is the one that got the call: neither its pipe has gone, nor another emulator come.
 pid=$(cat "$ROOT/run/emulator.pid" 2>/dev/null)
-looks_same() {
+is_same() {
     case "$(readlink "/proc/$keeper/fd/7")" in */"$pipe.w") ;; *) return 1 ;; esac
     [ "$(cat "$ROOT/run/emulator.pid" 2>/dev/null)" = "$pid" ] && { [ -z "$pid" ] || grep -q . "/proc/$pid/cmdline" 2>/dev/null; }
-}
-
-# Of a process that just executes another program, nothing can be told for a moment.
-is_same() {
-    looks_same || { nap && looks_same; } || { nap && looks_same; }
 }
 
 # await FILE SECONDS

@@ -1,7 +1,8 @@
 # Copyright (c) The erlang.otp authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# shellcheck shell=sh
+# What _box_shell.py puts before it, and what comes after it:
+# shellcheck shell=sh disable=SC2034,SC2153,SC2154,SC2317
 
 # What each of the programs in this directory begins with. They run in the sh of a box, such as BusyBox's; _box_shell.py puts their
 # variables before them and leaves the comments away.
@@ -33,6 +34,7 @@ hold() {
 
 # The processes of the emulators with this root directory, which erlexec gives each as -root ROOT. A zombie has no arguments.
 emulators() {
+    # shellcheck disable=SC2013  # no such line has a space
     for f in $(grep -l -e -root /proc/[0-9]*/cmdline 2>/dev/null); do
         case "$(tr '\0' '\n' <"$f" 2>/dev/null)" in *"
 -root

@@ -1,7 +1,8 @@
 # Copyright (c) The erlang.otp authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# shellcheck shell=sh
+# The variables and common.sh that _box_shell.py puts before it:
+# shellcheck shell=sh disable=SC2154
 
 # What the box has, on standard output: lines, and what _box_look.py takes apart.
 #

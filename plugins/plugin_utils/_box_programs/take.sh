@@ -1,7 +1,8 @@
 # Copyright (c) The erlang.otp authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# shellcheck shell=sh
+# The variables and common.sh that _box_shell.py puts before it:
+# shellcheck shell=sh disable=SC2154
 
 # Takes what the box lacks from standard input, a compressed tar, and then does STEPS with it.
 #
@@ -99,6 +100,7 @@ gone() {
     mv "$ROOT/$1" "old/$#.$(echo "$1" | tr / _)"
 }
 
+# shellcheck source=/dev/null
 . ./steps
 sync
 cd "$ROOT"

@@ -1,0 +1,192 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A box with BusyBox and dropbear and no Python: from bare to a node that answers, upgraded, back, and booted again.
+
+One box goes through it all, as a box does: the tests come in their order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import signal
+import subprocess
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+from box_site import Box
+from handler_site import Releases
+
+COOKIE = secrets.token_hex(16)
+# What a run may say to a box that has all, and get from it.
+LITTLE = 40_000
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory, releases: Releases) -> t.Iterator[Box]:
+    programs = sorted(map(str, Path(releases.workshop.otp.root).glob("erts-*/bin/*")))
+    site = Box(tmp_path_factory.mktemp("box"), *programs)
+    site.inventory(otp_package=releases.packages["FIRST"], otp_cookie=COOKIE, otp_user="erlang")
+    try:
+        site.on()
+        yield site
+    finally:
+        site.off()
+
+
+def files(box: Box) -> set[str]:
+    root = box.root / "srv/counter"
+    return {str(path.relative_to(root)) for path in root.rglob("*")} if root.exists() else set()
+
+
+def end_of(process: subprocess.Popen) -> None:
+    """The controller goes away at once, with its workers and their connections."""
+    children: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            children.setdefault(int(path.read_text(errors="replace").rpartition(")")[2].split()[1]), []).append(int(path.parent.name))
+    waiting = [process.pid]
+    while waiting:
+        pid = waiting.pop()
+        waiting += children.get(pid, [])
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.wait()
+
+
+def test_there_is_no_python_and_no_userland_but_busybox(box: Box) -> None:
+    assert not [path for path in box.root.rglob("*python*") if not str(path).startswith(f"{box.root}/proc")]
+    said = box.ssh("for d in bin sbin usr/bin usr/sbin; do ls -l /$d; done | grep -v busybox | grep -c ^-").stdout.split()
+    assert said == ["1"], "dropbear alone"
+
+
+def test_check_mode_tells_and_leaves_the_box_as_it_is(box: Box) -> None:
+    said = box.play("erlang.otp.provision", "--check")
+    assert said.changed == 1
+    assert not (box.root / "srv/counter").exists()
+    (result,) = said.results("line")
+    assert "start the node /srv/counter" in result["actions"]
+
+
+def test_a_line_that_breaks_leaves_nothing_half_done(box: Box) -> None:
+    command, environment = box.command("erlang.otp.provision")
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    incoming = box.root / "srv/counter/.incoming"
+    until = time.monotonic() + 60
+    while not incoming.exists() or len(list(incoming.iterdir())) < 40:
+        assert time.monotonic() < until, "nothing arrives"
+        assert process.poll() is None, "it is over already"
+        time.sleep(0.002)
+    end_of(process)
+    assert files(box) & {"bin", "lib", "releases"} == set()
+    assert (box.root / "srv/counter/.box.lock").is_symlink()
+
+
+def test_from_there_to_a_node_that_answers(box: Box, releases: Releases, record_property: t.Callable[[str, object], None]) -> None:
+    waiting = len(list((box.root / "srv/counter/.incoming").iterdir()))
+    said = box.play("erlang.otp.provision")
+    assert said.changed == 1
+    assert "a run that has ended had left its lock on the box" in said.output
+    *_asked, result = said.results("line")
+    assert (result["node"]["status"], result["node"]["release"]) == ("started", "FIRST")
+    assert waiting > 30
+    size = os.path.getsize(releases.packages["FIRST"])
+    assert result["line"]["sent"] < size, "what had arrived is not sent again"
+    record_property("figure", f"box: bare to answering in {result['line']['round_trips']} round trips, {result['line']['sent']} of {size} bytes sent")
+    root = box.root / "srv/counter"
+    assert {path.name for path in root.iterdir()} >= {"bin", "lib", "log", "releases", "run"}
+    assert not {".box.lock", ".incoming"} & {path.name for path in root.iterdir()}
+    assert {path.stat().st_uid for path in root.rglob("*")} == {100}
+
+
+def test_a_second_run_changes_nothing_and_costs_little_and_no_secret_shows(box: Box) -> None:
+    said = box.play("erlang.otp.provision", "-vvvv", "--diff")
+    assert said.changed == 0
+    (result,) = said.results("line")
+    assert result["actions"] == []
+    assert result["node"]["status"] == "started"
+    assert result["line"]["round_trips"] <= 4
+    assert result["line"]["sent"] + result["line"]["received"] < LITTLE
+    cookie = box.root / "var/lib/erlang/.erlang.cookie"
+    status = cookie.stat()
+    assert (cookie.read_text(), status.st_mode & 0o777, status.st_uid) == (COOKIE, 0o400, 100)
+    assert COOKIE not in said.output
+    others = [path for path in (*box.root.glob("srv/**/*"), *box.root.glob("etc/**/*"), *box.root.glob("tmp/*")) if path.is_file()]
+    assert not [path for path in others if COOKIE.encode() in path.read_bytes()]
+
+
+def test_a_hot_upgrade_sends_what_is_new(box: Box, releases: Releases, record_property: t.Callable[[str, object], None]) -> None:
+    package = releases.packages["SECOND"]
+    box.inventory(otp_package=package, otp_upgrade_to="SECOND", otp_cookie=COOKIE, otp_user="erlang")
+    pid = box.read("run/emulator.pid")
+    said = box.play("erlang.otp.upgrade")
+    assert re.search(r"mast +FIRST +SECOND", said.output)
+    assert box.read("run/emulator.pid") == pid, "the emulator is the same"
+    assert box.permanent() == "SECOND"
+    sent = sum(result["line"]["sent"] for result in said.results("line"))
+    assert sent < os.path.getsize(package) / 20, "the libraries that it has are not sent"
+    record_property("figure", f"box: hot upgrade with a package of {os.path.getsize(package)} bytes: {sent} bytes sent in all")
+
+
+def test_a_second_upgrade_changes_nothing(box: Box) -> None:
+    assert box.play("erlang.otp.upgrade").changed == 0
+
+
+def test_it_goes_back(box: Box) -> None:
+    said = box.play("erlang.otp.rollback")
+    assert re.search(r"mast +SECOND +FIRST", said.output)
+    assert box.permanent() == "FIRST"
+
+
+def test_a_thin_package_and_a_restart_of_the_emulator(box: Box, releases: Releases) -> None:
+    directory = releases.workshop.directory
+    built = releases.workshop.build(
+        rel=f"{directory}/RESTARTS.rel",
+        sys_config="[].\n",
+        extra_files=((f"{directory}/RESTARTS/relup", "releases/RESTARTS/relup"),),
+        output_dir=f"{directory}/thin",
+        base=releases.packages["FIRST"],
+    )
+    thin = built["thin"]["package"]
+    assert os.path.getsize(thin) < 50_000
+    box.inventory(otp_package=thin, otp_upgrade_to="RESTARTS", otp_allow_restart=True, otp_cookie=COOKIE, otp_user="erlang")
+    pid = box.read("run/emulator.pid")
+    said = box.play("erlang.otp.upgrade")
+    assert re.search(r"mast +FIRST +RESTARTS", said.output)
+    assert box.read("run/emulator.pid") != pid
+    assert box.permanent() == "RESTARTS"
+
+
+def test_after_a_power_cut_it_boots_and_the_next_run_has_nothing_to_do(box: Box) -> None:
+    box.off()
+    # Of a run in the middle of which the power was cut, from another controller.
+    (box.root / "srv/counter/.box.lock").symlink_to("somebody@elsewhere 1 2026-01-01T00:00:00Z 00 0000-boot")
+    box.inventory(otp_package="", otp_cookie=COOKIE, otp_user="erlang")
+    box.on()
+    said = box.play("erlang.otp.provision")
+    assert said.changed == 0
+    assert "had left its lock" in said.output
+    (result,) = said.results("line")
+    assert (result["node"]["status"], result["node"]["release"]) == ("started", "RESTARTS")
+
+
+def test_somebody_elses_lock_is_respected(box: Box) -> None:
+    lock = box.root / "srv/counter/.box.lock"
+    lock.symlink_to(f"somebody@elsewhere 1 2026-01-01T00:00:00Z 00 {box.boot_id.read_text().strip()}")
+    command = ["-m", "erlang.otp.otp_release_handler", "-a", "root=/srv/counter release=SECOND state=absent lock_timeout=1"]
+    said = box.ad_hoc(*command)
+    lock.unlink()
+    assert "worked on by another run, somebody@elsewhere 1 2026-01-01T00:00:00Z" in said
+    assert "remove /srv/counter/.box.lock on the box" in said
+
+
+def test_a_release_is_removed(box: Box) -> None:
+    command = ["-m", "erlang.otp.otp_release_handler", "-a", "root=/srv/counter release=SECOND state=absent"]
+    assert '"changed": true' in box.ad_hoc(*command)
+    assert not files(box) & {"releases/SECOND", "lib/counter-2.0"}
