@@ -17,7 +17,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from fleet import HERE, ROOT, Fleet
+from fleet import ROOT, UTILS, Fleet
 
 ON_FIRST, ON_SECOND, ON_THIRD = (("FIRST", "FIRST"), ("SECOND", "SECOND"), ("THIRD", "THIRD"))
 ONE_BY_ONE = {"otp_serial": 1}
@@ -54,7 +54,7 @@ def test_a_bad_release_in_batch_2_of_4(fleet: Fleet) -> None:
 
 def test_the_controller_is_killed_between_install_and_commit(fleet: Fleet) -> None:
     host = fleet.hosts[1]
-    playbook = fleet.upgrade("SECOND", host, otp_force=True, fault=["sh", "-c", "sleep 100"], otp_hooks={"gate": str(HERE / "tasks" / "fault.yml")})
+    playbook = fleet.upgrade("SECOND", host, otp_force=True, fault=["sh", "-c", "sleep 100"], otp_hooks={"gate": str(UTILS / "tasks" / "fault.yml")})
     playbook.wait_for("Have the fault")
     playbook.kill()
     assert fleet.look(host) == [("SECOND", "FIRST")]
@@ -95,7 +95,7 @@ def test_the_network_breaks_while_the_package_goes_over(fleet: Fleet, tmp_path: 
     host = fleet.hosts[2]
     before = fleet.files(host)
     mark = tmp_path / "mark"
-    line = f"-o ProxyCommand='python3 {HERE}/stuck_line.py %h %p {mark}' -o ControlPath={fleet.directory}/stuck"
+    line = f"-o ProxyCommand='python3 {Path(__file__).parent}/stuck_line.py %h %p {mark}' -o ControlPath={fleet.directory}/stuck"
     playbook = fleet.upgrade("THIRD", host, ansible_ssh_extra_args=line)
     deadline = time.monotonic() + 120
     while not mark.exists():

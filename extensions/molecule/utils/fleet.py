@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The hosts of this scenario: playbooks run on them, faults, and what runs there."""
+"""The hosts of a scenario: playbooks run on them, faults, and what runs there."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from pathlib import Path
 
 import yaml
 
-HERE = Path(__file__).parent
+UTILS = Path(__file__).parent
 ROOT = "/srv/exchange"
 VERSIONS = {"1.0": "FIRST", "2.0": "SECOND", "3.0": "THIRD"}
-ROW = re.compile(r'^ +"(\S+-host\d)  +(.*?)",?$', re.MULTILINE)
+ROW = re.compile(r'^ +"(\S+-[a-z]+\d+)  +(.*?)",?$', re.MULTILINE)
 SETTINGS = {
     # What an operator over a bad line sets as well. Otherwise ssh waits for as long as TCP does.
     "ANSIBLE_TIMEOUT": "5",
@@ -96,8 +96,10 @@ class Fleet:
         self.inventory = Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent
         self.engine_program = os.environ["OTP_TEST_ENGINE"]
         self.network = os.environ["OTP_TEST_NETWORK"]
-        hosts = yaml.safe_load(Path(os.environ["MOLECULE_INVENTORY_FILE"]).read_text())["otp"]["hosts"]
-        self.hosts = sorted(hosts)
+        self.groups = {
+            name: sorted(group.get("hosts") or ()) for name, group in yaml.safe_load(Path(os.environ["MOLECULE_INVENTORY_FILE"]).read_text()).items()
+        }
+        self.hosts = self.groups["otp"]
 
     def engine(self, *arguments: str) -> str:
         """What podman or docker says."""
@@ -124,7 +126,7 @@ class Fleet:
 
     def strike(self, *command: str, hook: str = "gate") -> dict[str, t.Any]:
         """Variables that have the engine's command for the host in the middle: by default between the installation and the commit."""
-        return {"fault": [self.engine_program, *command], "otp_hooks": {hook: str(HERE / "tasks" / "fault.yml")}}
+        return {"fault": [self.engine_program, *command], "otp_hooks": {hook: str(UTILS / "tasks" / "fault.yml")}}
 
     def revive(self, *command: str) -> None:
         """Bring a host back by the engine's command. Its SSH may have another port then."""
@@ -137,7 +139,7 @@ class Fleet:
 
     def look(self, *hosts: str) -> list[tuple[str, str]]:
         """The releases that these hosts, or all, run and would boot. What runs is asked of the exchange itself, for 20 seconds."""
-        dial = HERE.parent / "utils" / "files" / "dial.py"
+        dial = UTILS / "files" / "dial.py"
         found = []
         for host in hosts or self.hosts:
             command = [self.engine_program, "exec", "-i", host, "sh", "-c", f"python3 - 127.0.0.1 version; cat {ROOT}/releases/start_erl.data"]
