@@ -42,7 +42,7 @@ class Session:
         self.is_remote = is_remote
         self._timeout = timeout
         self._connection: t.Any = None
-        self.node = way.node
+        self.node = way.node or way.pipe_dir
 
     def call(self, module: str, function: str, arguments: list, *, timeout: float):
         """As of Connection."""

@@ -73,8 +73,8 @@ def parse_look(said: bytes) -> Look:
     for line in decoded(sums).splitlines():
         _sum(look, line)
     while rest and not _is_tar(rest):
-        line, dummy, rest = rest.partition(b"\n")
-        size, dummy, name = line.partition(b" ")
+        head, dummy, rest = rest.partition(b"\n")
+        size, dummy, name = head.partition(b" ")
         look.heads[decoded(name)], rest = rest[: int(size)], rest[int(size) :]
     try:
         if rest:
@@ -101,7 +101,7 @@ def _fact(look: Look, word: str, value: str = "") -> None:
     if word == "looked":
         look.complete = True
     elif word == "lacks":
-        look.lacks.append(value)
+        look.lacks += words
     elif word in ("locked", "broken", "machine"):
         setattr(look, word, value)
     elif word == "me":

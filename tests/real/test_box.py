@@ -176,6 +176,12 @@ def test_after_a_power_cut_it_boots_and_the_next_run_has_nothing_to_do(box: Box)
     assert (result["node"]["status"], result["node"]["release"]) == ("started", "RESTARTS")
 
 
+def test_a_user_that_the_box_has_not_is_refused(box: Box, releases: Releases) -> None:
+    box.inventory(otp_package=releases.packages["FIRST"], otp_user="nobody")
+    said = box.play("erlang.otp.provision", fails=True)
+    assert "there is no user 'nobody' on the box" in said.output
+
+
 def test_somebody_elses_lock_is_respected(box: Box) -> None:
     lock = box.root / "srv/counter/.box.lock"
     lock.symlink_to(f"somebody@elsewhere 1 2026-01-01T00:00:00Z 00 {box.boot_id.read_text().strip()}")

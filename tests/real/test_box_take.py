@@ -143,6 +143,14 @@ def test_a_library_that_differs_is_refused_by_name(site: Site) -> None:
     assert tree(site.root) == before
 
 
+def test_what_the_box_lacks_is_named(site: Site) -> None:
+    for name in ("sha256sum", "tar"):
+        (site.connection.bin / name).unlink()
+    with pytest.raises(OtpError, match="the box lacks sha256sum, tar, without which"):
+        site.box()
+    assert not site.root.exists()
+
+
 def test_no_room_is_told_before_anything_is_sent(site: Site) -> None:
     box = site.box()
     box.look.free = 1000

@@ -15,8 +15,12 @@ cat >/dev/null
 look() {
     cd / || return
     for t in cat chmod chown cp cut date dd df grep gzip id ln ls mkdir mv readlink rm sed sha256sum sleep sync tail tar touch tr uname; do
-        command -v "$t" >/dev/null || echo "lacks $t"
+        command -v "$t" >/dev/null || lacks="$lacks $t"
     done
+    [ -z "$lacks" ] || {
+        echo "lacks$lacks"
+        return
+    }
     if [ -n "$TAKE" ]; then
         mkdir -p "$ROOT" || return
         owner=$(readlink "$LOCK")
