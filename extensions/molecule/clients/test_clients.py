@@ -21,6 +21,7 @@ import pytest
 from fleet import ROOT, UTILS, VERSIONS, Fleet, Playbook
 
 PACKAGE = "{{ inventory_dir }}/.packages/exchange{{ '27' if otp_client_type | default('') == 'newer' else generation }}-SECOND.tar.gz"
+OTHER_EMULATOR = {"otp_package": "{{ inventory_dir }}/.packages/exchange27-THIRD.tar.gz", "otp_allow_restart": True}
 CHANGED = re.compile(r"^(\S+) +: ok=\d+ +changed=(\d+)", re.MULTILINE)
 STATUS = re.compile(r'^ +"( *)\S+-([a-z]\d+)  +(\w+)  +(\S+ \w+)  +(\w+)', re.MULTILINE)
 
@@ -139,6 +140,22 @@ def test_a_master_is_down(fleet: Clients) -> None:
     assert fleet.runs() == expected("a25", "b25", "d25", hosts=fleet.runs())
 
 
+def test_another_emulator(fleet: Clients) -> None:
+    """From OTP 25 to OTP 27, and back; under systemd, which does not notice. A disk-less client cannot, but may be led elsewhere while it is down."""
+    run = fleet.upgrade("THIRD", "d25", **OTHER_EMULATOR).end(2)
+    assert run.outcomes() == ["refused"] and "static" in run.text, run.output
+    fleet.changes("clients", "d25", otp_state="stopped")
+    fleet.changes("clients", "d25", otp_release="FIRST")
+    unit = fleet.on("c25", "systemctl show exchange -p InvocationID -p NRestarts")
+    for release in ("SECOND", "THIRD"):
+        run = fleet.upgrade(release, "c25", **(OTHER_EMULATOR if release == "THIRD" else {})).end(0)
+        assert run.outcomes() == ["done"] and fleet.runs()["c25"] == release, run.output
+    run = fleet.start("rollback", "c25", otp_hosts="otp_clients", otp_allow_restart=True).end(0)
+    assert run.outcomes() == ["done"], run.output
+    assert fleet.on("c25", "systemctl show exchange -p InvocationID -p NRestarts") == unit
+    assert fleet.runs() == expected("a25", "b25", "c25", hosts=fleet.runs())
+
+
 def test_one_leaves(fleet: Clients) -> None:
     fleet.on("m27", f"cp -a {ROOT}/clients/exchange@{fleet.named('a27')[0]} {ROOT}/clients/exchange@left")
     run = fleet.start("clients", "d27", "b27", otp_client_state="absent").end(0)
@@ -155,4 +172,4 @@ def test_one_leaves(fleet: Clients) -> None:
     ).stdout  # fmt: skip
     assert left == "nothing\n"
     fleet.hosts = [host for host in fleet.hosts if host not in fleet.named("d27", "b27")]
-    assert fleet.runs() == expected("a25", "b25", "d25", hosts=fleet.runs())
+    assert fleet.runs() == expected("a25", "b25", "c25", hosts=fleet.runs())
