@@ -76,6 +76,12 @@ def tree_of_type(root: str, machine_type: str) -> Tree:
     return Tree(os.path.join(Tree(root).root or "/", CLIENTS, machine_type))
 
 
+def is_of_machine_type(tree: Tree) -> bool:
+    """Whether the tree is the one of a machine type, below the root directory of a master: it is for hosts of another kind than this one."""
+    above, name = os.path.split(os.path.dirname(tree.directory))
+    return name == CLIENTS and os.path.isdir(f"{above}/releases")
+
+
 def check_node(name: str, option: str) -> None:
     """Raise OtpError for what is no full name of a node, or leads out of a directory."""
     if not _NODE.fullmatch(name) or len(name) > LONGEST:

@@ -95,7 +95,8 @@ def why_not(program: Program, path: str, *, like: str) -> str | None:
     if not program.is_like(other) and program.machine != _RUNS_TOO.get(other.machine):
         return f"{path} was made for {program.kind}, and this host runs {other.kind}"
     is_there = elsewhere().has if elsewhere() else os.path.exists
-    if program.interpreter and not is_there(program.interpreter):
+    # That of a program of another host, such as a client's emulator, is there.
+    if program.interpreter and program.interpreter != other.interpreter and not is_there(program.interpreter):
         return f"{path} needs {program.interpreter}, which this host has not: it was made for another C library"
     return None
 

@@ -19,6 +19,7 @@ import os
 import sys
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.module_utils._client import is_of_machine_type
 from ansible_collections.erlang.otp.plugins.module_utils._elf import Program, machine_of, odd_one, parse_program, why_not
 from ansible_collections.erlang.otp.plugins.module_utils._elsewhere import elsewhere
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
@@ -124,11 +125,11 @@ def _looked_at(path: str, pieces: t.Iterator[memoryview], unpacked: Unpacked) ->
 def check_machines(unpacked: Unpacked, tree: Tree, package: str) -> None:
     """Raise PackageError when the emulator is not for this host, or something with native code is not for the emulator.
 
-    The host that an image (destdir) is for is not known.
+    The hosts that an image (destdir) or the tree of a machine type of clients is for are not known.
     """
     path = f"erts-{unpacked.release.erts_version}/bin/beam.smp"
     emulator = unpacked.programs.get(path)
-    like = elsewhere().program if elsewhere() else "" if tree.destdir else sys.executable
+    like = elsewhere().program if elsewhere() else "" if tree.destdir or is_of_machine_type(tree) else sys.executable
     reason = None
     if emulator is None and os.path.exists(tree.path(path)):
         emulator = machine_of(_head(tree.path(path)))

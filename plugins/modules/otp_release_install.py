@@ -21,8 +21,9 @@ description:
   - A library or an ERTS that the root directory has already in the same version must have the same content.
   - A thin package (option O(erlang.otp.otp_release_build#module:base) of M(erlang.otp.otp_release_build)) is refused, before anything is touched,
     where something is missing that it goes without. The error names it.
-  - An emulator that was made for another machine type or C library than the host's is refused, unless O(destdir) is given, and so are
-    libraries with native code that are not for the emulator's machine type.
+  - An emulator that was made for another machine type or C library than the host's is refused, unless O(destdir) is given, or O(root) is
+    that of a machine type of client nodes, C(clients/TYPE) below a master's. So are libraries with native code that are not for the
+    emulator's machine type.
   - What an interrupted run has left is finished, or removed, by the next one. A run waits while another one works on the same
     root directory.
 author:

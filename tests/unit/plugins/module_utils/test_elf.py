@@ -52,6 +52,9 @@ def test_another_machine_and_another_library(tmp_path: Path) -> None:
     assert "was made for aarch64, 64 bits, and this host runs x86_64, 64 bits" in (why_not_here(str(other), like=str(here)) or "")
     other.write_bytes(elf(interpreter="/lib/ld-no-such-library.so.1"))
     assert "ld-no-such-library.so.1, which this host has not" in (why_not_here(str(other), like=str(here)) or "")
+    # What is at hand is a program of another host, which has what that needs.
+    here.write_bytes(elf(interpreter="/lib/ld-no-such-library.so.1"))
+    assert why_not_here(str(other), like=str(here)) is None
     other.write_bytes(elf(interpreter=str(here)))
     assert why_not_here(str(other), like=str(here)) is None
 

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._elf import read_program
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._members import Group, Member, check_machines
 from ansible_collections.erlang.otp.plugins.module_utils._otp import Otp
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.install_host import Host
@@ -49,6 +51,14 @@ def test_an_image_is_for_another_host(host: Host, tmp_path: Path) -> None:
     assert host.run(host.package(more={BEAM: OTHER, NIF: OTHER}), destdir=str(tmp_path / "image"))["status"] == "permanent"
     with pytest.raises(OtpError, match=f"{NIF} was made for .*, and the emulator is for machine 4711, 64 bits"):
         host.run(host.package(more={BEAM: OTHER, NIF: here()}), destdir=str(tmp_path / "other"))
+
+
+def test_clients_of_a_machine_type_are_other_hosts(host: Host) -> None:
+    host.run(host.package(more={BEAM: here()}))
+    package = host.package(more={BEAM: OTHER, NIF: OTHER})
+    assert install_release(root=f"{host.root}/clients/other", package=package, changes=Changes(), flush=False)["status"] == "permanent"
+    with pytest.raises(OtpError, match=f"{BEAM} was made for machine 4711"):
+        install_release(root=f"{host.root}-of-none/clients/other", package=package, changes=Changes(), flush=False)
 
 
 def test_mixed_with_the_emulator_that_is_there(host: Host) -> None:
