@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -26,6 +27,7 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
 
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        began = time.monotonic()
         result = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         variables = arguments.pop("role_variables", None)
@@ -38,4 +40,5 @@ class ActionModule(ActionBase):
             result.update(CARRIER.execute(self, arguments, task_vars), transferred=False)
         if result.get("needs_package"):
             result.update(failed=True, msg=f"{result['msg']}, and no package is given: set otp_package, or have one built.")
+        result["seconds"] = round(time.monotonic() - began, 3)
         return result

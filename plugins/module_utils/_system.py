@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils import _node, _service
@@ -73,6 +74,8 @@ class System:
         self.warnings: list[str] = []
         self.release: dict[str, t.Any] = {"name": None, "version": None}
         self.pending: str | None = None
+        # Of a restart: from stopping until it answers.
+        self.unreachable_seconds: float | None = None
         # Paths of what this run writes, or in check mode would write.
         self.renewed: set[str] = set()
 
@@ -82,6 +85,7 @@ class System:
         Raises PackageNeeded, before anything is touched, when the host lacks the release and no package is given.
         """
         node, wanted, changes = self.wanted.node, self.wanted, self.changes
+        before = self.tree.start_erl_data()
         if wanted.package["package"] is None and not changes.check_mode:
             # Is the package needed? Then nothing must have been touched before it is asked for.
             self.install(Changes(check_mode=True))
@@ -102,9 +106,11 @@ class System:
         self.have_service()
         running = self.have_state()
         return {
+            "before": before.release_version if before else None,
             "release": self.release,
             "pending": self.pending,
             "node": {"name": node.name, **running},
+            "unreachable_seconds": self.unreachable_seconds,
         }
 
     def here(self, path: str) -> str:
@@ -212,9 +218,13 @@ class System:
             self.warnings.append(f"the node {title} runs and was not started by {node.service.name}.service: restart it, by otp_restart_on_change.")
         renewed = self.newer_than(pid)
         if renewed and wanted.state == "started" and wanted.restart_on_change:
+            began = time.monotonic()
             changes.do(f"stop the node {title}: it runs without {', '.join(renewed)}", _node.halt, node)
             changes.do(f"start the node {title}", _node.start, node)
-            return self.answer(has_started=True)
+            told = self.answer(has_started=True)
+            if not changes.check_mode:
+                self.unreachable_seconds = round(time.monotonic() - began, 3)
+            return told
         if renewed:
             self.warnings.append(
                 f"the node {title} was started before {', '.join(renewed)} changed and runs without the change:"

@@ -245,6 +245,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+before:
+  description: The version of the release that was permanent before; null when there was none.
+  returned: success
+  type: str
+  sample: FIRST
 release:
   description: The release that the host should run.
   returned: success
@@ -300,6 +305,11 @@ node:
         - name: exchange
           version: FIRST
           status: permanent
+unreachable_seconds:
+  description: For how long the node did not answer because it was restarted. Null without a restart.
+  returned: success
+  type: float
+  sample: 1.3
 actions:
   description: What was done, or would be done in check mode, as sentences.
   returned: success
@@ -311,6 +321,11 @@ transferred:
   returned: success
   type: bool
   sample: false
+seconds:
+  description: How long the controller had to do with the host.
+  returned: always
+  type: float
+  sample: 0.4
 """
 
 import typing as t

@@ -215,7 +215,7 @@ def test_the_nodes_run_and_answer(site: Site, deployed: Run) -> None:
         assert result["node"]["running"] and result["node"]["release"] == "FIRST"
         assert _node.ask(site.node(host)).releases == (("exchange", "FIRST", "permanent"),)
         assert site.ask(host, "version") == "version 1.0"
-    assert re.search(r"north +exchange FIRST +north\w+@localhost +running, pid \d+ +changed", deployed.output)
+    assert re.search(r"north +- +FIRST +\d+\.\d +changed +running, pid \d+ +-", deployed.output)
 
 
 def test_all_belongs_to_the_service_user_and_runs_as_it(site: Site, deployed: Run) -> None:
@@ -257,6 +257,7 @@ def test_a_second_deploy_changes_and_sends_nothing(site: Site, deployed: Run) ->
     for host in HOSTS:
         assert run.results[host]["actions"] == [] and run.results[host]["transferred"] is False
         assert run.results[host]["node"]["pid"] == deployed.results[host]["node"]["pid"]
+    assert re.search(r"south +FIRST +FIRST +\d+\.\d +unchanged +running, pid \d+ +-", run.output)
 
 
 def test_the_cookie_is_in_a_file_of_the_service_user_and_nowhere_else(site: Site, deployed: Run) -> None:
@@ -306,6 +307,9 @@ def test_a_changed_configuration_of_a_running_node_is_told_until_it_is_restarted
     assert run.changed["north"] == 0
     restarted = site.deploy("--limit", "north", otp_restart_on_change=True)
     assert restarted.results["north"]["node"]["pid"] != pid
+    down = restarted.results["north"]["unreachable_seconds"]
+    assert 0 < down <= restarted.results["north"]["seconds"]
+    assert re.search(rf"north +FIRST +FIRST +\d+\.\d +restarted +running, pid \d+ +{down:.1f} s", restarted.output)
     assert site.ask("north", "version") == "version 1.0"
     again = site.deploy("--limit", "north", otp_restart_on_change=True)
     assert again.changed["north"] == 0 and "was started before" not in again.output
@@ -327,7 +331,8 @@ def test_another_release_waits_while_the_node_runs_and_is_taken_when_it_does_not
     beside = site.deploy("--limit", "builder,north", **second)
     assert beside.changed["north"] == 1 and beside.results["north"]["transferred"]
     assert beside.results["north"]["pending"].startswith("release SECOND is installed beside FIRST")
-    assert beside.results["north"]["pending"] in beside.output.partition("Say what runs where")[2]
+    summary = beside.output.partition("Say what runs where")[2]
+    assert re.search(r"north +FIRST +FIRST +\d+\.\d +changed +running", summary) and "north: release SECOND is installed beside FIRST" in summary
     assert site.ask("north", "version") == "version 1.0"
     again = site.deploy("--limit", "builder,north", **second)
     assert again.changed["north"] == 0 and again.results["north"]["pending"]

@@ -40,6 +40,7 @@ class Host:
         }
         self.node = _node.Node(root=self.root, user=USER, home=str(directory / "home"), log_directory=self.root + "/log", name="a@localhost")
         monkeypatch.setattr(_system, "find_emulator", lambda root: self.pid)
+        monkeypatch.setattr(_system, "emulators", lambda tree: [self.pid] if self.pid else [])
         monkeypatch.setattr(_node, "start", self.start)
         monkeypatch.setattr(_node, "halt", self.stop)
         monkeypatch.setattr(_node, "ask", self.ask)
@@ -65,6 +66,7 @@ class Host:
             "group": GROUP,
             "manage_user": False,
             "pipe_directory": self.root + "/run/pipe",
+            "run_directory": self.root + "/run",
             "package": {"package": self.packages.get(version), "checksum": None, "release": None},
             "configuration": {"sys_config": None, "vm_args": None, "variables": {}, "secrets": {}},
             "files": (SCRIPT,),
@@ -101,7 +103,8 @@ def test_first_all_and_then_nothing(host):
     }
     assert actions[-1] == "start the node a@localhost"
     again, actions, system = host.settle()
-    assert (again, actions, system.warnings, system.diff) == (result, [], [], [])
+    assert result["before"] is None
+    assert (again, actions, system.warnings, system.diff) == ({**result, "before": "FIRST"}, [], [], [])
     assert os.stat(host.root + "/run/pipe").st_mode & 0o777 == 0o700
 
 
@@ -176,9 +179,12 @@ def test_a_node_that_runs_without_a_change_is_told_until_it_is_restarted(host, c
     for check_mode, is_written in ((True, True), (False, True), (False, False)):
         dummy, actions, system = host.settle(check_mode=check_mode, **wanted)
         assert len(actions) == is_written and "otp_restart_on_change" in system.warnings[0] and host.pid == 1001
-    dummy, actions, system = host.settle(restart_on_change=True, **wanted)
+    assert host.settle(check_mode=True, restart_on_change=True, **wanted)[0]["unreachable_seconds"] is None
+    said, actions, system = host.settle(restart_on_change=True, **wanted)
     assert [action.split()[0] for action in actions] == ["stop", "start"] and host.pid == 1002 and not system.warnings
-    assert host.settle(restart_on_change=True, **wanted)[1] == []
+    assert said["unreachable_seconds"] >= 0
+    again, actions, dummy = host.settle(restart_on_change=True, **wanted)
+    assert actions == [] and again["unreachable_seconds"] is None
 
 
 def test_configuration_that_an_upgrade_has_loaded_is_no_change(host):
