@@ -35,6 +35,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree import Tree, abso
 _OF_THE_HOST = ("sys.config", "vm.args", RECORD)
 # How the archive of a variable is called, after the variable.
 _ARCHIVE = ".tar.gz"
+# Of a program, what is looked at: its header, and what that leads to.
+_HEADERS = 4096
 # What says which releases there are is written by us alone.
 _NEVER = ("releases/RELEASES", "releases/start_erl.data")
 
@@ -112,12 +114,17 @@ def _refuse_one_directory(paths: set[str], package: str) -> None:
 
 
 def _looked_at(path: str, pieces: t.Iterator[memoryview], unpacked: Unpacked) -> t.Iterator[memoryview]:
-    """The same pieces; what is a program is noted."""
+    """The same content; what is a program is noted."""
     first = next(pieces, memoryview(b""))
+    # The stream may break off anywhere, and go on with the next piece.
+    while len(first) < _HEADERS and (more := next(pieces, None)) is not None:
+        first = memoryview(bytes(first) + more)
     program = machine_of(bytes(first[:64]))
     if program is not None:
         if path.endswith("/bin/beam.smp"):
-            program = parse_program(io.BytesIO(first), path)
+            # What its headers lead to may lie further behind: then its interpreter is not judged here.
+            with contextlib.suppress(OtpError):
+                program = parse_program(io.BytesIO(first), path)
         unpacked.programs[path] = program
     return itertools.chain((first,), pieces)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.erlang.otp.plugins.module_utils import _inflate
 from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._elf import read_program
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
@@ -41,6 +42,20 @@ def test_another_machine_is_refused(host: Host, check: bool) -> None:
     package = host.package(more={BEAM: OTHER, NIF: OTHER})
     host.refuses(package, f"{BEAM} was made for machine 4711, 64 bits, and this host runs", check=check)
     host.refuses(host.package(more={BEAM: here(interpreter="/lib/ld-none.so")}), f"{BEAM} needs /lib/ld-none.so, which this host has not", check=check)
+
+
+def test_wherever_the_stream_breaks_off(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_inflate, "_PIECE", 40)
+    host.refuses(host.package(more={BEAM: OTHER}), f"{BEAM} was made for machine 4711")
+    host.refuses(host.package(more={BEAM: here(interpreter="/lib/ld-none.so")}), f"{BEAM} needs /lib/ld-none.so")
+    host.refuses(host.package(more={BEAM: here(), NIF: OTHER}), f"{NIF} was made for machine 4711")
+    assert host.run(host.package(more={BEAM: here(), NIF: here()}))["status"] == "permanent"
+
+
+def test_headers_that_are_not_at_the_beginning(host: Host) -> None:
+    """As a tool that edits programs may leave them."""
+    beam = here()[: 64 if HERE.bits == 64 else 52]
+    assert host.run(host.package(more={BEAM: beam}))["status"] == "permanent"
 
 
 def test_what_is_for_this_host(host: Host) -> None:
