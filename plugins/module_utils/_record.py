@@ -139,7 +139,8 @@ def status_at_rest(directory: str, record: dict) -> str | None:
 
     RELEASES is understood only as release_handler and we lay it out; whoever gets None parses it.
     """
-    if os.path.lexists(f"{directory}/{STAGING}"):
+    # What a run leaves that was cut short.
+    if any(os.path.lexists(f"{directory}/{name}") for name in (STAGING, "releases/RELEASES.saved")):
         return None
     if not all(os.path.exists(f"{directory}/bin/{name}") for name in SCRIPTS + PROGRAMS):
         return None

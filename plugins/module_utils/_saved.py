@@ -32,11 +32,11 @@ def save(tree: Tree, writing: Writing) -> None:
 
 
 def forget_saved(tree: Tree) -> None:
-    """Have both on the disk, and then no copies."""
+    """Have both on the disk, and then no copies. That of RELEASES, by which the others know that there are any, goes last."""
     for name in NAMES:
         with contextlib.suppress(FileNotFoundError), open(tree.path("releases", name), "rb") as file:
             os.fsync(file.fileno())
     flush_directory(tree.path("releases"))
-    for name in NAMES:
+    for name in reversed(NAMES):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(tree.path("releases", name + SAVED))
