@@ -200,7 +200,10 @@ def _appoint(tree: ClientTree, order: Order, boots: StartErlData, files: dict, w
     data = tree.path("releases", "start_erl.data")
     copies = {name: tree.path("releases", name) for name in ("sys.config", "start.boot")}
     if not order.static_emulator:
-        _write(data, format_start_erl_data(boots), 0o644, writing, changes)
+        content = format_start_erl_data(boots)
+        # release_handler writes it without a newline.
+        if (read_file(data) or b"").split() != content.split():
+            _write(data, content, 0o644, writing, changes)
         for path in copies.values():
             if os.path.exists(path):
                 changes.do(f"remove {path}, for the client is static no more", os.unlink, path)

@@ -94,6 +94,15 @@ def test_what_it_has_stays(master: Master) -> None:
     assert [Path(diff["after_header"]).name for diff in changed["diff"]] == ["sys.config", "start", NODE]
 
 
+def test_what_release_handler_wrote_stays(master: Master) -> None:
+    """It ends start_erl.data without a newline."""
+    master.have()
+    data = Path(master.client.path("releases", "start_erl.data"))
+    data.write_text(data.read_text().rstrip("\n"))
+    master.have()
+    assert master.actions == []
+
+
 def test_an_interrupted_run_is_finished(master: Master) -> None:
     master.have()
     before = files_of(master.root)
