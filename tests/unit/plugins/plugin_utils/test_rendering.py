@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import getpass
 import subprocess
 
 import pytest
@@ -90,6 +91,41 @@ def test_the_environment_is_exported_as_the_shell_reads_it():
     lines = "\n".join(line for line in start.splitlines() if line.startswith(("export a=", "export B=")))
     said = subprocess.run(["sh", "-c", f'{lines}\necho "$a $B"'], text=True, capture_output=True, check=True).stdout
     assert said == "it's true\n"
+
+
+def released(permanent: str) -> str:
+    statuses = {"FIRST": "old", "SECOND": "old", permanent: "permanent"}
+    return "[" + ",\n ".join(f'{{release,"x","{version}","13.1.5",[],{status}}}' for version, status in statuses.items()) + "].\n"
+
+
+@pytest.mark.parametrize(
+    ("releases", "data", "boots"),
+    [
+        (released("SECOND"), "13.1.5 SECOND\n", "13.1.5 SECOND\n"),
+        (released("SECOND"), "13.1.5 SECOND", "13.1.5 SECOND"),
+        # Torn, empty, at odds, not there.
+        (released("SECOND")[:-20], "13.1.5 SECOND\n", "13.1.5 FIRST\n"),
+        (released("SECOND"), "", "13.1.5 FIRST\n"),
+        (released("SECOND"), "13.1.5 FIRST\n", "13.1.5 FIRST\n"),
+        (released("FIRST"), None, "13.1.5 FIRST\n"),
+    ],
+)
+def test_a_host_that_boots_puts_right_what_a_power_cut_has_left(tmp_path, releases, data, boots):
+    directory = tmp_path / "releases"
+    directory.mkdir()
+    files = {"RELEASES": releases, "start_erl.data": data, "RELEASES.saved": released("FIRST"), "start_erl.data.saved": "13.1.5 FIRST\n"}
+    for name, content in files.items():
+        if content is not None:
+            (directory / name).write_text(content)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/run_erl").write_text("#!/bin/sh\n")
+    (tmp_path / "bin/run_erl").chmod(0o755)
+    here = {"otp_root": str(tmp_path), "otp_user": getpass.getuser(), "otp_pipe_dir": str(tmp_path / "pipe"), "otp_log_dir": str(tmp_path / "log")}
+    (script, *_others) = scripts({**VARIABLES, **here})
+    subprocess.run(["sh", "-c", script["content"], "start"], check=True, capture_output=True, timeout=60)
+    assert (directory / "start_erl.data").read_text() == boots
+    permanent = boots.split()[1]
+    assert (directory / "RELEASES").read_text() == released(permanent)
 
 
 @pytest.mark.parametrize(
