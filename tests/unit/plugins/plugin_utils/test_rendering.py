@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import getpass
+import grp
+import os
 import subprocess
 
 import pytest
@@ -144,6 +146,17 @@ def test_the_files_of_a_service(given, paths):
     assert [file["path"] for file in found["files"]] == paths
     assert found["name"] == "ex.change"
     assert found["at_boot"] is True
+
+
+def test_an_init_script_makes_directories_as_the_role_does(tmp_path):
+    """Where a file system is empty at boot: otherwise the next run would find them given to others."""
+    me = getpass.getuser()
+    here = {"otp_root": str(tmp_path), "otp_user": me, "otp_group": grp.getgrgid(os.getgid()).gr_name, "otp_service_manager": "sysv"}
+    directories = {"otp_run_dir": "run", "otp_pipe_dir": "run/pipe", "otp_log_dir": "log"}
+    files = service({**VARIABLES, **here, **{name: f"{tmp_path}/{path}" for name, path in directories.items()}})["files"]
+    # There is no bin/start: it ends there.
+    assert subprocess.run(["sh", "-c", files[0]["content"], "init", "start"], capture_output=True, timeout=60, check=False).returncode == 127
+    assert {path: f"{(tmp_path / path).stat().st_mode & 0o777:o}" for path in directories.values()} == {"run": "755", "run/pipe": "700", "log": "750"}
 
 
 def test_a_unit_has_limits_lines_and_percent_signs_as_systemd_wants_them():
