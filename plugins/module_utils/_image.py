@@ -31,9 +31,10 @@ class Image(System):
 
     def settle(self) -> dict[str, t.Any]:
         result = super().settle()
-        with contextlib.suppress(FileNotFoundError):
-            # It has a process number in it, which no two images would have in common.
-            os.unlink(self.tree.path(LOCK))
+        if not self.changes.check_mode:
+            with contextlib.suppress(FileNotFoundError):
+                # It has a process number in it, which no two images would have in common.
+                os.unlink(self.tree.path(LOCK))
         return result
 
     def stop_node(self) -> None:
