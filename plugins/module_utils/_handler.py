@@ -56,6 +56,7 @@ class Order(t.NamedTuple):
     timeout: float = 60.0
     restart_timeout: float = 60.0
     lock_timeout: float = 60.0
+    destdir: str = ""  # where the files of a system elsewhere are copied to
     # Of a client node: its name, its machine type, and the node of its master here; "" for the first of its masters.
     client: str = ""
     machine_type: str = ""
@@ -80,7 +81,7 @@ class Task:
             raise OtpError(f"{order.release!r} is not the version of a release: it names no directory")
         self.order = order
         self.changes = changes
-        self.tree = ClientTree(order.root, order.client, order.machine_type) if order.client else Tree(order.root)
+        self.tree = ClientTree(order.root, order.client, order.machine_type) if order.client else Tree(order.root, order.destdir)
         try:
             self.history = _history.read(self.tree)
         except OSError as error:

@@ -37,7 +37,7 @@ def remove(work: Work, version: str) -> None:
                 f" be among its. Stop the node, install that release again from its package, and start the node."
             )
     name = work.order.name if version == work.version else None
-    where = {"root": work.tree.root, "lock_timeout": work.order.lock_timeout}
+    where = {"root": work.tree.root, "destdir": work.tree.destdir, "lock_timeout": work.order.lock_timeout}
     order: dict[str, t.Any] = {**where, "version": version, "name": name, "may_run": True}
     # Whatever speaks against it must do so before release_handler forgets the release.
     remove_release(changes=Changes(check_mode=True), **order)
