@@ -14,6 +14,7 @@ import re
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._download import is_url
+from ansible_collections.erlang.otp.plugins.plugin_utils._box_inventory import box
 from ansible_collections.erlang.otp.plugins.plugin_utils._client_inventory import client
 from ansible_collections.erlang.otp.plugins.plugin_utils._service_inventory import service
 from ansible_collections.erlang.otp.plugins.plugin_utils._upgrade_inventory import upgrade
@@ -47,7 +48,7 @@ def problems(variables: Variables, *, known: t.Collection[str], target: bool = T
     of_another_kind = [*kinds(variables)]
     if of_another_kind:
         return found + of_another_kind
-    for check in (root, user, directories, node, cookie, flags, environment, timeouts, package, configuration, service, client, upgrade):
+    for check in (root, user, directories, node, cookie, flags, environment, timeouts, package, configuration, service, box, client, upgrade):
         found.extend(check(variables))
     return found
 
@@ -92,7 +93,7 @@ def user(variables: Variables) -> t.Iterator[str]:
 
 
 def directories(variables: Variables) -> t.Iterator[str]:
-    for name in ("otp_home", "otp_pipe_dir", "otp_log_dir"):
+    for name in ("otp_home", "otp_run_dir", "otp_pipe_dir", "otp_log_dir", "otp_destdir"):
         path = str(variables.get(name) or "")
         if path and not path.startswith("/"):
             yield f"{name} is {path!r}: it must be an absolute path."
