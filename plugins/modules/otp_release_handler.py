@@ -18,8 +18,8 @@ description:
   - A release that does not stand O(verify) is not committed, and the node is taken back to its permanent release.
   - A release that failed on a host is remembered there, and refused until O(force). So is one that was not committed when its emulator
     ended, which brings the permanent release back.
-  - Before C(release_handler) overwrites C(releases/RELEASES) in place, that is copied to C(releases/RELEASES.saved). C(RELEASES) and
-    C(start_erl.data) of a system that is down are mended, when a power cut has torn them.
+  - While C(RELEASES) and C(start_erl.data) are changed, which C(release_handler) does in place, there are copies of them beside, named
+    C(*.saved). When a power cut has torn them, C(bin/start) puts the copies back; of a system that is down the module mends them.
   - Each action is appended to C(releases/history.jsonl) below O(root).
   - With O(client), all this happens to a client node. The module then runs on the host of a master of the client.
 author:
