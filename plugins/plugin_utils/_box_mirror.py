@@ -12,6 +12,7 @@ what the box has of it, by its sha256. So what is new in the copy in the end is 
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import hashlib
 import os
@@ -141,7 +142,8 @@ class Mirror:
         """
         now = self._walk()
         changed = [path for path, state in now.items() if _differs(state, self.seen.get(path))]
-        gone = [path for path in self.seen if path not in now and os.path.dirname(path) not in self.seen.keys() - now.keys()]
+        lost = self.seen.keys() - now.keys()
+        gone = [path for path in self.seen if path in lost and os.path.dirname(path) not in lost]
         if not changed and not gone:
             return None
         return _Packer(self, owner, owners, now, changed, gone).pack()
@@ -160,12 +162,13 @@ class _Packer:
 
     def __init__(self, mirror: Mirror, owner: str, owners: t.Mapping[str, str], now: Seen, changed: list[str], gone: list[str]) -> None:
         self.mirror, self.owner, self.owners, self.now, self.changed, self.gone = mirror, owner, owners, now, changed, gone
-        self.on_box = {digest: path for path, digest in mirror.look.sums.items() if not path.startswith(".incoming/") and path not in changed}
+        # Copies are made before anything is put in its place.
+        self.on_box = {digest: path for path, digest in mirror.look.sums.items() if not path.startswith((".incoming/", "/"))}
         self.waiting = {path.partition("/")[2] for path, digest in mirror.look.sums.items() if path == f".incoming/{digest}"}
         self.steps: list[str] = []
-        self.uses: list[tuple[str, int, str]] = []  # name, number of the step, path
+        # What is sent; and of all files that the steps need, how large they are.
         self.contents: dict[str, bytes] = {}
-        self.names: list[str] = []
+        self.sizes: dict[str, int] = {}
         self.room = SLACK
 
     def pack(self) -> Delivery:
@@ -191,7 +194,7 @@ class _Packer:
         for path in self.gone:
             self.step("gone", path)
         self.move_last()
-        lists = {"names": "".join(f"{name}  {name}\n" for name in self.names), "steps": "".join(f"{step}\n" for step in self.steps)}
+        lists = {"names": "".join(f"{name}  {name}\n" for name in self.sizes), "steps": "".join(f"{step}\n" for step in self.steps)}
         of_lists = {name: text.encode("utf-8", "surrogateescape") for name, text in lists.items()}
         sums = "\n".join(f"{hashlib.sha256(content).hexdigest()}  {name}" for name, content in of_lists.items())
         return Delivery(packed({**of_lists, **self.contents}), sums, self.room)
@@ -226,30 +229,29 @@ class _Packer:
 
     def file(self, content: bytes, word: str, *words: str) -> None:
         """A step that needs this content: of a file that the box has, or that is sent."""
-        self.room += len(content)
-        if content.startswith(MARK):
-            known = os.fsdecode(content[len(MARK) :])
-            self.step("copy", *words, f"{self.mirror.root}/{self.on_box.get(known, known)}")
+        is_marked = content.startswith(MARK)
+        name = os.fsdecode(content[len(MARK) :]) if is_marked else hashlib.sha256(content).hexdigest()
+        if word == "file" and (is_marked or name in self.on_box):
+            path = self.on_box.get(name, name)
+            self.step("copy", *words, f"{self.mirror.root}/{path}")
+            self.room += self.mirror.look.entries[path].size
             return
-        name = hashlib.sha256(content).hexdigest()
-        if name in self.on_box and word == "file" and content:
-            self.step("copy", *words, f"{self.mirror.root}/{self.on_box[name]}")
-            return
-        if name not in self.names:
-            self.names.append(name)
-            if name not in self.waiting:
-                self.contents[name] = content
-                self.room += len(content)
+        self.sizes[name] = len(content)
+        if name not in self.waiting:
+            self.contents[name] = content
         self.step(word, *words, name)
 
     def move_last(self) -> None:
-        """A file that is needed once is moved, not copied: the box may be small."""
-        of_step = [shlex.split(step) for step in self.steps]
-        count = [words[-1] for words in of_step if words[0] in ("file", "outside")]
-        self.steps = [
-            shlex.join(["last", *words[1:]]) if words[0] == "file" and count.count(words[-1]) == 1 else step
-            for words, step in zip(of_step, self.steps, strict=True)
-        ]
+        """A file that is needed once is moved, not copied: the box may be small. Now it is known how much room all takes."""
+        steps = [shlex.split(step) for step in self.steps]
+        uses = collections.Counter(words[-1] for words in steps if words[0] in ("file", "outside"))
+        for words in steps:
+            if words[0] == "file" and uses[words[-1]] == 1:
+                words[0] = "last"
+            elif words[0] in ("file", "outside"):
+                self.room += self.sizes[words[-1]]
+        self.steps = [shlex.join(words) for words in steps]
+        self.room += sum(map(len, self.contents.values()))
 
 
 def _state(path: Path) -> tuple[int, int, int, int]:

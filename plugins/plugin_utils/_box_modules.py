@@ -136,7 +136,7 @@ WRITERS = {"otp_target_system", "otp_release_handler", "otp_release_config"}
 def outside_of(wanted: t.Any) -> tuple[str, ...]:
     """What the box has of the system outside of its root directory."""
     node = wanted.node
-    paths = [node.home, os.path.join(node.home, COOKIE_FILE), node.log_directory, wanted.pipe_directory]
+    paths = [node.home, os.path.join(node.home, COOKIE_FILE), node.log_directory, wanted.run_directory, wanted.pipe_directory]
     if node.service:
         paths += [os.path.dirname(node.service.files[0].path), node.service.files[0].path]
     return tuple(paths)

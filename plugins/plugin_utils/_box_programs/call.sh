@@ -6,7 +6,8 @@
 
 # One call in the node, through the pipes of run_erl. Its files come through standard input, a compressed tar; its outcome is a file as well.
 #
-# PIPE_DIR    where the pipes are; KEEPER: the name of a file there, which is this run's; DIRECTORY: the directory of the call in it; OWNER: of the node, numbers
+# PIPE_DIR    where the pipes are; KEEPER: the name of a file there, which is this run's
+# DIRECTORY   that of the call, in it; OWNER: of the node, numbers
 # KEYS        what is typed, as printf takes it
 # SECONDS_TO_START, SECONDS_TO_ANSWER, FORCE
 #

@@ -74,11 +74,14 @@ look() {
     echo "=heads"
     # The beginning of programs tells for which machine they are.
     for f in /proc/$$/exe erts-*/bin/beam.smp; do
-        [ ! -f "$f" ] || { echo "$(dd if="$f" bs=1024 count=1 2>/dev/null | wc -c) $f" && dd if="$f" bs=1024 count=1 2>/dev/null; }
+        [ -f "$f" ] || continue
+        echo "$(dd if="$f" bs=1024 count=1 2>/dev/null | wc -c) $f"
+        dd if="$f" bs=1024 count=1 2>/dev/null
     done
     # What is read as it is: small files.
     set --
-    for f in bin/start bin/start_erl bin/stop bin/erl erts-*/bin/erl erts-*/bin/start erts-*/bin/start_erl erts-*/bin/*.src releases/* releases/*/* run/emulator.pid; do
+    for f in bin/start bin/start_erl bin/stop bin/erl erts-*/bin/erl erts-*/bin/start erts-*/bin/start_erl erts-*/bin/*.src \
+        releases/* releases/*/* run/emulator.pid; do
         case $f in *.boot | *.script | *.tar.gz) continue ;; esac
         [ ! -f "$f" ] || [ -L "$f" ] || set -- "$@" "$f"
     done

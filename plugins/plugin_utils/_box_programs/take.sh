@@ -84,7 +84,7 @@ outside() {
 
 # home MODE OWNER PATH: a directory of the host
 home() {
-    mkdir -p "$3"
+    (umask 022 && mkdir -p "$3")
     own "$2" "$3"
     chmod "$1" "$3"
 }
@@ -100,6 +100,8 @@ gone() {
     mv "$ROOT/$1" "old/$#.$(echo "$1" | tr / _)"
 }
 
+# Its run may have been given up meanwhile.
+hold
 # shellcheck source=/dev/null
 . ./steps
 sync
