@@ -153,13 +153,17 @@ def pairs(count: int, ours: Run, theirs: Run, before: t.Callable[[], object] = l
     return [*mine, *ratios]
 
 
-def measure(fleet: Fleet, count: int, repeats: int) -> t.Iterator[tuple[str, list[float], str]]:
+def measure(fleet: Fleet, count: int, repeats: int, *, only_hot: bool) -> t.Iterator[tuple[str, list[float], str]]:
     """Rows of (what, figures, goal)."""
     sides = Sides(fleet, count)
     fleet.empty()
     # So that the connections are there.
     sides.ping()
     few = max(1, repeats // 2)
+    if only_hot:
+        sides.deploy()
+        yield "hot upgrade / ping", pairs(few, sides.upgrade, sides.ping), "0.60"
+        return
     yield "package / copy, new", pairs(few, sides.ship, sides.copy, fleet.empty), "0.25"
     yield "package / copy, unchanged", pairs(few, sides.ship, sides.copy), "0.15"
     yield "first deploy / plain", pairs(few, sides.deploy, sides.plain, fleet.empty), "0.25"
@@ -172,6 +176,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hosts", type=int, nargs="+", default=[1, 8, 32], help="how many hosts (default: 1 8 32)")
     parser.add_argument("--pairs", type=int, default=5, help="runs of each side (default: 5)")
+    parser.add_argument("--hot", action="store_true", help="the hot upgrade alone, which at many hosts saves most of the time")
     parser.add_argument("--quick", action="store_true", help="one pair on one host")
     arguments = parser.parse_args()
     sizes, repeats = ([1], 1) if arguments.quick else (arguments.hosts, arguments.pairs)
@@ -182,7 +187,7 @@ def main() -> None:
         fleet = Fleet(Path(directory), max(sizes))
         try:
             for size in sizes:
-                for what, figures, goal in measure(fleet, size, repeats):
+                for what, figures, goal in measure(fleet, size, repeats, only_hot=arguments.hot):
                     print(f"{f'{size} hosts: {what}':44} {' '.join(f'{figure:8.3f}' for figure in figures)} {goal:>6}", flush=True)
         finally:
             fleet.end()

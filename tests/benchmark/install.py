@@ -160,7 +160,8 @@ def measure(seed: Seed, count: int) -> t.Iterator[tuple[str, str, str]]:
     yield "flushed / target_system:install", pairs(count, lambda: seed.ours(flush=True), seed.install), "0.40"
     yield "not flushed / target_system:install", pairs(count, lambda: seed.ours(flush=False), seed.install), "0.40"
     yield "second run / tar, sed", pairs(count, seed.again, seed.tar), "0.15"
-    yield "peak memory, MiB", f"{seed.peak():8.1f}{'':27}", "32"
+    size = seed.package.stat().st_size / 2**20
+    yield f"peak memory, MiB, of {size:.0f}", f"{seed.peak():8.1f}{'':27}", "32"
 
 
 def main() -> None:
