@@ -87,6 +87,8 @@ class Task:
         except OSError as error:
             raise OtpError(f"{error.filename} cannot be read: {error.strerror}") from error
         self.diffs: list[dict[str, str]] = []
+        # Versions that were too many.
+        self.removed: list[str] = []
         self.result: dict[str, t.Any] = {
             "release": order.release,
             "transport": None,
@@ -211,6 +213,8 @@ def settle(order: Order, changes: Changes) -> dict[str, t.Any]:
     if changes.check_mode:
         before, listed = task.result["before"], {entry.version: entry.status for entry in task.tree.releases() or []}
         task.result["after"] = predict(before, order.state, order.release, listed) if changes.changed else before
+        for version in task.removed:
+            task.result["after"]["releases"].pop(version, None)
     return task.result_of()
 
 

@@ -59,7 +59,7 @@ def settle_client(task: Task) -> None:
             work.settle()
         finally:
             task.result["after"] = describe(work.running, tree) if work.running else task.result["after"]
-        if order.keep and not task.changes.check_mode and work.running.current == work.running.permanent == order.release:
+        if order.keep and work.running.current == work.running.permanent == order.release:
             work.remove_older()
 
 

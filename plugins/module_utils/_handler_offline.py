@@ -56,7 +56,7 @@ def settle_offline(task: Task) -> None:
     task.result["after"] = describe(None, tree)
     if task.changes.changed and not task.changes.check_mode:
         task.record(action, before=permanent)
-    if order.keep and not task.changes.check_mode and task.result["after"]["permanent"] == order.release:
+    if order.keep and task.result["after"]["permanent"] == order.release:
         remove_older(task, lambda version: _remove(task, version))
         task.result["after"] = describe(None, tree)
 

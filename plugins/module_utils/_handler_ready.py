@@ -79,6 +79,7 @@ def remove_older(task: Task, remove: t.Callable[[str], object]) -> None:
     for version in superfluous(task.result["after"]["releases"], task.history, task.order.release, task.order.keep):
         try:
             remove(version)
+            task.removed.append(version)
         except (OtpError, OSError) as error:
             task.judge([Problem("not_removed", f"release {version} cannot be removed: {str(error).rstrip('.')}", "Remove it with state absent", fatal=False)])
             return

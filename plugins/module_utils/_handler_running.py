@@ -51,7 +51,7 @@ def settle_running(task: Task) -> None:
             work.settle()
         finally:
             task.result["after"] = describe(work.running, task.tree) if work.running else None
-        if order.keep and not task.changes.check_mode and work.running.current == work.running.permanent == order.release:
+        if order.keep and work.running.current == work.running.permanent == order.release:
             work.remove_older()
 
 

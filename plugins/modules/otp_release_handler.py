@@ -33,10 +33,11 @@ attributes:
     details:
       - Check mode is the preflight. It fails where the run would fail, with RV(problems), and asks the node but changes nothing.
       - Of a package that the host lacks, the way to its release is judged, but not its configuration and its ERTS. Have it V(unpacked) first.
+      - What O(keep) removes is told where O(release) is permanent already.
   diff_mode:
     support: full
     details:
-      - Shows which release runs and the status of each, before and after.
+      - Shows which release runs and the status of each, before and after; and O(configuration), unless it has secrets.
   idempotent:
     support: full
 options:

@@ -53,7 +53,11 @@ def test_as_many_stay_as_are_to_be_kept(system: System) -> None:
     system.take("RESTARTS", "unpacked")
     system.take("SECOND", "permanent", keep=3)
     assert set(system.statuses()) == {"FIRST", "SECOND", "RESTARTS"}
+    foreseen = system.take("SECOND", "ready", keep=1, check_mode=True)
+    assert set(system.statuses()) == {"FIRST", "SECOND", "RESTARTS"}
     again = system.take("SECOND", "ready", keep=1)
+    # In between is RELEASES, which release_handler has written by then.
+    assert [foreseen["actions"][0], foreseen["actions"][-1]] == again["actions"] and foreseen["after"]["releases"] == again["after"]["releases"]
     assert again["after"]["releases"] == system.statuses() == {"SECOND": "permanent", "FIRST": "old"}
     assert not os.path.exists(f"{system.root}/releases/RESTARTS") and again["problems"] == []
 
@@ -78,5 +82,9 @@ def test_a_node_that_is_down(system: System) -> None:
     ready = system.take("SECOND", "ready")
     assert ready["way"] == "offline" and ready["after"]["permanent"] == "FIRST"
     system.take("RESTARTS", "unpacked")
+    done = system.take("SECOND", "permanent", package=False, keep=4)
+    foreseen = system.take("SECOND", "permanent", package=False, keep=2, check_mode=True)
+    assert foreseen["changed"] and set(done["after"]["releases"]) == {"FIRST", "SECOND", "RESTARTS"}
     done = system.take("SECOND", "permanent", package=False, keep=2)
+    assert foreseen["after"] == done["after"]
     assert done["after"] == {"running": None, "permanent": "SECOND", "pid": None, "releases": {"SECOND": "permanent", "FIRST": "old"}}
