@@ -203,8 +203,11 @@ def _of_release(target: Target, entry: InstalledRelease) -> t.Iterator[str]:
 
 
 def _is_for_clients(tree: Tree, entry: InstalledRelease) -> bool:
-    """Whether clients have the release, which have a configuration of their own. It may have been unpacked for them alone."""
-    return any(client.has("releases", entry.version, "sys.config") for client in find_clients(tree.root) if not client.machine_type)
+    """Whether clients have the release, which have a configuration of their own. It may have been unpacked for them alone.
+
+    The tree of an image, or the copy of a box, has none: below the same path, this host may have those of its own.
+    """
+    return not tree.destdir and any(client.has("releases", entry.version, "sys.config") for client in find_clients(tree.root) if not client.machine_type)
 
 
 def _of_orphans(target: Target) -> t.Iterator[str]:
