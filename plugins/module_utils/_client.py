@@ -89,8 +89,10 @@ def check_node(name: str, option: str) -> None:
 
 
 def find_clients(root: str) -> list[ClientTree]:
-    """The clients that have directories below the root directory of a master, those of types last."""
-    return [ClientTree(root, name, machine_type) for machine_type, name, _home in _homes(Tree(root)) if _NODE.fullmatch(name)]
+    """The clients that have directories below the root directory of a master, those of types last. Other directories are none that we made."""
+    known = [home for home in _homes(Tree(root)) if _NODE.fullmatch(home[1]) and (not home[0] or _TYPE.fullmatch(home[0]))]
+    found = [(ClientTree(root, name, machine_type), home) for machine_type, name, home in known]
+    return [tree for tree, home in found if tree.client_directory == home]
 
 
 class Use(t.NamedTuple):

@@ -97,9 +97,11 @@ def test_a_section_needs_masters() -> None:
 
 
 def test_clients_are_found(tmp_path) -> None:
-    for home in ("clients/c1@h", "clients/arm/b1@h", "clients/arm", "clients/not-one/x"):
+    for home in ("clients/c1@h", "clients/arm/b1@h", "clients/arm", "clients/not-one/x", "clients/no type/b1@h"):
         (tmp_path / home / "releases").mkdir(parents=True)
         (tmp_path / home / "releases/RELEASES").write_text("[].\n")
     (tmp_path / "clients/arm/lib").mkdir()
     found = find_clients(str(tmp_path))
     assert [(tree.machine_type, tree.client) for tree in found] == [("", "c1@h"), ("arm", "b1@h")]
+    # Asked of a type's own root directory, they are not taken for clients of a master there.
+    assert find_clients(f"{tmp_path}/clients/arm") == []
