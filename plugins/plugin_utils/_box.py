@@ -20,6 +20,7 @@ import tempfile
 import time
 import typing as t
 
+from ansible import constants as C
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.erlang.otp.plugins.module_utils._elsewhere import working_on
@@ -220,7 +221,8 @@ def is_gone(owner: str) -> bool:
 @contextlib.contextmanager
 def box_of(action: ActionBase, wish: Wish) -> t.Iterator[Box]:
     """The box, looked at, and locked unless nothing is written; the code of module_utils works on it meanwhile."""
-    with tempfile.TemporaryDirectory(prefix="erlang.otp-") as destdir:
+    # Where Ansible removes what a worker that was killed has left: there may be secrets in it.
+    with tempfile.TemporaryDirectory(prefix="erlang.otp-", dir=C.DEFAULT_LOCAL_TMP) as destdir:  # type: ignore[attr-defined]
         box = Box(action, wish, destdir)
         is_done = False
         try:
