@@ -367,7 +367,12 @@ class Work:
     def operate(self, function: str, *arguments):
         """Have release_handler do what makes it overwrite RELEASES in place: with a copy beside until that is on the disk."""
         save(self.tree, writing_like(self.tree))
-        said = operate(self.session, function, list(arguments), timeout=self.order.timeout)
+        try:
+            said = operate(self.session, function, list(arguments), timeout=self.order.timeout)
+        except Refused as refusal:
+            if refusal.is_harmless:
+                forget_saved(self.tree)
+            raise
         if function not in RESTARTING:
             forget_saved(self.tree)
         return said
