@@ -18,10 +18,10 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.erlang.otp.plugins.module_utils._digest import sha256
 from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
 from ansible_collections.erlang.otp.plugins.plugin_utils._box_action import is_box, on_box
 from ansible_collections.erlang.otp.plugins.plugin_utils._carrier import Carrier
+from ansible_collections.erlang.otp.plugins.plugin_utils._package_facts import digest_of, release_of
 
 SUFFIX = ".tar.gz"
 # As the role release calls it.
@@ -39,12 +39,12 @@ def run_module(
     """
     package = action._find_needle("files", arguments["package"])
     try:
-        digest = f"sha256:{sha256(package)}"
+        digest = digest_of(package)
         _check(package, arguments.get("checksum"), digest)
         arguments = {**arguments, "package": None, "checksum": digest}
         if action._task.check_mode or arguments.get("state") == "ready":
             # Check mode will do without the package, and so there is no second question. Others judge it before it is sent.
-            arguments[release_option] = _release_of(package)
+            arguments[release_option] = release_of(package)
     except OtpError as error:
         raise AnsibleActionFail(str(error)) from error
     if carrier and is_box(action, task_vars):
@@ -70,7 +70,7 @@ def _smallest(package: str, arguments: dict[str, t.Any], said: dict[str, t.Any] 
     if thin and said and said.get("known_packages") and os.path.isfile(thin):
         base = read_base(thin)
         if base is not None and f"sha256:{base.full}" == arguments["checksum"] and base.sha256 in said["known_packages"]:
-            return thin, {**arguments, "checksum": f"sha256:{sha256(thin)}"}
+            return thin, {**arguments, "checksum": digest_of(thin)}
     return package, arguments
 
 
@@ -102,20 +102,3 @@ def _run_with_files(action: ActionBase, arguments: dict[str, t.Any], task_vars: 
 def _check(package: str, wanted: str | None, digest: str) -> None:
     if wanted and wanted.strip().lower() != digest:
         raise OtpError(f"package {package}: its checksum is {digest}, and {wanted} was expected: it is damaged, or another package")
-
-
-def _release_of(package: str) -> dict[str, t.Any]:
-    # For check mode alone.
-    from ansible_collections.erlang.otp.plugins.module_utils._base import read_base
-    from ansible_collections.erlang.otp.plugins.module_utils._package import read_ways
-
-    base = read_base(package)
-    release, upgrade_from = read_ways(package)
-    return {
-        "name": release.name,
-        "version": release.version,
-        "erts_version": release.erts_version,
-        "applications": {item.name: item.version for item in release.applications},
-        "upgrade_from": upgrade_from,
-        "base": base and base._asdict(),
-    }

@@ -11,6 +11,9 @@ from __future__ import annotations
 import os
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+from ansible_collections.erlang.otp.plugins.plugin_utils._package_facts import release_of
+
 Variables = t.Mapping[str, t.Any]
 
 HOOKS = ("before", "gate", "committed", "failed", "after")
@@ -51,11 +54,8 @@ def wanted(version: str, package: str) -> t.Iterator[str]:
     """Whether the release that is wanted is the one in the package."""
     if not version or not os.path.isfile(package):
         return
-    from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-    from ansible_collections.erlang.otp.plugins.module_utils._package import read_package
-
     try:
-        found = read_package(package).version
+        found = release_of(package)["version"]
     except OtpError as error:
         yield f"otp_package: {error}"
         return
