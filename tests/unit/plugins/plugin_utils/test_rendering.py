@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-import getpass
 import grp
 import os
+import pwd
 import subprocess
 
 import pytest
@@ -17,6 +17,8 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.erlang.otp.plugins.filter.client_files import FilterModule
 from ansible_collections.erlang.otp.plugins.plugin_utils._rendering import environment, flags, options, scripts, service
 
+# As id says it, whatever the environment says.
+ME = pwd.getpwuid(os.geteuid()).pw_name
 VARIABLES = {
     "otp_root": "/srv/ex'change",
     "otp_user": "exchange",
@@ -122,7 +124,7 @@ def test_a_host_that_boots_puts_right_what_a_power_cut_has_left(tmp_path, releas
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/run_erl").write_text("#!/bin/sh\n")
     (tmp_path / "bin/run_erl").chmod(0o755)
-    here = {"otp_root": str(tmp_path), "otp_user": getpass.getuser(), "otp_pipe_dir": str(tmp_path / "pipe"), "otp_log_dir": str(tmp_path / "log")}
+    here = {"otp_root": str(tmp_path), "otp_user": ME, "otp_pipe_dir": str(tmp_path / "pipe"), "otp_log_dir": str(tmp_path / "log")}
     (script, *_others) = scripts({**VARIABLES, **here})
     subprocess.run(["sh", "-c", script["content"], "start"], check=True, capture_output=True, timeout=60)
     assert (directory / "start_erl.data").read_text() == boots
@@ -150,8 +152,7 @@ def test_the_files_of_a_service(given, paths):
 
 def test_an_init_script_makes_directories_as_the_role_does(tmp_path):
     """Where a file system is empty at boot: otherwise the next run would find them given to others."""
-    me = getpass.getuser()
-    here = {"otp_root": str(tmp_path), "otp_user": me, "otp_group": grp.getgrgid(os.getgid()).gr_name, "otp_service_manager": "sysv"}
+    here = {"otp_root": str(tmp_path), "otp_user": ME, "otp_group": grp.getgrgid(os.getgid()).gr_name, "otp_service_manager": "sysv"}
     directories = {"otp_run_dir": "run", "otp_pipe_dir": "run/pipe", "otp_log_dir": "log"}
     files = service({**VARIABLES, **here, **{name: f"{tmp_path}/{path}" for name, path in directories.items()}})["files"]
     # There is no bin/start: it ends there.
