@@ -112,6 +112,7 @@ options:
         are those on that host.
       - No node is started. The user and the group are those of C(/etc/passwd) and C(/etc/group) below it.
     type: path
+    default: ""
   log_dir:
     description:
       - The directory of run_erl's logs and of crash dumps. The default is C(log) in O(root).

@@ -176,6 +176,9 @@ class Client:
             self.process.kill()
             self.process.wait()
             self.process = None
+            if self.diskless:
+                # Else it is there until the kernel has taken its host's network down.
+                subprocess.run(["ip", "link", "delete", "cable"], capture_output=True, check=False)
 
     def kill(self) -> None:
         """End its emulator alone; heart starts another one."""
