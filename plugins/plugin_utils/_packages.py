@@ -68,7 +68,11 @@ def _smallest(package: str, arguments: dict[str, t.Any], said: dict[str, t.Any] 
 
     thin = package[: -len(SUFFIX)] + THIN if package.endswith(SUFFIX) else ""
     if thin and said and said.get("known_packages") and os.path.isfile(thin):
-        base = read_base(thin)
+        try:
+            base = read_base(thin)
+        except OtpError:
+            # It is damaged, and can be done without.
+            base = None
         if base is not None and f"sha256:{base.full}" == arguments["checksum"] and base.sha256 in said["known_packages"]:
             return thin, {**arguments, "checksum": digest_of(thin)}
     return package, arguments
