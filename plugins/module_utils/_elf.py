@@ -102,8 +102,13 @@ def why_not(program: Program, path: str, *, like: str) -> str | None:
 
 
 def odd_one(programs: t.Mapping[str, Program], emulator: Program | None) -> str | None:
-    """The first of the programs and libraries, by path, that the emulator (or the first of them) cannot load or run, as a sentence."""
+    """The first of the programs and libraries, by path, that the emulator (or the first of them) cannot load or run, as a sentence.
+
+    Libraries are called ``.so``, and programs lie in a ``bin``: what is elsewhere, such as firmware of another device, is only data here.
+    """
     for path, program in programs.items():
+        if not path.endswith(".so") and "/bin/" not in path:
+            continue
         emulator = emulator or program
         if not program.is_like(emulator):
             return f"{path} was made for {program.kind}, and the emulator is for {emulator.kind}"

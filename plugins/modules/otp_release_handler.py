@@ -425,6 +425,7 @@ ARGUMENT_SPEC = {
 SPECIFICATION: dict = {
     "argument_spec": ARGUMENT_SPEC,
     "mutually_exclusive": [("cookie", "cookie_file")],
+    "required_by": {"type": "client"},
     "required_if": [("transport", "distribution", ("node",)), ("transport", "pipe", ("pipe_dir",))],
     "supports_check_mode": True,
 }

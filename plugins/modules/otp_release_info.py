@@ -290,7 +290,12 @@ ARGUMENT_SPEC = {
     "timeout": {"type": "float", "default": 5.0},
     "history": {"type": "int", "default": 20},
 }
-SPECIFICATION: dict = {"argument_spec": ARGUMENT_SPEC, "mutually_exclusive": [("cookie", "cookie_file")], "supports_check_mode": True}
+SPECIFICATION: dict = {
+    "argument_spec": ARGUMENT_SPEC,
+    "mutually_exclusive": [("cookie", "cookie_file")],
+    "required_by": {"type": "client"},
+    "supports_check_mode": True,
+}
 
 
 def describe(params: dict) -> dict:

@@ -127,7 +127,7 @@ class Box:
             BOOT.format(root=self.root, boot_id=self.boot_id),
         ]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while self.ssh("true").returncode:
             assert time.monotonic() < until, "the box does not boot"
             time.sleep(0.1)

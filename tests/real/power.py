@@ -54,7 +54,7 @@ class Disk:
 
     def unmount(self) -> None:
         """As soon as all that ran from there has ended."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while subprocess.run(["umount", self.path], capture_output=True, check=False).returncode:
             assert time.monotonic() < deadline, f"{self.path} is still in use"
             time.sleep(0.05)

@@ -52,7 +52,7 @@ def go_on(system: System, release: str, state: str, **more: t.Any) -> None:
 
 def left_over(system: System) -> list[str]:
     """What no run that has come to its end leaves."""
-    return [str(path) for path in Path(system.root).rglob(".*") if path.suffix == ".new" or path.name == STAGING]
+    return [str(path) for path in Path(system.root).rglob("*") if path.suffix in (".new", ".saved") or path.name == STAGING]
 
 
 def test_while_a_running_node_comes_to_a_release(releases: Releases, disk: Disk, record_property: t.Callable[[str, str], None]) -> None:

@@ -75,6 +75,8 @@ place() {
 
 # outside MODE OWNER PATH NAME: a file of the host, beside and renamed
 outside() {
+    # It may be in a directory of the node's user, who must not say by a link where this goes.
+    rm -rf "$3.new"
     cp "$4" "$3.new"
     own "$2" "$3.new"
     chmod "$1" "$3.new"

@@ -85,3 +85,4 @@ def test_the_odd_one() -> None:
     assert odd_one({}, arm) is None and odd_one({"a.so": arm, "b.so": arm}, arm) is None and odd_one({"a.so": arm}, None) is None
     assert odd_one({"a.so": arm, "b.so": intel}, arm) == "b.so was made for x86_64, 64 bits, and the emulator is for aarch64, 64 bits"
     assert odd_one({"a.so": arm, "b.so": intel}, None)
+    assert odd_one({"lib/os_mon-2.8/priv/bin/memsup": intel}, arm) and odd_one({"lib/mast-1.0/priv/firmware.elf": intel}, arm) is None
