@@ -21,8 +21,8 @@ STEPS = {"skipped": True, "false_condition": "not _otp_has_steps"}
 NOT_REMOVED = [{"kind": "heart", "cause": "a", "remedy": "b"}, {"kind": "not_removed", "cause": "c", "remedy": "d"}]
 
 
-def outcome(brought: t.Any, went: t.Any = None, said: t.Any = None, *, down: str = "fail", batch: t.Any = GOES, **more: t.Any) -> dict[str, t.Any]:
-    return outcome_of({"_otp_batch": batch, "_otp_brought": brought, "_otp_went": went, "_otp_said": said, **more}, down=down)
+def outcome(brought: t.Any, went: t.Any = None, said: t.Any = None, *, down: str = "fail", batch: t.Any = None, **more: t.Any) -> dict[str, t.Any]:
+    return outcome_of({"_otp_batch": GOES if batch is None else batch, "_otp_brought": brought, "_otp_went": went, "_otp_said": said, **more}, down=down)
 
 
 @pytest.mark.parametrize(
