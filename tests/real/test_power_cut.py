@@ -17,9 +17,11 @@ from power import Disk
 
 from ansible_collections.erlang.otp.plugins.module_utils import _handler_back, _handler_running, _install_steps
 from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._config import configure_release
 from ansible_collections.erlang.otp.plugins.module_utils._handler import HandlerError
 from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._record import STAGING
+from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom
 
 VERSIONS = {"FIRST": "1.0", "SECOND": "2.0"}
 # What flushes in another way, and what has release_handler write.
@@ -95,6 +97,26 @@ def test_while_a_system_that_is_down_comes_to_a_release(releases: Releases, disk
             system.take("SECOND", "permanent", transport="offline")
             assert disagreements(system) == [] and left_over(system) == []
     assert booted == set(VERSIONS)
+
+
+def test_while_it_is_configured(releases: Releases, disk: Disk) -> None:
+    with System(releases, within=disk.path) as system:
+
+        def configure() -> None:
+            configure_release(
+                directory=f"{system.root}/releases/FIRST", sys_config="[{counter,[{lines,2}]}].\n", vm_args="-counter more 1\n", changes=Changes()
+            )
+
+        with disk.cut_after_each_call(*MORE):
+            configure()
+        said: list[t.Any] = []
+        for _number in disk.after_each_cut():
+            boot(system)
+            said.append(system.call("application", "get_env", Atom("counter"), Atom("lines")))
+            system.cut()
+            configure()
+            assert left_over(system) == []
+    assert [said[0], said[-1]] == [Atom("undefined"), (Atom("ok"), 2)] and len(set(said)) == 2
 
 
 def test_while_the_first_release_is_installed(releases: Releases, disk: Disk) -> None:
