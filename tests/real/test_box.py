@@ -145,16 +145,21 @@ def test_it_goes_back(box: Box) -> None:
     assert box.permanent() == "FIRST"
 
 
-def test_a_thin_package_and_a_restart_of_the_emulator(box: Box, releases: Releases) -> None:
+def thin_package(releases: Releases, release: str) -> str:
+    """What FIRST lacks of the release."""
     directory = releases.workshop.directory
     built = releases.workshop.build(
-        rel=f"{directory}/RESTARTS.rel",
+        rel=f"{directory}/{release}.rel",
         sys_config="[].\n",
-        extra_files=((f"{directory}/RESTARTS/relup", "releases/RESTARTS/relup"),),
-        output_dir=f"{directory}/thin",
+        extra_files=((f"{directory}/{release}/relup", f"releases/{release}/relup"),),
+        output_dir=f"{directory}/thin-{release}",
         base=releases.packages["FIRST"],
     )
-    thin = built["thin"]["package"]
+    return str(built["thin"]["package"])
+
+
+def test_a_thin_package_and_a_restart_of_the_emulator(box: Box, releases: Releases) -> None:
+    thin = thin_package(releases, "RESTARTS")
     assert os.path.getsize(thin) < 50_000
     box.inventory(otp_package=thin, otp_upgrade_to="RESTARTS", otp_allow_restart=True, otp_cookie=COOKIE, otp_user="erlang")
     pid = box.read("run/emulator.pid")
@@ -197,3 +202,15 @@ def test_a_release_is_removed(box: Box) -> None:
     command = ["-m", "erlang.otp.otp_release_handler", "-a", "root=/srv/counter release=SECOND state=absent"]
     assert '"changed": true' in box.ad_hoc(*command)
     assert not files(box) & {"releases/SECOND", "lib/counter-2.0"}
+
+
+def test_a_hot_upgrade_with_a_thin_package_and_back(box: Box, releases: Releases) -> None:
+    box.inventory(otp_cookie=COOKIE, otp_user="erlang", otp_allow_restart=True)
+    box.play("erlang.otp.rollback")
+    assert box.permanent() == "FIRST"
+    pid = box.read("run/emulator.pid")
+    box.inventory(otp_package=thin_package(releases, "SECOND"), otp_upgrade_to="SECOND", otp_cookie=COOKIE, otp_user="erlang")
+    box.play("erlang.otp.upgrade")
+    assert box.permanent() == "SECOND" and box.read("run/emulator.pid") == pid
+    box.play("erlang.otp.rollback")
+    assert box.permanent() == "FIRST" and box.read("run/emulator.pid") == pid
