@@ -10,7 +10,7 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.erlang.otp.plugins.plugin_utils._box_action import is_box, on_box
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.action import is_box, on_box
 
 
 class ActionModule(ActionBase):

@@ -11,8 +11,8 @@ import typing as t
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.erlang.otp.plugins.module_utils._download import is_url
-from ansible_collections.erlang.otp.plugins.plugin_utils._packages import run_module
+from ansible_collections.erlang.otp.plugins.module_utils._package.download import is_url
+from ansible_collections.erlang.otp.plugins.plugin_utils._transport.packages import run_module
 
 
 class ActionModule(ActionBase):

@@ -2,8 +2,6 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# This is a private part of the collection: only its own plugins may use it.
-
 """How a module reaches the node of a target system."""
 
 from __future__ import annotations

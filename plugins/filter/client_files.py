@@ -89,7 +89,7 @@ def client_files(variables: t.Any, **place: t.Any) -> dict[str, str]:
     if not isinstance(variables, t.Mapping):
         raise AnsibleFilterError("client_files needs a mapping of variables")
     # Each process of Ansible that needs a filter loads all of them, and this is most of the work.
-    from ansible_collections.erlang.otp.plugins.plugin_utils import _rendering
+    from ansible_collections.erlang.otp.plugins.plugin_utils._target_system import rendering as _rendering
 
     try:
         return _rendering.client_files(variables, _rendering.Client(**{**place, "hosts": tuple(place.get("hosts", ()))}))

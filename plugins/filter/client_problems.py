@@ -10,7 +10,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.erlang.otp.plugins.plugin_utils import _client_inventory
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory import client as _client_inventory
 
 DOCUMENTATION = r"""
 name: client_problems

@@ -11,8 +11,8 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.erlang.otp.plugins.plugin_utils._fleet import describe_fleet
-from ansible_collections.erlang.otp.plugins.plugin_utils._fleet_text import fleet_lines
+from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.fleet import describe_fleet
+from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.fleet_text import fleet_lines
 
 DOCUMENTATION = r"""
 name: fleet_status

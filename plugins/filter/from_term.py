@@ -10,7 +10,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 
 DOCUMENTATION = r"""
 name: from_term
@@ -50,8 +50,8 @@ def from_term(text: t.Any) -> t.Any:
     if not isinstance(text, str):
         raise AnsibleFilterError(f"from_term needs a text, not {type(text).__name__}")
     # Here, as every fork of Ansible loads all filters of the collection for any of them.
-    from ansible_collections.erlang.otp.plugins.module_utils import _data
-    from ansible_collections.erlang.otp.plugins.module_utils._terms import parse_one
+    from ansible_collections.erlang.otp.plugins.module_utils._terms import plain_data as _data
+    from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import parse_one
 
     try:
         return _data.from_term(parse_one(text))

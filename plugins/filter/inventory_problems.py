@@ -13,7 +13,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.erlang.otp.plugins.plugin_utils._inventory import problems
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.checks import problems
 
 DOCUMENTATION = r"""
 name: inventory_problems

@@ -10,7 +10,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.erlang.otp.plugins.plugin_utils import _upgrade_inventory
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory import upgrade as _upgrade_inventory
 
 DOCUMENTATION = r"""
 name: shared_systems

@@ -10,7 +10,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 
 DOCUMENTATION = r"""
 name: to_term
@@ -65,8 +65,8 @@ _value:
 
 def to_term(data: t.Any, width: int = 80) -> str:
     # Here, as every fork of Ansible loads all filters of the collection for any of them.
-    from ansible_collections.erlang.otp.plugins.module_utils import _data
-    from ansible_collections.erlang.otp.plugins.module_utils._terms import format_term
+    from ansible_collections.erlang.otp.plugins.module_utils._terms import plain_data as _data
+    from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import format_term
 
     try:
         return format_term(_data.to_term(data), width=width)

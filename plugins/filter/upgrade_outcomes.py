@@ -10,7 +10,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.erlang.otp.plugins.plugin_utils._upgrade_outcome import outcome_of
+from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.upgrade_outcome import outcome_of
 
 DOCUMENTATION = r"""
 name: upgrade_outcomes

@@ -483,14 +483,14 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.erlang.otp.plugins.module_utils._applications import wanted_application
-from ansible_collections.erlang.otp.plugins.module_utils._boot_scripts import SystoolsError
-from ansible_collections.erlang.otp.plugins.module_utils._build import build_release
-from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._sources import Options
-from ansible_collections.erlang.otp.plugins.module_utils._systools import ScriptOptions
-from ansible_collections.erlang.otp.plugins.module_utils._values import expanded
+from ansible_collections.erlang.otp.plugins.module_utils._build.applications import wanted_application
+from ansible_collections.erlang.otp.plugins.module_utils._build.boot_scripts import SystoolsError
+from ansible_collections.erlang.otp.plugins.module_utils._build.build import build_release
+from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Options
+from ansible_collections.erlang.otp.plugins.module_utils._build.systools import ScriptOptions
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.values import expanded
 
 ARGUMENTS = {
     "rel": {"type": "path"},

@@ -376,13 +376,13 @@ transferred:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._handler import HandlerError, Order, settle
-from ansible_collections.erlang.otp.plugins.module_utils._install import PackageNeeded
-from ansible_collections.erlang.otp.plugins.module_utils._rpc import WAY_ARGUMENTS, way_of
-from ansible_collections.erlang.otp.plugins.module_utils._values import expanded, texts
-from ansible_collections.erlang.otp.plugins.module_utils._verify import as_checks
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.values import expanded, texts
+from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Order, settle
+from ansible_collections.erlang.otp.plugins.module_utils._install.install import PackageNeeded
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import WAY_ARGUMENTS, way_of
+from ansible_collections.erlang.otp.plugins.module_utils._node.verify import as_checks
 
 CHECK = {
     "module": {"type": "str", "required": True},

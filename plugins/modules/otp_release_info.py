@@ -275,11 +275,11 @@ uncommitted:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.erlang.otp.plugins.module_utils._client import ClientTree
-from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._rpc import WAY_ARGUMENTS, way_of
-from ansible_collections.erlang.otp.plugins.module_utils._target import describe_clients, describe_target, read_target, read_tree
-from ansible_collections.erlang.otp.plugins.module_utils._target_node import describe_history, describe_node
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._info.target import describe_clients, describe_target, read_target, read_tree
+from ansible_collections.erlang.otp.plugins.module_utils._info.target_node import describe_history, describe_node
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import WAY_ARGUMENTS, way_of
+from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import ClientTree
 
 ARGUMENT_SPEC = {
     "root": {"type": "path", "required": True},

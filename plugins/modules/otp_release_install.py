@@ -256,10 +256,10 @@ import pwd
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.text.formatters import human_to_bytes
 
-from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._install import PackageNeeded, install_release
-from ansible_collections.erlang.otp.plugins.module_utils._remove import remove_release
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._install.install import PackageNeeded, install_release
+from ansible_collections.erlang.otp.plugins.module_utils._install.remove import remove_release
 
 ARGUMENTS = {
     "root": {"type": "path", "required": True},

@@ -170,12 +170,12 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.erlang.otp.plugins.module_utils._calls import Raised, name_of, shortened
-from ansible_collections.erlang.otp.plugins.module_utils._data import from_term
-from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._patterns import as_pattern, as_term, matches
-from ansible_collections.erlang.otp.plugins.module_utils._rpc import WAY_ARGUMENTS, connect, way_of
-from ansible_collections.erlang.otp.plugins.module_utils._terms import format_term
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import Raised, name_of, shortened
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import WAY_ARGUMENTS, connect, way_of
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import format_term
+from ansible_collections.erlang.otp.plugins.module_utils._terms.patterns import as_pattern, as_term, matches
+from ansible_collections.erlang.otp.plugins.module_utils._terms.plain_data import from_term
 
 ARGUMENT_SPEC = {
     **WAY_ARGUMENTS,

@@ -333,13 +333,13 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._install import PackageNeeded
-from ansible_collections.erlang.otp.plugins.module_utils._node import Node
-from ansible_collections.erlang.otp.plugins.module_utils._service import Service, ServiceFile
-from ansible_collections.erlang.otp.plugins.module_utils._system import File, System, Wanted
-from ansible_collections.erlang.otp.plugins.module_utils._values import texts
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.values import texts
+from ansible_collections.erlang.otp.plugins.module_utils._install.install import PackageNeeded
+from ansible_collections.erlang.otp.plugins.module_utils._node.lifecycle import Node
+from ansible_collections.erlang.otp.plugins.module_utils._node.service import Service, ServiceFile
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.system import File, System, Wanted
 
 ARGUMENTS = {
     "root": {"type": "path", "required": True},
@@ -439,7 +439,7 @@ def system_of(wanted: Wanted, changes: Changes) -> System:
     """The system of this host, or that of an image."""
     if not wanted.destdir:
         return System(wanted, changes)
-    from ansible_collections.erlang.otp.plugins.module_utils._image import Image
+    from ansible_collections.erlang.otp.plugins.module_utils._target_system.image import Image
 
     return Image(wanted, changes)
 

@@ -28,9 +28,9 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from ansible_collections.erlang.otp.plugins.module_utils._build import build_release
-from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._sources import Options
+from ansible_collections.erlang.otp.plugins.module_utils._build.build import build_release
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Options
 rel, code_path, output_dir, cache_dir, strip = sys.argv[2:]
 build_release(Options(output_dir=output_dir, rel=rel, code_path=(code_path,), cache_dir=cache_dir, strip=strip == "strip"), Changes())
 """

@@ -44,7 +44,7 @@ class Client:
         self.thread.join()
 
     def keep_calling(self) -> None:
-        from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+        from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 
         connection = None
         answered = time.monotonic()
@@ -107,7 +107,7 @@ def wait(system: t.Any, before: int) -> None:
     """Until another emulator has booted."""
     from handler_site import until
 
-    from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator
+    from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
 
     until(lambda: find_emulator(system.root) not in (None, before) and system.observe().status == "started")
 

@@ -22,11 +22,11 @@ from pathlib import Path
 
 import yaml
 
-from ansible_collections.erlang.otp.plugins.module_utils import _node
-from ansible_collections.erlang.otp.plugins.module_utils._applications import wanted_application
-from ansible_collections.erlang.otp.plugins.module_utils._build import build_release
-from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._sources import Options
+from ansible_collections.erlang.otp.plugins.module_utils._build.applications import wanted_application
+from ansible_collections.erlang.otp.plugins.module_utils._build.build import build_release
+from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Options
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
 
 BIN = Path(sys.executable).parent
 # A shell's start-up files would cost more than what is measured: so the hosts have a home directory with nothing in it.

@@ -29,8 +29,8 @@ ROOT = Path(__file__).resolve().parents[2]
 INSTALL = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
-from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 collections, root, package, checksum, flush = sys.argv[1:]
 install_release(root=root, package=package or None, checksum=checksum, flush=flush == "flush", changes=Changes())
 """

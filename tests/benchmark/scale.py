@@ -30,7 +30,7 @@ SYSTEMS: list[t.Any] = []
 
 def upgrade(number: int) -> str:
     """What the node says of its release after its upgrade, or why it does not."""
-    from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+    from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 
     system = SYSTEMS[number]
     try:

@@ -44,9 +44,9 @@ class Upgrades:
 
     def laid_out(self, package: str) -> float:
         """Seconds until it lies beside the other release, of which the node is not told."""
-        from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
-        from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
-        from ansible_collections.erlang.otp.plugins.module_utils._remove import remove_release
+        from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+        from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
+        from ansible_collections.erlang.otp.plugins.module_utils._install.remove import remove_release
 
         start = time.perf_counter()
         install_release(root=self.system.root, package=package, changes=Changes())

@@ -14,8 +14,8 @@ from handler_site import System, until
 from other_otp import renumber
 from release_workshop import MINIMAL, Workshop
 
-from ansible_collections.erlang.otp.plugins.module_utils._otp import Otp, find_otp
-from ansible_collections.erlang.otp.plugins.module_utils._session import nudge
+from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp, find_otp
+from ansible_collections.erlang.otp.plugins.module_utils._node.reconnecting import nudge
 
 ERTS = "14.9.9"
 SUPERVISOR = """\

@@ -18,15 +18,15 @@ from pathlib import Path
 import nodes
 from handler_site import HasPackages, System, until
 
-from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._client import ClientTree
-from ansible_collections.erlang.otp.plugins.module_utils._client_directory import Order as DirectoryOrder
-from ansible_collections.erlang.otp.plugins.module_utils._client_directory import settle_client
-from ansible_collections.erlang.otp.plugins.module_utils._distribution import Connection
-from ansible_collections.erlang.otp.plugins.module_utils._handler import HandlerError, Order, settle
-from ansible_collections.erlang.otp.plugins.module_utils._release_handler import Running, observe
-from ansible_collections.erlang.otp.plugins.module_utils._rpc import Way
-from ansible_collections.erlang.otp.plugins.module_utils._verify import as_checks
+from ansible_collections.erlang.otp.plugins.module_utils._client.directory import Order as DirectoryOrder
+from ansible_collections.erlang.otp.plugins.module_utils._client.directory import settle_client
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Order, settle
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import Way
+from ansible_collections.erlang.otp.plugins.module_utils._node.distribution import Connection
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running, observe
+from ansible_collections.erlang.otp.plugins.module_utils._node.verify import as_checks
+from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import ClientTree
 
 HERE, DISKLESS = "10.77.0.1", "10.77.0.2"
 CLONE_NEWNET = 0x40000000

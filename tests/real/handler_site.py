@@ -21,20 +21,20 @@ import nodes
 import pytest
 from release_workshop import MINIMAL, Workshop
 
-from ansible_collections.erlang.otp.plugins.module_utils import _node
-from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._distribution import Connection
-from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator
-from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._handler import HandlerError, Order, settle
-from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
-from ansible_collections.erlang.otp.plugins.module_utils._otp import find_otp
-from ansible_collections.erlang.otp.plugins.module_utils._release_handler import Running, observe, shorten_stop
-from ansible_collections.erlang.otp.plugins.module_utils._rpc import Way
-from ansible_collections.erlang.otp.plugins.module_utils._target import describe_target, read_target
-from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom
-from ansible_collections.erlang.otp.plugins.module_utils._verify import as_checks
-from ansible_collections.erlang.otp.plugins.plugin_utils._rendering import rendered
+from ansible_collections.erlang.otp.plugins.module_utils._build.otp import find_otp
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Order, settle
+from ansible_collections.erlang.otp.plugins.module_utils._info.target import describe_target, read_target
+from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
+from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import Way
+from ansible_collections.erlang.otp.plugins.module_utils._node.distribution import Connection
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running, observe, shorten_stop
+from ansible_collections.erlang.otp.plugins.module_utils._node.verify import as_checks
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
+from ansible_collections.erlang.otp.plugins.plugin_utils._target_system.rendering import rendered
 
 # The state has the version in it, so that code_change has something to do.
 COUNTER = """\

@@ -17,8 +17,8 @@ import time
 import typing as t
 from pathlib import Path
 
-from ansible_collections.erlang.otp.plugins.module_utils._calls import Unreachable
-from ansible_collections.erlang.otp.plugins.module_utils._distribution import Connection
+from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import Unreachable
+from ansible_collections.erlang.otp.plugins.module_utils._node.distribution import Connection
 
 COOKIE = "COOKIEOFTESTS"
 TREES = ["erl", *filter(None, os.environ.get("OTP_TREES", "").split(":"))]

@@ -11,8 +11,8 @@ import shutil
 import typing as t
 from pathlib import Path
 
-from ansible_collections.erlang.otp.plugins.module_utils._appup import parse_appup
-from ansible_collections.erlang.otp.plugins.module_utils._otp import Otp, read_otp
+from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp, read_otp
+from ansible_collections.erlang.otp.plugins.module_utils._formats.appup import parse_appup
 
 
 def version_of(otp: Otp, application: str) -> str:

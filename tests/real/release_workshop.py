@@ -12,10 +12,10 @@ import tarfile
 import typing as t
 from pathlib import Path
 
-from ansible_collections.erlang.otp.plugins.module_utils._build import build_release
-from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._otp import Otp
-from ansible_collections.erlang.otp.plugins.module_utils._sources import Options
+from ansible_collections.erlang.otp.plugins.module_utils._build.build import build_release
+from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Options
+from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 
 
 class Workshop:

@@ -15,15 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._elsewhere import working_on
-from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
-from ansible_collections.erlang.otp.plugins.module_utils._record import missing_part
-from ansible_collections.erlang.otp.plugins.module_utils._remove import remove_release
-from ansible_collections.erlang.otp.plugins.module_utils._tree import Tree
-from ansible_collections.erlang.otp.plugins.plugin_utils import _box_mirror
-from ansible_collections.erlang.otp.plugins.plugin_utils._box import Box, Wish
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import working_on
+from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
+from ansible_collections.erlang.otp.plugins.module_utils._install.remove import remove_release
+from ansible_collections.erlang.otp.plugins.module_utils._tree.record import missing_part
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
+from ansible_collections.erlang.otp.plugins.plugin_utils._box import mirror as _box_mirror
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.box import Box, Wish
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import checksum, release_members, tree, write_package
 
 

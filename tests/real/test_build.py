@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from release_workshop import MINIMAL, Workshop, content, erl, members, unpack
 
-from ansible_collections.erlang.otp.plugins.module_utils._applications import Wanted
-from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._otp import find_otp
-from ansible_collections.erlang.otp.plugins.module_utils._systools import ScriptOptions
+from ansible_collections.erlang.otp.plugins.module_utils._build.applications import Wanted
+from ansible_collections.erlang.otp.plugins.module_utils._build.otp import find_otp
+from ansible_collections.erlang.otp.plugins.module_utils._build.systools import ScriptOptions
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 
 
 @pytest.fixture

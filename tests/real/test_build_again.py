@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from release_workshop import MINIMAL, Workshop, content, files_of, members
 
-from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._otp import Otp, find_otp
+from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp, find_otp
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ from case_site import Cases
 from other_otp import before, renumber, version_of
 from release_workshop import MINIMAL, members
 
-from ansible_collections.erlang.otp.plugins.module_utils import _node
-from ansible_collections.erlang.otp.plugins.module_utils._otp import Otp
+from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp
+from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
 
 PLAYBOOK = Path(__file__).with_name("chapter.yml")
 PEA_LIB = '-export([version/0]).\nversion() -> "%s".\n'

@@ -15,13 +15,13 @@ import pytest
 from client_site import DISKLESS, HERE, Client, Master, own_network
 from handler_site import IS_SECOND, NEVER, OK, Releases, kinds, until
 
-from ansible_collections.erlang.otp.plugins.module_utils._calls import Raised, Unreachable
-from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
-from ansible_collections.erlang.otp.plugins.module_utils._otp import find_otp
-from ansible_collections.erlang.otp.plugins.module_utils._remove import remove_release
-from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom
+from ansible_collections.erlang.otp.plugins.module_utils._build.otp import find_otp
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
+from ansible_collections.erlang.otp.plugins.module_utils._install.remove import remove_release
+from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import Raised, Unreachable
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
 
 BOOT_SERVER = 4368
 

@@ -21,10 +21,10 @@ import pytest
 from client_site import Client, Master, own_network
 from handler_site import IS_SECOND, NEVER, OK, Releases, files_of, kinds, on_a_new_emulator, until
 
-from ansible_collections.erlang.otp.plugins.module_utils import _node
-from ansible_collections.erlang.otp.plugins.module_utils._calls import Unreachable
-from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
+from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import Unreachable
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
 from ansible_collections.erlang.otp.plugins.modules.otp_release_info import ARGUMENT_SPEC, describe
 
 

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.module_utils._calls import CallTimeout, ConnectionLost, Raised, Unreachable
-from ansible_collections.erlang.otp.plugins.module_utils._console import Console
-from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom, Opaque, identity, parse_one
+from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallTimeout, ConnectionLost, Raised, Unreachable
+from ansible_collections.erlang.otp.plugins.module_utils._node.run_erl_console import Console
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, Opaque, identity, parse_one
 from ansible_collections.erlang.otp.tests.real.nodes import TREES, Otp, console, otp_of
 
 NONODE = Atom("nonode@nohost")

@@ -27,8 +27,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.erlang.otp.plugins.module_utils import _node
-from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator, is_emulator
+from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, is_emulator
 
 EXCHANGE = Path(__file__).parents[2] / "examples" / "exchange"
 BIN = Path(sys.executable).parent

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.module_utils import _node
-from ansible_collections.erlang.otp.plugins.module_utils._resource import parse_releases
+from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import parse_releases
+from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
 
 EXCHANGE = Path(__file__).parents[2] / "examples" / "exchange"
 PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"

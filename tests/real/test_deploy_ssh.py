@@ -27,8 +27,8 @@ import pytest
 import yaml
 from secrecy import Watch, files_with
 
-from ansible_collections.erlang.otp.plugins.module_utils import _node
-from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator
+from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
 
 EXCHANGE = Path(__file__).parents[2] / "examples" / "exchange"
 SSHD_CONFIG = """\

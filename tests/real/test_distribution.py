@@ -14,13 +14,23 @@ import typing as t
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.module_utils._calls import CallTimeout, ConnectionLost, Raised, Unreachable, WrongCookie
-from ansible_collections.erlang.otp.plugins.module_utils._distribution import Connection
-from ansible_collections.erlang.otp.plugins.module_utils._distribution_protocol import FLAGS, HANDSHAKE_23, OLD, SPAWN
-from ansible_collections.erlang.otp.plugins.module_utils._epmd import NoEpmd, NotRegistered
-from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom, ExternalFun, ImproperList, Map, Opaque, TermError, identity, parse, parse_one
+from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallTimeout, ConnectionLost, Raised, Unreachable, WrongCookie
+from ansible_collections.erlang.otp.plugins.module_utils._node.distribution import Connection
+from ansible_collections.erlang.otp.plugins.module_utils._node.distribution_protocol import FLAGS, HANDSHAKE_23, OLD, SPAWN
+from ansible_collections.erlang.otp.plugins.module_utils._node.epmd import NoEpmd, NotRegistered
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import (
+    Atom,
+    ExternalFun,
+    ImproperList,
+    Map,
+    Opaque,
+    TermError,
+    identity,
+    parse,
+    parse_one,
+)
 from ansible_collections.erlang.otp.tests.real.nodes import COOKIE, TREES, Otp, Site, end, free_port, otp_of
-from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.terms_valid import VALID
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._terms.terms_valid import VALID
 
 NODE = "alpha@localhost"
 

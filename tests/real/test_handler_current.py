@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from handler_site import IS_SECOND, NEVER, OK, Releases, System, kinds, refused, until
 
-from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator
-from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
 
 
 @pytest.fixture

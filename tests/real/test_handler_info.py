@@ -11,9 +11,9 @@ import typing as t
 import pytest
 from handler_site import NEVER, Releases, System, refused
 
-from ansible_collections.erlang.otp.plugins.module_utils import _node
-from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
+from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
 from ansible_collections.erlang.otp.plugins.modules.otp_release_info import ARGUMENT_SPEC, describe
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from handler_site import OK, Releases, System, files_of
 
-from ansible_collections.erlang.otp.plugins.module_utils import _node
-from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
 
 
 @pytest.fixture

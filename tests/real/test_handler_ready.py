@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from handler_site import Releases, System, kinds, refused
 
-from ansible_collections.erlang.otp.plugins.module_utils import _node
+from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
 
 CONFIGURATION: dict[str, t.Any] = {"sys_config": "[{counter,[{colour,red}]}].\n", "vm_args": None, "variables": {}, "secrets": {}}
 

@@ -19,14 +19,14 @@ from pathlib import Path
 import pytest
 from release_workshop import MINIMAL, Workshop
 
-from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
-from ansible_collections.erlang.otp.plugins.module_utils._otp import find_otp
-from ansible_collections.erlang.otp.plugins.module_utils._remove import remove_release
-from ansible_collections.erlang.otp.plugins.module_utils._resource import parse_releases
-from ansible_collections.erlang.otp.plugins.module_utils._systools import ScriptOptions
-from ansible_collections.erlang.otp.plugins.module_utils._target import describe_target, read_target
-from ansible_collections.erlang.otp.plugins.module_utils._tree import Tree, emulators
+from ansible_collections.erlang.otp.plugins.module_utils._build.otp import find_otp
+from ansible_collections.erlang.otp.plugins.module_utils._build.systools import ScriptOptions
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import parse_releases
+from ansible_collections.erlang.otp.plugins.module_utils._info.target import describe_target, read_target
+from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
+from ansible_collections.erlang.otp.plugins.module_utils._install.remove import remove_release
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, emulators
 
 
 @pytest.fixture(scope="module")
@@ -255,8 +255,8 @@ def test_libraries_below_a_variable(tmp_path: Path, workshop: Workshop) -> None:
 PEAK = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
-from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 install_release(root=sys.argv[2], package=sys.argv[3], changes=Changes())
 # Of this program alone; getrusage() counts what the process was before it became this program.
 print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
@@ -273,7 +273,7 @@ def test_memory_does_not_grow_with_the_package(tmp_path: Path, first: str) -> No
                 path = tmp_path / name
                 path.write_bytes(content)
                 large.add(path, f"lib/pea-1.0/priv/{name}{number}")
-    collections = Path(sys.modules[Changes.__module__].__file__ or "").parents[5]
+    collections = Path(sys.modules[Changes.__module__].__file__ or "").parents[6]
     command = [sys.executable, "-I", "-S", "-c", PEAK, str(collections), str(tmp_path / "root"), str(tmp_path / "large.tar.gz")]
     peak = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     assert peak < 32 * 1024, f"{peak} KiB"

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from release_workshop import MINIMAL, Workshop
 
-from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
-from ansible_collections.erlang.otp.plugins.module_utils._otp import find_otp
+from ansible_collections.erlang.otp.plugins.module_utils._build.otp import find_otp
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
 
 
 @pytest.fixture(scope="module")

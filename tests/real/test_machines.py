@@ -17,12 +17,12 @@ import pytest
 from handler_site import until
 from release_workshop import MINIMAL, Workshop
 
-from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._elf import machine_of, read_program
-from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
-from ansible_collections.erlang.otp.plugins.module_utils._otp import find_otp
-from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom
+from ansible_collections.erlang.otp.plugins.module_utils._build.otp import find_otp
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import machine_of, read_program
+from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
 
 # What .ci/setup has unpacked.
 MACHINES = Path(__file__).parents[2] / "build/machines"

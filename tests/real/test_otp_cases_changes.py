@@ -14,9 +14,9 @@ import pytest
 from case_site import Cases, reboot
 from handler_site import System
 
-from ansible_collections.erlang.otp.plugins.module_utils._handler import HandlerError
-from ansible_collections.erlang.otp.plugins.module_utils._resource import parse_releases
-from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom, as_text
+from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import parse_releases
+from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, as_text
 
 GREEK = "\u03b1\u03b2"
 # A module that says its version, and may be run as a process.

@@ -14,11 +14,11 @@ from case_site import ERTS, Cases
 from client_site import Client, Master, own_network
 from handler_site import OK, files_of, kinds, until
 
-from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
-from ansible_collections.erlang.otp.plugins.module_utils._remove import remove_release
-from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom, as_text
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
+from ansible_collections.erlang.otp.plugins.module_utils._install.remove import remove_release
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, as_text
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,9 @@ import pytest
 from case_site import Cases, reboot
 from handler_site import System, disagreements, files_of
 
-from ansible_collections.erlang.otp.plugins.module_utils import _node
-from ansible_collections.erlang.otp.plugins.module_utils._resource import parse_releases
-from ansible_collections.erlang.otp.plugins.module_utils._terms import as_text
+from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import parse_releases
+from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import as_text
 
 GREEK = "\u03b1\u03b2"
 SAYS = '-export([version/0]).\nversion() -> "%s".\n'

@@ -13,8 +13,8 @@ import pytest
 from case_site import ERTS, Cases, reboot
 from handler_site import System, disagreements
 
-from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom, as_text
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, as_text
 
 
 def value_of(system: System, key: str) -> str:

@@ -15,13 +15,15 @@ import pytest
 from handler_site import Releases, System, disagreements
 from power import Disk
 
-from ansible_collections.erlang.otp.plugins.module_utils import _handler_back, _handler_running, _install_steps
-from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._config import configure_release
-from ansible_collections.erlang.otp.plugins.module_utils._handler import HandlerError
-from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
-from ansible_collections.erlang.otp.plugins.module_utils._record import STAGING
-from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom
+from ansible_collections.erlang.otp.plugins.module_utils._config.configure import configure_release
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._handler import back as _handler_back
+from ansible_collections.erlang.otp.plugins.module_utils._handler import running as _handler_running
+from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError
+from ansible_collections.erlang.otp.plugins.module_utils._install import steps as _install_steps
+from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
+from ansible_collections.erlang.otp.plugins.module_utils._tree.record import STAGING
 
 VERSIONS = {"FIRST": "1.0", "SECOND": "2.0"}
 # What flushes in another way, and what has release_handler write.

@@ -19,10 +19,10 @@ import pytest
 from other_otp import before, renumber
 from release_workshop import MINIMAL, Workshop, content, erl, members, unpack
 
-from ansible_collections.erlang.otp.plugins.module_utils._boot_scripts import SystoolsError
-from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._otp import Otp, find_otp, read_otp
-from ansible_collections.erlang.otp.plugins.module_utils._systools import ScriptOptions
+from ansible_collections.erlang.otp.plugins.module_utils._build.boot_scripts import SystoolsError
+from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp, find_otp, read_otp
+from ansible_collections.erlang.otp.plugins.module_utils._build.systools import ScriptOptions
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 
 EXCHANGE = Path(__file__).parents[2] / "examples" / "exchange"
 VERSIONS = {"first": "1.0", "second": "2.0", "third": "3.0"}

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from upgrade_site import Site, free_port, upgrade_site
 
-from ansible_collections.erlang.otp.plugins.module_utils import _node
-from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator
+from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
 
 HOST = "north"
 SHELLS = {"sh": ["sh"], "busybox": ["busybox", "ash"]}

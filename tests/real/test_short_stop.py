@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from handler_site import Releases, System
 
-from ansible_collections.erlang.otp.plugins.module_utils._release_handler import evaluate, shorten_stop
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import evaluate, shorten_stop
 
 LINES = 300
 # Writes without waiting, once the applications of the release are being stopped.

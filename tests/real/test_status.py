@@ -22,7 +22,7 @@ import pytest
 import yaml
 from upgrade_site import HOSTS, Run, Site, upgrade_site
 
-from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
 
 # HTML, and an Ansible template: when a host says them, both are text.
 HOSTILE = "<script>alert(1)</script> {{ 6 * 7 }}"

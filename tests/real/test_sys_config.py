@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.test_config import REFUSED, TAKEN
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._config.test_configure import REFUSED, TAKEN
 
 
 def starts(erl: str, directory: Path, text: str) -> bool:

@@ -19,10 +19,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.erlang.otp.plugins.module_utils._terms import consult, format_terms, identity
-from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.terms_invalid import INVALID, INVALID_FILES
-from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.terms_strategy import terms
-from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.terms_valid import FILES, VALID, VALID_27
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import consult, format_terms, identity
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._terms.terms_invalid import INVALID, INVALID_FILES
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._terms.terms_strategy import terms
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._terms.terms_valid import FILES, VALID, VALID_27
 
 # Each line of standard input names two files: do they hold the same terms? And then: the terms of the one, printed to the other.
 CONSULT = "Consult = fun(Name) -> try file:consult(Name) of {ok, T} -> {ok, T}; _ -> refused catch _:_ -> refused end end,"

@@ -14,9 +14,9 @@ import pytest
 from handler_site import IS_SECOND, OK, Releases, System, files_of
 from release_workshop import MINIMAL, Workshop, members
 
-from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
 
 
 class Thin:

@@ -27,8 +27,8 @@ from pathlib import Path
 import pytest
 from handler_site import OK, Releases, System, disagreements, down_for_good, kinds, refused, until, with_another_erts
 
-from ansible_collections.erlang.otp.plugins.module_utils import _node
-from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom
+from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
 
 ERROR = Atom("error")
 

@@ -30,12 +30,12 @@ from pathlib import Path
 import pytest
 from handler_site import IS_SECOND, OK, Releases, System, disagreements, files_of, kinds, refused
 
-from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
-from ansible_collections.erlang.otp.plugins.module_utils._saved import save
-from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom
-from ansible_collections.erlang.otp.plugins.module_utils._tree import Tree, Writing
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
+from ansible_collections.erlang.otp.plugins.module_utils._tree.backup import save
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, Writing
 
 TRUE, FALSE = Atom("true"), Atom("false")
 

@@ -23,9 +23,9 @@ from pathlib import Path
 import pytest
 from handler_site import IS_SECOND, OK, Releases, System, disagreements, kinds, on_a_new_emulator, refused, until, with_another_erts
 
-from ansible_collections.erlang.otp.plugins.module_utils._release_handler import Running
-from ansible_collections.erlang.otp.plugins.module_utils._session import is_settled
-from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom
+from ansible_collections.erlang.otp.plugins.module_utils._node.reconnecting import is_settled
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
 
 ERROR, CONTINUES = Atom("error"), Atom("continue_after_restart")
 

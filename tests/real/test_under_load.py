@@ -18,9 +18,9 @@ from exchange_line import Line
 from handler_site import System
 from nodes import free_port
 
-from ansible_collections.erlang.otp.plugins.module_utils._build import build_release
-from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._sources import Options
+from ansible_collections.erlang.otp.plugins.module_utils._build.build import build_release
+from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Options
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 
 EXCHANGE = Path(__file__).parents[2] / "examples" / "exchange"
 VERSIONS = {"FIRST": "1.0", "SECOND": "2.0", "THIRD": "3.0"}

@@ -21,7 +21,7 @@ import pytest
 import yaml
 from upgrade_site import CORES, HOSTS, Site, upgrade_site
 
-from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
 
 ONE_BY_ONE = {"otp_serial": 1}
 

@@ -16,9 +16,9 @@ import pytest
 from handler_site import COUNTER, NEVER, OK, Releases, System, kinds, refused, until
 from release_workshop import Workshop
 
-from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator
-from ansible_collections.erlang.otp.plugins.module_utils._otp import find_otp
-from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom
+from ansible_collections.erlang.otp.plugins.module_utils._build.otp import find_otp
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
 
 UP = 'code_change(_, {_, Count}, _) -> {ok, {"2.0", Count}}.'
 DOWN = 'code_change({down, _}, {_, Count}, _) -> {ok, {"1.0", Count}};\n'

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import yaml
 
-from ansible_collections.erlang.otp.plugins.module_utils import _node
-from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator
+from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
 
 EXCHANGE = Path(__file__).parents[2] / "examples" / "exchange"
 BIN = Path(sys.executable).parent

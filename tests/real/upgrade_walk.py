@@ -23,11 +23,11 @@ import yaml
 from exchange_line import Line
 from upgrade_site import VERSIONS, Site
 
-from ansible_collections.erlang.otp.plugins.module_utils._build import build_release
-from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._emulator import find_emulator
-from ansible_collections.erlang.otp.plugins.module_utils._sources import Options
-from ansible_collections.erlang.otp.plugins.module_utils._target import describe_target, read_target
+from ansible_collections.erlang.otp.plugins.module_utils._build.build import build_release
+from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Options
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._info.target import describe_target, read_target
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
 
 TASKS = Path(__file__).parents[2] / "roles" / "upgrade" / "tasks"
 ROUND = ("FIRST", "SECOND", "THIRD")

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._install import install_release
-from ansible_collections.erlang.otp.plugins.module_utils._remove import remove_release
-from ansible_collections.erlang.otp.plugins.module_utils._tree import Tree
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
+from ansible_collections.erlang.otp.plugins.module_utils._install.remove import remove_release
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import release_members, tree, write_package
 
 

@@ -13,8 +13,8 @@ import tarfile
 import typing as t
 from pathlib import Path
 
-from ansible_collections.erlang.otp.plugins.module_utils._etf import encode
-from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom
+from ansible_collections.erlang.otp.plugins.module_utils._terms.etf_decoder import encode
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
 
 Content = t.Union[bytes, tarfile.TarInfo, None]
 

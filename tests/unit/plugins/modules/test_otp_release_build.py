@@ -8,8 +8,8 @@ import os
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.module_utils._applications import Wanted
-from ansible_collections.erlang.otp.plugins.module_utils._systools import ScriptOptions
+from ansible_collections.erlang.otp.plugins.module_utils._build.applications import Wanted
+from ansible_collections.erlang.otp.plugins.module_utils._build.systools import ScriptOptions
 from ansible_collections.erlang.otp.plugins.modules.otp_release_build import ARGUMENTS, options_of
 
 

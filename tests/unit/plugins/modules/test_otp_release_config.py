@@ -10,8 +10,8 @@ import os
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.module_utils._changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.modules.otp_release_config import configure
 
 

@@ -8,10 +8,10 @@ import os
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.module_utils._handler import Order
-from ansible_collections.erlang.otp.plugins.module_utils._rpc import Way
-from ansible_collections.erlang.otp.plugins.module_utils._terms import Atom
-from ansible_collections.erlang.otp.plugins.module_utils._verify import Check
+from ansible_collections.erlang.otp.plugins.module_utils._handler.request import Order
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import Way
+from ansible_collections.erlang.otp.plugins.module_utils._node.verify import Check
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
 from ansible_collections.erlang.otp.plugins.modules.otp_release_handler import ARGUMENT_SPEC, order_of
 
 NO_PACKAGE = {"package": None, "checksum": None, "release": None}

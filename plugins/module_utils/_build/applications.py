@@ -1,0 +1,200 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Applications on a code path, and their dependencies closed over."""
+
+from __future__ import annotations
+
+import glob
+import os
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp
+from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Application, Release, ReleaseApplication, parse_app
+
+# No system starts without them (rel(4)).
+REQUIRED = ("kernel", "stdlib")
+
+
+class Found(t.NamedTuple):
+    """An application that was found: its resource file's bytes and content, its ebin directory, whether it is OTP's own."""
+
+    application: Application
+    app_file: bytes
+    ebin: str
+    from_otp: bool
+
+    @property
+    def name(self) -> str:
+        return self.application.name
+
+    @property
+    def version(self) -> str:
+        return self.application.version
+
+    @property
+    def directory(self) -> str:
+        """The application directory; an ebin directory by another name is taken for one without the rest."""
+        return os.path.dirname(self.ebin) if os.path.basename(self.ebin) == "ebin" else self.ebin
+
+
+class CodePath:
+    """Where applications are looked for: ebin directories given by globs, in their order, then those of the OTP tree.
+
+    ``option``: by which the globs were given. ``more``: directories to look into after them.
+    Raises OtpError naming a glob that matches nothing, and naming .ez archives.
+    """
+
+    def __init__(
+        self, globs: t.Iterable[str], otp: Otp, parse: t.Callable[..., Application] = parse_app, *, option: str = "code_path", more: t.Iterable[str] = ()
+    ) -> None:
+        self._otp = otp
+        self._parse = parse
+        self._read: dict[str, Found] = {}
+        self.directories: list[str] = []
+        for pattern in globs:
+            self.directories += [path for path in _expand(pattern, option) if path not in self.directories]
+        self.directories += [path for path in more if path not in self.directories]
+        self._otp_directories: dict[str, list[str]] = {}
+        for directory in sorted(os.listdir(otp.lib)):
+            self._otp_directories.setdefault(directory.split("-")[0], []).append(os.path.join(otp.lib, directory, "ebin"))
+
+    def find(self, name: str, version: str | None = None) -> Found:
+        """The application of this name, and version where one is wanted. Raises OtpError saying what was found and where."""
+        own = self._candidates(name, self.directories, from_otp=False)
+        otp = self._candidates(name, self._otp_directories.get(name, []), from_otp=True)
+        if version is not None:
+            for found in own + otp:
+                if found.version == version:
+                    return found
+        elif own:
+            other = next((found for found in own if found.version != own[0].version), None)
+            if other is not None:
+                raise OtpError(
+                    f"Application {name} is on the code path in two versions: {own[0].version} in {own[0].ebin} and"
+                    f" {other.version} in {other.ebin}. Say which one is wanted, or take one off code_path."
+                )
+            return own[0]
+        elif otp:
+            return max(otp, key=lambda found: version_key(found.version))
+        wanted = name if version is None else f"{name}-{version}"
+        versions = "; ".join(f"version {found.version} is in {found.ebin}" for found in own + otp)
+        raise OtpError(
+            f"Application {wanted} was not found{f' ({versions})' if versions else ''}. Looked in:"
+            f" {', '.join([*self.directories, os.path.join(self._otp.lib, name + '-*', 'ebin')])}."
+        )
+
+    def has(self, name: str) -> bool:
+        """Whether there is any version of the application."""
+        return bool(self._candidates(name, self.directories, from_otp=False) or self._candidates(name, self._otp_directories.get(name, []), from_otp=True))
+
+    def _candidates(self, name: str, directories: list[str], *, from_otp: bool) -> list[Found]:
+        candidates = []
+        for ebin in directories:
+            path = os.path.join(ebin, name + ".app")
+            if path not in self._read:
+                try:
+                    with open(path, "rb") as file:
+                        content = file.read()
+                except (FileNotFoundError, NotADirectoryError):
+                    continue
+                except OSError as error:
+                    raise OtpError(f"{path} can't be read: {error.strerror}.") from error
+                self._read[path] = Found(self._parse(content, filename=path), content, ebin, from_otp)
+            candidates.append(self._read[path])
+        return candidates
+
+
+def _expand(pattern: str, option: str) -> list[str]:
+    matches = sorted(glob.glob(os.path.abspath(pattern)))
+    for path in matches:
+        archive = _archive_in(path)
+        if archive:
+            raise OtpError(f"{option}: {archive} is an archive. Archives can't be packed: unpack it and name the ebin directory in it.")
+    directories = [path for path in matches if os.path.isdir(path)]
+    if not directories:
+        archive = _archive_in(os.path.abspath(pattern))
+        if archive:
+            raise OtpError(f"{option}: {archive} is an archive. Archives can't be packed: unpack it and name the ebin directory in it.")
+        raise OtpError(f"{option}: {pattern} matches no directory.")
+    return directories
+
+
+def _archive_in(path: str) -> str | None:
+    """The .ez file that the path is or leads into."""
+    while len(path) > 1:
+        if path.endswith(".ez") and os.path.isfile(path):
+            return path
+        path = os.path.dirname(path)
+    return None
+
+
+def version_key(version: str) -> list[tuple[int, str]]:
+    """Orders versions by their numbers: 10.2 after 9.1."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in version.replace("-", ".").split(".")]
+
+
+def applications_of(release: Release, code_path: CodePath) -> list[Found]:
+    """The applications that a .rel lists, of just these versions. Raises OtpError for kernel and stdlib missing in it."""
+    names = [listed.name for listed in release.applications]
+    for name in REQUIRED:
+        if name not in names:
+            raise OtpError(f"Release {release.name} {release.version} lacks application {name}: no system starts without kernel and stdlib. Add it.")
+    return [code_path.find(listed.name, listed.version) for listed in release.applications]
+
+
+class Wanted(t.NamedTuple):
+    """An application asked for by name; the rest as in a .rel, where None leaves it open."""
+
+    name: str
+    version: str | None = None
+    type: str | None = None
+    included: tuple[str, ...] | None = None
+
+
+START_TYPES = ("permanent", "transient", "temporary", "load", "none")
+
+
+def wanted_application(item: t.Any) -> Wanted:
+    """From a name, or a mapping with name, version, type, included_applications. Raises OtpError."""
+    if isinstance(item, str):
+        return Wanted(item)
+    known = {"name", "version", "type", "included_applications"}
+    if not isinstance(item, dict) or "name" not in item or set(item) - known:
+        raise OtpError(f"applications: {item!r} is neither a name nor a mapping of name, version, type and included_applications.")
+    if item.get("type") not in (None, *START_TYPES):
+        raise OtpError(f"applications: type of {item['name']} is {item['type']!r}; it can be {', '.join(START_TYPES)}.")
+    version, included = item.get("version"), item.get("included_applications")
+    return Wanted(str(item["name"]), None if version is None else str(version), item.get("type"), None if included is None else tuple(included))
+
+
+def close_over(wanted: t.Iterable[Wanted], code_path: CodePath) -> list[ReleaseApplication]:
+    """The applications wanted and all that they need, each after what it needs; kernel and stdlib first.
+
+    Optional applications come along where they are found and where something asks for them: app(4).
+    """
+    asked = {item.name: item for item in wanted}
+    done: dict[str, ReleaseApplication] = {}
+    pending: list[str] = []
+
+    def visit(name: str, needed_by: str | None) -> None:
+        if name in done or name in pending:
+            # A circle is for systools to judge: included applications may be part of one.
+            return
+        item = asked.get(name, Wanted(name))
+        try:
+            application = code_path.find(name, item.version).application
+        except OtpError as error:
+            raise OtpError(f"{error} Application {needed_by} needs it." if needed_by else str(error)) from None
+        pending.append(name)
+        for other in (*application.applications, *application.optional_applications, *application.included_applications):
+            if other not in application.optional_applications or other in asked or code_path.has(other):
+                visit(other, name)
+        pending.pop()
+        done[name] = ReleaseApplication(name, application.version, item.type, item.included)
+
+    for name in (*REQUIRED, *asked):
+        visit(name, None)
+    return list(done.values())

@@ -1,0 +1,121 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The boot scripts of a release, and its relup: made by systools, or those that were made of the same before."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Sources
+from ansible_collections.erlang.otp.plugins.module_utils._build.systools import (
+    Diagnostic,
+    Run,
+    ScriptOptions,
+    make_relup_job,
+    make_script_job,
+    strip_job,
+    systools_identity,
+)
+from ansible_collections.erlang.otp.plugins.module_utils._build.upgrades import Layout
+
+# Names in the work directory; that of the user's files is not systools' business.
+RELEASE, PLAIN = "release", "plain"
+# What systools says of a relup that is said better elsewhere.
+SAID_ELSEWHERE = ("erts_vsn_changed", "bad_vsn")
+
+
+class SystoolsError(OtpError):
+    """systools refuses the release; ``diagnostics`` says why, as data."""
+
+    def __init__(self, text: str, diagnostics: list[Diagnostic]) -> None:
+        super().__init__(text)
+        self.diagnostics = diagnostics
+
+
+class BootScripts(t.NamedTuple):
+    """The release's boot file and script, the boot file of kernel and stdlib alone, the relup or b"", and systools' warnings."""
+
+    boot: bytes
+    script: bytes
+    plain_boot: bytes
+    relup: bytes
+    warnings: list[Diagnostic]
+
+    def pack(self) -> bytes:
+        files = [content.decode("latin-1") for content in self[:4]]
+        return json.dumps([files, self.warnings]).encode()
+
+    @staticmethod
+    def unpack(packed: bytes) -> BootScripts:
+        files, warnings = json.loads(packed)
+        boot, script, plain_boot, relup = (content.encode("latin-1") for content in files)
+        return BootScripts(boot, script, plain_boot, relup, [Diagnostic(*warning) for warning in warnings])
+
+
+def scripts_key(sources: Sources, options: ScriptOptions, content: str, *, restart_emulator: bool = False) -> str:
+    """What the scripts depend on: .rel and .app files, where variables lead, options, systools; for a relup earlier releases and
+    appups; and, for exref, the content.
+
+    That every module listed is there has been checked before.
+    """
+    if options.src_tests:
+        # It compares file times, which nothing else here looks at: never the same.
+        content = os.urandom(16).hex()
+    applications = [(found.app_file, found.ebin if options.variables else "") for found in sources.found]
+    relup = (sources.upgrades.identity, restart_emulator)
+    identity = (systools_identity(sources.otp), sources.rel, applications, options, relup, content)
+    return "scripts-" + hashlib.sha256(repr(identity).encode()).hexdigest()
+
+
+class ScriptRun:
+    """systools at work on the scripts, on a relup from and to what is laid out, and on BEAM files to strip, in a private directory."""
+
+    def __init__(
+        self,
+        sources: Sources,
+        options: ScriptOptions,
+        directory: str,
+        *,
+        layout: Layout | None = None,
+        restart_emulator: bool = False,
+        strip: t.Sequence[str] = (),
+        keep: t.Iterable[str] = (),
+    ) -> None:
+        for name, content in ((RELEASE, sources.rel), (PLAIN, sources.plain_rel)):
+            with open(os.path.join(directory, name + ".rel"), "wb") as file:
+                file.write(content)
+        ebins = [found.ebin for found in sources.found]
+        plain_options = ScriptOptions(no_warn_sasl=True, no_dot_erlang=options.no_dot_erlang, variables=options.variables)
+        self.stripped = {path: os.path.join(directory, f"{number}.beam") for number, path in enumerate(strip)}
+        jobs = [make_script_job(RELEASE, ebins, options), make_script_job(PLAIN, ebins, plain_options)]
+        if layout is not None:
+            jobs.append(make_relup_job(RELEASE, layout.up, layout.down, [*ebins, *layout.ebins], restart_emulator=restart_emulator))
+        self._has_relup = layout is not None
+        self._directory = directory
+        self._run = Run(sources.otp, directory, jobs + ([strip_job(keep, self.stripped.items())] if strip else []))
+
+    def scripts(self) -> BootScripts:
+        """Wait for the scripts. Raises SystoolsError with all that systools says."""
+        results = self._run.results()
+        refused = [diagnostic for went_well, said in results if not went_well for diagnostic in said]
+        if refused:
+            sentences = dict.fromkeys(diagnostic.sentence for diagnostic in refused)
+            raise SystoolsError(f"systools refuses the release. {' '.join(sentences)}", refused)
+        boot, script, plain = (self._read(name) for name in (RELEASE + ".boot", RELEASE + ".script", PLAIN + ".boot"))
+        warnings = results[0][1]
+        if self._has_relup:
+            warnings = [*warnings, *dict.fromkeys(said for said in results[2][1] if said.kind not in SAID_ELSEWHERE)]
+        return BootScripts(boot, script, plain, self._read("relup") if self._has_relup else b"", warnings)
+
+    def stop(self) -> None:
+        self._run.stop()
+
+    def _read(self, name: str) -> bytes:
+        with open(os.path.join(self._directory, name), "rb") as file:
+            return file.read()

@@ -1,0 +1,188 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One run of ``erl`` that has systools make boot scripts and a relup, and strips BEAM files, with the target's own OTP.
+
+The list of preloaded modules in a boot script is hard-wired in systools: so the OTP that is packed makes it. The run is on its
+own: nothing of the user's environment or home directory reaches it, and it works in a private directory, since systools
+takes start.boot, relup and sys.config from wherever it finds them.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
+from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, as_text, consult_bytes, format_terms
+
+TIMEOUT = 900
+
+# Nothing here runs in parallel but stripping: more threads than these would only have to be started.
+FEW_THREADS = ("+S", "1:1", "+SDcpu", "1:1", "+SDio", "1", "+A", "1")
+
+# File "jobs" has a term per job; file "results" gets one for each, in which everything is text. A diagnostic is
+# {Kind, Term, Sentence}. Files are stripped by as many processes as there are schedulers.
+PROGRAM = r"""
+[Directory] = init:get_plain_arguments(),
+In = fun(Name) -> filename:join(Directory, Name) end,
+Text = fun(Term) -> lists:flatten(io_lib:format("~0tp", [Term])) end,
+Kind = fun({_, {K, _}}) when is_atom(K) -> Text(K); ({_, K}) when is_atom(K) -> Text(K);
+          ({K, _}) when is_atom(K) -> Text(K); (K) when is_atom(K) -> Text(K); ([{_, {K, _}} | _]) -> Text(K); (_) -> "error" end,
+Flat = fun(Chars) -> unicode:characters_to_list([Chars]) end,
+Warning = fun(Module) -> fun(W) -> {Kind(W), Text(W), Flat(Module:format_warning([W]))} end end,
+Strip = fun(Chunks, {From, To}) ->
+    {ok, Beam} = file:read_file(From),
+    {ok, {_, Stripped}} = beam_lib:strip(Beam, Chunks),
+    ok = file:write_file(To, Stripped)
+end,
+Verdict = fun({ok, Module, Warnings}) -> {ok, [(Warning(Module))(W) || W <- Warnings]};
+             ({ok, _Relup, Module, Warnings}) -> {ok, [{Kind(W), Text(W), Flat(Module:format_warning(W))} || W <- Warnings]};
+             ({error, Module, Error}) -> {error, [{Kind(Error), Text(Error), Flat(Module:format_error(Error))}]};
+             (Other) -> {error, [{"error", Text(Other), Text(Other)}]} end,
+Do = fun({make_script, Name, Options}) ->
+        Verdict(systools:make_script(In(Name), [silent, {outdir, Directory} | Options]));
+    ({make_relup, Name, Up, Down, Options}) ->
+        Files = fun(Names) -> [In(N) || N <- Names] end,
+        Verdict(systools:make_relup(In(Name), Files(Up), Files(Down), [silent, {outdir, Directory} | Options]));
+    ({strip, Chunks, Files}) ->
+        Self = self(),
+        Count = erlang:system_info(schedulers),
+        Worker = fun(Number) -> fun() ->
+            Mine = [File || {Index, File} <- lists:zip(lists:seq(1, length(Files)), Files), Index rem Count =:= Number],
+            Self ! {self(), catch lists:foreach(fun(File) -> Strip(Chunks, File) end, Mine)}
+        end end,
+        Workers = [spawn_link(Worker(Number)) || Number <- lists:seq(0, Count - 1)],
+        case [Failed || Pid <- Workers, Failed <- [receive {Pid, Result} -> Result end], Failed =/= ok] of
+            [] -> {ok, []};
+            [First | _] -> {error, [{"strip", Text(First), "a BEAM file can't be stripped: " ++ Text(First)}]}
+        end
+end,
+{ok, Jobs} = file:consult(In("jobs")),
+Results = [Do(Job) || Job <- Jobs],
+ok = file:write_file(In("results"), ["%% coding: utf-8\n" | [unicode:characters_to_binary(io_lib:format("~tp.~n", [R])) || R <- Results]]),
+erlang:halt(0, [{flush, false}]).
+"""
+
+
+class Diagnostic(t.NamedTuple):
+    """What systools says: the kind ("missing_sasl"), the term as text, and systools' own sentence."""
+
+    kind: str
+    term: str
+    sentence: str
+
+
+class ScriptOptions(t.NamedTuple):
+    """Options of systools:make_script/2 that mean something here; variables as (name, directory)."""
+
+    src_tests: bool = False
+    exref: bool = False
+    warnings_as_errors: bool = False
+    no_warn_sasl: bool = False
+    no_dot_erlang: bool = False
+    variables: tuple[tuple[str, str], ...] = ()
+
+    def terms(self) -> list[t.Any]:
+        flags: list[t.Any] = [Atom(name) for name in ("src_tests", "exref", "warnings_as_errors", "no_warn_sasl", "no_dot_erlang") if getattr(self, name)]
+        return flags + ([(Atom("variables"), list(self.variables))] if self.variables else [])
+
+
+def make_script_job(name: str, ebins: t.Iterable[str], options: ScriptOptions) -> tuple:
+    """The job that makes NAME.script and NAME.boot from NAME.rel of the work directory."""
+    return (Atom("make_script"), name, [(Atom("path"), list(ebins)), *options.terms()])
+
+
+def make_relup_job(name: str, up: t.Iterable[str], down: t.Iterable[str], ebins: t.Iterable[str], *, restart_emulator: bool) -> tuple:
+    """The job that makes file relup for NAME.rel, up from and down to other .rel files, all of the work directory."""
+    options: list[t.Any] = [Atom("restart_emulator")] if restart_emulator else []
+    return (Atom("make_relup"), name, list(up), list(down), [(Atom("path"), list(ebins)), *options])
+
+
+def strip_job(chunks: t.Iterable[str], files: t.Iterable[tuple[str, str]]) -> tuple:
+    """The job that strips BEAM files, given as (from, to), of all that is not needed to run them, but of these chunks."""
+    return (Atom("strip"), list(chunks), list(files))
+
+
+class Run:
+    """An ``erl`` that is at work, beside this process, on jobs in a private directory."""
+
+    def __init__(self, otp: Otp, directory: str, jobs: list[tuple]) -> None:
+        import subprocess
+
+        with open(os.path.join(directory, "jobs"), "wb") as file:
+            file.write(format_terms(jobs))
+        boot = os.path.join(otp.root, "bin", "no_dot_erlang.boot")
+        boot = boot if os.path.exists(boot) else os.path.join(otp.root, "bin", "start_clean.boot")
+        threads = () if any(job[0] == Atom("strip") for job in jobs) else FEW_THREADS
+        command = [os.path.join(otp.erts_bin, "erlexec"), "+fnu", "+sbwt", "none", *threads, "-noinput", "-boot", boot[: -len(".boot")]]
+        self._directory = directory
+        self._output = os.path.join(directory, "output")
+        with open(self._output, "wb") as output:
+            self._process = subprocess.Popen(  # pylint: disable=ansible-bad-function
+                [*command, "-eval", PROGRAM, "-extra", directory],
+                cwd=directory,
+                env=_environment(otp, directory),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def results(self) -> list[tuple[bool, list[Diagnostic]]]:
+        """Wait for the end; for each job whether it went well, and what was said. Raises OtpError when erl itself fails."""
+        import subprocess
+
+        try:
+            status = self._process.wait(TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self.stop()
+            raise OtpError(f"erl did not make the boot scripts within {TIMEOUT} s. Its output: {self._said()}") from None
+        content = read_file(os.path.join(self._directory, "results"))
+        if status != 0 or content is None:
+            raise OtpError(f"erl ended with status {status} before the boot scripts were made. Its output: {self._said()}")
+        return [
+            (verdict == Atom("ok"), [Diagnostic(as_text(kind), as_text(term), _sentence(as_text(text))) for kind, term, text in said])
+            for verdict, said in consult_bytes(content, filename="the results of erl")
+        ]
+
+    def stop(self) -> None:
+        """End the run when its results are not wanted any more."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    def _said(self) -> str:
+        return (read_file(self._output) or b"").decode("utf-8", "replace").strip()[-2000:] or "nothing."
+
+
+def _environment(otp: Otp, directory: str) -> dict[str, str]:
+    return {
+        "ROOTDIR": otp.root,
+        "BINDIR": otp.erts_bin,
+        "EMU": "beam",
+        "PROGNAME": "erl",
+        "HOME": directory,
+        "PATH": os.defpath,
+        "ERL_CRASH_DUMP_SECONDS": "0",
+    }
+
+
+def _sentence(text: str) -> str:
+    """systools' text on one line, without the mark that its kind tells already."""
+    line = " ".join(text.split())
+    return line[len("*WARNING* ") :] if line.startswith("*WARNING* ") else line
+
+
+def systools_identity(otp: Otp) -> str:
+    """What of OTP decides boot scripts and relups: its version, and the content of systools."""
+    import hashlib
+
+    digest = hashlib.sha256(repr((otp.otp_version, otp.erts_version, PROGRAM)).encode())
+    for name in sorted(os.listdir(otp.lib)):
+        if name.split("-")[0] == "sasl":
+            for module in ("systools_make", "systools_lib", "systools_rc", "systools_relup"):
+                digest.update(read_file(os.path.join(otp.lib, name, "ebin", module + ".beam")) or b"")
+    return digest.hexdigest()

@@ -1,0 +1,183 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From which earlier releases, and back to which, a release is made to lead: checked, and made ready for systools."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._build.applications import Found
+from ansible_collections.erlang.otp.plugins.module_utils._formats.appup import parse_appup
+from ansible_collections.erlang.otp.plugins.module_utils._formats.beam import same_code
+from ansible_collections.erlang.otp.plugins.module_utils._build.earlier_release import Earlier, Search, find_ebins, read_earlier, versions_of
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
+from ansible_collections.erlang.otp.plugins.module_utils._formats.relup import parse_relup
+from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, format_rel
+from ansible_collections.erlang.otp.plugins.module_utils._build.systools import Diagnostic
+
+# Whatever their appups say, a change of these is one of the emulator, or what it boots with (appup(4), restart_new_emulator).
+CORE = ("erts", "kernel", "stdlib", "sasl")
+
+
+class Upgrades(t.NamedTuple):
+    """The earlier releases, the appup files by application that lead from and to them, and what there is to say of them."""
+
+    up: tuple[Earlier, ...] = ()
+    down: tuple[Earlier, ...] = ()
+    appups: dict[str, bytes] = {}
+    notes: tuple[Diagnostic, ...] = ()
+
+    @property
+    def identity(self) -> t.Any:
+        """What a relup depends on, beside the release that it is for."""
+        return [earlier.identity for earlier in self.up], [earlier.identity for earlier in self.down], sorted(self.appups.items())
+
+    @property
+    def releases(self) -> list[Earlier]:
+        """Each once."""
+        return list({earlier.path: earlier for earlier in (*self.up, *self.down)}.values())
+
+
+def read_upgrades(upgrade_from: t.Iterable[str], downgrade_to: t.Iterable[str], search: Search, release: Release, found: t.Sequence[Found]) -> Upgrades:
+    """Read and check the earlier releases of the release, whose applications were found. Raises OtpError."""
+    read: dict[str, Earlier] = {}
+    sides = []
+    for option, paths in (("upgrade_from", upgrade_from), ("downgrade_to", downgrade_to)):
+        side: dict[str, Earlier] = {}
+        for path in paths:
+            earlier = read[path] = read.get(path) or read_earlier(path, option, search)
+            if earlier.release.version == release.version:
+                raise OtpError(
+                    f"{option}: {earlier.path} is version {release.version}, as the release to be built is."
+                    " Name another, or give the new one a version of its own."
+                )
+            other = side.setdefault(earlier.release.version, earlier)
+            if other.path != earlier.path:
+                raise OtpError(f"{option}: {other.path} and {earlier.path} are both version {earlier.release.version}. Leave one of them out.")
+        sides.append(tuple(side.values()))
+    up, down = sides
+    notes = [
+        Diagnostic("other_name", earlier.release.name, f"{earlier.path} is release {earlier.release.name}, but the release that is built is {release.name}.")
+        for earlier in {earlier.path: earlier for earlier in (*up, *down)}.values()
+        if earlier.release.name != release.name
+    ]
+    appups, more_notes = _read_appups(up, down, release, found)
+    return Upgrades(up, down, appups, (*notes, *more_notes))
+
+
+def _read_appups(up: t.Sequence[Earlier], down: t.Sequence[Earlier], release: Release, found: t.Iterable[Found]) -> tuple[dict[str, bytes], list[Diagnostic]]:
+    """The appup of each application of which an earlier release has another version, and notes. Raises OtpError with all that is missing."""
+    appups: dict[str, bytes] = {}
+    notes: list[Diagnostic] = []
+    missing: list[str] = []
+    for application in found:
+        ways = [
+            _Way(direction, application, earlier.versions[application.name], earlier.release.version)
+            for direction, side in (("up", up), ("down", down))
+            for earlier in side
+            if earlier.versions.get(application.name, application.version) != application.version
+        ]
+        if not ways:
+            continue
+        path = os.path.join(application.ebin, application.name + ".appup")
+        content = read_file(path)
+        if content is None:
+            missing += [way.sentence(f"{path} does not exist") for way in ways]
+            continue
+        appup = parse_appup(content, filename=path)
+        appups[application.name] = content
+        for way in ways:
+            if not appup.has(way.direction, way.version):
+                has = appup.versions(way.direction)
+                from_or_to = "up from" if way.direction == "up" else "down to"
+                lack = f"{path} does not say how to go {from_or_to} {way.version} (it has: {has if len(has) <= 200 else has[:197] + '...'})"
+                missing.append(way.sentence(lack))
+        if appup.version != application.version:
+            notes.append(Diagnostic("bad_vsn", appup.version, f"{path} is for version {appup.version}, but the application has {application.version}."))
+    if missing:
+        raise OtpError(f"There is no relup for release {release.name} {release.version}. {' '.join(missing)}")
+    return appups, notes
+
+
+class _Way(t.NamedTuple):
+    """An application's way, "up" from this version of it, which a release has, or "down" to it."""
+
+    direction: str
+    application: Found
+    version: str
+    release: str
+
+    def sentence(self, lack: str) -> str:
+        if self.direction == "up":
+            goal, start, end = f"upgraded from release {self.release}", self.version, self.application.version
+        else:
+            goal, start, end = f"downgraded to release {self.release}", self.application.version, self.version
+        return f"To be {goal}, application {self.application.name} goes from {start} to {end}, but {lack}: see appup(4)."
+
+
+class Layout(t.NamedTuple):
+    """What systools finds in its work directory: names of .rel files, ebin directories, and what was seen on the way."""
+
+    up: list[str]
+    down: list[str]
+    ebins: list[str]
+    notes: list[Diagnostic]
+
+
+def lay_out(upgrades: Upgrades, found: t.Sequence[Found], directory: str) -> Layout:
+    """Put the earlier releases into the work directory. Raises OtpError."""
+    names, ebins, notes = {}, {}, []
+    for number, earlier in enumerate(upgrades.releases):
+        names[earlier.path] = name = f"earlier{number}"
+        with open(os.path.join(directory, name + ".rel"), "wb") as file:
+            file.write(format_rel(earlier.release))
+        same = [application for application in found if earlier.versions.get(application.name) == application.version]
+        where = find_ebins(earlier, os.path.join(directory, name), [application.name for application in same])
+        notes += [note for application in same for note in _compare(application, where[application.name], earlier)]
+        ebins.update(dict.fromkeys(where.values()))
+    return Layout([names[earlier.path] for earlier in upgrades.up], [names[earlier.path] for earlier in upgrades.down], list(ebins), notes)
+
+
+def _compare(application: Found, ebin: str, earlier: Earlier) -> t.Iterator[Diagnostic]:
+    """A note when application NAME-VERSION is not what it was: release_handler takes it for the same, and keeps what it has."""
+    if ebin == application.ebin:
+        return
+    changed = [application.name + ".app"] if read_file(os.path.join(ebin, application.name + ".app")) != application.app_file else []
+    for module in application.application.modules:
+        paths = [os.path.join(place, module + ".beam") for place in (ebin, application.ebin)]
+        before, after = (read_file(path) for path in paths)
+        if before is None or after is None or not same_code(before, after):
+            changed.append(module + ".beam")
+    if changed:
+        listed = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
+        sentence = f"{application.name}-{application.version} of release {earlier.release.version} ({earlier.path}) has other content: {listed}."
+        yield Diagnostic("same_version", f"{application.name}-{application.version}", f"{sentence} An upgrade would not bring it: change its version.")
+
+
+def describe_ways(upgrades: Upgrades, release: Release, relup: bytes) -> list[dict[str, t.Any]]:
+    """What the relup holds, a mapping for each way, as the module returns it."""
+    parsed = parse_relup(relup, filename="relup")
+    here = versions_of(release)
+    ways = []
+    for direction, side in (("up", upgrades.up), ("down", upgrades.down)):
+        for earlier in side:
+            script = parsed.script(direction, earlier.release.version)
+            if script is None:
+                raise OtpError(f"systools made a relup without release {earlier.release.version}.")
+            there = earlier.release.version, earlier.versions
+            (start, before), (end, after) = (there, (release.version, here)) if direction == "up" else ((release.version, here), there)
+            ways.append(
+                {
+                    "direction": direction,
+                    "from": start,
+                    "to": end,
+                    "restarts": script.restart,
+                    "instructions": len(script.instructions),
+                    "core_changes": [f"{name} {before.get(name)} -> {after.get(name)}" for name in CORE if before.get(name) != after.get(name)],
+                }
+            )
+    return ways

@@ -1,0 +1,246 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The directory of a client node on its master: made, kept, led to another release while the node is down, and removed.
+
+Which release a client runs is its own release_handler's to say, once there is a directory. What is written first is what nobody
+reads before RELEASES is there; what says the release to boot is written last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock, read_file
+from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import InstalledRelease, Release, StartErlData, format_start_erl_data
+from ansible_collections.erlang.otp.plugins.module_utils._handler.request import LOCK as HANDLER_LOCK
+from ansible_collections.erlang.otp.plugins.module_utils._install.steps import describe
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.service_user import Owner, have_file
+from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import CLIENTS, ClientTree, Section, read_config, section_of, with_section
+from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import staging
+from ansible_collections.erlang.otp.plugins.module_utils._tree.record import STAGING, missing_part
+from ansible_collections.erlang.otp.plugins.module_utils._tree.register import entry_of, read_release, switched, write_releases
+from ansible_collections.erlang.otp.plugins.module_utils._tree.repair import mend
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK, Writing
+
+
+class Order(t.NamedTuple):
+    """What is wanted of a client's directory. release: None for the one it has, or else the permanent one of its root directory.
+
+    sys_config: None to keep what it has; start_script: likewise, content of bin/start. uid, gid: -1 for those of the root directory.
+    runs: whether somebody knows that the node is up.
+    """
+
+    root: str
+    client: str
+    machine_type: str = ""
+    state: str = "present"  # or absent
+    release: str | None = None
+    masters: tuple[str, ...] = ()
+    static_emulator: bool = False
+    start_script: str | None = None
+    sys_config: str | None = None
+    uid: int = -1
+    gid: int = -1
+    mode: int = 0o640
+    runs: t.Callable[[], bool] = lambda: False
+    lock_timeout: float = 60.0
+
+
+def settle_client(order: Order, changes: Changes) -> dict[str, t.Any]:
+    """Have the directory as ordered. Returns client_directory, root, release, erts_version and diff. Raises OtpError before anything is touched."""
+    tree = ClientTree(order.root, order.client, order.machine_type)
+    work = _remove if order.state == "absent" else _have
+    try:
+        with contextlib.ExitStack() as locks:
+            # As _handler takes them: first that of the client, then that of the libraries.
+            for path in (tree.path(HANDLER_LOCK), tree.shared.path(LOCK)):
+                if not changes.check_mode and os.path.isdir(os.path.dirname(path)):
+                    locks.enter_context(lock(path, timeout=order.lock_timeout))
+            return work(tree, order, changes)
+    except OSError as error:
+        raise OtpError(f"client {order.client} below {order.root}: {error.filename}: {error.strerror}") from error
+
+
+def _have(tree: ClientTree, order: Order, changes: Changes) -> dict[str, t.Any]:
+    if not tree.shared.has("releases"):
+        raise OtpError(f"{tree.root} is no root directory of a target system: install a release there (otp_release_install with root: {tree.root})")
+    writing = _writing(tree, order)
+    _have_readable(tree, order, writing, changes)
+    before = tree.releases() or []
+    boots = _boots(tree, before)
+    release = _appointed(tree, order, boots)
+    if boots is not None and boots.release_version != release.version and order.runs():
+        raise OtpError(
+            f"client {order.client} runs release {boots.release_version}, and {release.version} is wanted: a client that runs is led to another"
+            " release by otp_release_handler with client (playbook upgrade). Stop it to have another release appointed"
+        )
+    files = _files(tree, order, release, boots)
+    after = [switched(entry, release.version) for entry in before if not entry.version.startswith("__new_emulator__")]
+    if release.version not in [entry.version for entry in after]:
+        after = [entry_of_client(tree, release, "permanent"), *after]
+    for home in _directories(tree, release.version):
+        if not os.path.isdir(home):
+            changes.do(f"make the directory {home}", writing.directory, home)
+    diff = [_write(path, content, mode, writing, changes) for path, (content, mode) in files.items()]
+    if after != before:
+        changes.do(f"record release {release.version} as permanent in {tree.path('releases', 'RELEASES')}", write_releases, tree, after, writing)
+    _appoint(tree, order, StartErlData(release.erts_version, release.version), files, writing, changes)
+    releases = {"before_header": tree.client_directory, "after_header": tree.client_directory, "before": describe(before), "after": describe(after)}
+    return _result(tree, release.version, release.erts_version, [*filter(None, diff), releases])
+
+
+def _have_readable(tree: ClientTree, order: Order, writing: Writing, changes: Changes) -> None:
+    """Mend what a power cut of the master has torn. A client that runs has it in its memory, and writes it again."""
+    try:
+        tree.releases()
+        tree.start_erl_data()
+    except OtpError:
+        if order.runs():
+            raise
+        mend(tree, changes, writing)
+
+
+def _boots(tree: ClientTree, entries: list[InstalledRelease]) -> StartErlData | None:
+    """The release of a client that has one."""
+    permanent = [StartErlData(entry.erts_version, entry.version) for entry in entries if entry.status == "permanent"]
+    return (tree.start_erl_data() if entries else None) or next(iter(permanent), None)
+
+
+def _result(tree: ClientTree, release: str | None, erts_version: str | None, diff: list[dict[str, str]]) -> dict[str, t.Any]:
+    return {"client_directory": tree.client_directory, "root": tree.root, "release": release, "erts_version": erts_version, "diff": diff}
+
+
+def _appointed(tree: ClientTree, order: Order, boots: StartErlData | None) -> Release:
+    """The release that the client shall have, whole in the tree of its type."""
+    shared = tree.shared
+    permanent = boots or shared.start_erl_data()
+    version = order.release or (permanent.release_version if permanent else None)
+    if version is None:
+        raise OtpError(f"{shared.root} has no permanent release: name the release that the client {order.client} shall have")
+    if version in (".", "..") or "/" in version:
+        raise OtpError(f"{version!r} is not the version of a release: it names no directory")
+    release = read_release(shared, version)
+    if release is None:
+        raise OtpError(f"{shared.path('releases', version)} has no release {version}: install it below {shared.root} first")
+    part = missing_part(shared.directory, version, release.erts_version, [(item.name, item.version) for item in release.applications], shared.places(version))
+    if part is not None:
+        raise OtpError(f"release {version} below {shared.root} is incomplete: {part} is missing. Install it again from its package")
+    return release
+
+
+def _files(tree: ClientTree, order: Order, release: Release, boots: StartErlData | None) -> dict[str, tuple[bytes, int]]:
+    """Content and mode by path, of all but what says which release boots. Raises OtpError."""
+    version = release.version
+    section = section_of(tree, order.masters, static_emulator=order.static_emulator)
+    own = tree.path("releases", version)
+    files = {}
+    for name, content in release_files(tree, release).items():
+        path = os.path.join(own, name)
+        # What release_handler has installed stays.
+        if not os.path.exists(path):
+            files[path] = (content, 0o644)
+    files[os.path.join(own, "sys.config")] = (config_for(tree, version, section, boots, order.sys_config), order.mode)
+    start = tree.path("bin", "start")
+    if order.start_script is not None:
+        files[start] = (order.start_script.encode(), 0o755)
+    elif not os.path.exists(start):
+        raise OtpError(f"{start} is missing, and start_script is not given: without it heart would start the master's {tree.shared.path('bin', 'start')}")
+    return files
+
+
+def release_files(tree: ClientTree, release: Release) -> dict[str, bytes]:
+    """What a client has of its own of a release besides its sys.config, by name."""
+    names = (rel_name(tree, release), "start.boot", "relup")
+    files = {name: read_file(tree.shared.path("releases", release.version, name)) for name in names}
+    return {name: content for name, content in files.items() if content is not None}
+
+
+def rel_name(tree: ClientTree, release: Release) -> str:
+    """The name of the .rel file in the release directory of the client's root directory."""
+    return next(name for name in tree.shared.names("releases", release.version) if name.endswith(".rel"))
+
+
+def config_for(tree: ClientTree, version: str, section: Section, boots: StartErlData | None, given: str | None = None) -> bytes:
+    """The client's sys.config for a release: as given, else its own, else that of the release that it boots; with what makes it a client."""
+    if given is not None:
+        return with_section(given.encode(), section, source="the given sys_config", strict=True)
+    content = read_config(tree, version)
+    if content is None and boots is not None:
+        content = read_config(tree, boots.release_version)
+    return with_section(content or b"[].\n", section, source=tree.path("releases", version, "sys.config"))
+
+
+def entry_of_client(tree: ClientTree, release: Release, status: str) -> InstalledRelease:
+    """The entry of RELEASES. Masters would look for relative libraries of a type below their own root directory."""
+    entry = entry_of(tree, release, status)
+    libraries = [library._replace(directory=os.path.join(tree.root, library.directory)) for library in entry.libraries]
+    return entry._replace(libraries=tuple(libraries))
+
+
+def _directories(tree: ClientTree, version: str) -> list[str]:
+    return [
+        *([] if tree.machine_type else [tree.shared.path(CLIENTS)]),
+        tree.client_directory,
+        tree.path("bin"),
+        tree.path("releases"),
+        tree.path("releases", version),
+    ]
+
+
+def _appoint(tree: ClientTree, order: Order, boots: StartErlData, files: dict, writing: Writing, changes: Changes) -> None:
+    """What the start script reads: start_erl.data, or of a static client the boot script and the configuration beside it."""
+    data = tree.path("releases", "start_erl.data")
+    copies = {name: tree.path("releases", name) for name in ("sys.config", "start.boot")}
+    if not order.static_emulator:
+        content = format_start_erl_data(boots)
+        # release_handler writes it without a newline.
+        if (read_file(data) or b"").split() != content.split():
+            _write(data, content, 0o644, writing, changes)
+        for path in copies.values():
+            if os.path.exists(path):
+                changes.do(f"remove {path}, for the client is static no more", os.unlink, path)
+        return
+    for name, path in copies.items():
+        source = tree.path("releases", boots.release_version, name)
+        content, mode = files.get(source) or (read_file(source) or b"", 0o644)
+        _write(path, content, mode, writing, changes)
+    if os.path.exists(data):
+        changes.do(f"remove {data}, for the client is static", os.unlink, data)
+
+
+def _write(path: str, content: bytes, mode: int, writing: Writing, changes: Changes) -> dict[str, str] | None:
+    """Have the file; a diff of it when it was another. Where nothing is secret, release_handler may have given it another mode."""
+    if mode == 0o644 and read_file(path) == content:
+        return None
+    before = have_file(path, content, mode=mode, owner=Owner(writing.uid, writing.gid), sentence=f"write {path}", changes=changes)
+    if before is None or path.endswith(".boot"):
+        return None
+    shown = {"before": before.decode("utf-8", "replace"), "after": content.decode("utf-8", "replace")}
+    return {"before_header": path, "after_header": path, **shown}
+
+
+def _writing(tree: ClientTree, order: Order) -> Writing:
+    """Files for whom the master's node can write: by default the owner of its root directory's releases."""
+    found = os.stat(tree.shared.path("releases"))
+    is_root = os.geteuid() == 0
+    uid = order.uid if order.uid != -1 else found.st_uid if is_root else -1
+    gid = order.gid if order.gid != -1 else found.st_gid if is_root else -1
+    return Writing(uid, gid)
+
+
+def _remove(tree: ClientTree, order: Order, changes: Changes) -> dict[str, t.Any]:
+    if not os.path.lexists(tree.client_directory):
+        return _result(tree, None, None, [])
+    if order.runs():
+        raise OtpError(f"client {order.client} runs: stop it before its directory {tree.client_directory} is removed")
+    before = describe(tree.releases() or [])
+    with staging(tree.shared, changes):
+        changes.do(f"remove {tree.client_directory}", os.rename, tree.client_directory, tree.shared.path(STAGING, "client"))
+    headers = {"before_header": tree.client_directory, "after_header": tree.client_directory}
+    return _result(tree, None, None, [{**headers, "before": before, "after": ""}])

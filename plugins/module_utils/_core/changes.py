@@ -1,0 +1,29 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run does, or in check mode would do, as sentences in the order of doing."""
+
+from __future__ import annotations
+
+
+class Changes:
+    """Collects actions; does them unless it is check mode.
+
+    ``actions`` is the list of sentences, empty when nothing had to be changed.
+    """
+
+    def __init__(self, *, check_mode: bool = False) -> None:
+        self.check_mode = check_mode
+        self.actions: list[str] = []
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.actions)
+
+    def do(self, sentence: str, action, *args, **keywords):
+        """Record the sentence and, unless it is check mode, call the action and return what it returns."""
+        self.actions.append(sentence)
+        if self.check_mode:
+            return None
+        return action(*args, **keywords)

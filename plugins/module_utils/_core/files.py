@@ -1,0 +1,111 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files that survive a power cut: written beside, flushed, renamed; and a lock on a directory."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import time
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+
+
+def read_file(path: str) -> bytes | None:
+    """The content of the file, or None when there is none."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+def write_file(path: str, content: bytes, *, mode: int = 0o644, uid: int = -1, gid: int = -1, flush: bool = True, beside: str | None = None) -> None:
+    """Put the content in place so that at any moment a reader, or a boot after a power cut, sees the old or the new file, whole.
+
+    The file has its mode and owner (numeric; -1: leave) before it has any content or its name. Without flush, the promise
+    holds for readers, not for power cuts. beside: another directory of the same file system for the file that becomes this one,
+    where what a killed process leaves is looked for.
+    """
+    directory, name = os.path.split(path)
+    new = os.path.join(beside or directory, f".{name}.{os.getpid()}.new")
+    remove_left_over(beside or directory, name)
+    try:
+        # Whoever may not read the file in the end must not read it in between.
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        try:
+            if (uid, gid) != (-1, -1):
+                os.fchown(descriptor, uid, gid)
+            os.fchmod(descriptor, mode)
+            with open(descriptor, "wb", closefd=False) as file:
+                file.write(content)
+            if flush:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(new, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(new)
+        raise
+    if flush:
+        flush_directory(directory)
+
+
+def remove_left_over(directory: str, name: str = "") -> None:
+    """Remove what processes left that were killed, or lost power, while they wrote such a file, or any. After a boot numbers come up again."""
+    pattern = re.compile(r"[.]%s[.](\d+)[.]new" % (re.escape(name) or ".+"))
+    for found in filter(None, map(pattern.fullmatch, os.listdir(directory or "."))):
+        if int(found[1]) == os.getpid() or not os.path.exists(f"/proc/{found[1]}"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(directory, found[0]))
+
+
+def flush_directory(path: str) -> None:
+    """Have the names in the directory on the disk, as a rename alone does not."""
+    descriptor = os.open(path or ".", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems cannot flush a directory.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def lock(path: str, *, timeout: float = 60.0):
+    """Hold the lock file at path; when somebody else holds it, wait for at most timeout seconds.
+
+    The kernel frees the lock when its holder ends, however it ends. A lock file that root makes is of the directory's owner, who
+    may work here another time.
+    Raises OtpError naming the file and the holder's process.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        if os.geteuid() == 0:
+            owner = os.stat(os.path.dirname(path) or ".")
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+                    raise OtpError(
+                        f"{path} is locked by process {holder}: another run works on this system; waited {timeout:g} s. Try again when it has ended."
+                    ) from None
+                time.sleep(0.1)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+        yield
+    finally:
+        os.close(descriptor)

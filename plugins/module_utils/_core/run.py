@@ -1,0 +1,52 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Programs of this host, run to their end with an environment that is ours."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def run(
+    command: t.Sequence[str], *, timeout: float, environment: t.Mapping[str, str] | None = None, become: t.Callable[[], None] | None = None
+) -> tuple[int, str]:
+    """Run the command in /; its code, and what it said, output and errors, as printable text.
+
+    timeout: seconds. environment: beside PATH and the locale. become: called in the new process before the program.
+    Raises OtpError when it cannot be run, or does not end.
+    """
+    import subprocess  # not on the way of a run that changes nothing
+    import tempfile
+
+    # A file and no pipe: nobody waits for a daemon that keeps its standard output.
+    with tempfile.TemporaryFile() as output:
+        try:
+            done = subprocess.run(  # pylint: disable=ansible-bad-function
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd="/",
+                env={"PATH": PATH, "LC_ALL": "C.UTF-8", **(environment or {})},
+                timeout=timeout,
+                check=False,
+                preexec_fn=become,
+            )
+        except subprocess.TimeoutExpired:
+            raise OtpError(f"{' '.join(command)} has not ended within {timeout:g} s.") from None
+        except OSError as error:
+            raise OtpError(f"cannot run {command[0]}: {error.strerror}.") from error
+        output.seek(0)
+        return done.returncode, printable(output.read())
+
+
+def printable(data: bytes) -> str:
+    """The text without control characters and surrounding space, for an error message."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", data.decode("utf-8", "replace")).strip()

@@ -1,0 +1,30 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Values of an inventory as the text that an operator would have written."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+
+
+def texts(option: str, values: t.Mapping[str, t.Any]) -> dict[str, str]:
+    """The mapping with strings for values. Raises OtpError, naming the option, for a value that is neither text, number nor boolean."""
+    found = {}
+    for name, value in values.items():
+        if isinstance(value, bool):
+            found[name] = "true" if value else "false"
+        elif isinstance(value, (str, int, float)):
+            found[name] = str(value)
+        else:
+            raise OtpError(f"{option}: the value of {name} is neither a string nor a number nor a boolean.")
+    return found
+
+
+def expanded(path: str) -> str:
+    """The path with the home directory for ``~``: what Ansible does for an option of type path, where the value need not be one."""
+    return os.path.expanduser(path)

@@ -1,0 +1,56 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An appup as data: from which versions of its application it leads, and back to which. Its shape is that of appup(4)."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import TermError, as_text, consult_bytes
+
+
+class Appup(t.NamedTuple):
+    """The version that it is for; the others, each a version (str) or a regular expression (bytes) that versions match as a whole."""
+
+    version: str
+    up: tuple[str | bytes, ...]
+    down: tuple[str | bytes, ...]
+
+    def has(self, direction: str, version: str) -> bool:
+        """Whether it leads "up" from this version, or "down" to it."""
+        return any(_matches(wanted, version) for wanted in getattr(self, direction))
+
+    def versions(self, direction: str) -> str:
+        """Those that it has, for a sentence."""
+        return ", ".join(wanted if isinstance(wanted, str) else wanted.decode("utf-8", "replace") for wanted in getattr(self, direction)) or "none"
+
+
+def parse_appup(data: bytes, *, filename: str) -> Appup:
+    """The content of an ``.appup`` file. Raises OtpError."""
+    terms = consult_bytes(data, filename=filename)
+    try:
+        (appup,) = terms
+        version, up, down = appup
+        return Appup(as_text(version), _versions(up), _versions(down))
+    except (TypeError, ValueError, TermError):
+        raise OtpError(f"{filename}: it is not one term {{Vsn, [{{UpFromVsn, Instructions}}], [{{DownToVsn, Instructions}}]}}. See appup(4).") from None
+
+
+def _versions(term: t.Any) -> tuple[str | bytes, ...]:
+    return tuple(version if isinstance(version, bytes) else as_text(version) for version, _instructions in term)
+
+
+def _matches(wanted: str | bytes, version: str) -> bool:
+    """As systools_relup:appup_search_for_version/2: the first match has to be all of it."""
+    if isinstance(wanted, str):
+        return wanted == version
+    try:
+        match = re.search(wanted.decode("utf-8", "replace"), version)
+    except re.error:
+        # Not all that Erlang's re knows is known here: systools shall judge.
+        return True
+    return match is not None and match.group() == version

@@ -1,0 +1,98 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Variables in templates: ``%VAR%`` of OTP's scripts, ``${VAR}`` and ``${VAR:-default}`` of ``sys.config.src`` and ``vm.args.src``."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+
+NAME = "[A-Za-z_][A-Za-z0-9_]*"
+PERCENT = re.compile(rf"%({NAME})%".encode("ascii"))
+# What begins like a variable but goes on otherwise would end up in a configuration as it is: refused. ``${`` alone is a character of Erlang.
+VARIABLE = re.compile(rf"\$\{{(?P<name>{NAME})(?:\}}|:-(?P<default>[^}}]*)\}}|(?P<bad>))|%(?P<percent>{NAME})%")
+
+
+class Replacement(NamedTuple):
+    """A variable that was replaced: its lines, from 1, in the template and (first, last) in the result."""
+
+    name: str
+    line: int
+    first: int
+    last: int
+
+
+def substitute_percent(content: bytes, variables: dict[str, str]) -> bytes:
+    """The content with each ``%VAR%`` replaced; unknown ones stay, and values are not looked through again.
+
+    As target_system.erl of OTP's sasl does it, except that its names may hold any character and end anywhere, which garbles
+    a text with a lone ``%``. Only ASCII names can be variables; the content may be in any encoding.
+    """
+
+    def value(match) -> bytes:
+        name = match[1].decode("ascii")
+        return variables[name].encode("utf-8") if name in variables else match[0]
+
+    return PERCENT.sub(value, content)
+
+
+def substitute_braces(text: str, variables: dict[str, str], *, filename: str) -> str:
+    """The text with each ``${VAR}`` and ``${VAR:-default}`` replaced, as in a shell: the default counts when VAR is undefined or empty.
+
+    There is no escape: relx, whose files these are, has none. Values are not looked through again.
+    Raises OtpError that names the file and every undefined variable with its lines.
+    """
+    return substitute(text, variables, filename=filename, percent=False)[0]
+
+
+def substitute(text: str, variables: dict[str, str], *, filename: str, percent: bool = True) -> tuple[str, list[Replacement]]:
+    """As substitute_braces, and in the same pass, with percent, ``%VAR%`` of known variables; says also what was replaced where."""
+    pieces: list[str] = []
+    replacements: list[Replacement] = []
+    undefined: dict[str, list[int]] = {}
+    position = 0
+    line = result_line = 1
+    for match in VARIABLE.finditer(text):
+        before = text[position : match.start()]
+        line += before.count("\n")
+        result_line += before.count("\n")
+        name = match["name"] or match["percent"]
+        if match["name"]:
+            _refuse_unsupported(match, filename, line)
+            value = variables.get(name)
+            if match["default"] is not None and not value:
+                value = match["default"]
+        else:
+            value = variables.get(name, match[0]) if percent else match[0]
+        if value is None:
+            undefined.setdefault(name, []).append(line)
+            value = ""
+        if value != match[0]:
+            replacements.append(Replacement(name, line, result_line, result_line + value.count("\n")))
+        pieces += (before, value)
+        result_line += value.count("\n")
+        line += match[0].count("\n")
+        position = match.end()
+    if undefined:
+        raise OtpError(_undefined_sentence(undefined, filename))
+    pieces.append(text[position:])
+    return "".join(pieces), replacements
+
+
+def _refuse_unsupported(match, filename: str, line: int) -> None:
+    if match["bad"] is not None or "${" in (match["default"] or ""):
+        raise OtpError(
+            f"{filename}, line {line}: what begins with ${{{match['name']} is neither ${{{match['name']}}} nor ${{{match['name']}:-default}};"
+            " a default can hold neither } nor another variable"
+        )
+
+
+def _undefined_sentence(undefined: dict[str, list[int]], filename: str) -> str:
+    uses = [f"{name} (line {', '.join(map(str, lines))})" for name, lines in undefined.items()]
+    what = "the variable" if len(uses) == 1 else "the variables"
+    verb = "is" if len(uses) == 1 else "are"
+    return f"{filename}: {what} {' and '.join(uses)} {verb} not defined; give a value, or a default in the file as ${{VAR:-default}}"

@@ -1,0 +1,159 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The members of a tar stream, in order: ustar, GNU long names, PAX. No policy: who reads decides what may be."""
+
+from __future__ import annotations
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+
+BLOCK = 512
+# What a long name or a PAX header may be at most; real ones have some hundred bytes.
+_HEADER_LIMIT = 1 << 20
+
+_KINDS = {
+    b"0": "file",
+    b"\0": "file",
+    b"7": "file",
+    b"1": "hard link",
+    b"2": "link",
+    b"3": "character device",
+    b"4": "block device",
+    b"5": "directory",
+    b"6": "named pipe",
+    b"S": "sparse file",
+}
+
+
+class TarError(OtpError):
+    """The bytes are no tar archive, or not a whole one."""
+
+
+class Member:
+    """One member: its name as it stands there, its kind (see _KINDS), permissions, size in bytes, target of a link."""
+
+    __slots__ = ("name", "kind", "mode", "size", "target")
+
+    def __init__(self, name: str, kind: str, mode: int, size: int, target: str) -> None:
+        self.name = name
+        self.kind = kind
+        self.mode = mode
+        self.size = size
+        self.target = target
+
+
+def members(stream):
+    """Yield each Member of the stream; the caller has read none, some or all of its content when it asks for the next.
+
+    stream has ``read(size)`` (exactly so many bytes, else it raises) and ``left``, the bytes of content that the
+    caller has still to read: it is set here and lowered by the stream's ``content()``.
+    The format: POSIX pax(1), "ustar Interchange Format" and "pax Interchange Format"; GNU tar manual, "Basic Tar Format".
+    """
+    extended: dict[str, str] = {}
+    while True:
+        header = stream.read(BLOCK)
+        if not any(header):
+            # The end of an archive is two blocks of zeros.
+            if any(stream.read(BLOCK)):
+                raise TarError("a lone block of zeros stands where the archive should end")
+            return
+        _check_sum(header)
+        kind = header[156:157]
+        size = _number(header[124:136], "size")
+        if kind in (b"L", b"K", b"x", b"g"):
+            extended.update(_extension(kind, _short_content(stream, size)))
+            continue
+        member = _member(header, kind, size, extended)
+        extended = {}
+        if member.kind != "file":
+            # Links and directories have no content, whatever the field says.
+            member.size = 0
+        stream.left = member.size
+        yield member
+        stream.skip(stream.left)
+        stream.skip(-member.size % BLOCK)
+
+
+def _member(header: bytes, kind: bytes, size: int, extended: dict[str, str]) -> Member:
+    name = _text(header[:100])
+    if header[257:263] == b"ustar\0" and header[345] != 0:
+        name = _text(header[345:500]) + "/" + name
+    if any(key.startswith("GNU.sparse") for key in extended):
+        kind = b"S"
+    name = extended.get("path", name)
+    if "size" in extended:
+        size = _decimal(extended["size"], "the size of " + name)
+    # An old tar writes a directory as a file whose name ends in a slash.
+    if kind in (b"0", b"\0") and name.endswith("/"):
+        kind = b"5"
+    return Member(
+        name=name,
+        kind=_KINDS.get(kind, f"member of type {kind!r}"),
+        mode=_number(header[100:108], "mode") & 0o7777,
+        size=size,
+        target=extended.get("linkpath", _text(header[157:257])),
+    )
+
+
+def _check_sum(header: bytes) -> None:
+    stated = _number(header[148:156], "checksum")
+    # The field itself counts as eight spaces.
+    if stated != sum(header) - sum(header[148:156]) + 8 * 32:
+        raise TarError(f"the header of a member has a wrong checksum (name field: {header[:100].rstrip(bytes(1))!r})")
+
+
+def _short_content(stream, size: int) -> bytes:
+    if size > _HEADER_LIMIT:
+        raise TarError(f"a header of {size} bytes stands for one name: at most {_HEADER_LIMIT} are read")
+    content = stream.read(size)
+    stream.skip(-size % BLOCK)
+    return content
+
+
+def _extension(kind: bytes, content: bytes) -> dict[str, str]:
+    """What the member after this one is called, in place of what its own header says."""
+    if kind == b"L":
+        return {"path": _text(content)}
+    if kind == b"K":
+        return {"linkpath": _text(content)}
+    if kind == b"g":
+        # Applies to all members: comments and times in practice, nothing that we use.
+        return {}
+    found = {}
+    while content:
+        length, space, rest = content.partition(b" ")
+        size = _decimal(length.decode("ascii", "replace"), "the length of a PAX record")
+        if not space or not len(length) + 1 < size <= len(content):
+            raise TarError("a PAX header is broken")
+        record, content = content[len(length) + 1 : size - 1], content[size:]
+        key, dummy, value = record.partition(b"=")
+        # A NUL in a value stays there, for the reader to refuse.
+        found[_decoded(key)] = _decoded(value)
+    return found
+
+
+def _number(field: bytes, what: str) -> int:
+    if field[0] == 0x80:
+        return int.from_bytes(field[1:], "big")
+    try:
+        return int(field.strip(b" \0") or b"0", 8)
+    except ValueError:
+        raise TarError(f"the {what} in a member's header is not a number: {field!r}") from None
+
+
+def _decimal(text: str, what: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise TarError(f"{what} is not a number: {text!r}")
+    return int(text)
+
+
+def _text(field: bytes) -> str:
+    return _decoded(field.split(b"\0", 1)[0])
+
+
+def _decoded(text: bytes) -> str:
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError:
+        raise TarError(f"a member's name is not UTF-8: {text!r}") from None

@@ -1,0 +1,201 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What release_handler's check_install_release does not catch: why an upgrade would fail, or end in a node that is down.
+
+Reads only. Each problem says its cause and the way out; a fatal one ends the run before anything is installed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._config.configure import Content, check_sys_config
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import elsewhere
+from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import why_not_here
+from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import TEMPORARY, Running
+from ansible_collections.erlang.otp.plugins.module_utils._tree.record import missing_part
+from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import NoPassage, Passage, find_passage
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
+
+PROGRAMS = ("beam.smp", "erlexec", "erl_child_setup", "heart")
+# For RELEASES, start_erl.data, a temporary release and the node's log.
+LEAST_SPACE = 16 << 20
+
+
+class Problem(t.NamedTuple):
+    """kind: one word to tell it by. A problem that is not fatal is for the operator to know."""
+
+    kind: str
+    cause: str
+    remedy: str
+    fatal: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.cause}. {self.remedy}."
+
+
+def of_history(version: str, failure: dict[str, t.Any] | None, *, force: bool) -> t.Iterator[Problem]:
+    """The release has failed here before."""
+    if failure is not None:
+        cause = f"release {version} failed on this host at {failure['time']}: {failure['reason'].rstrip('.')}"
+        yield Problem("failed_before", cause, "Build a release with another version, or try this one again with force", fatal=not force)
+
+
+def of_release(tree: Tree, release: Release, *, like: str) -> t.Iterator[Problem]:
+    """What lies on disk. like: a program that runs on this host."""
+    version, home = release.version, f"erts-{release.erts_version}/bin"
+    part = missing_part(tree.directory, version, release.erts_version, [(item.name, item.version) for item in release.applications])
+    if part is not None and not part.startswith("erts-"):
+        yield Problem("missing_file", f"release {version} is incomplete: {tree.path(part)} is missing", "Install the release again from its package")
+    lacking = [name for name in PROGRAMS if not os.access(tree.path(home, name), os.X_OK)]
+    if lacking:
+        cause = f"release {version} runs on ERTS {release.erts_version}, and {tree.path(home)} has no {', '.join(lacking)}: the node would not come up again"
+        yield Problem("erts", cause, "Build the package with its emulator (erts: true) and install it again")
+    else:
+        reason = why_not_here(tree.path(home, "beam.smp"), like=like)
+        if reason:
+            yield Problem("machine", reason, "Build the package with the ERTS for this host's machine type and C library")
+    if not any(item.name == "sasl" for item in release.applications):
+        cause = f"release {version} lacks the application sasl, and so the release_handler that would commit it"
+        yield Problem("sasl", cause, "Add sasl to the release")
+    yield from of_configuration(tree, version)
+
+
+def of_configuration(tree: Tree, version: str) -> t.Iterator[Problem]:
+    """An upgrade to a release whose sys.config cannot be read resets every application's environment and says nothing; the next boot fails."""
+    path = tree.path("releases", version, "sys.config")
+    content = read_file(path)
+    remedy = f"Configure release {version} (otp_release_config) before it is installed"
+    if content is None:
+        more = ", it has to be made from sys.config.src" if tree.has("releases", version, "sys.config.src") else ""
+        yield Problem("sys_config", f"{path} is missing{more}: all configuration would be lost", remedy)
+        return
+    try:
+        check_sys_config(Content(content, path, []))
+    except OtpError as error:
+        yield Problem("sys_config", str(error).rstrip("."), remedy)
+
+
+def of_tree(tree: Tree) -> t.Iterator[Problem]:
+    """Of the system as a whole."""
+    space = os.statvfs(tree.path("releases"))
+    free = elsewhere().free if elsewhere() else space.f_bavail * space.f_frsize
+    if free < LEAST_SPACE:
+        cause = f"{tree.path('releases')} has {free >> 10} KiB of free space, and release_handler writes there in place"
+        yield Problem("space", cause, f"Make room for at least {LEAST_SPACE >> 20} MiB")
+    for name in ("runtime.exs", "env.sh"):
+        found = [version for version in tree.release_directories() if tree.has("releases", version, name)]
+        if found:
+            cause = f"release {found[-1]} has {name}, which only a start evaluates: values of it are lost by a hot upgrade"
+            yield Problem("mix", cause, "Put the configuration into sys.config, or restart the node afterwards", fatal=False)
+            return
+
+
+def of_node(tree: Tree, running: Running) -> t.Iterator[Problem]:
+    """The node as it runs, against the files."""
+    if not running.has_handler:
+        cause = f"the node {running.node} runs no release_handler: it was started without sasl"
+        yield Problem("sasl", cause, "Add sasl to the release, and take the node to it while it is stopped")
+        return
+    if running.status != "started":
+        yield Problem("starting", f"the node {running.node} is not up: init says {running.status}", "Wait until it has started")
+    if os.path.realpath(tree.destdir + running.root) != os.path.realpath(tree.directory):
+        cause = f"the node {running.node} runs the system below {running.root}, not the one below {tree.root}"
+        yield Problem("other_root", cause, "Name the node of this system")
+        return
+    for known in running.releases:
+        if not known.libraries and not known.version.startswith(TEMPORARY):
+            cause = f"the node {running.node} does not know which libraries release {known.version} has: removing another release would remove them too"
+            yield Problem("incomplete_entry", cause, "Stop the node, install that release again from its package, and start the node", fatal=False)
+    try:
+        start, releases = tree.start_erl_data(), tree.releases()
+    except OtpError as error:
+        remedy = "A node that was started without RELEASES writes it so. Stop the node, remove the file, and install the release that runs again"
+        yield Problem("unreadable", str(error).rstrip("."), remedy)
+        return
+    boots = start.release_version if start else None
+    # Without RELEASES the node made up what it knows.
+    listed = running.permanent if releases is None else next((entry.version for entry in releases if entry.status == "permanent"), None)
+    if len({running.permanent, boots, listed}) > 1:
+        cause = f"which release is permanent is not clear: {running.permanent} says the node, {listed} RELEASES, {boots} start_erl.data"
+        yield Problem("disagreement", cause, "Start the node again, so that it reads the files, or correct these")
+
+
+def of_way(tree: Tree, running: Running, version: str, *, allow_restart: bool, upgrade_from: t.Mapping[str, str] | None = None) -> t.Iterator[Problem]:
+    """The way from the release that runs. upgrade_from: as of find_passage()."""
+    current = running.current or ""
+    try:
+        passage = find_passage(tree, current, version, upgrade_from=upgrade_from)
+    except NoPassage as error:
+        remedy = f"Build release {version} with upgrade_from {current}; or stop the node and use transport offline"
+        yield Problem("no_way", str(error), remedy)
+        return
+    if passage.restarts:
+        yield from of_restart(tree, running, passage, allow_restart=allow_restart)
+    else:
+        # It goes without, but nothing brings the node back if the release ends it before the commit.
+        yield from (problem._replace(fatal=False) for problem in of_heart(running))
+
+
+def of_old_code(processes: dict[str, list[str]]) -> t.Iterator[Problem]:
+    """Processes, by module, that run old code which the relup does not take from under them."""
+    for module, names in processes.items():
+        cause = f"{', '.join(names)} still run old code of {module}, which the relup purges softly"
+        yield Problem("old_processes", cause, "Have these processes end, or load the module anew themselves, first")
+
+
+def of_restart(tree: Tree, running: Running, passage: Passage, *, allow_restart: bool) -> t.Iterator[Problem]:
+    """What a restart of the emulator needs. Without heart the node would forget its state and go on as before, or stay down."""
+    what = " and ".join(passage.restarts)
+    if not allow_restart:
+        yield Problem("restart", f"{passage.path} restarts the emulator ({what}), which is not allowed", "Allow it with allow_restart")
+    yield from of_heart(running)
+    yield from of_start_program(tree, running)
+
+
+def of_start_program(tree: Tree, running: Running) -> t.Iterator[Problem]:
+    """The program that heart is told to start the node with on another emulator."""
+    program = running.start or f"{tree.root}/bin/start"
+    here = tree.destdir + program
+    other = "name another one by the parameter start_prg of sasl"
+    if not (os.path.isfile(here) and os.access(here, os.X_OK)):
+        cause = f"{program}, with which heart is told to start the node, is missing or not executable: the node would stay down"
+        yield Problem("start_program", cause, f"Install it, or {other}")
+    elif re.search(r"[^\w/.+:,@%=-]", program + (running.directory or f"{tree.root}/releases")):
+        line = f"{program} {running.directory or f'{tree.root}/releases'}/new_start_erl.data"
+        cause = f"release_handler gives heart the line {line} without quotes, and it has characters that the shell takes for its own"
+        remedy = "Upgrade while the node is stopped (transport offline), or lead there by a symbolic link with a plain path"
+        yield Problem("start_program", cause, f"{remedy}, which the parameters start_prg and releases_dir of sasl name")
+    elif running.heart and not _has_program(running.heart, program):
+        cause = f"heart has {running.heart} as its command, and is told {program} when a release restarts the emulator"
+        yield Problem("start_program", cause, f"See that both start the same node with the same flags, or {other}", fatal=False)
+
+
+def _has_program(command: str, program: str) -> bool:
+    """Whether the program is a word of the command, under whatever name."""
+    with contextlib.suppress(ValueError):
+        return os.path.realpath(program) in map(os.path.realpath, shlex.split(command))
+    return program in command
+
+
+def of_heart(running: Running) -> t.Iterator[Problem]:
+    """Whether heart brings the node back."""
+    if running.heart is None:
+        yield Problem("heart", f"the node {running.node} runs without heart: nothing would start it again", "Start it with -heart and HEART_COMMAND")
+    elif not running.heart:
+        cause = f"heart of the node {running.node} has no command: after a crash the node would stay down"
+        yield Problem("heart", cause, "Set HEART_COMMAND in the start script")
+
+
+def fatal(problems: t.Iterable[Problem]) -> list[Problem]:
+    """Those that end a run."""
+    return [problem for problem in problems if problem.fatal]

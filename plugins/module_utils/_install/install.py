@@ -1,0 +1,133 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A release in a tree: present beside the others, or permanent.
+
+What ``target_system:install/2`` does for the first release, and release_handler's unpack_release/1 for the next ones, so
+that it may be killed at any moment: a package is unpacked into ``$ROOT/.staging``, comes into the tree by renames, and is
+then registered, ``start_erl.data`` last. The next run finds out from the tree itself how far the last one came.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import digest_of, sha256
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._package.download import download, is_url
+from ansible_collections.erlang.otp.plugins.module_utils._tree.record import find_record, known_packages, status_at_rest
+
+# Of all members of a package together, when nobody says otherwise.
+MAX_SIZE = 4 << 30
+
+
+class PackageNeeded(OtpError):
+    """The target lacks the package: call again with it. Nothing has been touched. known: the sha256 of those that it has."""
+
+    def __init__(self, message: str, known: list[str] | None = None) -> None:
+        super().__init__(message)
+        self.known = known or []
+
+
+def install_release(
+    *,
+    root: str,
+    changes: Changes,
+    package: str | None = None,
+    checksum: str | None = None,
+    release: dict | None = None,
+    state: str = "present",
+    destdir: str = "",
+    uid: int = -1,
+    gid: int = -1,
+    mode: int = 0o755,
+    emulator: str = "beam",
+    max_size: int = MAX_SIZE,
+    variables: dict[str, str] | None = None,
+    flush: bool = True,
+    lock_timeout: float = 60.0,
+) -> dict:
+    """Have the release of the package in the tree; state: "present", or "permanent" (the stopped system boots it next).
+
+    package: path on this host, or a URL from which it is fetched when it is needed, or None when it is elsewhere. In the last two
+    cases checksum ("sha256:..."), its digest, must be given.
+    release: what is in the package (name, version, erts_version, applications: versions by name), told by somebody who has it,
+    for check mode without the package.
+    uid, gid: numeric owner of all that is written; -1: the owner of an existing root directory, else of the process.
+    variables: directories (absolute) of libraries that the release has elsewhere than in lib, by the name of the variable.
+    mode: which permissions of the package are kept. flush: whether all is to be on the disk at the end.
+    Returns the release as it is then, with "kept": files of the tree that differ from the package's and stayed.
+    Raises PackageNeeded, or OtpError.
+    """
+    if package is None and checksum is None:
+        raise OtpError("without a package on the target, its checksum must be given")
+    if is_url(package) and checksum is None:
+        raise OtpError(f"package {package}: a package that is fetched needs a checksum")
+    size = 0
+    try:
+        digest = digest_of(checksum) if checksum else sha256(package)
+        directory = destdir.rstrip("/") + root.rstrip("/")
+        variables = {name: path.rstrip("/") for name, path in (variables or {}).items()}
+        record = find_record(directory, digest, destdir.rstrip("/"), variables)
+        status = status_at_rest(directory, record) if record else None
+        if status == "permanent" or (status and state == "present"):
+            return result_of(record, root, status)
+        if record is None and package is None and not (changes.check_mode and release):
+            raise PackageNeeded(f"the system below {directory} lacks the package with sha256 {digest}", known_packages(directory, destdir.rstrip("/")))
+        order = {"digest": digest, "digest_is_given": checksum is not None, "state": state, "release": release}
+        order.update(emulator=emulator, max_size=max_size, variables=variables, lock_timeout=lock_timeout)
+        how = {"uid": uid, "gid": gid, "mask": mode, "flush": flush}
+        if record is not None or package is None:
+            return _go_on(root, destdir, None, order, how, changes)
+        from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
+
+        fetched = None
+        if is_url(package):
+            fetched = download(package, digest)
+            order["digest_is_given"] = False
+        # What is inflated meanwhile waits in memory; nothing of it is looked at before the checksum has been verified.
+        with Inflated(package, fetched) as stream:
+            size = stream.size()
+            return _go_on(root, destdir, stream, order, how, changes)
+    except OSError as error:
+        hint = ""
+        if isinstance(error, PermissionError):
+            hint = " Use become to work as root or as the owner of the system."
+        elif error.errno == errno.ENOSPC:
+            hint = _room(directory, size)
+        raise OtpError(f"cannot install below {destdir}{root}: {error.filename or package}: {error.strerror}. Nothing is half installed.{hint}") from error
+
+
+def _room(directory: str, size: int) -> str:
+    """What is free on the directory's file system, and what a package of this unpacked size needs at most, in words."""
+    while not os.path.isdir(directory):
+        directory = os.path.dirname(directory) or "."
+    space = os.statvfs(directory)
+    need = f", and the package takes up {size / 2**20:.1f} MiB when none of it is there yet" if size else ""
+    return f" Make room: {space.f_bavail * space.f_frsize / 2**20:.1f} MiB is free{need}."
+
+
+def _go_on(root: str, destdir: str, stream, order: dict, how: dict, changes: Changes) -> dict:
+    # Only now, so that a run with nothing to do costs little more than a start of Python.
+    from ansible_collections.erlang.otp.plugins.module_utils._install.steps import Order, install
+    from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, Writing
+
+    return install(Order(tree=Tree(root, destdir), stream=stream, writing=Writing(**how), **order), changes)
+
+
+def result_of(record: dict, root: str, status: str, *, kept=(), before: str = "", after: str = "") -> dict:
+    """What a run returns about the release; before and after are the texts of a diff."""
+    return {
+        "name": record["name"],
+        "release": record["version"],
+        "erts_version": record["erts_version"],
+        "status": status,
+        "applications": record["applications"],
+        "sha256": record["sha256"],
+        "directory": f"{root}/releases/{record['version']}",
+        "kept": sorted(kept),
+        "diff": {"before": before, "after": after},
+    }

@@ -1,0 +1,176 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Libraries of a release that lie below the directory of a variable, such as ``$SECOND_ROOT``, and not in ``$ROOT/lib``.
+
+The boot script says which: ``$SECOND_ROOT/APP-VSN/ebin`` (systools:make_script/2, option variables). A package brings them in an
+archive of their own, ``SECOND_ROOT.tar.gz`` (systools:make_tar/2, option var_tar), or not at all. Several systems may share
+such a directory: it is locked like a root directory, and lists the systems that use it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock, read_file
+from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
+from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
+from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import Unpacked, is_equal, refuse_more_modules, refuse_other_content
+from ansible_collections.erlang.otp.plugins.module_utils._package.extract import PackageError, Writer, checked_members
+from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import staging
+from ansible_collections.erlang.otp.plugins.module_utils._tree.record import STAGING
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK, Tree, Writing
+
+# The root directories of the systems that use the directory of a variable, a line each.
+SYSTEMS = ".systems"
+_VARIABLE = re.compile(rb"\$(?!ROOT/)[^/\0]{1,255}/")
+
+
+def check_variables(variables: t.Mapping[str, str], tree: Tree) -> None:
+    """Raise OtpError for directories that libraries of this system cannot lie in."""
+    seen = {tree.root: "root"}
+    for name, directory in variables.items():
+        if not name or "/" in name or name == "ROOT":
+            raise OtpError(f"variables: {name!r} is no name of a variable")
+        try:
+            plain = Tree(directory).root
+        except OtpError:
+            raise OtpError(f"variables: {name} is {directory!r}, which is not an absolute path in its plain form, other than '/'") from None
+        if plain in seen:
+            raise OtpError(f"variables: {name} is {directory}, and so is {seen[plain]}: each needs a directory of its own")
+        seen[plain] = name
+
+
+def find_places(boot: bytes, release: Release, *, filename: str) -> dict[str, tuple[str, str]]:
+    """Where a boot script looks for applications elsewhere than below $ROOT: by application the variable, and the path below it."""
+    if not _VARIABLE.search(boot):
+        return {}
+    from ansible_collections.erlang.otp.plugins.module_utils._terms.etf_decoder import EtfError, decode
+
+    try:
+        dummy, dummy, instructions = decode(boot)
+        paths = [path for name, *rest in instructions if name.name == "path" for path in rest[0]]
+    except (EtfError, ValueError, TypeError, AttributeError) as error:
+        raise PackageError(f"{filename} is no boot script: {error}") from None
+    names = {f"{item.name}-{item.version}": item.name for item in release.applications}
+    places = {}
+    for path in paths:
+        variable, *parts = path.split("/")
+        if variable.startswith("$") and variable != "$ROOT" and parts[-1:] == ["ebin"] and parts[-2] in names:
+            if set(parts) & {"", ".", ".."}:
+                raise PackageError(f"{filename}: the path {path!r} can lead elsewhere")
+            places[names[parts[-2]]] = variable[1:], "/".join(parts[:-1])
+    return places
+
+
+def locate(unpacked: Unpacked, variables: t.Mapping[str, str], *, package: str) -> None:
+    """Note where the libraries lie that the boot script looks for below a variable. Raises OtpError when one has no directory.
+
+    Those that the package has below lib are there nevertheless: in packages of mix, $RELEASE_LIB is $ROOT/lib.
+    """
+    release = unpacked.release
+    boot = f"releases/{release.version}/start.boot"
+    for name, (variable, path) in find_places(unpacked.texts.get(boot, b""), release, filename=f"{package}: {boot}").items():
+        if f"lib/{path.rpartition('/')[2]}/ebin/{name}.app" in unpacked.paths:
+            continue
+        if variable not in variables:
+            raise OtpError(
+                f"package {package}: release {release.name} {release.version} looks for {name} in ${variable}/{path}, and nothing says"
+                f" where that is: add {variable} and its directory to variables (of the role: otp_boot_variables), and start the system"
+                f" with -boot_var {variable} DIRECTORY"
+            )
+        unpacked.variables[variable] = variables[variable]
+        unpacked.places[name] = f"{variables[variable]}/{path}"
+
+
+def unpack_elsewhere(
+    unpacked: Unpacked, tree: Tree, writing: Writing, changes: Changes, stack: contextlib.ExitStack, *, package: str, max_size: int, lock_timeout: float
+) -> list[Tree]:
+    """Stage, below the directory of each variable that the release uses, what its archive brings; returns these trees.
+
+    Their locks and staging directories last as long as the stack. In check mode it only compares.
+    """
+    trees = []
+    for variable, directory in unpacked.variables.items():
+        other = Tree(directory, tree.destdir)
+        archive = unpacked.archives.get(variable)
+        if archive is None and not os.path.isdir(other.directory):
+            continue
+        if not changes.check_mode:
+            os.makedirs(os.path.dirname(other.directory), exist_ok=True)
+            writing.directory(other.directory)
+        descriptor = stack.enter_context(work_in(other, changes, lock_timeout))
+        writer = None if changes.check_mode else Writer(descriptor, uid=writing.uid, gid=writing.gid, mask=writing.mask)
+        if writer is not None:
+            _list_system(other, tree, writing)
+        if archive is not None:
+            with Inflated(f"{package}: {variable}.tar.gz", archive) as stream:
+                _unpack_archive(stream, unpacked, other, writer, max_size)
+        trees.append(other)
+    return trees
+
+
+def tidy_elsewhere(record: dict, tree: Tree, changes: Changes, lock_timeout: float) -> None:
+    """Remove what an interrupted installation of the recorded package left in the directories of its variables."""
+    for directory in record.get("variables", {}).values():
+        other = Tree(directory, tree.destdir)
+        if other.has(STAGING):
+            with work_in(other, changes, lock_timeout):
+                pass
+
+
+@contextlib.contextmanager
+def work_in(other: Tree, changes: Changes, lock_timeout: float) -> t.Iterator[int]:
+    """Hold the lock of the directory, and have a staging directory in it; yields the latter's descriptor. In check mode neither, and -1."""
+    locked = contextlib.nullcontext() if changes.check_mode else lock(other.path(LOCK), timeout=lock_timeout)
+    with locked, staging(other, changes) as descriptor:
+        yield descriptor
+
+
+def _unpack_archive(stream: Inflated, unpacked: Unpacked, other: Tree, writer: Writer | None, max_size: int) -> None:
+    inside = other.root + "/"
+    present = {place[len(inside) :]: False for place in unpacked.places.values() if place.startswith(inside)}
+    for home in present:
+        present[home] = other.has(home)
+    paths: set[str] = set()
+    for path, member, pieces in checked_members(stream, max_size=max_size):
+        home = next((home for home in _and_above(path) if home in present), None)
+        if member.kind != "directory":
+            if home in (None, path):
+                raise PackageError(f"package {stream.path}: {path!r} is in none of the libraries that the release has there")
+            paths.add(path)
+        if home is None:
+            continue
+        if not present[home]:
+            if writer is not None:
+                writer.write(path, member, pieces)
+        elif not is_equal(other.path(path), member, pieces):
+            refuse_other_content(path, home, other, stream.path)
+    for home, is_there in present.items():
+        if is_there:
+            refuse_more_modules(home, paths, other, stream.path)
+    unpacked.paths.update(inside + path for path in paths)
+
+
+def _and_above(path: str) -> t.Iterator[str]:
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
+
+
+def systems(other: Tree) -> list[str]:
+    """The root directories of the systems that use the directory."""
+    return os.fsdecode(read_file(other.path(SYSTEMS)) or b"").splitlines()
+
+
+def _list_system(other: Tree, tree: Tree, writing: Writing) -> None:
+    known = systems(other)
+    if tree.root not in known:
+        lines = "".join(f"{root}\n" for root in [*known, tree.root])
+        writing.file(other.path(SYSTEMS), os.fsencode(lines))

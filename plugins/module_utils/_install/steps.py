@@ -1,0 +1,179 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The steps of an installation, in their order; how they are chosen, see _install."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import verify
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
+from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
+from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import InstalledRelease, Release, ReleaseApplication
+from ansible_collections.erlang.otp.plugins.module_utils._install.install import PackageNeeded, result_of
+from ansible_collections.erlang.otp.plugins.module_utils._install.library_variables import check_variables, locate, tidy_elsewhere, unpack_elsewhere
+from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import Unpacked, check_complete, check_machines, unpack
+from ansible_collections.erlang.otp.plugins.module_utils._package.extract import Writer
+from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import BASE, Base, check_base, parse_base, read_base
+from ansible_collections.erlang.otp.plugins.module_utils._tree.bin_directory import stage_bin
+from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import flush_file_systems, publish, staging
+from ansible_collections.erlang.otp.plugins.module_utils._tree.record import RECORD, STAGING, find_record, format_record
+from ansible_collections.erlang.otp.plugins.module_utils._tree.register import make_permanent, register
+from ansible_collections.erlang.otp.plugins.module_utils._tree.repair import mend
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK, Tree, Writing, emulators
+
+
+class Order(t.NamedTuple):
+    """What is wanted of a tree. stream: the package's content, None when it is elsewhere. The rest: arguments of install_release()."""
+
+    tree: Tree
+    stream: Inflated | None
+    digest: str
+    digest_is_given: bool
+    state: str
+    release: dict | None
+    emulator: str
+    max_size: int
+    variables: dict[str, str]
+    lock_timeout: float
+    writing: Writing
+
+
+def install(order: Order, changes: Changes) -> dict:
+    """Do all that is left to do, under the tree's lock. Result as of install_release()."""
+    tree = order.tree
+    check_variables(order.variables, tree)
+    if order.stream is not None and order.digest_is_given:
+        verify(order.stream.path, order.digest)
+    base = _base(order)
+    if base is not None:
+        check_base(base, tree, order.stream.path if order.stream else f"with sha256 {order.digest}")
+    order = order._replace(writing=_with_owner(tree, order.writing))
+    if changes.check_mode:
+        with staging(tree, changes):
+            return _work(order, changes, -1)
+    if not os.path.isdir(tree.directory):
+        os.makedirs(os.path.dirname(tree.directory), exist_ok=True)
+        order.writing.directory(tree.directory)
+    with lock(tree.path(LOCK), timeout=order.lock_timeout):
+        with staging(tree, changes) as descriptor:
+            return _work(order._replace(writing=order.writing._replace(beside=tree.path(STAGING))), changes, descriptor)
+
+
+def _base(order: Order) -> Base | None:
+    """Of a thin package, that of a full one is None."""
+    if order.stream is not None:
+        return read_base(order.stream.path, order.stream.another())
+    base = (order.release or {}).get("base")
+    return Base(**base) if base else None
+
+
+def _work(order: Order, changes: Changes, descriptor: int) -> dict:
+    tree = order.tree
+    if not emulators(tree):
+        mend(tree, changes, order.writing)
+    before = tree.releases() or []
+    # Somebody else may have installed it while we waited for the lock.
+    record = find_record(tree.directory, order.digest, tree.destdir, order.variables)
+    kept: list[str] = []
+    if record is None:
+        release, kept = _install(order, changes, descriptor)
+        record = _record(order.digest, release, Unpacked())
+    else:
+        release = _release(record)
+        tidy_elsewhere(record, tree, changes, order.lock_timeout)
+    after = register(tree, release, changes, order.writing, emulator=order.emulator)
+    if order.state == "permanent":
+        after = make_permanent(tree, release, after, changes, order.writing, emulator=order.emulator)
+    (status,) = [entry.status for entry in after if entry.version == release.version]
+    return result_of(record, tree.root, status, kept=kept, before=describe(before), after=describe(after))
+
+
+def _install(order: Order, changes: Changes, descriptor: int) -> tuple[Release, list[str]]:
+    """Unpack and publish; in check mode read and compare only. Returns the release, and the files of the tree that stay."""
+    tree = order.tree
+    kept: list[str] = []
+    if order.stream is None:
+        if not changes.check_mode:
+            raise PackageNeeded(f"the system below {tree.directory} lacks the package with sha256 {order.digest}")
+        release = _release(order.release)
+    else:
+        release, kept = _unpack_and_publish(order, changes, descriptor)
+    changes.actions.append(f"install release {release.name} {release.version} below {tree.directory}")
+    return release, kept
+
+
+def _unpack_and_publish(order: Order, changes: Changes, descriptor: int) -> tuple[Release, list[str]]:
+    tree, writing, package, size = order.tree, order.writing, order.stream.path, {"max_size": order.max_size}
+    writer = None if changes.check_mode else Writer(descriptor, uid=writing.uid, gid=writing.gid, mask=writing.mask)
+    unpacked = unpack(order.stream, tree, writer, emulator=order.emulator, variables=order.variables, **size)
+    locate(unpacked, order.variables, package=package)
+    with contextlib.ExitStack() as stack:
+        others = unpack_elsewhere(unpacked, tree, writing, changes, stack, package=package, lock_timeout=order.lock_timeout, **size)
+        check_complete(unpacked, tree, package)
+        check_machines(unpacked, tree, package)
+        if writer is not None:
+            _publish(order, unpacked, writer, others)
+    return unpacked.release, unpacked.kept
+
+
+def _publish(order: Order, unpacked: Unpacked, writer: Writer, others: list[Tree]) -> None:
+    """Into the tree with what is staged, and into the others, where libraries lie, before it."""
+    tree, writing, release = order.tree, order.writing, unpacked.release
+    stage_bin(tree, unpacked, writer, order.emulator)
+    writer.make_directories("log")
+    record = f"releases/{release.version}/{RECORD}"
+    content = format_record(_record(order.digest, release, unpacked))
+    is_there = tree.has("releases", release.version)
+    if not is_there:
+        writer.make_directories(f"releases/{release.version}")
+        writer.write_file(record, [content], 0o644)
+    if writing.flush:
+        flush_file_systems([tree, *others])
+    # A .rel beside RELEASES is the one of the package that came last.
+    rels = {path for path in unpacked.paths if path.count("/") == 1 and path.endswith(".rel")}
+    publish([*others, tree], replace=rels, flush=writing.flush)
+    if is_there:
+        # Now that the rest is known to be equal, it is the release of this package.
+        writing.file(tree.path(record), content)
+
+
+def _record(digest: str, release: Release, unpacked: Unpacked) -> dict:
+    record: dict[str, t.Any] = {"name": release.name, "version": release.version, "erts_version": release.erts_version, "sha256": digest}
+    base = f"releases/{release.version}/{BASE}"
+    if base in unpacked.texts:
+        record["full"] = parse_base(unpacked.texts[base], filename=base).full
+    record["applications"] = {item.name: item.version for item in release.applications}
+    if unpacked.places:
+        archives = {name: unpacked.variables[name] for name in unpacked.archives if name in unpacked.variables}
+        record.update(places=unpacked.places, variables=unpacked.variables)
+        record.update({"archives": archives} if archives else {})
+    return record
+
+
+def _release(record: dict) -> Release:
+    applications = tuple(ReleaseApplication(name, version) for name, version in record["applications"].items())
+    return Release(record["name"], record["version"], record["erts_version"], applications)
+
+
+def describe(entries: list[InstalledRelease]) -> str:
+    """Releases with their status and applications, a line each, for a diff."""
+    lines = []
+    for entry in sorted(entries):
+        lines.append(f"{entry.name} {entry.version} on ERTS {entry.erts_version}: {entry.status}\n")
+        lines += [f"  {library.name} {library.version}\n" for library in sorted(entry.libraries)]
+    return "".join(lines)
+
+
+def _with_owner(tree: Tree, writing: Writing) -> Writing:
+    """By default the owner of the tree; -1 where it is so of itself. Only root can give files away."""
+    uid, gid = writing.uid, writing.gid
+    if uid == -1 and os.geteuid() == 0 and tree.has():
+        status = os.stat(tree.directory)
+        uid, gid = status.st_uid, status.st_gid if gid == -1 else gid
+    return writing._replace(uid=-1 if uid == os.geteuid() else uid, gid=-1 if gid == os.getegid() else gid)

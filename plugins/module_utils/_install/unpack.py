@@ -1,0 +1,263 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A package's content laid into the staging directory, and compared with what the tree has already.
+
+A *home* is a directory that comes and goes as a whole: ``lib/APP-VSN``, ``erts-VSN``, ``releases/VSN``. A home that the tree
+has is not written again: its files must be equal (release_handler would silently keep the old ones). All other files of
+a package (``bin``, ``log``, extra files) belong to the first release that brought them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import os
+import sys
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import elsewhere
+from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import Program, machine_of, odd_one, parse_program, why_not
+from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
+from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
+from ansible_collections.erlang.otp.plugins.module_utils._package.extract import PackageError, Writer, checked_members
+from ansible_collections.erlang.otp.plugins.module_utils._package.read import find_release, is_text, read_text
+from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import is_of_machine_type
+from ansible_collections.erlang.otp.plugins.module_utils._tree.record import RECORD, STAGING
+from ansible_collections.erlang.otp.plugins.module_utils._tree.scripts import is_foreign, make_scripts
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, absolute_library
+
+# What a host writes for itself into a release directory.
+_OF_THE_HOST = ("sys.config", "vm.args", RECORD)
+# How the archive of a variable is called, after the variable.
+_ARCHIVE = ".tar.gz"
+# Of a program, what is looked at: its header, and what that leads to.
+_HEADERS = 4096
+# What says which releases there are is written by us alone.
+_NEVER = ("releases/RELEASES", "releases/start_erl.data")
+
+
+class Unpacked:
+    """What a package has: all paths (absolute outside of the root), the few texts that matter, the release; and what of the tree stays."""
+
+    def __init__(self) -> None:
+        self.paths: set[str] = set()
+        self.texts: dict[str, bytes] = {}
+        self.kept: list[str] = []
+        self.release: Release | None = None
+        # Programs and libraries with native code, as their headers tell.
+        self.programs: dict[str, Program] = {}
+        # Of libraries that lie elsewhere than in lib: directories by variable, archives by variable, directories by application.
+        self.variables: dict[str, str] = {}
+        self.archives: dict[str, t.BinaryIO] = {}
+        self.places: dict[str, str] = {}
+
+
+def home_of(path: str, *, is_directory: bool = False) -> str | None:
+    """The home that the path is, or is in; None when it is in none."""
+    parts = path.split("/")
+    if parts[0] not in ("lib", "releases") and not parts[0].startswith("erts-"):
+        return None
+    depth = 1 if parts[0].startswith("erts-") else 2
+    inside = len(parts) > depth or (is_directory and len(parts) == depth)
+    return "/".join(parts[:depth]) if inside else None
+
+
+def unpack(stream: Inflated, tree: Tree, writer: Writer | None, *, max_size: int, emulator: str = "beam", variables: t.Collection[str] = ()) -> Unpacked:
+    """Read the whole package; write what is new to the tree (nothing without a writer); compare the rest.
+
+    The archives of variables are put aside. Raises PackageError for a package that is bad or no release package, OtpError when a
+    home of the tree has other content.
+    """
+    package = stream.path
+    unpacked = Unpacked()
+    present: dict[str, bool] = {}
+    for path, member, pieces in checked_members(stream, max_size=max_size):
+        if member.kind == "file" and path.endswith(_ARCHIVE) and path[: -len(_ARCHIVE)] in variables:
+            unpacked.archives[path[: -len(_ARCHIVE)]] = _put_aside(pieces, None if writer is None else tree.path(STAGING))
+            continue
+        home = home_of(path, is_directory=member.kind == "directory") or path
+        if home not in present:
+            present[home] = tree.has(home)
+        if member.kind != "directory":
+            unpacked.paths.add(path)
+        if member.kind == "file" and is_text(path):
+            unpacked.texts[path] = content = _own_tree(path, read_text(member, pieces, package=package), tree, emulator)
+            pieces = iter((memoryview(content),))
+        elif member.kind == "file" and path.startswith(("erts-", "lib/")) and not path.endswith(".beam"):
+            pieces = _looked_at(path, pieces, unpacked)
+        if path in _NEVER or path == "" or _is_foreign_start(path, unpacked, tree):
+            continue
+        if present[home]:
+            if not is_equal(tree.path(path), member, pieces):
+                _keep_or_refuse(path, home, unpacked, tree, package)
+        elif writer is not None:
+            writer.write(path, member, pieces)
+    _refuse_one_directory(unpacked.paths, package)
+    unpacked.release = find_release(unpacked.texts, package=package)
+    for home, there in present.items():
+        if there and home.startswith("lib/"):
+            refuse_more_modules(home, unpacked.paths, tree, package)
+    return unpacked
+
+
+def _refuse_one_directory(paths: set[str], package: str) -> None:
+    """A release that somebody packed along with the directory that it was in, as is easily done with those of mix and relx."""
+    tops = {path.partition("/")[0] for path in paths}
+    (top,) = tops if len(tops) == 1 else [""]
+    if any(path.startswith(f"{top}/releases/") for path in paths):
+        raise PackageError(f"package {package}: all of it is below {top}: pack what is in that directory, as tar -C {top} -czf PACKAGE . does")
+
+
+def _looked_at(path: str, pieces: t.Iterator[memoryview], unpacked: Unpacked) -> t.Iterator[memoryview]:
+    """The same content; what is a program is noted."""
+    first = next(pieces, memoryview(b""))
+    # The stream may break off anywhere, and go on with the next piece.
+    while len(first) < _HEADERS and (more := next(pieces, None)) is not None:
+        first = memoryview(bytes(first) + more)
+    program = machine_of(bytes(first[:64]))
+    if program is not None:
+        if path.endswith("/bin/beam.smp"):
+            # What its headers lead to may lie further behind: then its interpreter is not judged here.
+            with contextlib.suppress(OtpError):
+                program = parse_program(io.BytesIO(first), path)
+        unpacked.programs[path] = program
+    return itertools.chain((first,), pieces)
+
+
+def check_machines(unpacked: Unpacked, tree: Tree, package: str) -> None:
+    """Raise PackageError when the emulator is not for this host, or something with native code is not for the emulator.
+
+    The hosts that an image (destdir) or the tree of a machine type of clients is for are not known.
+    """
+    path = f"erts-{unpacked.release.erts_version}/bin/beam.smp"
+    emulator = unpacked.programs.get(path)
+    like = elsewhere().program if elsewhere() else "" if tree.destdir or is_of_machine_type(tree) else sys.executable
+    reason = None
+    if emulator is None and os.path.exists(tree.path(path)):
+        emulator = machine_of(_head(tree.path(path)))
+    elif emulator is not None and like:
+        # Unless nothing is known of a box.
+        with contextlib.suppress(OtpError):
+            reason = why_not(emulator, path, like=like)
+    reason = reason or odd_one(unpacked.programs, emulator)
+    if reason:
+        raise PackageError(f"package {package}: {reason}. Build it for this host's machine type and C library (erts, otp_root)")
+
+
+def _head(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:
+        return file.read(64)
+
+
+def _put_aside(pieces, directory: str | None) -> t.BinaryIO:
+    """The content as a file without a name, in the directory or in that of temporary files."""
+    import tempfile
+
+    file = t.cast("t.BinaryIO", tempfile.TemporaryFile(dir=directory, buffering=0))
+    for piece in pieces:
+        while piece:
+            piece = piece[file.write(piece) :]
+    file.seek(0)
+    return file
+
+
+def _is_foreign_start(path: str, unpacked: Unpacked, tree: Tree) -> bool:
+    """Whether it is a bin/erl or bin/start that would run the build host's tree: left out, a right one is made instead."""
+    return path in ("bin/erl", "bin/start") and path in unpacked.texts and is_foreign(unpacked.texts[path], tree.root)
+
+
+def _own_tree(path: str, content: bytes, tree: Tree, emulator: str) -> bytes:
+    """A script in erts-VSN/bin that would run the build host's tree is replaced by one that runs this tree."""
+    home, dummy, name = path.partition("/bin/")
+    if home and name in ("erl", "start") and is_foreign(content, tree.root):
+        return make_scripts(root=tree.root, erts_version=home[len("erts-") :], templates={}, emulator=emulator)[name]
+    return content
+
+
+def is_equal(path: str, member, pieces) -> bool:
+    """Whether what lies there is the member with this content."""
+    try:
+        if member.kind == "directory":
+            return os.path.isdir(path)
+        if member.kind == "link":
+            return os.readlink(path) == member.target
+        with open(path, "rb", buffering=0) as file:
+            for piece in pieces:
+                if file.read(len(piece)) != piece:
+                    return False
+            return not file.read(1)
+    except OSError:
+        return False
+
+
+def _keep_or_refuse(path: str, home: str, unpacked: Unpacked, tree: Tree, package: str) -> None:
+    if home == path or (home.startswith("releases/") and path.split("/", 2)[2] in _OF_THE_HOST):
+        # What lies in bin is the permanent release's, as it should be.
+        if not path.startswith("bin/"):
+            unpacked.kept.append(path)
+        return
+    refuse_other_content(path, home, tree, package)
+
+
+def refuse_other_content(path: str, home: str, tree: Tree, package: str) -> None:
+    """Raise the OtpError for a file of an installed home that is not the package's."""
+    state = "differs" if tree.has(path) else "is missing"
+    raise OtpError(
+        f"package {package} has another {home} than {tree.directory} has: there, {path} {state}. What has one version has one"
+        " content: give the changed part a new version, or remove the installed one if no release uses it."
+    )
+
+
+def refuse_more_modules(home: str, paths: set[str], tree: Tree, package: str) -> None:
+    """Raise OtpError when only the installed version has some module: it would be loaded along with the package's."""
+    try:
+        installed = os.listdir(tree.path(home, "ebin"))
+    except OSError:
+        return
+    more = sorted(name for name in installed if name.endswith(".beam") and f"{home}/ebin/{name}" not in paths)
+    if more:
+        raise OtpError(
+            f"package {package} has another {home} than {tree.directory} has: {home}/ebin/{more[0]} is only there. What has one"
+            " version has one content: give the changed part a new version, or remove the installed one if no release uses it."
+        )
+
+
+def check_complete(unpacked: Unpacked, tree: Tree, package: str) -> None:
+    """Raise PackageError unless all that the release needs is in the package or on the host."""
+    release = unpacked.release
+
+    def is_there(path: str) -> bool:
+        return path in unpacked.paths or os.path.exists(absolute_library(tree, path))
+
+    for application in release.applications:
+        place = unpacked.places.get(application.name)
+        directory = place or f"lib/{application.name}-{application.version}"
+        if not is_there(f"{directory}/ebin/{application.name}.app"):
+            hint = place and f" (variable {_variable_of(place, unpacked)}): unpack its archive there first, or build the package with var_tar: include"
+            raise PackageError(
+                f"package {package}: release {release.name} {release.version} needs {directory} (with ebin/{application.name}.app),"
+                f" and neither the package nor {'the host' if place else tree.directory} has it{hint or ''}"
+            )
+    erts = f"erts-{release.erts_version}"
+    if not is_there(f"{erts}/bin/erlexec"):
+        raise PackageError(
+            f"package {package}: release {release.name} {release.version} needs {erts}, and neither the package nor"
+            f" {tree.directory} has it: build the package with its emulator ({_how_with_erts(unpacked.paths)})"
+        )
+    if not is_there(f"releases/{release.version}/start.boot"):
+        raise PackageError(f"package {package}: it has no boot script releases/{release.version}/start.boot")
+
+
+def _variable_of(place: str, unpacked: Unpacked) -> str:
+    return next(name for name, directory in unpacked.variables.items() if place.startswith(directory + "/"))
+
+
+def _how_with_erts(paths: set[str]) -> str:
+    """How the tool that made the package takes the emulator in: mix and relx are known by their scripts."""
+    if any(path.startswith("releases/") and path.endswith("/env.sh") for path in paths):
+        return "mix: include_erts: true"
+    return "relx: {include_erts, true}" if "bin/install_upgrade.escript" in paths else "erts: true"

@@ -1,0 +1,72 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A function call in a node, whatever carries it there: what may come instead of a value, as errors with the facts in them."""
+
+from __future__ import annotations
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom
+
+
+class CallError(OtpError):
+    """A call has no value."""
+
+
+class Unreachable(CallError):
+    """There is no node at that place, or it does not let us in."""
+
+
+class WrongCookie(Unreachable):
+    """The node has another cookie."""
+
+
+class ConnectionLost(CallError):
+    """The connection, and most likely the node, ended; whether the call was carried out is not known."""
+
+
+class CallTimeout(CallError):
+    """No answer in time; the call may go on in the node."""
+
+
+class Raised(CallError):
+    """The function raised an exception.
+
+    ``kind`` is error, exit or throw, ``reason`` a term, ``stacktrace`` a list of terms, empty where the node tells none.
+    """
+
+    def __init__(self, call: str, kind: str, reason, stacktrace=()) -> None:
+        self.kind = kind
+        self.reason = reason
+        self.stacktrace = list(stacktrace)
+        super().__init__(f"{call} raised {kind}:{shortened(reason)}")
+
+
+def name_of(module: str, function: str, arguments) -> str:
+    """The function as Erlang calls it. The arguments may hold secrets."""
+    return f"{module}:{function}/{len(arguments)}"
+
+
+def shortened(term, limit: int = 300) -> str:
+    """The term on one line, for a message."""
+    # Not needed when all goes well, and what prints terms takes as long to load as all the rest.
+    from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import format_term
+
+    try:
+        text = format_term(term, width=10**9)
+    except OtpError as error:
+        return f"({error})"
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def value_of(outcome, call: str):
+    """The value in {return,Value}; raises Raised for {throw,Reason}, {exit,Reason}, {error,Reason} and {error,Reason,Stacktrace}."""
+    if isinstance(outcome, tuple) and len(outcome) in (2, 3) and isinstance(outcome[0], Atom):
+        kind = outcome[0].name
+        if kind == "return" and len(outcome) == 2:
+            return outcome[1]
+        if kind in ("throw", "exit", "error"):
+            stacktrace = outcome[2] if len(outcome) == 3 and isinstance(outcome[2], list) else []
+            raise Raised(call, kind, outcome[1], stacktrace)
+    raise CallError(f"{call} ended without an answer: {shortened(outcome)}.")

@@ -1,0 +1,185 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Calls to a distributed node over a socket. What is said there is the matter of _distribution_protocol."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import time
+
+from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallTimeout, Unreachable, name_of, value_of
+from ansible_collections.erlang.otp.plugins.module_utils._node.distribution_protocol import (
+    FLAGS,
+    NEW,
+    Answered,
+    Connected,
+    NameRefused,
+    Protocol,
+)
+from ansible_collections.erlang.otp.plugins.module_utils._node.epmd import NoEpmd, NotRegistered, default_port, look_up
+from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom, Opaque
+
+LOCALHOST = "localhost"
+CHUNK = 1 << 18
+
+
+class Connection:
+    """A connection to a node, for calls one after the other::
+
+        with Connection(node="exchange@north", cookie=cookie) as node:
+            releases = node.call("release_handler", "which_releases", [])
+
+    node: NAME@HOST, or NAME alone whatever its host is called. We connect to the host, and to this one when that fails.
+    host: another address to connect to. port: the node's, when it has no epmd. epmd_port: when it is not that of the environment.
+    timeout: seconds for all until the connection stands. version, flags: of the handshake, when they are not to be negotiated.
+
+    Raises CallError: NoEpmd, NotRegistered, WrongCookie and other kinds of Unreachable, or CallTimeout. A connection without any
+    call is ended by the node after its net_ticktime, a minute.
+    """
+
+    def __init__(
+        self,
+        *,
+        node: str,
+        cookie: str,
+        host: str = "",
+        port: int = 0,
+        epmd_port: int = 0,
+        timeout: float = 5.0,
+        version: int = 0,
+        flags: int = FLAGS,
+    ) -> None:
+        self._wanted = node
+        self._cookie = cookie
+        self._flags = flags
+        self._leader: Opaque | None = None
+        deadline = time.monotonic() + timeout
+        name, _at, node_host = node.partition("@")
+        self._our_host = node_host or LOCALHOST
+        address, port, highest = find(name, [host] if host else [node_host or LOCALHOST, LOCALHOST], port, epmd_port or default_port(), deadline)
+        version = version or min(NEW, highest)
+        try:
+            self._connect(address, port, version, deadline, self._our_host if version == NEW else self._unique_name())
+        except NameRefused:
+            if version != NEW:
+                raise
+            # It does not name us: then by a name that nobody else has.
+            self._connect(address, port, version, deadline, self._unique_name())
+        self.node = self._protocol.node
+        try:
+            self._leader = self._user(max(0.001, deadline - time.monotonic())) if self._protocol.needs_leader else None
+        except BaseException:
+            self.close()
+            raise
+
+    def call(self, module: str, function: str, arguments: list, *, timeout: float = 30.0):
+        """The function's value as a term; the arguments are a list of terms.
+
+        Raises Raised when the function does, CallTimeout, ConnectionLost, and TermError for arguments that are no terms.
+        """
+        what = name_of(module, function, arguments)
+        deadline = time.monotonic() + timeout
+        number = self._protocol.call(module, function, arguments, leader=self._leader)
+        try:
+            while True:
+                for event in self._exchange(deadline):
+                    if isinstance(event, Answered) and event.call == number:
+                        return value_of(event.outcome, what)
+        except socket.timeout:
+            self._protocol.forget(number)
+            raise CallTimeout(f"{what} has not answered within {timeout:.3g} s; it may go on in the node {self.node}.") from None
+
+    def close(self) -> None:
+        """End the connection; its calls go on in the node."""
+        self._socket.close()
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *dummy) -> None:
+        self.close()
+
+    def _unique_name(self) -> str:
+        return f"erlang_otp_{os.urandom(6).hex()}@{self._our_host}"
+
+    def _connect(self, address: str, port: int, version: int, deadline: float, name: str) -> None:
+        """A socket, and the handshake."""
+        challenge, creation = (int.from_bytes(os.urandom(4), "big") for dummy in range(2))
+        self._protocol = Protocol(
+            wanted=self._wanted, name=name, cookie=self._cookie, challenge=challenge, creation=creation | 4, version=version, flags=self._flags
+        )
+        try:
+            self._socket = socket.create_connection((address, port), max(0.001, deadline - time.monotonic()))
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # A timeout of the socket's own costs two system calls more for each of its calls.
+            self._socket.setblocking(False)
+            self._readable, self._writable = select.poll(), select.poll()
+            self._readable.register(self._socket, select.POLLIN)
+            self._writable.register(self._socket, select.POLLOUT)
+        except socket.timeout:
+            raise CallTimeout(f"No connection to {self._wanted} at {address}, port {port}, in time.") from None
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise Unreachable(f"No connection to {self._wanted} at {address}, port {port}: {reason}.") from None
+        try:
+            while not any(isinstance(event, Connected) for event in self._exchange(deadline)):
+                pass
+        except socket.timeout:
+            self._socket.close()
+            raise CallTimeout(f"{self._wanted} at {address}, port {port}, has not answered in time.") from None
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def _exchange(self, deadline: float) -> list:
+        """Send what has to be sent, await something; the events in it. Raises socket.timeout at the deadline."""
+        try:
+            self._send(self._protocol.to_send(), deadline)
+            wait(self._readable, deadline)
+            data = self._socket.recv(CHUNK)
+        except socket.timeout:
+            raise
+        except OSError:
+            data = b""
+        if not data:
+            raise self._protocol.closed()
+        return self._protocol.receive(data)
+
+    def _send(self, data: bytes, deadline: float) -> None:
+        left = memoryview(data)
+        while left:
+            try:
+                left = left[self._socket.send(left) :]
+            except BlockingIOError:
+                wait(self._writable, deadline)
+
+    def _user(self, timeout: float):
+        """The pid of the process that prints for whoever has no terminal of his own."""
+        user = self.call("erlang", "whereis", [Atom("user")], timeout=timeout)
+        return user if isinstance(user, Opaque) else None
+
+
+def wait(events: select.poll, deadline: float) -> None:
+    """Wait for the events. Raises socket.timeout at the deadline."""
+    left = deadline - time.monotonic()
+    if left <= 0 or not events.poll(left * 1000):
+        raise socket.timeout
+
+
+def find(name: str, addresses: list[str], port: int, epmd_port: int, deadline: float) -> tuple[str, int, int]:
+    """At which address and port the node listens, and the highest version of its handshake; the first address that knows it counts."""
+    if port:
+        return addresses[0], port, NEW
+    for address in addresses[:-1]:
+        try:
+            found = look_up(name, address, port=epmd_port, deadline=deadline)
+            return address, found.port, found.highest
+        except (NoEpmd, NotRegistered):
+            # The name of a host need not be one that resolves, and its node may listen on the loopback interface alone.
+            pass
+    found = look_up(name, addresses[-1], port=epmd_port, deadline=deadline)
+    return addresses[-1], found.port, found.highest

@@ -1,0 +1,86 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The Erlang Port Mapper Daemon: at which port a node listens. The protocol is that of ERTS' "EPMD Protocol"."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import time
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallTimeout, Unreachable
+
+PORT = 4369
+PORT_REQUEST = 122
+PORT_ANSWER = 119
+# Two names of a node at most, and numbers.
+MAX_ANSWER = 2048
+
+
+class NoEpmd(Unreachable):
+    """Nothing that is an epmd listens there."""
+
+
+class NotRegistered(Unreachable):
+    """The epmd there does not know the node."""
+
+
+class Registration(t.NamedTuple):
+    """Where a node listens, and which versions of the handshake it knows."""
+
+    port: int
+    highest: int
+    lowest: int
+
+
+def default_port() -> int:
+    """The port of epmd: that of the environment, as for erl."""
+    value = os.environ.get("ERL_EPMD_PORT", "")
+    return int(value) if value.isdigit() else PORT
+
+
+def request(name: str) -> bytes:
+    """The question where the node with this name, without a host, listens."""
+    encoded = name.encode("utf-8")
+    return struct.pack(">HB", len(encoded) + 1, PORT_REQUEST) + encoded
+
+
+def parse_answer(answer: bytes) -> Registration | None:
+    """What epmd said until it ended the connection; None when it does not know the node. Raises ValueError."""
+    if len(answer) >= 2 and answer[0] == PORT_ANSWER:
+        if answer[1] != 0:
+            return None
+        if len(answer) >= 10:
+            port, _type, _protocol, highest, lowest = struct.unpack_from(">HBBHH", answer, 2)
+            if port:
+                return Registration(port, highest, lowest)
+    raise ValueError(f"{answer!r:.60}")
+
+
+def look_up(name: str, address: str, *, port: int, deadline: float) -> Registration:
+    """Ask the epmd at the address. deadline: of time.monotonic(). Raises NoEpmd, NotRegistered, CallTimeout."""
+    answer = b""
+    try:
+        with socket.create_connection((address, port), max(0.001, deadline - time.monotonic())) as connection:
+            connection.sendall(request(name))
+            while len(answer) < MAX_ANSWER:
+                connection.settimeout(max(0.001, deadline - time.monotonic()))
+                data = connection.recv(MAX_ANSWER)
+                if not data:
+                    break
+                answer += data
+        registration = parse_answer(answer)
+    except socket.timeout:
+        raise CallTimeout(f"The epmd at {address}, port {port}, has not answered in time.") from None
+    except ValueError as error:
+        raise NoEpmd(f"What answers at {address}, port {port}, is no epmd: {error}.") from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise NoEpmd(f"There is no epmd at {address}, port {port} ({reason}): is the node up and distributed? ERL_EPMD_PORT may differ.") from None
+    if registration is None:
+        raise NotRegistered(f"The epmd at {address}, port {port}, knows no node {name}: is it up, and is that its name?")
+    return registration

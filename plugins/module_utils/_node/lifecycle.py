@@ -1,0 +1,202 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A node of this host: started, stopped, running and answering.
+
+The cookie is read from the home directory of the node's user, and stands in no command line.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import signal
+import time
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import elsewhere
+from ansible_collections.erlang.otp.plugins.module_utils._core.run import run
+from ansible_collections.erlang.otp.plugins.module_utils._node import service as _service
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import Way, connect
+from ansible_collections.erlang.otp.plugins.module_utils._node.log_tail import last_words
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import observe
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.service_user import COOKIE_FILE
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import as_text
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, names_of
+
+
+class Node(t.NamedTuple):
+    """What must be known of a node in order to start it and to talk to it."""
+
+    root: str
+    user: str
+    home: str
+    log_directory: str
+    name: str = ""  # empty: not distributed
+    environment: t.Mapping[str, str] = {}
+    service: _service.Service | None = None  # what runs it; None: bin/start, and heart
+
+
+class Answer(t.NamedTuple):
+    """What a node says about itself."""
+
+    status: str  # of init: starting, started, stopping
+    releases: tuple[tuple[str, str, str], ...]  # name, version, status; of release_handler, or of init when there is no sasl
+
+
+class NoAnswer(OtpError):
+    """The node was asked and did not answer."""
+
+
+# A node that has not been there for so long after its start does not come back by itself.
+GONE = 4.0
+# So many emulators one after the other: heart starts what ends at once.
+CRASH_LOOP = 3
+# A node that cannot be asked counts as started when its emulator has lived for so long.
+SETTLED = 3.0
+
+
+def start(node: Node) -> None:
+    """Start the node by its service, or run bin/start as its user with a clean environment. Raises OtpError with what was said when it fails."""
+    if elsewhere():
+        return elsewhere().start()
+    if node.service:
+        return _service.start(node.service)
+    program = os.path.join(node.root, "bin", "start")
+    code, said = run_as_user(node, [program], timeout=60)
+    if code != 0:
+        raise OtpError(f"{program} ended with code {code}: {said or 'it said nothing'}")
+
+
+def halt(node: Node, *, quiet: float = 0.0) -> None:
+    """Stop the node, its service first. Raises OtpError. quiet: as of stop."""
+    if node.service:
+        _service.stop(node.service)
+    stop(node.root, quiet=quiet)
+
+
+def stop(root: str, *, timeout: float = 60.0, quiet: float = 0.0) -> bool:
+    """Stop the node as ``init:stop()`` does, heart included; return when its emulator has ended.
+
+    True when there was one. With quiet, go on until there has been none for so many seconds, which ends a node that heart
+    restarts over and over. Raises OtpError after timeout seconds.
+    """
+    deadline = time.monotonic() + timeout
+    signalled: dict[int, float] = {}
+    last_seen = time.monotonic()
+    while True:
+        now = time.monotonic()
+        pid = find_emulator(root)
+        if pid is None:
+            if now - last_seen >= quiet:
+                return bool(signalled)
+        else:
+            last_seen = now
+            if now >= deadline:
+                raise OtpError(f"the emulator of {root}, process {pid}, has not ended within {timeout:g} s.")
+            # A SIGTERM while the emulator boots is lost: again every second.
+            if now - signalled.get(pid, 0.0) >= 1.0:
+                signalled[pid] = now
+                terminate(pid)
+        time.sleep(0.05)
+
+
+def terminate(pid: int) -> None:
+    """SIGTERM, which an emulator takes as ``init:stop()``."""
+    if elsewhere():
+        return elsewhere().terminate(pid)
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        pass
+    except PermissionError:
+        raise OtpError(f"not allowed to stop the emulator, process {pid}: use become to work as root or as the node's user.") from None
+
+
+def wait_until_answering(node: Node, *, timeout: float) -> tuple[int, Answer | None]:
+    """Return the emulator's process and the node's answer when it has booted.
+
+    A node that is not distributed cannot be asked: its answer is None, and it counts as started when its emulator has lived for
+    a few seconds. Raises OtpError with the last words of log and crash dump when heart starts it over and over (the node is then
+    stopped), when it has ended, and after timeout seconds.
+    """
+    began = time.monotonic()
+    seen: dict[int, float] = {}
+    last_seen = began
+    reason = ""
+    while True:
+        pid = find_emulator(node.root)
+        now = time.monotonic()
+        if pid is not None:
+            last_seen = now
+            seen.setdefault(pid, now)
+            if not node.name and not elsewhere():
+                if now - seen[pid] >= SETTLED:
+                    return pid, None
+            else:
+                try:
+                    answer = ask(node)
+                    if answer.status == "started":
+                        return pid, answer
+                    reason = f"init says {answer.status}"
+                except NoAnswer as no_answer:
+                    reason = str(no_answer)
+        lasted = now - began
+        if len(seen) >= CRASH_LOOP:
+            halt(node, quiet=2.0)
+            times = f"{CRASH_LOOP - 1} times within {lasted:.1f} s"
+            raise failure(node, lasted, len(seen), f"does not stay up: its emulator ended {times}; it is stopped now")
+        if now - last_seen > GONE:
+            raise failure(node, lasted, max(1, len(seen)), "has ended right after its start")
+        if lasted > timeout:
+            runs = f"runs as process {pid} and has not answered" if pid else "is not up"
+            raise failure(node, lasted, max(1, len(seen)), f"{runs} within {timeout:g} s ({reason or 'no emulator'})")
+        time.sleep(0.1)
+
+
+def failure(node: Node, seconds: float, starts: int, what: str) -> OtpError:
+    """An error that says what happened to the node within the last seconds, with the last words of its log and crash dump."""
+    words = last_words(node.log_directory, since=time.time() - seconds - 1.0, starts=starts)
+    return OtpError(f"the node {node.name or 'below ' + node.root} {what}. {words}")
+
+
+def ask(node: Node, *, timeout: float = 5.0) -> Answer:
+    """Ask a distributed node for its status and releases. Raises NoAnswer."""
+    port = node.environment.get("ERL_EPMD_PORT", "")
+    way = Way(node=node.name, cookie_file=os.path.join(node.home, COOKIE_FILE), epmd_port=int(port) if port.isdigit() else 0)
+    try:
+        with connect(way, timeout=timeout) as connection:
+            # Init says started also when an application could not start and the emulator is about to end; the application
+            # controller then answers no more.
+            connection.call("application", "which_applications", [4000], timeout=timeout)
+            running = observe(connection, timeout=timeout)
+            if running.has_handler:
+                releases = tuple((known.name, known.version, known.status) for known in running.releases)
+            else:
+                name, version = map(as_text, connection.call("init", "script_id", [], timeout=timeout))
+                releases = ((name, version, "permanent"),)
+    except OtpError as error:
+        raise NoAnswer(str(error)) from None
+    if running.root.encode("utf-8", "surrogateescape") not in names_of(node.root):
+        raise NoAnswer(f"the node that has the name {node.name} is another one, which runs the system below {running.root}")
+    return Answer(running.status, releases)
+
+
+def run_as_user(node: Node, command: list[str], *, timeout: float) -> tuple[int, str]:
+    """Run the command as the node's user, in /, with nothing but the node's environment; its code, and what it said. Raises OtpError."""
+    try:
+        user = pwd.getpwnam(node.user)
+    except KeyError:
+        raise OtpError(f"there is no user {node.user!r} on this host.") from None
+
+    def become():
+        os.initgroups(user.pw_name, user.pw_gid)
+        os.setgid(user.pw_gid)
+        os.setuid(user.pw_uid)
+
+    if os.geteuid() not in (0, user.pw_uid):
+        raise OtpError(f"only root and {node.user} itself can work as user {node.user}: use become.")
+    environment = {"HOME": node.home, "TERM": "xterm", "USER": user.pw_name, **node.environment}
+    return run(command, timeout=timeout, environment=environment, become=become if os.geteuid() != user.pw_uid else None)

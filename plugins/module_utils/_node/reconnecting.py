@@ -1,0 +1,149 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A node over several connections, for it restarts in between; and waiting until it is as it should be."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import elsewhere
+from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError, CallTimeout, ConnectionLost, Raised, Unreachable
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import Way, connect
+from ansible_collections.erlang.otp.plugins.module_utils._node.log_tail import last_words
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import TEMPORARY, Running, observe
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
+
+PAUSE = 0.05
+# After an error of install_release, a node that restarts begins to within this time.
+RESTART_BEGINS = 3.0
+
+
+class NotBack(OtpError):
+    """The node was not as awaited in time."""
+
+
+class Session:
+    """Calls to a node; a connection is made when one is needed and there is none. Used as a Connection is.
+
+    is_remote: its emulator is a process of another host, of which nothing is known but what the node says.
+    """
+
+    def __init__(self, way: Way, *, timeout: float, is_remote: bool = False) -> None:
+        self._way = way
+        self.is_remote = is_remote
+        self._timeout = timeout
+        self._connection: t.Any = None
+        self.node = way.node or way.pipe_dir
+
+    def call(self, module: str, function: str, arguments: list, *, timeout: float):
+        """As of Connection."""
+        if self._connection is None:
+            self._connection = connect(self._way, timeout=min(timeout, self._timeout))
+            self.node = self._connection.node or self._way.pipe_dir
+        try:
+            return self._connection.call(module, function, arguments, timeout=timeout)
+        except (ConnectionLost, Unreachable, CallTimeout):
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the connection, if there is one."""
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            connection.close()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *dummy) -> None:
+        self.close()
+
+
+def is_settled(now: Running) -> bool:
+    """Whether the node has booted, and is not in between two emulators."""
+    return now.status == "started" and now.has_handler and not (now.current or "").startswith(TEMPORARY)
+
+
+def wait_for_restart(session: Session, before: Running, *, root: str, timeout: float, same_process: bool = False) -> Running:
+    """The node when it is up again after a restart. same_process: its emulator may have kept its process. Raises NotBack."""
+    return _wait(
+        session,
+        lambda now: is_settled(now) and now.incarnation != before.incarnation,
+        root=root,
+        before=before,
+        timeout=timeout,
+        may_ask=lambda pid: pid is not None and (same_process or pid != before.pid),
+    )
+
+
+def wait_until_settled(session: Session, before: Running, *, root: str, timeout: float) -> Running:
+    """The node when it answers and is settled, whatever happened to it. Raises NotBack."""
+    return _wait(session, is_settled, root=root, before=before, timeout=timeout, may_ask=lambda pid: pid is not None)
+
+
+def after_error(session: Session, before: Running, *, root: str, timeout: float) -> Running:
+    """The node after an error that may or may not make it restart. release_handler answers first and restarts the node then."""
+    deadline = time.monotonic() + RESTART_BEGINS
+    while time.monotonic() < deadline:
+        try:
+            now = observe(session, timeout=RESTART_BEGINS)
+            if now.incarnation != before.incarnation or not is_settled(now):
+                break
+        except CallError:
+            break
+        time.sleep(PAUSE)
+    else:
+        return now
+    return wait_until_settled(session, before, root=root, timeout=timeout)
+
+
+def _wait(session: Session, is_reached, *, root: str, before: Running, timeout: float, may_ask) -> Running:
+    deadline = time.monotonic() + timeout
+    began = time.time()
+    reason = "the emulator has not ended"
+    while True:
+        pid = None if session.is_remote else find_emulator(root)
+        if pid != before.pid and not elsewhere() and not session.is_remote:
+            nudge(before.pid)
+        if session.is_remote or may_ask(pid):
+            try:
+                now = observe(session, timeout=max(0.1, deadline - time.monotonic()))
+                if is_reached(now):
+                    return now
+                reason = f"init says {now.status}, release {now.current} runs"
+            except Raised as error:
+                reason = str(error)
+            except OtpError as error:
+                session.close()
+                reason = str(error)
+        elif pid is None:
+            session.close()
+            reason = "there is no emulator"
+        if time.monotonic() > deadline:
+            if session.is_remote:
+                raise NotBack(f"the node {before.node} has not come back within {timeout:g} s ({reason.rstrip('.')}): see its log on its host.")
+            state = f"its emulator is process {pid}" if pid else "it is down: bin/start would start the permanent release"
+            words = last_words(os.path.join(root, "log"), since=began)
+            raise NotBack(f"the node {before.node} has not come back within {timeout:g} s ({reason.rstrip('.')}); {state}. {words}")
+        time.sleep(PAUSE)
+
+
+def nudge(pid: int) -> None:
+    """Have run_erl reap its emulator that has ended: until then heart takes it for alive, for five seconds.
+
+    run_erl misses SIGCHLD when it is writing its log just then; another one is harmless.
+    """
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            state, parent = file.read().rpartition(")")[2].split()[:2]
+        with open(f"/proc/{parent}/comm", encoding="ascii", errors="replace") as file:
+            name = file.read().strip()
+        if state == "Z" and name == "run_erl":
+            os.kill(int(parent), signal.SIGCHLD)

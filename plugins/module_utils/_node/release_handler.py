@@ -1,0 +1,213 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a running node says about its releases, asked in one go, and release_handler's operations with their answers.
+
+SASL's reference, release_handler(3). What it does not say about answers was found by experiment with OTP 25 and 27.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import elsewhere
+from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError, shortened
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, Opaque, as_text, format_term
+
+# What release_handler makes for the time between two emulators.
+TEMPORARY = "__new_emulator__"
+
+# One expression, for a call through a console costs a hundred times one by distribution. When an application does not start, init
+# says started all the same, for the second in which the node ends; the application controller does not answer any more.
+QUESTION = """
+Handler = erlang:whereis(release_handler),
+Which = case Handler of undefined -> none; _ -> release_handler:which_releases() end,
+Heart = case erlang:whereis(heart) of undefined -> none; _ -> case catch heart:get_cmd() of {ok, Command} -> Command; _ -> [] end end,
+Start = case application:get_env(sasl, start_prg) of {ok, Program} when is_list(Program) -> Program; _ -> [] end,
+Home = case {application:get_env(sasl, masters), application:get_env(sasl, client_directory)} of
+    {{ok, [_ | _]}, {ok, Client}} when is_list(Client) -> Client;
+    _ -> code:root_dir()
+end,
+Reldir = case os:getenv("RELDIR") of false -> filename:join(Home, "releases"); Named -> Named end,
+Directory = case application:get_env(sasl, releases_dir) of {ok, Chosen} when is_list(Chosen) -> Chosen; _ -> Reldir end,
+Status = case erlang:element(1, init:get_status()) of
+    started -> case catch application:which_applications(2000) of Running when is_list(Running) -> started; _ -> stopping end;
+    Other -> Other
+end,
+{os:getpid(), Handler, Status, Which, Heart, Start, code:root_dir(), Directory}.
+"""
+OLD_CODE = """
+Name = fun(Process) -> case catch erlang:process_info(Process, registered_name) of {registered_name, Known} -> Known; _ -> Process end end,
+[{Module, [Name(Process) || Process <- erlang:processes(), Process =/= erlang:self(), (catch erlang:check_process_code(Process, Module)) =:= true]}
+ || {Module, _} <- code:all_loaded(), erlang:check_old_code(Module)].
+"""
+# Before it stops the process user, which writes to the terminal, kernel waits a second, so that user may write what it still has: long
+# after the applications have ended. As soon as all is stopped that kernel stops before it, this asks user to write it and ends the wait.
+SHORT_STOP = """
+Children = supervisor:which_children(kernel_sup),
+Stopped = [Pid || {_, Pid, _, _} <- lists:takewhile(fun(Child) -> erlang:element(1, Child) =/= user end, Children), erlang:is_pid(Pid)],
+case lists:keyfind(user, 1, Children) of
+    {user, Waits, _, _} when erlang:is_pid(Waits), Stopped =/= [] ->
+        erlang:spawn(fun() ->
+            Last = erlang:monitor(process, lists:last(Stopped)),
+            receive
+                {'DOWN', Last, process, _, shutdown} ->
+                    catch user ! {io_request, erlang:self(), Last, {put_chars, unicode, ""}},
+                    receive {io_reply, Last, _} -> ok after 100 -> ok end,
+                    erlang:exit(Waits, kill)
+            after 60000 -> ok
+            end
+        end);
+    _ -> none
+end,
+ok.
+"""
+
+# Answers that leave everything as it was; after others the node may restart.
+HARMLESS = (
+    "no_such_file",
+    "no_such_release",
+    "no_matching_relup",
+    "bad_relup_file",
+    "already_installed",
+    "enoent",
+    "illegal_option",
+    "old_processes",
+    "no_master",
+    "bad_masters",
+)
+MEANINGS = {
+    "no_such_file": "a file of the release is missing",
+    "no_such_release": "release_handler does not know the release",
+    "no_matching_relup": "no relup leads there",
+    "bad_relup_file": "the relup cannot be read",
+    "old_processes": "processes still run old code of a module that is to be purged softly",
+    "code_change_failed": "code_change failed",
+    "bad_status": "the release has not been installed",
+    "existing_release": "release_handler knows the release already",
+    "client_node": "the node is a client: its master node unpacks and removes releases",
+    "no_master": "none of the client's master nodes can be reached",
+    "bad_masters": "these master nodes of the client cannot be reached",
+}
+
+
+class Known(t.NamedTuple):
+    """A release that the node's release_handler knows. libraries: APP-VSN."""
+
+    name: str
+    version: str
+    status: str
+    libraries: tuple[str, ...]
+
+
+class Running(t.NamedTuple):
+    """A node at a moment. incarnation: another one after each restart, within the process too.
+
+    heart: its command, None without heart; start: the program that starts the node on another emulator, "" for bin/start;
+    directory: where release_handler has its releases.
+    """
+
+    node: str
+    pid: int
+    incarnation: t.Any
+    status: str  # of init: starting, started, stopping
+    has_handler: bool
+    releases: tuple[Known, ...]
+    heart: str | None
+    start: str
+    root: str
+    directory: str = ""
+
+    def status_of(self, version: str) -> str | None:
+        """The status of the release; None when the node does not know it."""
+        return next((release.status for release in self.releases if release.version == version), None)
+
+    @property
+    def current(self) -> str | None:
+        """The version of the release that runs: what is current, else what is permanent."""
+        ranked = sorted(self.releases, key=lambda release: release.status != "current")
+        return next((release.version for release in ranked if release.status in ("current", "permanent")), None)
+
+    @property
+    def permanent(self) -> str | None:
+        """The version of the release that boots next."""
+        return next((release.version for release in self.releases if release.status == "permanent"), None)
+
+
+class Refused(OtpError):
+    """release_handler answered {error,Reason}. ``kind``: the first atom of the reason."""
+
+    def __init__(self, what: str, reason) -> None:
+        self.reason = reason
+        found = reason
+        while isinstance(found, tuple) and found:
+            found = found[0]
+        self.kind = found.name if isinstance(found, Atom) else ""
+        meaning = f": {MEANINGS[self.kind]}" if self.kind in MEANINGS else ""
+        super().__init__(f"release_handler:{what} answered {{error,{shortened(reason, 600)}}}{meaning}.")
+
+    @property
+    def is_harmless(self) -> bool:
+        return self.kind in HARMLESS
+
+
+def observe(node, *, timeout: float = 10.0) -> Running:
+    """The node as it is now; node is a Connection or a Console. Raises CallError, also when it is about to stop."""
+    pid, handler, status, which, heart, start, root, directory = evaluate(node, QUESTION, timeout=timeout)
+    releases = (
+        ()
+        if isinstance(which, Atom)
+        else tuple(Known(as_text(name), as_text(version), state.name, tuple(map(as_text, libraries))) for name, version, libraries, state in which)
+    )
+    number = int(as_text(pid))
+    return Running(
+        node=node.node,
+        pid=number,
+        incarnation=(number, handler.external if isinstance(handler, Opaque) else None),
+        status=status.name,
+        has_handler=isinstance(handler, Opaque),
+        releases=releases,
+        heart=None if isinstance(heart, Atom) else as_text(heart),
+        start=as_text(start),
+        root=as_text(root),
+        directory=as_text(directory),
+    )
+
+
+def processes_in_old_code(node, *, timeout: float = 30.0) -> dict[str, list[str]]:
+    """By module, the processes (registered names, else pids) that still run its old code: release_handler may end them when it commits."""
+    found = evaluate(node, OLD_CODE, timeout=timeout)
+    named = {module.name: [_text_of(process) for process in processes] for module, processes in found}
+    return {module: processes for module, processes in sorted(named.items()) if processes}
+
+
+def _text_of(process) -> str:
+    return process.name if isinstance(process, Atom) else format_term(process)
+
+
+def evaluate(node, text: str, *, timeout: float):
+    """The value of Erlang expressions, which the node parses itself. Raises CallError."""
+    if elsewhere():
+        return elsewhere().evaluate(text, timeout=timeout)
+    scanned = node.call("erl_scan", "string", [text], timeout=timeout)
+    parsed = node.call("erl_parse", "parse_exprs", [scanned[1]], timeout=timeout)
+    value = node.call("erl_eval", "exprs", [parsed[1], []], timeout=timeout)
+    return value[1]
+
+
+def shorten_stop(node, *, timeout: float) -> None:
+    """Have the node's next stop, within a minute, take a second less, if it can. The applications are stopped as ever."""
+    with contextlib.suppress(CallError):
+        evaluate(node, SHORT_STOP, timeout=timeout)
+
+
+def operate(node, function: str, arguments: list, *, timeout: float):
+    """Call release_handler:Function; what it answers when that is no {error,Reason}. Raises Refused and CallError."""
+    answer = node.call("release_handler", function, arguments, timeout=timeout)
+    if isinstance(answer, tuple) and answer and answer[0] == Atom("error"):
+        shown = ",".join(shortened(argument) for argument in arguments)
+        raise Refused(f"{function}({shown})", answer[1] if len(answer) > 1 else Atom("unknown"))
+    return answer

@@ -1,0 +1,203 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Calls to a node through the pipes of run_erl, for a node that is not distributed.
+
+All that is typed into the shell is the name of a script. The call lies in a file beside it, and its outcome comes in a file as
+well, so that nothing that the console shows in between is mistaken for it, and no argument is in run_erl's log. The script
+begins by taking a file away: it runs once, however often its name has been typed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import select
+import time
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallTimeout, ConnectionLost, Unreachable, name_of, value_of
+from ansible_collections.erlang.otp.plugins.module_utils._node.console_script import CallDirectory, line_of
+from ansible_collections.erlang.otp.plugins.module_utils._terms.etf_decoder import decode, encode
+from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom
+
+# The end of what the shell shows when it waits for a choice of job control.
+JOB_CONTROL = re.compile(rb"--> *(?:\x1b\[[0-9;?]*[A-Za-z])*\Z")
+PROMPT = re.compile(rb"(?:\([^()\s]+\))?[0-9]+> *(?:\x1b\[[0-9;?]*[A-Za-z])*\Z")
+CLEAR_LINE = b"\x15"
+INTERRUPT = b"\x07"  # Not ^C: run_erl makes a signal of it, and the emulator a menu that ends the node.
+
+
+class Step(t.NamedTuple):
+    """One way to bring the shell to read a line: what to type, each piece with what must appear after it (None: whatever comes)."""
+
+    when: re.Pattern | None  # what the console must show for it, None: always
+    keys: tuple[tuple[bytes, re.Pattern | None], ...]
+
+
+# In this order, until the script starts: what is cheap, and harmless to a shell that is merely slow, comes first.
+STEPS = (
+    Step(None, ()),
+    Step(JOB_CONTROL, ((b"c\r", None),)),
+    Step(None, ((b".\r", None),)),  # an unfinished expression
+    Step(None, ((b'".\r', None),)),  # an unfinished string
+    Step(None, ((b"'.\r", None),)),  # an unfinished atom
+    Step(None, ((INTERRUPT, JOB_CONTROL), (b"s\r", JOB_CONTROL), (b"c\r", PROMPT))),  # a new shell beside a busy one
+)
+STEP_SECONDS = 1.0
+# run_erl opens its end anew after each client.
+OPEN_SECONDS = 1.0
+MAX_SHOWN = 4096
+
+
+class Console:
+    """The console of a node, for calls one after the other::
+
+        with Console(directory="/run/exchange") as node:
+            releases = node.call("release_handler", "which_releases", [])
+
+    directory: where run_erl has its pipes, a PREFIX as well (``/run/exchange/erlang.pipe.1``). The node's user must be able to
+    read it. force: even when somebody is attached. Raises CallError: Unreachable, CallTimeout, ConnectionLost.
+
+    The pipe is opened once and kept open: run_erl takes a client that comes right after another has left for an error and ends.
+    """
+
+    def __init__(self, *, directory: str, force: bool = False) -> None:
+        self.node = ""
+        self._shown = b""
+        self._prefix, self._writer = open_writer(directory)
+        owner = os.fstat(self._writer)
+        self._owner = (owner.st_uid, owner.st_gid)
+        try:
+            if not force and is_attached(self._prefix):
+                raise Unreachable(f"Somebody is attached to the console {self._prefix} (to_erl): ask them to leave, or use force.")
+            self._reader = os.open(self._prefix + ".r", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except BaseException:
+            os.close(self._writer)
+            raise
+        self._events = select.poll()
+        self._events.register(self._reader, select.POLLIN)
+        self._events.register(self._writer, 0)
+
+    def call(self, module: str, function: str, arguments: list, *, timeout: float = 30.0):
+        """The function's value as a term; the arguments are a list of terms.
+
+        Raises Raised when the function does, CallTimeout, ConnectionLost, and TermError for arguments that are no terms.
+        """
+        what = name_of(module, function, arguments)
+        call = encode((Atom(module), Atom(function), list(arguments)))
+        deadline = time.monotonic() + timeout
+        # Beside the pipes: that directory is one that both sides see, whatever namespaces they live in.
+        directory = CallDirectory(parent=os.path.dirname(self._prefix), owner=self._owner, call=call)
+        try:
+            self._start(directory, deadline, what)
+            while not directory.has("outcome"):
+                if time.monotonic() > deadline:
+                    raise CallTimeout(f"{what} has not answered within {timeout:.3g} s; it may go on in the node.")
+                self._listen(0.005)
+            return value_of(decode(directory.outcome()), what)
+        finally:
+            directory.remove()
+
+    def close(self) -> None:
+        """Leave the console."""
+        os.close(self._writer)
+        os.close(self._reader)
+
+    def __enter__(self) -> Console:
+        return self
+
+    def __exit__(self, *dummy) -> None:
+        self.close()
+
+    def _start(self, directory: CallDirectory, deadline: float, what: str) -> None:
+        """Have the script run; return when it does."""
+        for step in STEPS:
+            if step.when and not step.when.search(self._shown):
+                continue
+            for keys, expected in step.keys:
+                self._type(keys)
+                if not self._await(expected, 0.3 if expected is None else 2.0):
+                    break
+            self._type(CLEAR_LINE + line_of(directory.path))
+            until = min(deadline, time.monotonic() + STEP_SECONDS)
+            while time.monotonic() < until:
+                if directory.has("started"):
+                    return
+                self._listen(0.005)
+        # The shell may come to it later.
+        if not directory.withdraw():
+            return
+        end = self._shown[-300:].decode("utf-8", "replace")
+        raise CallTimeout(f"The shell at {self._prefix} has not started {what}; the end of what it shows: {end!r}.")
+
+    def _await(self, expected: re.Pattern | None, seconds: float) -> bool:
+        """Listen until the console shows what is expected; False when it does not. None: for all of the time."""
+        until = time.monotonic() + seconds
+        self._shown = b"" if expected else self._shown
+        while time.monotonic() < until:
+            self._listen(0.02)
+            if expected and expected.search(self._shown):
+                return True
+        return expected is None
+
+    def _type(self, keys: bytes) -> None:
+        try:
+            os.write(self._writer, keys)
+        except BlockingIOError:
+            raise CallTimeout(f"run_erl does not read its pipe {self._prefix}.w.") from None
+        except OSError as error:
+            raise ConnectionLost(f"run_erl has left its pipe {self._prefix}.w: {error.strerror}.") from None
+
+    def _listen(self, seconds: float) -> None:
+        """Take what the console shows, for at most so long."""
+        until = time.monotonic() + seconds
+        events = dict(self._events.poll(seconds * 1000))
+        if events.get(self._writer):
+            raise ConnectionLost(f"run_erl at {self._prefix} has ended, and with it the node, in the middle of a call.")
+        if not events:
+            return
+        try:
+            data = os.read(self._reader, 65536)
+        except BlockingIOError:
+            data = b""
+        self._shown = (self._shown + data)[-MAX_SHOWN:]
+        if not data:
+            # Nobody has opened the other end yet.
+            time.sleep(max(0.0, until - time.monotonic()))
+
+
+def open_writer(directory: str) -> tuple[str, int]:
+    """The pipes' common prefix and the open pipe on which run_erl listens: of several, as former ones leave theirs, the highest number."""
+    until = time.monotonic() + OPEN_SECONDS
+    while True:
+        for prefix in prefixes(directory):
+            try:
+                return prefix, os.open(prefix + ".w", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            except OSError as error:
+                if error.errno not in (errno.ENXIO, errno.ENOENT):
+                    raise Unreachable(f"The pipe {prefix}.w cannot be opened: {error.strerror}.") from None
+        if time.monotonic() > until:
+            raise Unreachable(f"No run_erl listens at a pipe of {directory}: is the node up, and was it started by run_erl with this directory?")
+        time.sleep(0.02)
+
+
+def prefixes(directory: str) -> list[str]:
+    """The pipes of the directory without .r and .w, the highest number first; or the one whose prefix it is."""
+    if not os.path.isdir(directory):
+        return [directory]
+    numbers = {int(found[1]) for found in map(re.compile(r"erlang\.pipe\.([0-9]+)\.w\Z").match, os.listdir(directory)) if found}
+    return [os.path.join(directory, f"erlang.pipe.{number}") for number in sorted(numbers, reverse=True)]
+
+
+def is_attached(prefix: str) -> bool:
+    """Whether somebody reads what run_erl writes."""
+    try:
+        os.close(os.open(prefix + ".r", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+        return True
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            return False
+        raise Unreachable(f"The pipe {prefix}.r cannot be opened: {error.strerror}.") from None

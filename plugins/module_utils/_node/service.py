@@ -1,0 +1,125 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What starts a node when its host boots: a systemd unit, or a script of SysV or BusyBox init."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import shutil
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.run import PATH, run
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.service_user import Owner, have_file
+
+ROOT = Owner(0, 0)
+# As long as bin/stop waits, and what a unit has for it.
+TIMEOUT = 90.0
+
+
+class ServiceFile(t.NamedTuple):
+    """A file of the host, such as a unit; its path is absolute. An optional one is written where its directory is there."""
+
+    path: str
+    content: str
+    mode: int
+    optional: bool = False
+
+
+class Service(t.NamedTuple):
+    """The service that runs a node. The first of the files is its unit or init script."""
+
+    manager: str  # systemd, sysv
+    name: str
+    at_boot: bool
+    files: tuple[ServiceFile, ...]
+
+
+def have_service(service: Service, changes: Changes) -> list[dict[str, str]]:
+    """Have the files, known to the manager, and the service started at boot or not. Returns the diff. Raises OtpError."""
+    if service.manager == "systemd" and not os.path.isdir("/run/systemd/system"):
+        raise OtpError("this host has not been booted with systemd: set otp_service_manager to sysv or none.")
+    diff = []
+    for file in service.files:
+        if file.optional and not os.path.isdir(os.path.dirname(file.path)):
+            continue
+        before = have_file(file.path, file.content.encode("utf-8"), mode=file.mode, owner=ROOT, sentence=f"write {file.path}", changes=changes)
+        if before is not None:
+            diff.append({"before_header": file.path, "after_header": file.path, "before": before.decode("utf-8", "replace"), "after": file.content})
+    if diff and service.manager == "systemd":
+        changes.do("have systemd read its units again", must, ["systemctl", "daemon-reload"])
+    if is_at_boot(service) != service.at_boot:
+        when = "at boot" if service.at_boot else "no more at boot"
+        changes.do(f"have {service.name} started {when}", set_at_boot, service)
+    return diff
+
+
+def is_at_boot(service: Service, etc: str = "/etc") -> bool:
+    """Whether the host starts the service when it boots, read from the links that say so."""
+    if service.manager == "systemd":
+        return os.path.islink(f"{etc}/systemd/system/multi-user.target.wants/{service.name}.service")
+    script = os.path.basename(service.files[0].path)
+    # BusyBox's rcS runs what is called S and two digits; others have links of such names.
+    return bool(re.match(r"S\d\d", script) or glob.glob(f"{etc}/rc[2-5].d/S[0-9][0-9]{glob.escape(script)}"))
+
+
+def set_at_boot(service: Service) -> None:
+    """Have the service started at boot, or not. Raises OtpError."""
+    if service.manager == "systemd":
+        must(["systemctl", "enable" if service.at_boot else "disable", "--quiet", f"{service.name}.service"])
+        return
+    script = os.path.basename(service.files[0].path)
+    debian = ["update-rc.d", *([script, "defaults"] if service.at_boot else ["-f", script, "remove"])]
+    for command in (debian, ["chkconfig", "--add" if service.at_boot else "--del", script]):
+        if shutil.which(command[0], path=PATH):
+            return must(command)
+    raise OtpError(
+        f"this host has neither update-rc.d nor chkconfig, which would say that {script} is started at boot:"
+        f" give the script the name that the host's rcS looks for, such as otp_init_script: /etc/init.d/S80{service.name}."
+    )
+
+
+def start(service: Service) -> None:
+    """Start the service, and what is left of it anew. Raises OtpError with what it said when it fails."""
+    if service.manager == "sysv":
+        must([service.files[0].path, "start"])
+        return
+    unit = f"{service.name}.service"
+    # restart: a unit whose node has ended may count as active for a moment still.
+    code, said = run(["systemctl", "restart", unit], timeout=TIMEOUT)
+    if code != 0:
+        journal = run(["journalctl", "--unit", unit, "--lines", "8", "--output", "cat", "--no-pager"], timeout=TIMEOUT)[1]
+        raise OtpError(f"systemd cannot start {unit}: {said} Its journal ends with:\n{journal}")
+
+
+def stop(service: Service) -> None:
+    """Stop the service for good: nothing of it is left. Raises OtpError."""
+    # Before the first run there is no such unit, and no script.
+    if os.path.exists(service.files[0].path):
+        must(["systemctl", "stop", f"{service.name}.service"] if service.manager == "systemd" else [service.files[0].path, "stop"])
+
+
+def is_up(service: Service) -> bool:
+    """Whether systemd runs the service, or is about to start it again. Of an init script nobody can tell."""
+    if service.manager != "systemd" or not os.path.exists(service.files[0].path):
+        return False
+    return run(["systemctl", "is-active", f"{service.name}.service"], timeout=TIMEOUT)[1] not in ("inactive", "failed", "unknown")
+
+
+def is_run_by(service: Service, pid: int) -> bool:
+    """Whether the process belongs to the service. Of an init script nobody can tell."""
+    groups = read_file(f"/proc/{pid}/cgroup") or b""
+    return service.manager != "systemd" or any(line.endswith(f"/{service.name}.service".encode()) for line in groups.splitlines())
+
+
+def must(command: list[str]) -> None:
+    """Run the command. Raises OtpError with what it said when it fails."""
+    code, said = run(command, timeout=TIMEOUT)
+    if code != 0:
+        raise OtpError(f"{' '.join(command)} ended with code {code}: {said or 'it said nothing'}")

@@ -1,0 +1,64 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A package from http or https, drawn by the host itself."""
+
+from __future__ import annotations
+
+import os
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+
+# As typing has it; a second run of an installation, which fetches nothing, does without the import.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import typing as t
+
+# Seconds without a byte.
+TIMEOUT = 30.0
+# Where what is large and passing belongs; not every /tmp is on a disk.
+LARGE = "/var/tmp"
+
+
+def is_url(package: str | None) -> bool:
+    """Whether the package is to be fetched from a server."""
+    return package is not None and package.startswith(("http://", "https://"))
+
+
+def unnamed_file() -> t.Any:
+    """A new file without a name: it goes with the process, however that ends. Raises OSError."""
+    import tempfile
+
+    return tempfile.TemporaryFile(dir=LARGE if os.access(LARGE, os.W_OK) else None)
+
+
+def download(url: str, digest: str) -> t.BinaryIO:
+    """The content of the URL, whose sha256 must be digest (64 hexadecimal digits), as a file to be read from its beginning.
+
+    Proxies are those of the environment, certificates those that the host trusts. Raises OtpError.
+    """
+    import hashlib
+    import http.client
+    import urllib.parse
+    import urllib.request
+
+    if urllib.parse.urlsplit(url).username is not None:
+        raise OtpError("the URL of the package has a user name: give one without")
+    found = hashlib.sha256()
+    file = unnamed_file()
+    try:
+        with urllib.request.build_opener().open(url, timeout=TIMEOUT) as response:
+            block = response.read(1 << 18)
+            while block:
+                found.update(block)
+                file.write(block)
+                block = response.read(1 << 18)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        file.close()
+        raise OtpError(f"cannot get the package from {url}: {error}. Nothing has been installed.") from error
+    if found.hexdigest() != digest:
+        file.close()
+        raise OtpError(f"package {url}: its sha256 is {found.hexdigest()}, and {digest} was expected: it is damaged, or another package")
+    file.seek(0)
+    return file

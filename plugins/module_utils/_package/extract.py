@@ -1,0 +1,235 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A release package's members, read safely and streaming. Nothing in a package is trusted.
+
+No member is written before it has passed every rule of ``Rules``; what it is written to is made new, below a directory
+that nobody else can enter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import unicodedata
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated, InflateError
+from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_reader import Member, TarError, members
+from ansible_collections.erlang.otp.plugins.module_utils._install.install import MAX_SIZE
+
+MAX_MEMBERS = 200_000
+# Directories that the system stands on: a link in their place would lead all below it elsewhere.
+_NO_LINKS = ("bin", "lib", "log", "releases")
+
+
+class PackageError(OtpError):
+    """A package that is broken, or that holds what no release package may hold."""
+
+
+class Rules:
+    """What a member of a package may be. ``check`` takes one after the other and returns its plain path."""
+
+    def __init__(self, *, max_size: int = MAX_SIZE, max_members: int = MAX_MEMBERS) -> None:
+        self.max_size = max_size
+        self.max_members = max_members
+        self.size = 0
+        self.count = 0
+        self.links: set[str] = set()
+        self.directories: set[str] = set()
+        self.files: set[str] = set()
+        self._folded: dict[str, str] = {}
+
+    def check(self, member: Member) -> str:
+        """The member's path below the root, without a slash at its end; "" for the root itself. Raises PackageError."""
+        path = _plain_path(member.name)
+        self._count(member)
+        if member.kind not in ("file", "directory", "link"):
+            raise PackageError(f"it is a {member.kind}: only files, directories and links within the package are installed")
+        if member.mode & 0o7000 and member.kind != "link":
+            bits = " and ".join(name for bit, name in _SPECIAL_BITS if member.mode & bit)
+            raise PackageError(f"it has the {bits} bit set: no part of a release may")
+        if path == "":
+            if member.kind != "directory":
+                raise PackageError("it would take the place of the root directory")
+            return path
+        self._parents(path)
+        if path in self.links or path in self.files or (path in self.directories and member.kind != "directory"):
+            raise PackageError("it stands there twice")
+        self._spelling(path)
+        if member.kind == "link":
+            _check_target(path, member.target)
+            self.links.add(path)
+        elif member.kind == "file":
+            self.files.add(path)
+        else:
+            self.directories.add(path)
+        return path
+
+    def _count(self, member: Member) -> None:
+        self.count += 1
+        self.size += member.size
+        if self.count > self.max_members:
+            raise PackageError(f"the package has more than {self.max_members} members")
+        if self.size > self.max_size:
+            raise PackageError(f"up to here the package unpacks to {self.size} bytes: max_size allows {self.max_size}")
+
+    def _parents(self, path: str) -> None:
+        parent = path.rpartition("/")[0]
+        if parent in self.directories or not parent:
+            return
+        if parent in self.links:
+            raise PackageError(f"it stands below {parent}, which is a link")
+        if parent in self.files:
+            raise PackageError(f"it stands below {parent}, which is a file")
+        self._parents(parent)
+        self._spelling(parent)
+        self.directories.add(parent)
+
+    def _spelling(self, path: str) -> None:
+        """Two names that some file system takes for one would make one of them vanish there."""
+        folded = path.lower() if path.isascii() else unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+        other = self._folded.setdefault(folded, path)
+        if other != path:
+            raise PackageError(f"its name differs from {other} only in case or in unicode form")
+
+
+_SPECIAL_BITS = ((0o4000, "set-uid"), (0o2000, "set-gid"), (0o1000, "sticky"))
+
+
+def _plain_path(name: str) -> str:
+    if not name:
+        raise PackageError("its name is empty")
+    if "\0" in name:
+        raise PackageError("its name has a NUL character in it")
+    if name.startswith("/"):
+        raise PackageError("its name is absolute")
+    path = name[:-1] if name.endswith("/") else name
+    # tar -C DIRECTORY -c . calls everything ./NAME.
+    if path == ".":
+        return ""
+    while path.startswith("./"):
+        path = path[2:]
+    for part in path.split("/"):
+        if part in ("", ".", ".."):
+            raise PackageError(f"its name has the part {part!r} in it, by which a name can lead elsewhere")
+    return path
+
+
+def _check_target(path: str, target: str) -> None:
+    """A link may lead up and then down, within the root.
+
+    Up only at its beginning: the directories above a link are no links themselves, so that going up from there means
+    what it says; further on, ``..`` may mean the parent of wherever another link leads.
+    """
+    if not target or "\0" in target or target.startswith("/"):
+        raise PackageError(f"it is a link to {target!r}: links in a package are relative")
+    parts = [part for part in target.split("/") if part not in ("", ".")]
+    up = 0
+    while up < len(parts) and parts[up] == "..":
+        up += 1
+    if ".." in parts[up:]:
+        raise PackageError(f"it is a link to {target!r}: '..' may stand only at the beginning of a link")
+    if up > path.count("/"):
+        raise PackageError(f"it is a link to {target!r}, which leads out of the root directory")
+    if path in _NO_LINKS or path.startswith("erts-") and "/" not in path or _is_home(path):
+        raise PackageError(f"it is a link to {target!r} in the place of a directory that the release needs for itself")
+
+
+def _is_home(path: str) -> bool:
+    """lib/APP-VSN or releases/VSN."""
+    return path.count("/") == 1 and path.startswith(("lib/", "releases/"))
+
+
+@contextlib.contextmanager
+def _saying_where(package: str, at: list[str]):
+    """Errors name the package and, where there is one, the member."""
+    try:
+        yield
+    except (PackageError, InflateError, TarError) as error:
+        member = f": {at[0]!r}" if at else ""
+        raise PackageError(f"package {package}{member}: {error}") from None
+
+
+def checked_members(stream: Inflated, *, max_size: int = MAX_SIZE, max_members: int = MAX_MEMBERS):
+    """Yield (path, Member, pieces of its content) of each member that has passed the rules.
+
+    The pieces may be left unread; each is to be used before the next one is asked for.
+
+    Read to the end, the whole file has been checked. Raises PackageError naming the package and the member.
+    """
+    rules = Rules(max_size=max_size, max_members=max_members)
+    at: list[str] = []
+    with _saying_where(stream.path, at):
+        for member in members(stream):
+            at[:] = [member.name]
+            yield rules.check(member), member, _content(stream, member)
+            # What is wrong from here on is wrong with the archive, not with this member.
+            del at[:]
+        stream.finish()
+
+
+def _content(stream: Inflated, member: Member):
+    with _saying_where(stream.path, [member.name]):
+        yield from stream.content()
+
+
+class Writer:
+    """Writes members below the empty directory that the descriptor stands for.
+
+    mask: which permissions of the archive are kept; the owner may always read, and write directories.
+    uid, gid: the owner, -1 for whoever writes. OSErrors name the member.
+    """
+
+    def __init__(self, directory: int, *, uid: int = -1, gid: int = -1, mask: int = 0o755) -> None:
+        self.directory = directory
+        self.uid = uid
+        self.gid = gid
+        self.mask = mask
+        self._made = {""}
+
+    def write(self, path: str, member: Member, pieces) -> None:
+        """Write the member, whose content the pieces are, at the path that Rules.check() gave."""
+        try:
+            if member.kind == "directory":
+                self.make_directories(path)
+                return
+            self.make_directories(path.rpartition("/")[0])
+            if member.kind == "link":
+                os.symlink(member.target, path, dir_fd=self.directory)
+                self._give(path)
+            else:
+                self.write_file(path, pieces, member.mode)
+        except OSError as error:
+            error.filename = path
+            raise
+
+    def make_directories(self, path: str) -> None:
+        """Make the directory and those above it, of those that are not there yet."""
+        if path in self._made:
+            return
+        self.make_directories(path.rpartition("/")[0])
+        os.mkdir(path, 0o700, dir_fd=self.directory)
+        self._give(path)
+        os.chmod(path, 0o755 & self.mask | 0o700, dir_fd=self.directory)
+        self._made.add(path)
+
+    def write_file(self, path: str, pieces, mode: int) -> None:
+        """Write a file that is not there yet."""
+        # mix puts the cookie into the package, for everybody to read.
+        mode &= self.mask & 0o600 if path == "releases/COOKIE" else self.mask
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=self.directory)
+        try:
+            for piece in pieces:
+                while piece:
+                    piece = piece[os.write(descriptor, piece) :]
+            if (self.uid, self.gid) != (-1, -1):
+                os.fchown(descriptor, self.uid, self.gid)
+            os.fchmod(descriptor, mode | 0o400)
+        finally:
+            os.close(descriptor)
+
+    def _give(self, path: str) -> None:
+        if (self.uid, self.gid) != (-1, -1):
+            os.chown(path, self.uid, self.gid, dir_fd=self.directory, follow_symlinks=False)

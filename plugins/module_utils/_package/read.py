@@ -1,0 +1,87 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a release package says about itself: the release in it, told from a few small members."""
+
+from __future__ import annotations
+
+from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
+from ansible_collections.erlang.otp.plugins.module_utils._formats.relup import parse_relup
+from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, parse_rel, parse_start_erl_data
+from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_reader import Member
+from ansible_collections.erlang.otp.plugins.module_utils._package.extract import PackageError, checked_members
+from ansible_collections.erlang.otp.plugins.module_utils._tree.record import SCRIPTS
+
+START_ERL_DATA = "releases/start_erl.data"
+# Boot scripts are the largest: 200 kB for all applications of OTP.
+_TEXT_LIMIT = 4 << 20
+
+
+def is_text(path: str) -> bool:
+    """Whether find_release() or the scripts want to see this member."""
+    if path.startswith("releases/"):
+        return path == START_ERL_DATA or (path.count("/") <= 2 and path.endswith((".rel", "/start_clean.boot", "/start.boot", "/base.json")))
+    home, dummy, name = path.partition("bin/")
+    if home == "":
+        return name in SCRIPTS or name == "start.boot"
+    return home.startswith("erts-") and home.count("/") == 1 and (name in SCRIPTS or name.endswith(".src"))
+
+
+def read_text(member: Member, pieces, *, package: str) -> bytes:
+    """The content of a member for which is_text() holds."""
+    if member.size > _TEXT_LIMIT:
+        raise PackageError(f"package {package}: {member.name!r} has {member.size} bytes: at most {_TEXT_LIMIT} are read from a file of its kind")
+    return b"".join(bytes(piece) for piece in pieces)
+
+
+def find_release(texts: dict[str, bytes], *, package: str) -> Release:
+    """The one release of a package, from the content of its .rel files and of start_erl.data, by path.
+
+    The ``.rel`` stands at ``releases/NAME.rel``, at ``releases/VSN/NAME.rel``, or at both (systools:make_tar/2, relx, mix).
+    """
+    found = {}
+    for path, content in sorted(texts.items()):
+        if path.endswith(".rel"):
+            release = parse_rel(content, filename=f"{package}: {path}")
+            if path.count("/") == 1 or path.split("/")[1] == release.version:
+                found[release.name, release.version, release.erts_version, tuple(release.applications)] = release
+    if START_ERL_DATA in texts and len(found) > 1:
+        version = parse_start_erl_data(texts[START_ERL_DATA], filename=f"{package}: {START_ERL_DATA}").release_version
+        found = {key: release for key, release in found.items() if release.version == version}
+    if len(found) != 1:
+        what = "has several" if found else "has no"
+        raise PackageError(f"package {package}: it {what} release resource file releases/NAME.rel or releases/VSN/NAME.rel: is it a release package?")
+    (release,) = found.values()
+    return release
+
+
+def read_package(package: str) -> Release:
+    """The release in the package. A package that begins with its ``releases/`` is read no further than that."""
+    return find_release(_head(package), package=package)
+
+
+def read_ways(package: str) -> tuple[Release, dict[str, str]]:
+    """The release in the package, and the releases from which its relup leads to it, as of Relup.upgrade_from."""
+    texts = _head(package)
+    release = find_release(texts, package=package)
+    path = f"releases/{release.version}/relup"
+    if path not in texts:
+        # One that was added to the package as a file of its own may stand at the end.
+        texts = _head(package, whole=True)
+    if path not in texts:
+        return release, {}
+    return release, parse_relup(texts[path], filename=f"{package}: {path}").upgrade_from
+
+
+def _head(package: str, *, whole: bool = False) -> dict[str, bytes]:
+    """Of the package's releases/, the files that tell its release and its ways, by path. whole: also what comes after other files."""
+    texts = {}
+    with Inflated(package) as stream:
+        for path, member, pieces in checked_members(stream):
+            if path.endswith((".rel", "/relup")) or path == START_ERL_DATA:
+                if path.startswith("releases/") and path.count("/") <= 2 and member.kind == "file":
+                    texts[path] = read_text(member, pieces, package=package)
+            elif texts and not whole and not path.startswith("releases/"):
+                break
+    return texts

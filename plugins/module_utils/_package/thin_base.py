@@ -1,0 +1,140 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The base of a thin package: the release whose libraries, ERTS and files the package goes without, and whether a tree has them.
+
+A thin package begins with ``releases/VSN/base.json``, which release_handler lays beside the other files and never reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import typing as t
+import zlib
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import sha256
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_reader import TarError, members
+from ansible_collections.erlang.otp.plugins.module_utils._package.extract import PackageError
+from ansible_collections.erlang.otp.plugins.module_utils._tree.record import known_packages
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
+
+BASE = "base.json"
+# Of the package, what is read and what that may inflate to: base.json has a line for each library.
+_HEAD = 128 * 1024
+_LIMIT = 1 << 20
+# The installation makes these of a foreign ERTS anew.
+_SCRIPTS = ("bin/erl", "bin/start")
+
+
+class Base(t.NamedTuple):
+    """name, version, sha256: of the base release and its package. homes: the digest of each lib/APP-VSN and erts-VSN that the thin
+    package goes without, files: those in no such directory. full: the sha256 of the package that has everything.
+    """
+
+    name: str
+    version: str
+    sha256: str
+    full: str
+    homes: dict[str, str]
+    files: list[str]
+
+
+def format_base(base: Base) -> bytes:
+    """The content of base.json."""
+    return json.dumps(base._asdict(), indent=1).encode() + b"\n"
+
+
+def parse_base(content: bytes, *, filename: str) -> Base:
+    """What format_base() was given. Raises PackageError."""
+    try:
+        base = Base(**json.loads(content))
+        texts = [base.name, base.version, base.sha256, base.full, *base.homes, *base.homes.values(), *base.files]
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError
+    except (ValueError, TypeError, AttributeError):
+        raise PackageError(f"{filename} does not say what the package is based on: it is damaged") from None
+    return base
+
+
+def read_base(package: str, file: t.BinaryIO | None = None) -> Base | None:
+    """The base of a thin package, of which only the beginning is read; None for any other. Raises PackageError, OSError.
+
+    file: the package, when the path is only what it is called.
+    """
+    with file or open(package, "rb", buffering=0) as opened:
+        head = opened.read(_HEAD)
+    try:
+        stream = _Head(zlib.decompressobj(31).decompress(head, _LIMIT) if head.startswith(b"\x1f\x8b") else head)
+        member = next(members(stream), None)
+        if member is None or not member.name.endswith("/" + BASE) or not member.name.startswith("releases/") or member.name.count("/") != 2:
+            return None
+        return parse_base(stream.read(member.size), filename=f"{package}: {member.name}")
+    except (TarError, zlib.error):
+        # Whoever reads all of it says what is wrong.
+        return None
+
+
+class _Head:
+    """The beginning of an archive, for members()."""
+
+    left = 0
+
+    def __init__(self, data: bytes) -> None:
+        self._data = io.BytesIO(data)
+
+    def read(self, size: int) -> bytes:
+        found = self._data.read(size)
+        if len(found) != size:
+            raise TarError("it ends here")
+        return found
+
+    def skip(self, size: int) -> None:
+        self.read(size)
+
+
+def check_base(base: Base, tree: Tree, package: str) -> None:
+    """Raise OtpError, naming what is missing, unless the tree has all that the thin package goes without."""
+    known = base.sha256 in known_packages(tree.directory, tree.destdir)
+    missing = [_title(home) for home in base.homes if not os.path.isdir(tree.path(home))]
+    missing += [path for path in base.files if not tree.has(path)]
+    other = [] if missing or known else [_title(home) for home, digest in base.homes.items() if _digest_there(tree, home) != digest]
+    if missing or other:
+        what = f"lacks {', '.join(missing)}" if missing else f"has other content under the name of {', '.join(other)}"
+        raise OtpError(
+            f"package {package} is thin: it goes without what release {base.name} {base.version} has, and the system below {tree.directory} {what}."
+            f" Nothing has been touched. Give the full package, which was built along with it (sha256 {base.full})"
+        )
+
+
+def _title(home: str) -> str:
+    """As operators say it: "ERTS 13.1.5", "kernel 8.5.3"."""
+    name, dummy, version = home.rpartition("/")[2].partition("-")
+    return f"{'ERTS' if home == f'erts-{version}' else name} {version}"
+
+
+def home_digest(files: t.Mapping[str, str]) -> str:
+    """Of a home: from the digest of each file, or the target of each link, by path in the home."""
+    lines = [f"{path}\0{text}\n" for path, text in sorted(files.items()) if path not in _SCRIPTS]
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def link_digest(target: str) -> str:
+    """Of a link, for home_digest()."""
+    return f"link to {target}"
+
+
+def _digest_there(tree: Tree, home: str) -> str:
+    found = {}
+    top = tree.path(home)
+    for directory, names, files in os.walk(top):
+        for path in (os.path.join(directory, name) for name in [*files, *names]):
+            if os.path.islink(path):
+                found[os.path.relpath(path, top)] = link_digest(os.readlink(path))
+            elif os.path.isfile(path):
+                found[os.path.relpath(path, top)] = sha256(path)
+    return home_digest(found)

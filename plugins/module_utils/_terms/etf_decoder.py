@@ -1,0 +1,363 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The external term format, as term_to_binary/1 and nodes among themselves use it: bytes to terms, and (encode) terms to bytes.
+
+The rules are those of ERTS' "External Term Format". In that format "abc" and [97,98,99] are the same bytes: as the Erlang
+shell does, a list of nothing but printable characters is read as a string, and any other list of numbers as a list.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._terms.etf_encoder import VERSION, encode
+from ansible_collections.erlang.otp.plugins.module_utils._terms.values import (
+    MAX_DEPTH,
+    Atom,
+    Bits,
+    ExternalFun,
+    ImproperList,
+    Map,
+    Opaque,
+)
+
+__all__ = ["EtfError", "decode", "decode_at", "encode"]
+
+COMPRESSED = 80
+# A few bytes may say that they are gigabytes.
+MAX_COMPRESSED = 64 * 1024 * 1024
+MAX_ATOM_LENGTH = 255
+# What the shell shows in strings beside what Python calls printable: \b\t\n\v\f\r\e, and the space that does not break.
+PRINTABLE_TOO = dict.fromkeys(b"\b\t\n\v\f\r\x1b\xa0")
+
+UINT16 = struct.Struct(">H")
+UINT32 = struct.Struct(">I")
+INT32 = struct.Struct(">i")
+FLOAT64 = struct.Struct(">d")
+
+
+class EtfError(OtpError):
+    """Bytes that are not a term in the external format."""
+
+
+def decode(data: bytes):
+    """The one term that the bytes, from the version byte to the last, are. Raises EtfError."""
+    term, end = decode_at(data, 0)
+    if end != len(data):
+        raise EtfError(f"not a term in the external format: {len(data) - end} bytes follow it.")
+    return term
+
+
+def decode_at(data: bytes, start: int):
+    """The term whose version byte is there, and where it ends. Raises EtfError.
+
+    Only what is in the data, never a number in it, decides how much memory this takes.
+    """
+    try:
+        if data[start] != VERSION:
+            raise EtfError(f"not a term in the external format: it begins with byte {data[start]}, not with {VERSION}.")
+        if data[start + 1] == COMPRESSED:
+            return _decompressed(data, start + 2)
+        return _decode(data, start + 1, 0)
+    except (IndexError, struct.error):
+        raise EtfError("not a term in the external format: it ends too early.") from None
+
+
+def _decompressed(data: bytes, start: int):
+    import zlib  # hardly ever needed
+
+    (size,) = UINT32.unpack_from(data, start)
+    if size > MAX_COMPRESSED:
+        raise EtfError(f"a compressed term of {size} bytes is larger than {MAX_COMPRESSED}, the limit.")
+    stream = zlib.decompressobj()
+    try:
+        # One byte more, to see whether there is one.
+        inflated = stream.decompress(data[start + 4 :], size + 1)
+    except zlib.error as error:
+        raise EtfError(f"a compressed term is damaged: {error}.") from None
+    if len(inflated) != size or not stream.eof:
+        raise EtfError("a compressed term has another size than it says.")
+    term, end = _decode(inflated, 0, 0)
+    if end != size:
+        raise EtfError("a compressed term is followed by something else.")
+    return term, len(data) - len(stream.unused_data)
+
+
+# Each of these takes the position after the tag, and gives the value with the position after it.
+
+
+def _decode(data: bytes, i: int, depth: int):
+    decoder = DECODERS.get(data[i])
+    if decoder is None:
+        raise EtfError(f"not a term in the external format: the tag {data[i]} is not known.")
+    if depth > MAX_DEPTH:
+        raise EtfError(f"a term nested deeper than {MAX_DEPTH} levels is not supported.")
+    return decoder(data, i + 1, depth)
+
+
+def _slice(data: bytes, start: int, length: int) -> bytes:
+    if length > len(data) - start:
+        raise IndexError
+    return data[start : start + length]
+
+
+def _counted(data: bytes, i: int, count: int, depth: int, elements: list) -> int:
+    """Append so many terms; the position after them."""
+    if count > len(data) - i:
+        raise IndexError
+    append = elements.append
+    for _number in range(count):
+        tag = data[i]
+        # Long lists are mostly of these.
+        if tag == 97:
+            append(data[i + 1])
+            i += 2
+        elif tag == 98:
+            append(INT32.unpack_from(data, i + 1)[0])
+            i += 5
+        else:
+            element, i = _decode(data, i, depth + 1)
+            append(element)
+    return i
+
+
+def _small_integer(data: bytes, i: int, depth: int):
+    return data[i], i + 1
+
+
+def _integer(data: bytes, i: int, depth: int):
+    return INT32.unpack_from(data, i)[0], i + 4
+
+
+def _small_big(data: bytes, i: int, depth: int):
+    return _big(data, i + 1, data[i])
+
+
+def _large_big(data: bytes, i: int, depth: int):
+    return _big(data, i + 4, UINT32.unpack_from(data, i)[0])
+
+
+def _big(data: bytes, i: int, length: int):
+    number = int.from_bytes(_slice(data, i + 1, length), "little")
+    return -number if data[i] else number, i + 1 + length
+
+
+def _new_float(data: bytes, i: int, depth: int):
+    return _finite(FLOAT64.unpack_from(data, i)[0]), i + 8
+
+
+def _old_float(data: bytes, i: int, depth: int):
+    text = _slice(data, i, 31).rstrip(b"\0")
+    try:
+        return _finite(float(text.decode("ascii"))), i + 31
+    except ValueError:
+        raise EtfError(f"{text!r:.40} is no float.") from None
+
+
+def _finite(number: float) -> float:
+    if not math.isfinite(number):
+        raise EtfError(f"{number} is no float of Erlang.")
+    return number
+
+
+def _latin1_atom(data: bytes, i: int, depth: int):
+    length = UINT16.unpack_from(data, i)[0]
+    return _atom(_slice(data, i + 2, length), "latin-1"), i + 2 + length
+
+
+def _small_latin1_atom(data: bytes, i: int, depth: int):
+    return _atom(_slice(data, i + 1, data[i]), "latin-1"), i + 1 + data[i]
+
+
+def _utf8_atom(data: bytes, i: int, depth: int):
+    length = UINT16.unpack_from(data, i)[0]
+    return _atom(_slice(data, i + 2, length), "utf-8"), i + 2 + length
+
+
+def _small_utf8_atom(data: bytes, i: int, depth: int):
+    return _atom(_slice(data, i + 1, data[i]), "utf-8"), i + 1 + data[i]
+
+
+def _atom(name: bytes, encoding: str) -> Atom:
+    try:
+        text = name.decode(encoding)
+    except UnicodeDecodeError:
+        raise EtfError(f"an atom's name is not in {encoding}: {name!r:.60}.") from None
+    if len(text) > MAX_ATOM_LENGTH:
+        raise EtfError(f"an atom's name has {len(text)} characters.")
+    return Atom(text)
+
+
+def _small_tuple(data: bytes, i: int, depth: int):
+    elements: list = []
+    i = _counted(data, i + 1, data[i], depth, elements)
+    return tuple(elements), i
+
+
+def _large_tuple(data: bytes, i: int, depth: int):
+    elements: list = []
+    i = _counted(data, i + 4, UINT32.unpack_from(data, i)[0], depth, elements)
+    return tuple(elements), i
+
+
+def _nil(data: bytes, i: int, depth: int):
+    return [], i
+
+
+def _string(data: bytes, i: int, depth: int):
+    length = UINT16.unpack_from(data, i)[0]
+    codes = _slice(data, i + 2, length)
+    text = codes.decode("latin-1")
+    return (text if length and _is_printable(text) else list(codes)), i + 2 + length
+
+
+def _list(data: bytes, i: int, depth: int):
+    elements: list = []
+    i = _counted(data, i + 4, UINT32.unpack_from(data, i)[0], depth, elements)
+    tail, i = _decode(data, i, depth + 1)
+    if not elements:
+        return tail, i
+    if isinstance(tail, str):
+        tail = [ord(character) for character in tail]
+    if isinstance(tail, ImproperList):
+        return ImproperList(elements + list(tail.items), tail.tail), i
+    if not isinstance(tail, list):
+        return ImproperList(elements, tail), i
+    return _as_string(elements + tail if tail else elements), i
+
+
+def _as_string(elements: list):
+    """A string when all elements are printable characters, else the list itself."""
+    try:
+        # Most lists that are no strings can be told by their ends.
+        if not _is_printable(chr(elements[0]) + chr(elements[-1])):
+            return elements
+        text = "".join(map(chr, elements))
+    except (TypeError, ValueError, OverflowError):
+        return elements
+    return text if _is_printable(text) else elements
+
+
+def _is_printable(text: str) -> bool:
+    return text.isprintable() or text.translate(PRINTABLE_TOO).isprintable()
+
+
+def _map(data: bytes, i: int, depth: int):
+    elements: list = []
+    i = _counted(data, i + 4, 2 * UINT32.unpack_from(data, i)[0], depth, elements)
+    return Map(zip(elements[::2], elements[1::2])), i
+
+
+def _bytes(data: bytes, i: int, depth: int):
+    length = UINT32.unpack_from(data, i)[0]
+    return bytes(_slice(data, i + 4, length)), i + 4 + length
+
+
+def _bits(data: bytes, i: int, depth: int):
+    length = UINT32.unpack_from(data, i)[0]
+    bits = data[i + 4]
+    content = bytes(_slice(data, i + 5, length))
+    if not content or not 1 <= bits <= 8:
+        raise EtfError("not a term in the external format: a bit string of an impossible size.")
+    if bits < 8:
+        last = content[-1] >> (8 - bits) << (8 - bits)
+        return Bits(content[:-1] + bytes((last,)), 8 * length - 8 + bits), i + 5 + length
+    return content, i + 5 + length
+
+
+def _external_fun(data: bytes, i: int, depth: int):
+    elements: list = []
+    i = _counted(data, i, 3, depth, elements)
+    module, function, arity = elements
+    if not isinstance(module, Atom) or not isinstance(function, Atom) or not isinstance(arity, int) or not 0 <= arity <= 255:
+        raise EtfError("not a term in the external format: an external fun without module, function and arity.")
+    return ExternalFun(module.name, function.name, arity), i
+
+
+# What is opaque begins with the name of its node. Its numbers stand here for the text that shows it.
+
+
+def _node(data: bytes, i: int, depth: int):
+    if data[i] == 119:
+        # Each message has several of these.
+        end = i + 2 + data[i + 1]
+        try:
+            return data[i + 2 : end].decode("utf-8"), end
+        except UnicodeDecodeError:
+            pass
+    node, i = _decode(data, i, depth + 1)
+    if not isinstance(node, Atom):
+        raise EtfError("not a term in the external format: a pid, port or reference without a node.")
+    return node.name, i
+
+
+def _identified(data: bytes, i: int, depth: int):
+    """A pid, a port, or a reference of the oldest kind."""
+    layout, template = IDENTIFIED[data[i - 1]]
+    node, end = _node(data, i, depth)
+    numbers = layout.unpack_from(data, end)
+    end += layout.size
+    return Opaque(template.format(node, *numbers), bytes(data[i - 1 : end])), end
+
+
+def _reference(data: bytes, i: int, depth: int):
+    count = UINT16.unpack_from(data, i)[0]
+    node, start = _node(data, i + 2, depth)
+    start += 4 if data[i - 1] == 90 else 1
+    numbers = struct.unpack(f">{count}I", _slice(data, start, 4 * count))
+    end = start + 4 * count
+    return Opaque(f"#Ref<{node}.{'.'.join(map(str, reversed(numbers)))}>", bytes(data[i - 1 : end])), end
+
+
+def _fun(data: bytes, i: int, depth: int):
+    end = i + UINT32.unpack_from(data, i)[0]
+    index, free_variables = struct.unpack_from(">II", data, i + 21)
+    elements: list = []
+    # Module, old index, old uniq, pid, and the values of its free variables.
+    if _counted(data, i + 29, 4 + free_variables, depth, elements) != end or not isinstance(elements[0], Atom):
+        raise EtfError("not a term in the external format: a fun that is not as long as it says.")
+    return Opaque(f"#Fun<{elements[0].name}.{index}.{elements[2]}>", bytes(data[i - 1 : end])), end
+
+
+IDENTIFIED = {
+    88: (struct.Struct(">III"), "<{}.{}.{}>"),
+    103: (struct.Struct(">IIB"), "<{}.{}.{}>"),
+    89: (struct.Struct(">II"), "#Port<{}.{}>"),
+    102: (struct.Struct(">IB"), "#Port<{}.{}>"),
+    120: (struct.Struct(">QI"), "#Port<{}.{}>"),
+    101: (struct.Struct(">IB"), "#Ref<{}.{}>"),
+}
+DECODERS = {
+    70: _new_float,
+    77: _bits,
+    88: _identified,
+    89: _identified,
+    90: _reference,
+    97: _small_integer,
+    98: _integer,
+    99: _old_float,
+    100: _latin1_atom,
+    101: _identified,
+    102: _identified,
+    103: _identified,
+    104: _small_tuple,
+    105: _large_tuple,
+    106: _nil,
+    107: _string,
+    108: _list,
+    109: _bytes,
+    110: _small_big,
+    111: _large_big,
+    112: _fun,
+    113: _external_fun,
+    114: _reference,
+    115: _small_latin1_atom,
+    116: _map,
+    118: _utf8_atom,
+    119: _small_utf8_atom,
+    120: _identified,
+}

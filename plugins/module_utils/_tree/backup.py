@@ -1,0 +1,40 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Copies of RELEASES and start_erl.data, which are there while the two are changed, until the change is on the disk.
+
+release_handler overwrites both in place, so a power cut leaves empty files; and between two that are renamed into place, they
+disagree. A host that boots by itself then has ``bin/start`` put the copies back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import flush_directory, read_file, remove_left_over
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import SAVED, Tree, Writing
+
+NAMES = ("RELEASES", "start_erl.data")
+
+
+def save(tree: Tree, writing: Writing) -> None:
+    """Have the copies, on the disk when this returns. Raises OtpError when one of the two is torn already."""
+    remove_left_over(tree.path("releases"))
+    for name, read in zip(NAMES, (tree.releases, tree.start_erl_data)):
+        path = tree.path("releases", name)
+        content = read_file(path)
+        if content is not None and read() is not None and content != read_file(path + SAVED):
+            writing.file(path + SAVED, content)
+
+
+def forget_saved(tree: Tree) -> None:
+    """Have both on the disk, and then no copies. That of RELEASES, by which the others know that there are any, goes last."""
+    for name in NAMES:
+        with contextlib.suppress(FileNotFoundError), open(tree.path("releases", name), "rb") as file:
+            os.fsync(file.fileno())
+    flush_directory(tree.path("releases"))
+    for name in reversed(NAMES):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(tree.path("releases", name + SAVED))

@@ -1,0 +1,85 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""``$ROOT/bin``: the programs and scripts by which a system is started. They belong to the permanent release.
+
+release_handler never touches them: after an upgrade of ERTS they still are the old release's, and break when its ERTS goes.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
+from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import Unpacked
+from ansible_collections.erlang.otp.plugins.module_utils._package.extract import Writer
+from ansible_collections.erlang.otp.plugins.module_utils._tree.record import PROGRAMS, SCRIPTS
+from ansible_collections.erlang.otp.plugins.module_utils._tree.scripts import is_foreign, make_scripts
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, Writing
+
+# The boot script of the basic system, kept beside each release: bin/start.boot can be made from it, whichever is permanent.
+CLEAN_BOOT = "start_clean.boot"
+
+
+def stage_bin(tree: Tree, unpacked: Unpacked, writer: Writer, emulator: str) -> None:
+    """Add to what is staged what the package lacks: scripts, the boot script of the basic system, and its copy."""
+    release = unpacked.release
+    home = f"erts-{release.erts_version}/bin"
+    templates = {name: unpacked.texts[f"{home}/{name}.src"] for name in SCRIPTS if f"{home}/{name}.src" in unpacked.texts}
+    scripts = make_scripts(root=tree.root, erts_version=release.erts_version, templates=templates, emulator=emulator)
+    files = {f"bin/{name}": (content, 0o755) for name, content in scripts.items()}
+    boot = unpacked.texts.get("bin/start.boot")
+    clean = f"releases/{release.version}/{CLEAN_BOOT}"
+    if clean in unpacked.texts:
+        files["bin/start.boot"] = unpacked.texts[clean], 0o644
+    elif boot is not None:
+        files[clean] = boot, 0o644
+    for path, (content, mode) in files.items():
+        taken = path in unpacked.paths or tree.has(path)
+        if not taken and not (path == clean and tree.has("releases", release.version)):
+            writer.make_directories(path.rpartition("/")[0])
+            writer.write_file(path, [content], mode)
+
+
+def refresh_bin(tree: Tree, version: str, erts_version: str, changes: Changes, writing: Writing, *, emulator: str = "beam", only_missing: bool = False) -> None:
+    """Bring bin up to the release; with only_missing, add what is not there and replace what runs another tree.
+
+    bin/start is left alone as long as it is there and runs this tree: it holds the flags of the node. And bin/start_erl, which is
+    told by bin/start what to run: nothing in it depends on the release.
+    """
+    wanted = _wanted(tree, version, erts_version, emulator)
+    files = {}
+    for name, (content, mode) in wanted.items():
+        there = read_file(tree.path("bin", name))
+        stays = only_missing or name in ("start", "start_erl")
+        if there is None or (name in ("erl", "start") and is_foreign(there, tree.root)) or (there != content and not stays):
+            files[name] = content, mode
+    if files:
+        names = ", ".join(sorted(files))
+        changes.do(f"bring {tree.path('bin')} up to release {version}: {names}", _write, tree, files, writing)
+
+
+def _wanted(tree: Tree, version: str, erts_version: str, emulator: str) -> dict[str, tuple[bytes, int]]:
+    home = tree.path(f"erts-{erts_version}", "bin")
+    templates = {name: read_file(f"{home}/{name}.src") for name in SCRIPTS}
+    scripts = make_scripts(
+        root=tree.root,
+        erts_version=erts_version,
+        templates={name: content for name, content in templates.items() if content is not None},
+        emulator=emulator,
+    )
+    wanted = {name: (content, 0o755) for name, content in scripts.items()}
+    for name in PROGRAMS:
+        content = read_file(f"{home}/{name}")
+        if content is not None:
+            wanted[name] = content, 0o755
+    boot = read_file(tree.path("releases", version, CLEAN_BOOT))
+    if boot is not None:
+        wanted["start.boot"] = boot, 0o644
+    return wanted
+
+
+def _write(tree: Tree, files: dict[str, tuple[bytes, int]], writing: Writing) -> None:
+    writing.directory(tree.path("bin"))
+    for name, (content, mode) in files.items():
+        writing.file(tree.path("bin", name), content, mode)

@@ -1,0 +1,219 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Client nodes by their files on a master: ``$ROOT/clients/NODE``, or ``$ROOT/clients/TYPE/NODE`` below a root directory of its own.
+
+OTP system documentation, "Releases", Disk-Less and/or Read-Only Clients. Where that and release_handler's code differ, the code
+counts: what a client boots from lies in its directory releases, not in bin.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
+from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import InstalledRelease, StartErlData
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, decode, format_terms, parse
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, absolute_library
+
+CLIENTS = "clients"
+_NODE = re.compile(r"[A-Za-z0-9_-]+@[A-Za-z0-9_.:-]+")
+_TYPE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+LONGEST = 255
+
+
+class ClientTree(Tree):
+    """The files of a client as its release_handler sees them: libraries and ERTS of the root directory, releases of its own.
+
+    ``root`` is the root directory of the client's system, that of its machine type if it has one; ``shared`` that tree itself;
+    ``client_directory`` where its own files lie, under the same path on client and masters.
+    """
+
+    def __init__(self, root: str, client: str, machine_type: str = "") -> None:
+        check_node(client, "client")
+        self.client = client
+        self.machine_type = machine_type
+        self.shared = tree_of_type(root, machine_type)
+        super().__init__(self.shared.root)
+        self.client_directory = os.path.join(self.root, *([] if machine_type else [CLIENTS]), client)
+
+    def path(self, *names: str) -> str:
+        first = names[0].partition("/")[0] if names else "lib"
+        home = self.directory if first == "lib" or first.startswith("erts-") else self.client_directory
+        return os.path.join(home, *names) if names else home
+
+    @property
+    def is_static(self) -> bool:
+        """Whether its emulator always stays the same. It then boots ``releases/start.boot``, whatever release that is."""
+        return self.has("releases", "start.boot")
+
+    def start_erl_data(self) -> StartErlData | None:
+        """Which release boots. Of a static client only RELEASES says so, if it can be read."""
+        if not self.is_static:
+            return super().start_erl_data()
+        try:
+            permanent = [entry for entry in self.releases() or [] if entry.status == "permanent"]
+        except OtpError:
+            return None
+        return StartErlData(permanent[0].erts_version, permanent[0].version) if permanent else None
+
+    def places(self, version: str) -> dict[str, str]:
+        return self.shared.places(version)
+
+
+def tree_of_type(root: str, machine_type: str) -> Tree:
+    """The tree whose libraries the clients of the machine type use; "" for those of the master itself. Raises OtpError for what is no name."""
+    if not machine_type:
+        return Tree(root)
+    if not _TYPE.fullmatch(machine_type) or len(machine_type) > LONGEST:
+        raise OtpError(f"type {machine_type!r} is no name of a machine type: letters, digits and _ . + -, and a letter, a digit or _ first")
+    return Tree(os.path.join(Tree(root).root or "/", CLIENTS, machine_type))
+
+
+def is_of_machine_type(tree: Tree) -> bool:
+    """Whether the tree is the one of a machine type, below the root directory of a master: it is for hosts of another kind than this one."""
+    above, name = os.path.split(os.path.dirname(tree.directory))
+    return name == CLIENTS and os.path.isdir(f"{above}/releases")
+
+
+def check_node(name: str, option: str) -> None:
+    """Raise OtpError for what is no full name of a node, or leads out of a directory."""
+    if not _NODE.fullmatch(name) or len(name) > LONGEST:
+        raise OtpError(f"{option} {name!r} is no name of a node: NAME@HOST, such as c1@box7.example.com")
+
+
+def find_clients(root: str) -> list[ClientTree]:
+    """The clients that have directories below the root directory of a master, those of types last. Other directories are none that we made."""
+    known = [home for home in _homes(Tree(root)) if _NODE.fullmatch(home[1]) and (not home[0] or _TYPE.fullmatch(home[0]))]
+    found = [(ClientTree(root, name, machine_type), home) for machine_type, name, home in known]
+    return [tree for tree, home in found if tree.client_directory == home]
+
+
+class Use(t.NamedTuple):
+    """What a client knows of releases. shares_erts: whether its ERTS is one of the tree's."""
+
+    client: str
+    entries: tuple[InstalledRelease, ...]
+    libraries: frozenset[str]
+    shares_erts: bool
+
+
+def uses(tree: Tree) -> list[Use]:
+    """What the clients below a root directory, a machine type's too, know of releases: a master does not know its clients.
+
+    Also of those whose directories have names that we would not give. Raises OtpError for a RELEASES that cannot be read.
+    """
+    found = []
+    for machine_type, name, home in _homes(tree):
+        own = Tree(home[len(tree.destdir) :], tree.destdir)
+        entries = tuple(own.releases() or [])
+        # Masters take relative names for names below their own root directory, also for a type.
+        bases = [tree, Tree(os.path.dirname(own.root), tree.destdir)] if machine_type else [tree]
+        libraries = frozenset(absolute_library(base, library.directory) for base in bases for entry in entries for library in entry.libraries)
+        found.append(Use(name, entries, libraries, shares_erts=not machine_type))
+    return found
+
+
+def _homes(tree: Tree) -> list[tuple[str, str, str]]:
+    """Machine type, name and directory of each client that has a RELEASES."""
+    found = []
+    for name in tree.names():
+        # The clients of a machine type, when the tree is that type's.
+        if _is_client(tree.path(name)):
+            found.append(("", name, tree.path(name)))
+    inside: list[tuple[str, str, str]] = []
+    for name in tree.names(CLIENTS):
+        home = tree.path(CLIENTS, name)
+        if _is_client(home):
+            found.append(("", name, home))
+        else:
+            inside += [(name, other, f"{home}/{other}") for other in tree.names(CLIENTS, name) if _is_client(f"{home}/{other}")]
+    return found + inside
+
+
+def _is_client(home: str) -> bool:
+    """Whether the directory is a client's, and not a root directory with libraries."""
+    return os.path.isfile(f"{home}/releases/RELEASES") and not os.path.isdir(f"{home}/lib")
+
+
+class Section(t.NamedTuple):
+    """What makes a node a client, as parameters of sasl in its sys.config."""
+
+    masters: tuple[str, ...]
+    client_directory: str
+    start_prg: str
+    static_emulator: bool
+
+    def terms(self) -> dict[str, t.Any]:
+        """The parameters by name."""
+        terms: dict[str, t.Any] = {
+            "masters": [Atom(name) for name in self.masters],
+            "client_directory": self.client_directory,
+            "start_prg": self.start_prg,
+        }
+        if self.static_emulator:
+            terms["static_emulator"] = Atom("true")
+        return terms
+
+
+def section_of(tree: ClientTree, masters: t.Sequence[str], *, static_emulator: bool) -> Section:
+    """The section of a client with these masters. Raises OtpError for what is no node."""
+    if not masters:
+        raise OtpError(f"masters is empty: name the nodes through which {tree.client} has its releases written")
+    for name in masters:
+        check_node(name, "masters:")
+    return Section(tuple(masters), tree.client_directory, tree.path("bin", "start"), static_emulator)
+
+
+def read_section(content: bytes, *, source: str) -> dict[str, t.Any]:
+    """Those of the section's parameters that a sys.config has, as terms. Raises OtpError for what is no sys.config."""
+    for element in _elements(content, source):
+        if element[0] == Atom("sasl"):
+            return {parameter[0].name: parameter[1] for parameter in element[1] if parameter[0].name in Section._fields}
+    return {}
+
+
+def with_section(content: bytes, section: Section, *, source: str, strict: bool = False) -> bytes:
+    """The sys.config with the section's parameters of sasl; the same bytes when it has them.
+
+    strict: raise OtpError where it says something else. Raises OtpError for what is no sys.config.
+    """
+    wanted = section.terms()
+    found = read_section(content, source=source)
+    if {name: value for name, value in found.items() if not _is_default(name, value)} == wanted:
+        return content
+    for name, value in found.items():
+        if strict and value != wanted.get(name) and not _is_default(name, value):
+            raise OtpError(f"{source}: the parameter {name} of sasl is not what client {section.client_directory} needs: leave it out, it is put there")
+    kept: list = []
+    own = [(Atom(name), value) for name, value in wanted.items()]
+    for element in _terms_of(content, source):
+        if isinstance(element, tuple) and element[0] == Atom("sasl"):
+            own = [parameter for parameter in element[1] if parameter[0].name not in Section._fields] + own
+        else:
+            kept.append(element)
+    return format_terms([[(Atom("sasl"), own), *kept]])
+
+
+def _is_default(name: str, value) -> bool:
+    return name == "static_emulator" and value == Atom("false")
+
+
+def _elements(content: bytes, source: str) -> list[tuple]:
+    return [element for element in _terms_of(content, source) if isinstance(element, tuple)]
+
+
+def _terms_of(content: bytes, source: str) -> list:
+    from ansible_collections.erlang.otp.plugins.module_utils._config.configure import Content, check_sys_config
+
+    check_sys_config(Content(content, source, []))
+    return list(parse(decode(content, filename=source), filename=source, portable=True)[0])
+
+
+def read_config(tree: ClientTree, version: str) -> bytes | None:
+    """The client's sys.config of the release."""
+    return read_file(tree.path("releases", version, "sys.config"))

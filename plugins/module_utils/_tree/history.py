@@ -1,0 +1,98 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What happened to the releases of a system, in ``$ROOT/releases/history.jsonl``: a line for each action, the newest last.
+
+It is also the memory of what failed on this host, and of what was installed and not yet committed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import flush_directory, read_file
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
+
+HISTORY = "history.jsonl"
+OK = "ok"
+FAILED = "failed"
+# Nothing has changed, and the release is not to blame.
+REFUSED = "refused"
+# After these, a release that has been tried runs, or has been taken back on purpose.
+_MOVES = ("install", "commit", "reboot", "offline")
+# After these it is permanent.
+COMMITS = ("commit", "reboot", "offline")
+_KNOWN = ("time", "action", "release", "from", "outcome", "reason")
+
+
+def entry_of(action: str, release: str, *, outcome: str = OK, reason: str = "", before: str | None = None, **more: t.Any) -> dict[str, t.Any]:
+    """An entry of now. before: the release that ran; more: what else is worth knowing, such as process numbers."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return {"time": now, "action": action, "release": release, "from": before, "outcome": outcome, "reason": reason, **more}
+
+
+def append(tree: Tree, entry: dict[str, t.Any]) -> None:
+    """Add the entry; when this returns it is on the disk. The file belongs to whom the directory does."""
+    path = tree.path("releases", HISTORY)
+    is_new = not os.path.exists(path)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    try:
+        if is_new and os.geteuid() == 0:
+            owner = os.stat(os.path.dirname(path))
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+        size = os.fstat(descriptor).st_size
+        # A line that a power cut has left unfinished must not swallow this one.
+        start = b"\n" if size and os.pread(descriptor, 1, size - 1) != b"\n" else b""
+        os.write(descriptor, start + json.dumps(entry, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n")
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    if is_new:
+        flush_directory(os.path.dirname(path))
+
+
+def read(tree: Tree) -> list[dict[str, t.Any]]:
+    """The entries, oldest first. What is no entry is left out."""
+    return parse(read_file(tree.path("releases", HISTORY)) or b"")
+
+
+def parse(content: bytes) -> list[dict[str, t.Any]]:
+    """The entries in the content of the file."""
+    entries = []
+    for line in content.split(b"\n"):
+        try:
+            entry = json.loads(line.decode("utf-8", "surrogateescape"))
+        except ValueError:
+            continue
+        if isinstance(entry, dict) and all(key in entry for key in _KNOWN):
+            entries.append(entry)
+    return entries
+
+
+def failure_of(entries: t.Sequence[dict[str, t.Any]], release: str) -> dict[str, t.Any] | None:
+    """The entry that says why the release failed here; None when it has not, or has done well or been removed since."""
+    for entry in reversed(entries):
+        if entry["release"] == release:
+            if entry["outcome"] == FAILED and entry["action"] not in ("remove", "unpack", "reboot"):
+                return entry
+            if entry["action"] in ("install", "commit", "remove", "offline") and entry["outcome"] == OK:
+                return None
+    return None
+
+
+def came_from(entries: t.Sequence[dict[str, t.Any]], release: str) -> str | None:
+    """The release from which the system came to this one when it became permanent the last time; None when nothing tells."""
+    commits = (entry["from"] for entry in reversed(entries) if entry["release"] == release and entry["action"] in COMMITS and entry["outcome"] == OK)
+    return next(commits, None)
+
+
+def uncommitted(entries: t.Sequence[dict[str, t.Any]]) -> dict[str, t.Any] | None:
+    """The entry of the release that was installed last and neither committed nor taken back; None when there is none."""
+    for entry in reversed(entries):
+        if entry["outcome"] == FAILED or (entry["outcome"] == OK and entry["action"] in _MOVES):
+            return entry if entry["action"] == "install" and entry["outcome"] == OK and not entry.get("permanent") else None
+    return None

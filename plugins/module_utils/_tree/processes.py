@@ -1,0 +1,98 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The process of an emulator of this host, and since when it runs.
+
+It is found by ``$ROOT/run/emulator.pid``, which bin/start_erl of the role target_system writes, and by ``/proc``; the number alone
+is never trusted.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import elsewhere
+
+
+def pid_file(root: str) -> str:
+    """The file in which bin/start_erl notes the emulator's process. Its time is that of the emulator's start."""
+    return os.path.join(root, "run", "emulator.pid")
+
+
+def find_emulator(root: str) -> int | None:
+    """The process of the emulator that runs the system below root; None when there is none. A zombie is none."""
+    if elsewhere():
+        return next(iter(elsewhere().emulators(root)), None)
+    noted = read_file(pid_file(root))
+    if noted is not None and noted.strip().isdigit() and is_emulator(int(noted), root):
+        return int(noted)
+    return next(iter(find_emulators(root)), None)
+
+
+def find_emulators(root: str) -> list[int]:
+    """The processes of all emulators with this root directory, noted or not."""
+    if elsewhere():
+        return list(elsewhere().emulators(root))
+    return sorted(int(entry) for entry in os.listdir("/proc") if entry.isdigit() and is_emulator(int(entry), root))
+
+
+def is_emulator(pid: int, root: str) -> bool:
+    """Whether the process lives and is an emulator with this root directory, which erlexec gives each as ``-root ROOT``."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            # That of a zombie is empty.
+            arguments = file.read().split(b"\0")
+        if b"-root" not in arguments or arguments[arguments.index(b"-root") + 1] not in names_of(root):
+            return False
+        if is_clients(arguments, root):
+            return False
+        # A container may have a system of its own at the same path.
+        return os.path.samestat(os.stat(f"/proc/{pid}/root{root}"), os.stat(root))
+    except PermissionError:
+        return True
+    except (OSError, IndexError):
+        # It has ended meanwhile.
+        return False
+
+
+def is_clients(arguments: list[bytes], root: str) -> bool:
+    """Whether the emulator, by its command line, is a client node's, which boots from a directory of its own below the root directory."""
+    boots = arguments[arguments.index(b"-boot") + 1] if b"-boot" in arguments[:-1] else b""
+    for name in names_of(root):
+        if boots.startswith(name + b"/"):
+            return b"/releases/" in boots[len(name) + 1 :]
+    return False
+
+
+def names_of(root: str) -> set[bytes]:
+    """What the root directory may be called: the start scripts of OTP 25 and later resolve links."""
+    return {os.fsencode(root), os.fsencode(os.path.realpath(root))}
+
+
+def program_of(pid: int) -> str:
+    """The path of the program that the emulator runs. /proc/PID/exe is for those who may trace it, which a container's root may not."""
+    if elsewhere():
+        return str(elsewhere().program_of(pid))
+    name = os.fsdecode((read_file(f"/proc/{pid}/cmdline") or b"").split(b"\0", 1)[0])
+    return name if os.path.isabs(name) and os.path.exists(name) else f"/proc/{pid}/exe"
+
+
+def started_at(pid: int, root: str) -> int:
+    """When the emulator was started, in nanoseconds since the epoch: by the note of bin/start_erl, else, not so exactly, by the kernel."""
+    if elsewhere():
+        return int(elsewhere().started_at(pid))
+    try:
+        if (read_file(pid_file(root)) or b"").strip() == b"%d" % pid:
+            return os.stat(pid_file(root)).st_mtime_ns
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            # proc(5): field 22, in clock ticks after the boot; the name, field 2, may have spaces.
+            ticks = int(file.read().rpartition(")")[2].split()[19])
+        with open("/proc/uptime", encoding="ascii") as file:
+            uptime = float(file.read().split()[0])
+        return time.time_ns() - int((uptime - ticks / os.sysconf("SC_CLK_TCK")) * 1e9)
+    except OSError:
+        # It has ended meanwhile.
+        return time.time_ns()

@@ -1,0 +1,118 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What has been staged comes into the tree by renames, so that a home is there whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import flush_directory
+from ansible_collections.erlang.otp.plugins.module_utils._tree.record import STAGING
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
+
+# The release directory last: with its record in place, all that the release needs is in place.
+_ORDER = {"lib": 0, "bin": 2, "releases": 3}
+
+
+@contextlib.contextmanager
+def staging(tree: Tree, changes: Changes):
+    """A new directory for what is not yet part of the tree, on its file system; yields its descriptor and removes it in the end.
+
+    What an interrupted run has left there is removed first. Nobody but the installing user can enter the directory, so that
+    nobody can exchange what is in it. In check mode there is none; the descriptor is -1.
+    """
+    path = tree.path(STAGING)
+    if tree.has(STAGING):
+        changes.do(f"remove what an interrupted run left in {path}", remove_tree, path)
+    if changes.check_mode:
+        yield -1
+        return
+    os.mkdir(path, 0o700)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+    finally:
+        remove_tree(path)
+
+
+def remove_tree(path: str) -> None:
+    """Remove the directory and all below it; links are removed, not followed."""
+    for dummy, directories, files, descriptor in os.fwalk(path, topdown=False, follow_symlinks=False):
+        for name in files:
+            os.unlink(name, dir_fd=descriptor)
+        for name in directories:
+            try:
+                os.rmdir(name, dir_fd=descriptor)
+            except NotADirectoryError:
+                # A link to a directory.
+                os.unlink(name, dir_fd=descriptor)
+    os.rmdir(path)
+
+
+def publish(trees: t.Sequence[Tree], *, replace: set[str], flush: bool = True) -> None:
+    """Rename what is staged to where each tree has nothing of that name. A file that a tree has stays, unless it is in replace.
+
+    Undoes what it has done when it fails. Afterwards the names are on the disk.
+    """
+    done: list[tuple[Tree, str]] = []
+    touched: set[str] = set()
+    try:
+        for tree in trees:
+            _merge(tree, "", replace, done, touched)
+    except BaseException:
+        for tree, path in reversed(done):
+            with contextlib.suppress(OSError):
+                os.rename(tree.path(path), tree.path(STAGING, path))
+        raise
+    if flush:
+        for directory in sorted(touched):
+            flush_directory(directory)
+
+
+def _merge(tree: Tree, directory: str, replace: set[str], done: list[tuple[Tree, str]], touched: set[str]) -> None:
+    with os.scandir(tree.path(STAGING, directory)) as entries:
+        found = [(entry.is_dir(follow_symlinks=False), entry.name) for entry in entries]
+    if not directory:
+        found.sort(key=lambda entry: (_ORDER.get(entry[1], 1), entry[1]))
+    else:
+        # Files before directories: releases/NAME.rel before the release directory.
+        found.sort()
+    for is_directory, name in found:
+        path = os.path.join(directory, name)
+        if tree.has(path) and path not in replace:
+            if is_directory:
+                _merge(tree, path, replace, done, touched)
+            continue
+        os.rename(tree.path(STAGING, path), tree.path(path))
+        touched.add(tree.path(directory))
+        if path not in replace:
+            done.append((tree, path))
+
+
+def flush_file_systems(trees: t.Sequence[Tree]) -> None:
+    """Have all that was written to the trees' file systems on the disk: syncfs(2), which Python does not offer."""
+    for path in {os.stat(tree.directory).st_dev: tree.directory for tree in trees}.values():
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            if not _syncfs(descriptor):
+                # A small Python or another C library: flush every file system.
+                os.sync()
+        finally:
+            os.close(descriptor)
+
+
+def _syncfs(descriptor: int) -> bool:
+    try:
+        import ctypes
+
+        return ctypes.CDLL(None, use_errno=True).syncfs(descriptor) == 0
+    except (ImportError, OSError, AttributeError):
+        return False

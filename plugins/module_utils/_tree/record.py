@@ -1,0 +1,160 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Our record of an installed package, ``$ROOT/releases/VSN/package.json``, and what a second run finds out from it.
+
+A second run on an installed host, the most frequent one, ends here: few small files are read, and no module is imported that
+is slow to start with (the parsers among them).
+"""
+
+from __future__ import annotations
+
+import os
+
+RECORD = "package.json"
+STAGING = ".staging"
+# What a system is started by.
+SCRIPTS = ("erl", "start", "start_erl")
+PROGRAMS = ("epmd", "run_erl", "to_erl")
+
+
+def format_record(record: dict) -> bytes:
+    """The record as JSON, a pair a line; texts come before mappings."""
+    import json
+
+    return json.dumps(record, indent=1).encode() + b"\n"
+
+
+def parse_record(content: bytes) -> dict | None:
+    """What format_record() was given; None for anything else.
+
+    name, version, erts_version, sha256; applications: versions by name. full: of a thin package, the sha256 of the full one. Where
+    libraries lie outside of ``$ROOT/lib``: places (directories by application), variables (their directories by name), archives (those of
+    the variables' that the package brought).
+    """
+    if b"\\" in content or not (content.startswith(b"{\n ") and content.endswith(b"\n}\n")):
+        return _json(content)
+    record: dict = {}
+    inner = record
+    try:
+        for line in content.decode().split("\n")[1:-2]:
+            words = line.split('"')
+            if len(words) == 5:
+                inner[words[1]] = words[3]
+            elif len(words) == 3 and words[2] == ": {":
+                inner = record[words[1]] = {}
+            elif line.strip() not in ("}", "},"):
+                return _json(content)
+    except ValueError:
+        return None
+    return record if _is_record(record) else None
+
+
+def _json(content: bytes) -> dict | None:
+    import json
+
+    try:
+        record = json.loads(content)
+    except ValueError:
+        return None
+    return record if _is_record(record) else None
+
+
+def _is_record(record) -> bool:
+    texts = ("name", "version", "erts_version", "sha256")
+    return (
+        isinstance(record, dict)
+        and all(isinstance(record.get(key), str) for key in texts)
+        and "applications" in record
+        and all(_is_texts(record.get(key, {})) for key in ("applications", "places", "variables", "archives"))
+    )
+
+
+def _is_texts(value) -> bool:
+    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+
+
+def find_record(directory: str, digest: str, destdir: str = "", variables: dict[str, str] | None = None) -> dict | None:
+    """The record of the package with this sha256 in the tree that lies in the directory, when no part of its release is missing.
+
+    variables: where its libraries must be; a variable that is not among them leads where it led before.
+    """
+    try:
+        versions = os.listdir(directory + "/releases")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    for version in versions:
+        record = _read_record(directory, version)
+        if record is not None and digest in (record["sha256"], record.get("full")):
+            before = record.get("variables", {})
+            if any((variables or {}).get(name, path) != path for name, path in before.items()):
+                return None
+            return record if _is_whole(directory, record, destdir) else None
+    return None
+
+
+def known_packages(directory: str, destdir: str = "") -> list[str]:
+    """The sha256 of the packages, of full ones where they were thin as well, whose releases are whole in the tree."""
+    try:
+        versions = os.listdir(directory + "/releases")
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    known = []
+    for version in versions:
+        record = _read_record(directory, version)
+        if record is not None and _is_whole(directory, record, destdir):
+            known += [record[key] for key in ("sha256", "full") if key in record]
+    return known if all(os.path.exists(f"{directory}/bin/{name}") for name in PROGRAMS) else []
+
+
+def _is_whole(directory: str, record: dict, destdir: str) -> bool:
+    places = {name: destdir + place for name, place in record.get("places", {}).items()}
+    return missing_part(directory, record["version"], record["erts_version"], record["applications"].items(), places) is None
+
+
+def _read_record(directory: str, version: str) -> dict | None:
+    """That of the release, when it is in its place."""
+    try:
+        with open(f"{directory}/releases/{version}/{RECORD}", "rb", buffering=0) as file:
+            record = parse_record(file.read())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return record if record is not None and record["version"] == version else None
+
+
+def missing_part(directory: str, version: str, erts_version: str, applications, places: dict[str, str] | None = None) -> str | None:
+    """The first part that a release needs and the tree lacks, as a path below the root; None when all is there.
+
+    places: directories of the applications that lie elsewhere than below the root, by name.
+    """
+    parts = [(places or {}).get(name, f"lib/{name}-{vsn}") + "/ebin" for name, vsn in applications]
+    parts += [f"erts-{erts_version}/bin/erlexec", f"releases/{version}/start.boot"]
+    return next((part for part in parts if not os.path.exists(os.path.join(directory, part))), None)
+
+
+def status_at_rest(directory: str, record: dict) -> str | None:
+    """The status of the recorded release when the tree is complete and RELEASES lists it; None when that cannot be told at a glance.
+
+    RELEASES is understood only as release_handler and we lay it out; whoever gets None parses it.
+    """
+    # What a run leaves that was cut short.
+    if any(os.path.lexists(f"{directory}/{name}") for name in (STAGING, "releases/RELEASES.saved")):
+        return None
+    if not all(os.path.exists(f"{directory}/bin/{name}") for name in SCRIPTS + PROGRAMS):
+        return None
+    try:
+        with open(directory + "/releases/RELEASES", "rb", buffering=0) as file:
+            releases = file.read()
+        with open(directory + "/releases/start_erl.data", "rb", buffering=0) as file:
+            start = file.read().decode().split()
+    except (FileNotFoundError, ValueError):
+        return None
+    head = '{{release,"{name}","{version}","{erts_version}",'.format(**record).encode()
+    before, found, entry = releases.partition(head)
+    entry = entry.partition(b"{release,")[0].rstrip(b"]., \n")
+    if not found or not entry.lstrip().startswith(b"[{"):
+        return None
+    status = entry.rpartition(b",")[2].strip(b" \n}").decode("ascii", "replace")
+    boots = start == [record["erts_version"], record["version"]]
+    return status if status in ("unpacked", "old") or (status == "permanent" and boots) else None

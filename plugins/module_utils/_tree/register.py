@@ -1,0 +1,173 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""RELEASES and start_erl.data: which releases there are, and which one boots. start_erl.data is written last.
+
+release_handler reads RELEASES when it starts. In a tree at rest exactly one release is ``permanent``, the one that
+start_erl.data names; what it calls ``current`` is never written.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
+from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import (
+    InstalledRelease,
+    Library,
+    Release,
+    StartErlData,
+    format_releases,
+    format_start_erl_data,
+    parse_rel,
+)
+from ansible_collections.erlang.otp.plugins.module_utils._tree.backup import forget_saved, save
+from ansible_collections.erlang.otp.plugins.module_utils._tree.bin_directory import refresh_bin
+from ansible_collections.erlang.otp.plugins.module_utils._tree.record import missing_part
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, Writing, absolute_library, emulators, library_path
+
+
+def register(tree: Tree, release: Release, changes: Changes, writing: Writing, *, emulator: str = "beam") -> list[InstalledRelease]:
+    """Have the release, which lies in the tree, in RELEASES: permanent when it is the first one, else unpacked.
+
+    Returns what RELEASES says then. Raises OtpError when there is a system whose releases cannot be told.
+    """
+    start = tree.start_erl_data()
+    before = tree.releases()
+    entries = _recovered(tree, start) if before is None and start is not None else before or []
+    known = {entry.version: entry for entry in entries}
+    status = "permanent" if start is None or start.release_version == release.version else "unpacked"
+    if start is not None and release.version in known:
+        status = known[release.version].status
+    entry = entry_of(tree, release, status)
+    if start is None:
+        entries = [_with_status(other, "unpacked") if other.status == "permanent" else other for other in entries]
+    if release.version not in known:
+        entries = [entry, *entries]
+    elif known[release.version].libraries and not tree.places(release.version):
+        # It is complete, and may name libraries in another way than we do.
+        entry = _with_status(known[release.version], status)
+    entries = [entry if other.version == release.version else other for other in entries]
+    boots = start or StartErlData(release.erts_version, release.version)
+    if tree.has(f"erts-{boots.erts_version}"):
+        refresh_bin(tree, boots.release_version, boots.erts_version, changes, writing, emulator=emulator, only_missing=True)
+    if entries != before:
+        _write_releases(tree, entries, f"record release {release.version} as {status}", changes, writing)
+    if start is None:
+        _write_start_erl_data(tree, boots, changes, writing)
+    return entries
+
+
+def make_permanent(
+    tree: Tree, release: Release, entries: list[InstalledRelease], changes: Changes, writing: Writing, *, emulator: str = "beam"
+) -> list[InstalledRelease]:
+    """Have the stopped system boot the release, which is among the entries of RELEASES, next. Returns the new entries.
+
+    Raises OtpError when the system runs: what runs is release_handler's to change.
+    """
+    boots = StartErlData(release.erts_version, release.version)
+    after = [switched(entry, release.version) for entry in entries if not entry.version.startswith("__new_emulator__")]
+    start = tree.start_erl_data()
+    if after == entries and (start == boots or (start is None and changes.check_mode)):
+        return entries
+    running = emulators(tree)
+    if running:
+        raise OtpError(
+            f"the system below {tree.root} runs (process {running[0]}): state permanent is for a stopped one. Stop it first, or"
+            f' have its release_handler do it: install_release("{release.version}") and make_permanent("{release.version}").'
+        )
+    if tree.has(f"erts-{release.erts_version}"):
+        refresh_bin(tree, release.version, release.erts_version, changes, writing, emulator=emulator)
+    if not changes.check_mode:
+        save(tree, writing)
+    if after != entries:
+        _write_releases(tree, after, f"record release {release.version} as permanent", changes, writing)
+    if start != boots:
+        _write_start_erl_data(tree, boots, changes, writing)
+    if not changes.check_mode:
+        forget_saved(tree)
+    return after
+
+
+def entry_of(tree: Tree, release: Release, status: str) -> InstalledRelease:
+    """The entry of RELEASES for a release whose applications lie below ``lib``, or where our record says.
+
+    A library elsewhere has an absolute name, as release_handler:set_unpacked/2 writes it.
+    """
+    places = tree.places(release.version)
+    libraries = tuple(
+        Library(item.name, item.version, places.get(item.name) or library_path(tree, release.erts_version, f"lib/{item.name}-{item.version}"))
+        for item in release.applications
+    )
+    return InstalledRelease(release.name, release.version, release.erts_version, libraries, status)
+
+
+def read_release(tree: Tree, version: str) -> Release | None:
+    """The release whose release directory is ``releases/VERSION``, from the .rel in it; None when there is none."""
+    for name in sorted(tree.names("releases", version)):
+        if name.endswith(".rel"):
+            path = tree.path("releases", version, name)
+            release = parse_rel(read_file(path) or b"", filename=path)
+            if release.version == version:
+                return release
+    return None
+
+
+def write_releases(tree: Tree, entries: list[InstalledRelease], writing: Writing) -> None:
+    """Put RELEASES in place."""
+    writing.file(tree.path("releases", "RELEASES"), format_releases(entries))
+
+
+def _recovered(tree: Tree, start: StartErlData) -> list[InstalledRelease]:
+    """Entries for a system without RELEASES (made by mix, or unpacked by hand), of what its files prove.
+
+    Without RELEASES, release_handler would take the running release for one without libraries, and delete them along with the
+    next release that is removed.
+    """
+    entries = []
+    for version in tree.release_directories():
+        release = read_release(tree, version)
+        missing = "releases/VSN/NAME.rel" if release is None else _missing_part(tree, release)
+        if missing is None:
+            entries.append(entry_of(tree, release, "permanent" if version == start.release_version else "unpacked"))
+        elif version == start.release_version:
+            raise OtpError(
+                f"{tree.path('releases')} has no RELEASES, and what the permanent release {version} consists of cannot be told:"
+                f" {missing} is missing. Install it from its package into another root directory."
+            )
+    if not any(entry.status == "permanent" for entry in entries):
+        raise OtpError(
+            f"{tree.path('releases')} has no RELEASES, and its start_erl.data names release {start.release_version}, which is"
+            " not there. Remove start_erl.data if no system is to be kept there."
+        )
+    return entries
+
+
+def _missing_part(tree: Tree, release: Release) -> str | None:
+    applications = [(item.name, item.version) for item in release.applications]
+    places = {name: absolute_library(tree, place) for name, place in tree.places(release.version).items()}
+    return missing_part(tree.directory, release.version, release.erts_version, applications, places)
+
+
+def _with_status(entry: InstalledRelease, status: str) -> InstalledRelease:
+    return entry._replace(status=status)
+
+
+def switched(entry: InstalledRelease, version: str) -> InstalledRelease:
+    """The entry when the release of this version is permanent, and what was permanent is old."""
+    if entry.version == version:
+        return _with_status(entry, "permanent")
+    if entry.status in ("permanent", "tmp_current"):
+        return _with_status(entry, "old")
+    return entry
+
+
+def _write_releases(tree: Tree, entries: list[InstalledRelease], sentence: str, changes: Changes, writing: Writing) -> None:
+    changes.do(f"{sentence} in {tree.path('releases', 'RELEASES')}", write_releases, tree, entries, writing)
+
+
+def _write_start_erl_data(tree: Tree, boots: StartErlData, changes: Changes, writing: Writing) -> None:
+    path = tree.path("releases", "start_erl.data")
+    sentence = f"write {path}: release {boots.release_version} on ERTS {boots.erts_version} boots next"
+    changes.do(sentence, writing.file, path, format_start_erl_data(boots))

@@ -1,0 +1,76 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How release_handler gets from one release to another: the entry of a ``relup`` that it chooses.
+
+It looks for the version that runs in the relup of the wanted release, as an upgrade; then for the wanted version in the relup of
+the release that runs, as a downgrade (release_handler.erl, get_rh_script; relup(4)).
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
+from ansible_collections.erlang.otp.plugins.module_utils._formats.relup import BOTH, parse_relup
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
+
+
+class Passage(t.NamedTuple):
+    """What leads from one release to another.
+
+    restarts: the instructions of it that restart the emulator; soft: the modules that are only purged of old code that nobody runs.
+    """
+
+    path: str
+    direction: str  # up, down
+    restarts: tuple[str, ...]
+    soft: frozenset[str] = frozenset()
+
+
+class NoPassage(OtpError):
+    """There is no entry; the text says where it was looked for and what is there."""
+
+
+def find_passage(tree: Tree, current: str, wanted: str, *, upgrade_from: t.Mapping[str, str] | None = None) -> Passage:
+    """The entry by which release_handler goes from the current release to the wanted one. Raises NoPassage.
+
+    upgrade_from: of a wanted release that is still in its package, what upgrade_from() says of that package's relup.
+    """
+    sought = []
+    if upgrade_from is not None:
+        restarts = upgrade_from.get(current)
+        if restarts is not None:
+            return Passage("the package's relup", "up", {"none": (), "both": BOTH}.get(restarts, (restarts,)))
+        sought.append(f"the package has no way up from {current}, only {', '.join(upgrade_from) or 'none'}")
+    for version, other, direction in ((wanted, current, "up"), (current, wanted, "down")):
+        if version == wanted and upgrade_from is not None:
+            continue
+        path = tree.path("releases", version, "relup")
+        content = read_file(path)
+        if content is None:
+            sought.append(f"{path} is missing")
+            continue
+        try:
+            relup = parse_relup(content, filename=path)
+        except OtpError as error:
+            sought.append(str(error))
+            continue
+        script = relup.script(direction, other)
+        if script is not None:
+            return Passage(path, direction, script.restarts, frozenset(map(_softly_purged, script.instructions)) - {""})
+        known = ", ".join(entry.version for entry in getattr(relup, direction))
+        sought.append(f"{path} has no way {direction} {'from' if direction == 'up' else 'to'} {other}, only {known or 'none'}")
+    raise NoPassage(f"there is no way from release {current} to {wanted}: {'; '.join(sought)}")
+
+
+def _softly_purged(instruction) -> str:
+    """The module that is not purged while somebody runs its old code; "" for none."""
+    if isinstance(instruction, tuple) and len(instruction) == 2 and instruction[0] in (Atom("load"), Atom("remove")):
+        what = instruction[1]
+        if isinstance(what, tuple) and len(what) == 3 and what[1] == Atom("soft_purge") and isinstance(what[0], Atom):
+            return what[0].name
+    return ""

@@ -1,0 +1,149 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An installed tree by its paths: the few files that say which releases there are. Reads only.
+
+They are release_handler's own: SASL's reference, release_handler(3); OTP design principles, "Creating and Upgrading a
+Target System".
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file, write_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import elsewhere
+from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import (
+    InstalledRelease,
+    StartErlData,
+    parse_releases,
+    parse_start_erl_data,
+)
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulators
+from ansible_collections.erlang.otp.plugins.module_utils._tree.record import RECORD, parse_record
+
+LOCK = ".lock"
+# The end of the names of copies of RELEASES and start_erl.data, which are there while these are changed.
+SAVED = ".saved"
+
+
+class Tree:
+    """The system whose root directory is root, written below destdir when it is part of an image.
+
+    ``root`` is what the system itself calls its root directory; ``path()`` is where a file of it lies now.
+    """
+
+    def __init__(self, root: str, destdir: str = "") -> None:
+        if not root.startswith("/") or os.path.normpath(root) != root.rstrip("/") or "\n" in root or "\0" in root:
+            raise OtpError(f"root {root!r} is not an absolute path in its plain form, other than '/'")
+        self.root = root.rstrip("/")
+        self.destdir = destdir.rstrip("/")
+        self.directory = self.destdir + self.root
+        # By name below releases: in check mode, what a file that is torn would be mended to.
+        self.mended: dict[str, bytes] = {}
+
+    def path(self, *names: str) -> str:
+        return os.path.join(self.directory, *names)
+
+    def has(self, *names: str) -> bool:
+        """Whether anything, a broken link too, has this name."""
+        return os.path.lexists(self.path(*names))
+
+    def releases(self) -> list[InstalledRelease] | None:
+        """What RELEASES says; None when there is none."""
+        return self._parsed(parse_releases, "RELEASES")
+
+    def start_erl_data(self) -> StartErlData | None:
+        """Which release boots; None when nothing says so."""
+        return self._parsed(parse_start_erl_data, "start_erl.data")
+
+    def _parsed(self, parse: t.Callable, name: str):
+        path = self.path("releases", name)
+        content = self.mended.get(name) or read_file(path)
+        if content is None:
+            return None
+        try:
+            return parse(content, filename=path)
+        except OtpError as error:
+            remedy = "Repair the file, or remove it: the next run of an installation makes it anew"
+            if self.has("releases", "RELEASES" + SAVED):
+                remedy = f"Stop the system, if it runs: the next run mends it with the copy {self.path('releases', 'RELEASES' + SAVED)}"
+            raise OtpError(f"{error}. {remedy}") from error
+
+    def record(self, version: str) -> dict | None:
+        """What package.json of the release says; None when it is absent or unreadable, as of a release somebody else installed."""
+        return parse_record(read_file(self.path("releases", version, RECORD)) or b"")
+
+    def places(self, version: str) -> dict[str, str]:
+        """Where the release's libraries lie that are below a variable's directory: directories by application."""
+        return (self.record(version) or {}).get("places", {})
+
+    def names(self, *names: str) -> list[str]:
+        """What is in the directory, sorted; nothing when it is none."""
+        try:
+            return sorted(os.listdir(self.path(*names)))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def release_directories(self) -> list[str]:
+        """The names of the directories below releases."""
+        return [name for name in self.names("releases") if os.path.isdir(self.path("releases", name))]
+
+
+class Writing(t.NamedTuple):
+    """How files of a tree are written: numeric owner (-1: the process's), permissions that are kept, whether to flush.
+
+    beside: the staging directory of the tree, while there is one.
+    """
+
+    uid: int = -1
+    gid: int = -1
+    mask: int = 0o755
+    flush: bool = True
+    beside: str | None = None
+
+    def directory(self, path: str) -> None:
+        """Make the directory, unless it is there. An empty one, perhaps of a run that ended right here, is given to the owner."""
+        if not os.path.isdir(path):
+            umask = os.umask(0)
+            try:
+                os.mkdir(path, 0o755 & self.mask | 0o700)
+            finally:
+                os.umask(umask)
+        elif os.listdir(path):
+            return
+        os.chown(path, self.uid, self.gid)
+
+    def file(self, path: str, content: bytes, mode: int = 0o644) -> None:
+        """Write the file as write_file() does."""
+        write_file(path, content, mode=mode & self.mask | 0o400, uid=self.uid, gid=self.gid, flush=self.flush, beside=self.beside)
+
+
+def library_path(tree: Tree, erts_version: str, directory: str) -> str:
+    """How RELEASES names a library directory ("lib/APP-VSN").
+
+    From OTP 25 (ERTS 13) on release_handler reads relative names as relative to its root directory, and a tree may be
+    moved; earlier ones take them as relative to the working directory.
+    """
+    major = erts_version.partition(".")[0]
+    return directory if not major.isdigit() or int(major) >= 13 else f"{tree.root}/{directory}"
+
+
+def absolute_library(tree: Tree, directory: str) -> str:
+    """Where a library directory named in RELEASES lies now: relative, relx's ``./lib/..``, or absolute."""
+    return tree.destdir + directory if directory.startswith("/") else os.path.normpath(tree.path(directory))
+
+
+def emulators(tree: Tree) -> list[int]:
+    """The process numbers of the emulators of this host that run this system. A system below a destdir does not run, unless it is the copy of one elsewhere."""
+    return find_emulators(tree.root) if tree.directory == tree.root or elsewhere() else []
+
+
+def writing_like(tree: Tree) -> Writing:
+    """Files for the owner of the tree, whose node must be able to take them away."""
+    owner = os.stat(tree.path("releases"))
+    is_root = os.geteuid() == 0
+    return Writing(owner.st_uid if is_root else -1, owner.st_gid if is_root else -1)

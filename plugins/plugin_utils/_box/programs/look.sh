@@ -1,0 +1,91 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The variables and common.sh that _box/shell.py puts before it:
+# shellcheck shell=sh disable=SC2154
+
+# What the box has, on standard output: lines, and what _box/look.py takes apart.
+#
+# TAKE        "yes": take the lock first. BREAK: the owner of a lock who is known to be no more
+# NODE_USER   the user of the node; SUMS: "yes" for the sums of all files
+# FILES       files and directories outside of ROOT that matter, a line each
+
+
+cat >/dev/null
+look() {
+    cd / || return
+    for t in cat chmod chown cp cut date dd df grep gzip id ln ls mkdir mv readlink rm sed sha256sum sleep sync tail tar touch tr uname; do
+        command -v "$t" >/dev/null || lacks="$lacks $t"
+    done
+    [ -z "$lacks" ] || {
+        echo "lacks$lacks"
+        return
+    }
+    if [ -n "$TAKE" ]; then
+        mkdir -p "$ROOT" || return
+        owner=$(readlink "$LOCK")
+        # One from before the box was booted, or of nobody: put aside, so that of two who find it so one does it.
+        if [ -n "$owner" ] && { [ "${owner##* }" != "$BOOT" ] || [ "$owner" = "$BREAK" ]; } && mv "$LOCK" "$LOCK.$$"; then
+            echo "broken $owner"
+            rm -f "$LOCK.$$"
+        fi
+        ln -s "$TOKEN $BOOT" "$LOCK" 2>/dev/null || {
+            echo "locked $(readlink "$LOCK")"
+            return
+        }
+    fi
+    echo "me $ME $(id -g)"
+    echo "user $(id -u "$NODE_USER" 2>/dev/null) $(id -g "$NODE_USER" 2>/dev/null)"
+    echo "machine $(uname -m)"
+    d=$ROOT
+    while [ ! -d "$d" ]; do
+        d=${d%/*}
+        d=${d:-/}
+    done
+    # shellcheck disable=SC2046  # the fields of a line
+    set -- $(df -Pk "$d" | tail -n 1)
+    echo "free $4"
+    for f in /lib/ld-* /lib64/ld-* /lib/*/ld-*; do
+        [ ! -e "$f" ] || echo "loader $f"
+    done
+    emulators
+    echo "looked"
+    echo "=list"
+    [ -z "$FILES" ] || echo "$FILES" | while read -r f; do
+        # shellcheck disable=SC2012  # it is the one that says modes and owners everywhere
+        ls -lnd "$f" 2>/dev/null
+        [ ! -f "$f" ] || sha256sum "$f"
+    done
+    # Nothing of it is there yet: that is all.
+    cd "$ROOT" 2>/dev/null || return
+    LC_ALL=C ls -lnA .
+    for d in bin lib releases erts-* run; do
+        [ ! -d "$d" ] || LC_ALL=C ls -lnAR "$d"
+    done
+    echo "=sums"
+    for f in bin/* erts-*/bin/epmd erts-*/bin/run_erl erts-*/bin/to_erl releases/*/start_clean.boot .incoming/*; do
+        [ ! -f "$f" ] || sha256sum "$f"
+    done
+    if [ -n "$SUMS" ]; then
+        for d in lib erts-* releases; do
+            [ ! -d "$d" ] || find "$d" -type f -exec sha256sum {} +
+        done
+    fi
+    echo "=heads"
+    # The beginning of programs tells for which machine they are.
+    for f in /proc/$$/exe erts-*/bin/beam.smp; do
+        [ -f "$f" ] || continue
+        echo "$(dd if="$f" bs=1024 count=1 2>/dev/null | wc -c) $f"
+        dd if="$f" bs=1024 count=1 2>/dev/null
+    done
+    # What is read as it is: small files.
+    set --
+    for f in bin/start bin/start_erl bin/stop bin/erl erts-*/bin/erl erts-*/bin/start erts-*/bin/start_erl erts-*/bin/*.src \
+        releases/* releases/*/* run/emulator.pid; do
+        case $f in *.boot | *.script | *.tar.gz) continue ;; esac
+        [ ! -f "$f" ] || [ -L "$f" ] || set -- "$@" "$f"
+    done
+    [ $# = 0 ] || tar -cf - "$@"
+}
+
+look | gzip -c

@@ -1,0 +1,198 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What runs where in a fleet: what otp_release_info said of each host, as rows, notes and sums. Plain data in and out, for templates."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+# The worst first, and what each means.
+STATES = {
+    "unreachable": "Ansible did not reach the host",
+    "not asked": "the module failed on the host",
+    "no system": "nothing is installed below otp_root",
+    "down": "no emulator runs the system",
+    "no answer": "the emulator runs, and its node did not answer",
+    "starting": "the node has not booted",
+    "stopping": "the node is about to end",
+    "not committed": "another release than the permanent one runs",
+    "disagrees": "files or node disagree",
+    "running": "all is well",
+}
+SEVERITY = {state: number for number, state in enumerate(STATES)}
+# Every host is in the first, and the other is for hosts that are in none.
+GROUPS_OF_ANSIBLE = ("all", "ungrouped")
+
+Data = t.Mapping[str, t.Any]
+
+
+def describe_fleet(hosts: t.Mapping[str, Data], *, time: str, clients: t.Collection[tuple[str, str]] = ()) -> dict[str, t.Any]:
+    """The fleet as plain data.
+
+    hosts: by name, in the order of the inventory, ``said`` (the registered result of otp_release_info, None when there is none), ``node``
+    (the name that the inventory has), ``groups``, and of a client ``master``, the host it runs from. time: that of the report.
+    clients: those of the whole inventory, each with its master and its node.
+    Returns ``time``, ``rows`` (the worst first, clients below their masters), ``notes`` (what is to be known, with the hosts), ``releases``
+    (which of them run on how many hosts), ``states`` (the same of the hosts on which none runs), ``mixed`` (groups with several releases).
+    """
+    rows = [row_of(host, data.get("said") or {}, data.get("node") or "") for host, data in hosts.items()]
+    for number, row in enumerate(rows):
+        row["id"] = f"host-{number + 1}"
+    for row in rows:
+        master = hosts[row["host"]].get("master") or ""
+        row["master"] = master if master in hosts else ""
+        row["notes"] += [{"text": text, "time": ""} for text in unnamed_clients(row["host"], hosts[row["host"]].get("said") or {}, clients)]
+    rows.sort(key=lambda row: SEVERITY[row["state"]])
+    return {
+        "time": time,
+        "rows": below_masters(rows),
+        "notes": notes_of(rows),
+        "releases": releases_of(rows),
+        "states": states_of(rows),
+        "mixed": mixed_groups(rows, {host: data.get("groups") or [] for host, data in hosts.items()}),
+    }
+
+
+def below_masters(rows: t.Iterable[Data]) -> list[Data]:
+    """The rows, each client's after that of its master. rows: the worst first; a master's place is that of the worst of them."""
+    families: dict[str, list[Data]] = {}
+    for row in rows:
+        families.setdefault(row["master"] or row["host"], []).append(row)
+    return [row for family in families.values() for row in sorted(family, key=lambda row: bool(row["master"]))]
+
+
+def unnamed_clients(host: str, said: Data, clients: t.Collection[tuple[str, str]]) -> t.Iterator[str]:
+    """What is to be said of directories of clients on this host that are of no host of the inventory."""
+    for client in said.get("clients", []):
+        if (host, client["client"]) not in clients:
+            yield f"client {client['client']} has a directory and no host of the inventory: -e otp_clients_prune=true has erlang.otp.clients remove it"
+
+
+def row_of(host: str, said: Data, node: str) -> dict[str, t.Any]:
+    """A host. release: that which runs; notes: ``text`` and ``time``, which may be empty; history: the newest first."""
+    running = said.get("running") or {}
+    permanent = (said.get("permanent") or {}).get("release")
+    names = {release["version"]: release["name"] for release in [*said.get("releases", []), *running.get("releases", [])]}
+    release = running.get("release")
+    return {
+        "host": host,
+        "state": state_of(said),
+        "name": names.get(release or permanent, ""),
+        "release": release or "",
+        "permanent": permanent or "",
+        "erts": running.get("erts_version") or "",
+        "started": readable_time(running.get("started") or ""),
+        "uptime": running.get("uptime"),
+        "up": duration(running.get("uptime")),
+        "node": running.get("name") or node,
+        "notes": [*notes_on(said)],
+        "history": [{**entry, "time": readable_time(entry["time"])} for entry in reversed(said.get("history", []))],
+    }
+
+
+def state_of(said: Data) -> str:
+    """One of STATES."""
+    if said.get("unreachable"):
+        return "unreachable"
+    if said.get("failed") or "installed" not in said:
+        return "not asked"
+    if not said["installed"]:
+        return "no system"
+    running = said.get("running") or {}
+    if running.get("pid") is None:
+        return "down"
+    if not running["answers"]:
+        return "no answer"
+    if running["status"] in ("starting", "stopping"):
+        return str(running["status"])
+    if running["release"] != running["permanent"]:
+        return "not committed"
+    return "disagrees" if said["disagreements"] else "running"
+
+
+def notes_on(said: Data) -> t.Iterator[dict[str, str]]:
+    """What is to be known of a host beside its row."""
+    if "installed" not in said:
+        yield {"text": one_line(said.get("msg") or "it has not been asked"), "time": ""}
+    for sentence in said.get("disagreements", []):
+        yield {"text": one_line(sentence), "time": ""}
+    running = (said.get("running") or {}).get("release")
+    tried = said.get("uncommitted")
+    if tried and tried["release"] != running:
+        text = f"release {tried['release']} was installed and never committed: its emulator has ended, and {tried['from']} boots again"
+        yield {"text": text, "time": readable_time(tried["time"])}
+    for version, failure in said.get("failed_releases", {}).items():
+        yield {"text": f"release {version} failed ({failure['action']}): {one_line(failure['reason'])}", "time": readable_time(failure["time"])}
+
+
+def notes_of(rows: t.Iterable[Data]) -> list[dict[str, t.Any]]:
+    """The notes of all hosts; what several hosts have is said once. first, last: when, the same for a single time, or empty."""
+    notes: dict[str, dict[str, t.Any]] = {}
+    for row in rows:
+        for note in row["notes"]:
+            common = notes.setdefault(note["text"], {"text": note["text"], "hosts": [], "first": note["time"], "last": note["time"]})
+            common["hosts"].append({"host": row["host"], "id": row["id"]})
+            common["first"] = min(common["first"], note["time"])
+            common["last"] = max(common["last"], note["time"])
+    return list(notes.values())
+
+
+def releases_of(rows: t.Iterable[Data]) -> list[dict[str, t.Any]]:
+    """The releases that run, that of the most hosts first: name, version, rows."""
+    found: dict[tuple[str, str], list[Data]] = {}
+    for row in rows:
+        if row["release"]:
+            found.setdefault((row["name"], row["release"]), []).append(row)
+    ranked = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
+    return [{"name": name, "version": version, "rows": of_release} for (name, version), of_release in ranked]
+
+
+def states_of(rows: t.Iterable[Data]) -> list[dict[str, t.Any]]:
+    """The states of the hosts of which no release is known to run, the worst first: state, meaning, rows."""
+    found: dict[str, list[Data]] = {}
+    for row in rows:
+        if not row["release"]:
+            found.setdefault(row["state"], []).append(row)
+    return [{"state": state, "meaning": STATES[state], "rows": found[state]} for state in STATES if state in found]
+
+
+def mixed_groups(rows: t.Iterable[Data], groups_of: t.Mapping[str, t.Iterable[str]]) -> list[dict[str, t.Any]]:
+    """Groups whose hosts run several versions of one release: group, and releases as of releases_of. Of groups with the same hosts, the first."""
+    members: dict[str, list[Data]] = {}
+    for row in rows:
+        for group in groups_of[row["host"]]:
+            if group not in GROUPS_OF_ANSIBLE:
+                members.setdefault(group, []).append(row)
+    mixed, seen = [], set()
+    for group, of_group in members.items():
+        releases = releases_of(of_group)
+        names = [release["name"] for release in releases]
+        releases = [release for release in releases if names.count(release["name"]) > 1]
+        hosts = frozenset(row["host"] for row in of_group)
+        if releases and hosts not in seen:
+            mixed.append({"group": group, "releases": releases})
+            seen.add(hosts)
+    return mixed
+
+
+def one_line(text: str) -> str:
+    """The text without line ends and what would move a terminal's cursor."""
+    return re.sub(r"[\x00-\x20\x7f-\x9f]+", " ", str(text)).strip()
+
+
+def readable_time(time: str) -> str:
+    """``2026-01-31 12:00:59`` of ``2026-01-31T12:00:59Z``; UTC as that is. The history is a file that anybody may have written to."""
+    return str(time).replace("T", " ").rstrip("Z")
+
+
+def duration(seconds: int | None) -> str:
+    """In the two largest units that say something; empty for None."""
+    if seconds is None:
+        return ""
+    for unit, size, lesser, part in (("d", 86400, "h", 3600), ("h", 3600, "min", 60)):
+        if seconds >= size:
+            return f"{seconds // size} {unit} {seconds % size // part} {lesser}"
+    return f"{seconds // 60} min" if seconds >= 60 else f"{seconds} s"

@@ -1,0 +1,50 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is wrong with the variables of the service, the console and the ports of a target system."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+PORTS = range(1, 65536)
+# What run_erl takes.
+LOG_GENERATIONS = range(2, 1001)
+LOG_MAX_SIZE = range(1000, 2**31)
+
+
+def service(variables: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    """Sentences, each with the variable at fault and the way out."""
+    manager = str(variables.get("otp_service_manager", "none"))
+    name = str(variables.get("otp_service_name", ""))
+    if manager != "none" and name and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
+        yield f"otp_service_name is {name!r}: give the service a name of letters, digits and any of '._-', such as exchange."
+    script = str(variables.get("otp_init_script", ""))
+    if manager == "sysv" and script and not script.startswith("/"):
+        yield f"otp_init_script is {script!r}: it must be an absolute path, such as /etc/init.d/exchange."
+    lines = variables.get("otp_unit_lines") or []
+    for line in lines if isinstance(lines, list) else [lines]:
+        if not re.fullmatch(r"[A-Z][A-Za-z]+=.*", str(line)):
+            yield f"otp_unit_lines has {line!r}: give lines for the section [Service], such as MemoryMax=2G."
+    if variables.get("otp_console") == "journal" and not variables.get("otp_node_name"):
+        yield "otp_console is journal and otp_node_name is empty: nobody could ask the node. Give it a name, or leave its console to run_erl."
+    yield from numbers(variables)
+    yield from distribution_ports(str(variables.get("otp_dist_ports") or ""))
+
+
+def numbers(variables: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    for name, allowed in (("otp_epmd_port", PORTS), ("otp_log_generations", LOG_GENERATIONS), ("otp_log_max_size", LOG_MAX_SIZE)):
+        value = str(variables.get(name, allowed[0]))
+        if not value.isdigit() or int(value) not in allowed:
+            yield f"{name} is {value}: it must be a number from {allowed[0]} to {allowed[-1]}."
+
+
+def distribution_ports(text: str) -> t.Iterator[str]:
+    if not text:
+        return
+    found = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
+    ports = [int(port) for port in found.groups() if port] if found else []
+    if not ports or ports != sorted(ports) or not all(port in PORTS for port in ports):
+        yield f"otp_dist_ports is {text!r}: give a port, such as 9100, or the first and the last, as 9100-9105."

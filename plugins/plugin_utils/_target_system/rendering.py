@@ -1,0 +1,176 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The files of a target system, from the otp_* variables of its host and the templates of the role target_system.
+
+Ansible's own lookup of templates copies all variables for each of them, and compiles each for each host, which is most of what a run
+costs on the controller. Here they are compiled once, before Ansible forks.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import typing as t
+from pathlib import Path
+
+import jinja2
+
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.checks import truth
+
+TEMPLATES = Path(__file__).parents[3] / "roles" / "target_system" / "templates"
+MANAGED = "# Written by the role erlang.otp.target_system: what is changed here is changed back."
+
+# The boot server's list has a file of its own. It is brought to a running server, so that its change is no reason to restart the node.
+BOOT_SERVER = "bin/boot_server.args"
+
+Variables = t.Mapping[str, t.Any]
+
+
+class Client(t.NamedTuple):
+    """A client node. root: the root directory with its libraries, and directory, that below it which is the client's own, both the same on
+    client and master; static: whether it boots what release_handler copies to releases, always on the ERTS that bin/start_erl.data names;
+    hosts: boot servers of a client without a disk.
+    """
+
+    root: str
+    directory: str
+    home: str
+    run_dir: str
+    log_dir: str
+    static: bool = False
+    hosts: tuple[str, ...] = ()
+
+
+def compiled() -> dict[str, jinja2.Template]:
+    """The role's templates by their names, without the ending."""
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined)
+    environment.filters.update(
+        quote=lambda value: shlex.quote(str(value)),
+        regex_escape=re.escape,
+        # systemd knows a percent sign as the beginning of something.
+        for_systemd=lambda value: str(value).replace("%", "%%"),
+    )
+    return {path.stem: environment.get_template(path.name) for path in sorted(TEMPLATES.glob("*.j2"))}
+
+
+COMPILED = compiled()
+
+
+def options(variables: Variables) -> dict[str, t.Any]:
+    """The options of otp_target_system that are made of more than one variable: files, service and environment."""
+    return {"files": scripts(variables), "service": service(variables), "environment": environment(variables)}
+
+
+def scripts(variables: Variables) -> list[dict[str, str]]:
+    """bin/start, bin/start_erl and bin/stop, as otp_target_system takes files."""
+    files = [{"path": f"bin/{name}", "content": rendered(name, variables), "mode": "0755"} for name in ("start", "start_erl", "stop")]
+    if truth(variables["otp_boot_server"]):
+        files.append({"path": BOOT_SERVER, "content": boot_server(variables["otp_boot_server_clients"]), "mode": "0644"})
+    return files
+
+
+def boot_server(addresses: t.Iterable[str]) -> str:
+    """The emulator's arguments for a boot server that answers these IPv4 addresses and no others.
+
+    As tuples: erl_boot_server's documentation has strings, and with them the node does not boot.
+    """
+    tuples = ",".join(f"{{{','.join(address.split('.'))}}}" for address in addresses)
+    return f"-kernel start_boot_server true\n-kernel boot_server_slaves [{tuples}]\n"
+
+
+def service(variables: Variables) -> dict[str, t.Any] | None:
+    """The service with its files, as otp_target_system takes it; None where nothing is to start the node at boot."""
+    manager, name = variables["otp_service_manager"], variables["otp_service_name"]
+    if manager == "none":
+        return None
+    if manager == "sysv":
+        files: list[dict[str, t.Any]] = [{"path": variables["otp_init_script"], "content": rendered("init", variables), "mode": "0755"}]
+    else:
+        files = [{"path": f"/etc/systemd/system/{name}.service", "content": rendered("node.service", variables)}]
+        if has_epmd_unit(variables):
+            files.append({"path": f"/etc/systemd/system/{name}-epmd.service", "content": rendered("epmd.service", variables)})
+        optional = {"content": rendered("needrestart.conf", variables), "optional": True}
+        files.append({"path": f"/etc/needrestart/conf.d/{name}.conf", **optional})
+    return {"manager": manager, "name": name, "at_boot": variables["otp_start_at_boot"], "files": files}
+
+
+def environment(variables: Variables) -> dict[str, t.Any]:
+    """The environment variables of the node, and of whatever asks it."""
+    address = variables["otp_epmd_address"]
+    return {"ERL_EPMD_PORT": variables["otp_epmd_port"], **({"ERL_EPMD_ADDRESS": address} if address else {}), **variables["otp_environment"]}
+
+
+def client_files(variables: Variables, client: Client) -> dict[str, str]:
+    """bin/start and bin/stop of a client node, and where systemd is to run it its unit and that of its EPMD, by the templates' names."""
+    places = {
+        "client": client,
+        "otp_root": client.root,
+        "otp_home": client.home,
+        "otp_pipe_dir": f"{client.run_dir}/pipe",
+        "otp_log_dir": client.log_dir,
+    }
+    names = ["start", "stop"]
+    if variables["otp_service_manager"] == "systemd":
+        names += ["node.service", "epmd.service"]
+    return {name: rendered(name, {**variables, **places}) for name in names}
+
+
+def rendered(template: str, variables: Variables) -> str:
+    """A template's text: of the variables, and of what is made of them here."""
+    client: Client | None = variables.get("client")
+    node_directory = client.directory if client else variables["otp_root"]
+    data_file = f"{node_directory}/{'bin' if client and client.static else 'releases'}/start_erl.data"
+    return COMPILED[template].render(
+        variables,
+        managed=MANAGED.replace("target_system", "clients") if client else MANAGED,
+        client=client,
+        # Where bin/start and the releases of the node are, and what says which release boots; the same as its own scripts call it.
+        node_directory=node_directory,
+        heart_data_file=data_file,
+        directory=shlex.quote(node_directory) if client else "$ROOTDIR",
+        data_file=shlex.quote(data_file) if client else "$RELDIR/start_erl.data",
+        run_dir="$RUN_DIR" if client else "$ROOTDIR/run",
+        node_run_dir=client.run_dir if client else variables.get("otp_run_dir", ""),
+        command=command(variables),
+        environment=environment(variables),
+        has_epmd_unit=has_epmd_unit(variables),
+        has_heart=truth(variables["otp_heart"]),
+    )
+
+
+def command(variables: Variables) -> str:
+    """What run_erl's shell executes. The names are of bin/start's environment."""
+    arguments = shlex.join(flags(variables))
+    if variables.get("client"):
+        return f'echo $$ >"$RUN_DIR/emulator.pid" && exec "$BINDIR/erlexec" -boot "$BOOT_DIR/start" -config "$BOOT_DIR/sys" {arguments}'
+    return f'exec "$ROOTDIR/bin/start_erl" "$ROOTDIR" "$RELDIR" "$START_ERL_DATA" {arguments}'
+
+
+def flags(variables: Variables) -> list[str]:
+    """The emulator's arguments."""
+    found: list[t.Any] = ["-heart"] if truth(variables["otp_heart"]) else []
+    if variables["otp_node_name"]:
+        found += ["-name" if truth(variables["otp_long_names"]) else "-sname", variables["otp_node_name"]]
+    if has_epmd_unit(variables):
+        found += ["-start_epmd", "false"]
+    if variables["otp_dist_ports"]:
+        ports = str(variables["otp_dist_ports"]).split("-")
+        found += ["-kernel", "inet_dist_listen_min", ports[0], "inet_dist_listen_max", ports[-1]]
+    for name, directory in sorted(variables["otp_boot_variables"].items()):
+        found += ["-boot_var", name, directory]
+    if variables["otp_console"] == "journal":
+        found.append("-noinput")
+    client: Client | None = variables.get("client")
+    if client and client.hosts:
+        # In embedded mode all code comes at boot: what is loaded later would hang when the boot server is away.
+        found += ["-loader", "inet", "-hosts", *client.hosts, "-id", variables["otp_node_name"], "-mode", "embedded"]
+    if not client and truth(variables["otp_boot_server"]):
+        found += ["-args_file", f"{variables['otp_root']}/{BOOT_SERVER}"]
+    return [str(flag) for flag in (*found, *variables["otp_erl_flags"])]
+
+
+def has_epmd_unit(variables: Variables) -> bool:
+    """An EPMD that the node starts would be of its unit, and keep that up when the node has ended: it has a unit of its own."""
+    return variables["otp_service_manager"] == "systemd" and bool(variables["otp_node_name"])

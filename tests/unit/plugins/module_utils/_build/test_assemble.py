@@ -1,0 +1,100 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import os
+import tarfile
+
+import pytest
+
+from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import Member
+from ansible_collections.erlang.otp.plugins.module_utils._build.assemble import (
+    Assembler,
+    describe_package,
+    end_fragment,
+    sha256_of,
+    strippable,
+    write_package,
+)
+from ansible_collections.erlang.otp.plugins.module_utils._build.cache import Cache
+from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_writer import gzip_parts
+from ansible_collections.erlang.otp.plugins.module_utils._build.package_members import Group
+
+
+def group(tmp_path, content: bytes = b"content") -> Group:
+    (tmp_path / "pea.beam").write_bytes(content)
+    return Group("pea", [Member("lib/pea/ebin/pea.app", content=b"app"), Member("lib/pea/ebin/pea.beam", source=str(tmp_path / "pea.beam"))])
+
+
+def assembler(tmp_path, strip: str = "") -> Assembler:
+    return Assembler(cache=Cache(str(tmp_path / "cache")), mtime=0, strip=strip)
+
+
+def beam_in(fragment) -> bytes:
+    with tarfile.open(fileobj=io.BytesIO(b"".join(gzip_parts([fragment, end_fragment()])))) as archive:
+        return archive.extractfile("lib/pea/ebin/pea.beam").read()
+
+
+def test_what_is_not_known_is_made_and_cached(tmp_path):
+    pea = group(tmp_path)
+    keys = assembler(tmp_path).survey([pea], known=())
+    assert (tmp_path / "cache" / keys["pea"]).exists()
+    (tmp_path / "pea.beam").unlink()
+    assert beam_in(assembler(tmp_path).fragment(pea, keys["pea"])) == b"content"
+
+
+def test_what_is_known_is_not_made(tmp_path):
+    pea = group(tmp_path)
+    keys = assembler(tmp_path / "other").survey([pea], known=())
+    again = assembler(tmp_path)
+    assert again.survey([pea], known=keys.values()) == keys
+    assert again.lacks(keys["pea"])
+    assert beam_in(again.fragment(pea, keys["pea"])) == b"content"
+
+
+def test_another_content_has_another_key(tmp_path):
+    first = assembler(tmp_path).survey([group(tmp_path)], known=())
+    assert assembler(tmp_path).survey([group(tmp_path, b"other")], known=()) != first
+
+
+@pytest.mark.parametrize("stripped", [b"stripped", gzip.compress(b"stripped", mtime=0)], ids=["plain", "gzipped"])
+def test_stripped_files_go_in_inflated(tmp_path, stripped):
+    pea = group(tmp_path)
+    stripping = assembler(tmp_path, strip="all")
+    keys = stripping.survey([pea], known=())
+    assert stripping.lacks(keys["pea"])
+    (tmp_path / "0").write_bytes(stripped)
+    assert strippable(pea) == [str(tmp_path / "pea.beam")]
+    fragment = stripping.fragment(pea, keys["pea"], {str(tmp_path / "pea.beam"): str(tmp_path / "0")})
+    assert beam_in(fragment) == b"stripped"
+    assert not assembler(tmp_path, strip="all").lacks(keys["pea"])
+
+
+def test_without_a_key_nothing_is_cached(tmp_path):
+    assert beam_in(assembler(tmp_path).fragment(group(tmp_path))) == b"content"
+    assert os.listdir(str(tmp_path / "cache")) == []
+
+
+def test_the_package(tmp_path):
+    fragments = [assembler(tmp_path).fragment(group(tmp_path)), end_fragment()]
+    written = write_package(str(tmp_path / "package"), fragments)
+    content = (tmp_path / "package").read_bytes()
+    assert (written.sha256, written.size) == (hashlib.sha256(content).hexdigest(), len(content))
+    assert describe_package(written.path, fragments) == written
+    assert sha256_of(written.path) == written.sha256
+    assert sha256_of(str(tmp_path / "none")) is None
+
+
+def test_a_package_that_fails_half_way_leaves_nothing(tmp_path):
+    def fragments():
+        yield end_fragment()
+        raise OSError("half way")
+
+    with pytest.raises(OSError, match="half way"):
+        write_package(str(tmp_path / "package"), fragments())
+    assert os.listdir(str(tmp_path)) == []

@@ -1,0 +1,157 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The files of releases and applications."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import (
+    InstalledRelease,
+    Library,
+    Release,
+    ReleaseApplication,
+    StartErlData,
+    format_rel,
+    format_releases,
+    format_start_erl_data,
+    parse_app,
+    parse_rel,
+    parse_releases,
+    parse_start_erl_data,
+)
+
+REL = """%% a release
+{release, {"MY αβ", "FIRST"}, {erts, "13.1.5"},
+ [{kernel, "8.5.3"},
+  {stdlib, "4.2", permanent},
+  {sasl, "4.2", [included]},
+  {pea, "1.0", load, []},
+  {absent, ""}]}.
+"""
+
+
+def test_rel():
+    release = parse_rel(REL.encode(), filename="my.rel")
+    assert release == Release(
+        "MY αβ",
+        "FIRST",
+        "13.1.5",
+        (
+            ReleaseApplication("kernel", "8.5.3"),
+            ReleaseApplication("stdlib", "4.2", "permanent"),
+            ReleaseApplication("sasl", "4.2", None, ("included",)),
+            ReleaseApplication("pea", "1.0", "load", ()),
+            ReleaseApplication("absent", ""),
+        ),
+    )
+    assert parse_rel(format_rel(release), filename="again") == release
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ('{release,{"a","1"},{erts,"1"},[{kernel,"8"}}.', "^my.rel, line 1, column 43: expected , or | or ]; found }"),
+        ("", "^my.rel: has no term"),
+        ('{rel,{"a","1"},{erts,"1"},[]}.', r"is not \{release,"),
+        ('{release,{"a","1"},"1",[]}.', r"is not \{release,"),
+        ('{release,{a,"1"},{erts,"1"},[]}.', "^my.rel: a is not a string, as the name of the release has to be"),
+        ('{release,{"a","../1"},{erts,"1"},[]}.', '^my.rel: "../1" cannot be the version of the release'),
+        ('{release,{"a",""},{erts,"1"},[]}.', "cannot be the version of the release"),
+        ('{release,{"a","1"},{erts,".."},[]}.', "cannot be the version of erts"),
+        ('{release,{"a","1"},{erts,"1"},[kernel]}.', r"^my.rel: kernel is not \{App,Vsn\}"),
+        ('{release,{"a","1"},{erts,"1"},[{kernel,8}]}.', "8 is not a string, as the version of an application has to be"),
+        ('{release,{"a","1"},{erts,"1"},[{kernel,"8",foo}]}.', "has the type foo, which is none of permanent, transient, temporary, load, none"),
+        ('{release,{"a","1"},{erts,"1"},[{kernel,"8",[],load}]}.', r"is not \{App,Vsn\}"),
+        ('{release,{"a","1"},{erts,"1"},[{kernel,"8",["a"]}]}.', "is not an atom, as each element of the included applications has to be"),
+        ('{release,{"a","1"},{erts,"1"},[{\'a/b\',"8"}]}.', "cannot be the name of an application"),
+    ],
+)
+def test_rel_in_a_wrong_shape(text, message):
+    with pytest.raises(OtpError, match=message):
+        parse_rel(text.encode(), filename="my.rel")
+
+
+def test_app():
+    text = """{application, pea, [{description, "A pea"}, {vsn, "1.0"}, {modules, [pea, {pea_sup, 2}]},
+      {registered, [pea]}, {applications, [kernel, stdlib]}, {optional_applications, [ssl]}, {included_applications, [pod]},
+      {env, [{colour, green}]}, {mod, {pea, []}}, {vsn, "2.0"}]}."""
+    found = parse_app(text.encode(), filename="pea.app")
+    assert (found.name, found.version, found.description) == ("pea", "1.0", "A pea")
+    assert (found.modules, found.registered) == (("pea", "pea_sup"), ("pea",))
+    assert (found.applications, found.optional_applications, found.included_applications) == (("kernel", "stdlib"), ("ssl",), ("pod",))
+
+
+def test_app_with_nothing_but_its_version():
+    found = parse_app(b'{application,pea,[{vsn,"1.0"},{modules,""}]}.', filename="pea.app")
+    assert found[2:] == ("", (), (), (), (), ())
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("{application,pea,[]}.", "^pea.app: the application pea has no vsn"),
+        ("{application,pea}.", r"is not \{application,Name"),
+        ("{application,pea,[vsn]}.", r"^pea.app: vsn is not \{Key,Value\}"),
+        ('{application,pea,[{vsn,"1/2"}]}.', "cannot be vsn"),
+        ('{application,pea,[{vsn,"1"},{modules,pea}]}.', "pea is not a list, as modules has to be"),
+        ('{application,pea,[{vsn,"1"},{applications,["kernel"]}]}.', "is not an atom, as each element of applications has to be"),
+        ('{application,pea,[{vsn,"1"},{description,pea}]}.', "is not a string, as description has to be"),
+    ],
+)
+def test_app_in_a_wrong_shape(text, message):
+    with pytest.raises(OtpError, match=message):
+        parse_app(text.encode(), filename="pea.app")
+
+
+RELEASES = [
+    InstalledRelease("MY αβ", "SECOND", "15.2", (Library("kernel", "10.2", "lib/kernel-10.2"),), "unpacked"),
+    InstalledRelease("MY αβ", "FIRST", "13.1", (Library("kernel", "8.5", "/opt/αβ/lib/kernel-8.5"),), "permanent"),
+    InstalledRelease("MY αβ", "__new_emulator__FIRST", "15.2", (), "tmp_current"),
+]
+
+
+def test_releases():
+    content = format_releases(RELEASES)
+    assert content.startswith(b"%% coding: utf-8\n[{release,")
+    assert content.endswith(b".\n")
+    assert parse_releases(content, filename="RELEASES") == RELEASES
+    assert parse_releases(b"[].", filename="RELEASES") == []
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("", "^RELEASES: has no term"),
+        ("{release}.", "is not a list"),
+        ('[{release,"a","1","2",[]}].', r"is not \{release,Name,Vsn,ErtsVsn"),
+        ('[{release,"a","1","2",[],gone}].', "^RELEASES: gone is none of the statuses unpacked, current, permanent, old, tmp_current"),
+        ('[{release,"a","../..","2",[],old}].', "cannot be the version of a release"),
+        ('[{release,"a","1","2",[{kernel,"8"}],old}].', r"is not \{App,Vsn,Dir\}"),
+    ],
+)
+def test_releases_in_a_wrong_shape(text, message):
+    with pytest.raises(OtpError, match=message):
+        parse_releases(text.encode(), filename="RELEASES")
+
+
+@pytest.mark.parametrize("content", [b"13.1.5 FIRST\n", b"13.1.5 FIRST", b" 13.1.5\tFIRST \n\n"])
+def test_start_erl_data(content):
+    value = parse_start_erl_data(content, filename="start_erl.data")
+    assert value == StartErlData("13.1.5", "FIRST")
+    assert format_start_erl_data(value) == b"13.1.5 FIRST\n"
+
+
+@pytest.mark.parametrize("content", [b"", b"13.1.5", b"1 2 3", b"13.1.5 ../x", b".. FIRST", b"\xff x"])
+def test_start_erl_data_in_a_wrong_shape(content):
+    with pytest.raises(OtpError, match="^start_erl.data: "):
+        parse_start_erl_data(content, filename="start_erl.data")
+
+
+@pytest.mark.parametrize("version", ["", "a b", "a\n"])
+def test_start_erl_data_cannot_hold(version):
+    with pytest.raises(OtpError, match="cannot hold the version"):
+        format_start_erl_data(StartErlData("13.1.5", version))

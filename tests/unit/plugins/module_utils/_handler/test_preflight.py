@@ -1,0 +1,163 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, ReleaseApplication
+from ansible_collections.erlang.otp.plugins.module_utils._handler import preflight as _preflight
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Known, Running
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
+
+RELEASE = Release("x", "2", "13.1.5", (ReleaseApplication("kernel", "8"), ReleaseApplication("sasl", "4")))
+RELEASES = '[{release,"x","2","13.1.5",[{kernel,"8","lib/kernel-8"}],unpacked},{release,"x","1","13.1.5",[{kernel,"8","lib/kernel-8"}],permanent}].\n'
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    """A system in which nothing speaks against release 2."""
+    root = tmp_path / "root"
+    for directory in ("bin", "releases/1", "releases/2", "lib/kernel-8/ebin", "lib/sasl-4/ebin", "erts-13.1.5/bin"):
+        (root / directory).mkdir(parents=True)
+    for name in _preflight.PROGRAMS:
+        shutil.copy(Path(sys.executable).resolve(), root / "erts-13.1.5/bin" / name)
+    (root / "bin/start").write_text("#!/bin/sh\n")
+    (root / "bin/start").chmod(0o755)
+    (root / "releases/RELEASES").write_text(RELEASES)
+    (root / "releases/start_erl.data").write_text("13.1.5 1\n")
+    (root / "releases/2/start.boot").write_text("")
+    (root / "releases/2/sys.config").write_text("[].\n")
+    (root / "releases/2/relup").write_text('{"2", [{"1", [], [point_of_no_return]}], [{"1", [], [restart_emulator]}]}.\n')
+    return Tree(str(root))
+
+
+def running(tree: Tree, **more) -> Running:
+    releases = (Known("x", "2", "unpacked", ("kernel-8",)), Known("x", "1", "permanent", ("kernel-8",)))
+    node = Running("x@h", 1, 1, "started", True, releases, f"{tree.root}/bin/start {tree.root}/releases/start_erl.data", "", tree.root)
+    return node._replace(**more)
+
+
+def problems(tree: Tree, node: Running | None = None, **options) -> list[_preflight.Problem]:
+    node = node or running(tree)
+    found = [*_preflight.of_node(tree, node), *_preflight.of_tree(tree), *_preflight.of_release(tree, options.get("release", RELEASE), like=sys.executable)]
+    return found + [*_preflight.of_way(tree, node, options.get("version", "2"), allow_restart=options.get("allow_restart", True))]
+
+
+def kinds(found: list[_preflight.Problem]) -> list[tuple[str, bool]]:
+    return [(problem.kind, problem.fatal) for problem in found]
+
+
+def test_nothing_speaks_against_it(tree: Tree) -> None:
+    assert problems(tree) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("releases/2/relup", "no_way"),
+        ("releases/2/sys.config", "sys_config"),
+        ("releases/2/start.boot", "missing_file"),
+        ("lib/sasl-4/ebin", "missing_file"),
+        ("erts-13.1.5/bin/beam.smp", "erts"),
+        ("erts-13.1.5/bin/heart", "erts"),
+    ],
+)
+def test_what_is_missing(tree: Tree, path: str, kind: str) -> None:
+    shutil.rmtree(tree.path(path)) if Path(tree.path(path)).is_dir() else Path(tree.path(path)).unlink()
+    (problem,) = problems(tree)
+    assert (problem.kind, problem.fatal) == (kind, True)
+    assert path in problem.cause or Path(path).name in problem.cause
+    assert problem.remedy
+
+
+@pytest.mark.parametrize("content", ["", "[{kernel,[]}]", "[{kernel,[{a,1},{a,2}]}].", "[].\n[].\n", "{kernel,[]}.\n"])
+def test_configuration_that_the_emulator_would_not_take(tree: Tree, content: str) -> None:
+    Path(tree.path("releases/2/sys.config")).write_text(content)
+    assert kinds(problems(tree)) == [("sys_config", True)]
+
+
+def test_configuration_that_is_to_be_made(tree: Tree) -> None:
+    Path(tree.path("releases/2/sys.config")).rename(tree.path("releases/2/sys.config.src"))
+    assert "it has to be made from sys.config.src" in problems(tree)[0].cause
+
+
+def test_a_program_of_another_kind(tree: Tree) -> None:
+    Path(tree.path("erts-13.1.5/bin/beam.smp")).write_text("#!/bin/sh\n")
+    assert kinds(problems(tree)) == [("machine", True)]
+
+
+def test_without_sasl(tree: Tree) -> None:
+    assert kinds(problems(tree, release=RELEASE._replace(applications=RELEASE.applications[:1]))) == [("sasl", True)]
+    assert kinds(list(_preflight.of_node(tree, running(tree, has_handler=False)))) == [("sasl", True)]
+
+
+@pytest.mark.parametrize(
+    ("more", "kind", "fatal"),
+    [
+        ({"heart": None}, "heart", True),
+        ({"heart": ""}, "heart", True),
+        ({"heart": "/etc/init.d/x start"}, "start_program", False),
+        ({"start": "/no/such/program"}, "start_program", True),
+    ],
+)
+def test_what_a_restart_needs(tree: Tree, more: dict, kind: str, fatal: bool) -> None:
+    back = running(tree, releases=(Known("x", "2", "current", ("kernel-8",)), Known("x", "1", "permanent", ("kernel-8",))), **more)
+    assert kinds(problems(tree, back, version="1")) == [(kind, fatal)]
+
+
+def test_a_restart_is_to_be_allowed(tree: Tree) -> None:
+    back = running(tree, releases=(Known("x", "2", "current", ("kernel-8",)), Known("x", "1", "permanent", ("kernel-8",))))
+    assert kinds(problems(tree, back, version="1", allow_restart=False)) == [("restart", True)]
+
+
+def test_a_path_that_heart_would_split(tree: Tree, tmp_path: Path) -> None:
+    moved = Tree(str(Path(tree.root).rename(tmp_path / "the root")))
+    assert kinds(list(_preflight.of_start_program(moved, running(moved)))) == [("start_program", True)]
+    (tmp_path / "plain").symlink_to(moved.root)
+    line = {"start": f"{tmp_path}/plain/bin/start", "heart": f"'{moved.root}/bin/start' '{moved.root}/releases/start_erl.data'"}
+    assert kinds(list(_preflight.of_start_program(moved, running(moved, **line)))) == [("start_program", True)]
+    assert list(_preflight.of_start_program(moved, running(moved, directory=f"{tmp_path}/plain/releases", **line))) == []
+    greek = Tree(str(Path(moved.root).rename(tmp_path / "ρίζα")))
+    assert list(_preflight.of_start_program(greek, running(greek))) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "kind", "fatal"),
+    [
+        ({"status": "starting"}, "starting", True),
+        ({"root": "/elsewhere"}, "other_root", True),
+        ({"releases": (Known("x", "2", "permanent", ("kernel-8",)),)}, "disagreement", True),
+        ({"releases": (Known("x", "2", "old", ()), Known("x", "1", "permanent", ("kernel-8",)))}, "incomplete_entry", False),
+    ],
+)
+def test_the_node_and_the_files(tree: Tree, more: dict, kind: str, fatal: bool) -> None:
+    assert kinds(list(_preflight.of_node(tree, running(tree, **more)))) == [(kind, fatal)]
+
+
+@pytest.mark.parametrize("heart", [None, ""])
+def test_without_heart_a_hot_upgrade_goes_on(tree: Tree, heart: str | None) -> None:
+    assert kinds(problems(tree, running(tree, heart=heart))) == [("heart", False)]
+
+
+def test_little_room(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_preflight, "LEAST_SPACE", 1 << 62)
+    assert kinds(problems(tree)) == [("space", True)]
+
+
+def test_values_that_only_a_start_evaluates(tree: Tree) -> None:
+    Path(tree.path("releases/2/runtime.exs")).write_text("")
+    assert kinds(problems(tree)) == [("mix", False)]
+
+
+def test_a_release_that_failed_before() -> None:
+    failure = {"time": "2026-01-31T12:00:00Z", "reason": "it crashed."}
+    (problem,) = _preflight.of_history("2", failure, force=False)
+    assert str(problem).startswith("release 2 failed on this host at 2026-01-31T12:00:00Z: it crashed. Build")
+    assert _preflight.fatal(_preflight.of_history("2", failure, force=True)) == []
+    assert list(_preflight.of_history("2", None, force=False)) == []

@@ -1,0 +1,36 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.erlang.otp.plugins.module_utils._handler.ready import superfluous
+from ansible_collections.erlang.otp.plugins.module_utils._tree.history import came_from, entry_of
+
+HISTORY = [
+    entry_of("commit", "2", before="1"),
+    entry_of("commit", "3", before="2"),
+    entry_of("install", "1", before="3"),
+    entry_of("commit", "4", before="1", outcome="failed"),
+    entry_of("reboot", "1", before="3"),
+]
+STATUSES = {"5": "unpacked", "4": "old", "1": "permanent", "2": "old", "3": "old"}
+
+
+@pytest.mark.parametrize(("release", "before"), [("2", "1"), ("3", "2"), ("1", "3"), ("4", None)])
+def test_where_a_system_came_from(release: str, before: str | None) -> None:
+    assert came_from(HISTORY, release) == before
+
+
+@pytest.mark.parametrize(
+    ("keep", "versions"),
+    [(0, []), (1, ["5", "4", "2"]), (2, ["5", "4", "2"]), (3, ["4", "2"]), (4, ["2"]), (5, []), (9, [])],
+)
+def test_the_release_before_is_the_last_to_go(keep: int, versions: list[str]) -> None:
+    assert superfluous(STATUSES, HISTORY, "1", keep) == versions
+
+
+def test_without_a_history_the_newest_stay() -> None:
+    assert superfluous(STATUSES, [], "1", 3) == ["2", "3"]

@@ -1,0 +1,97 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import Problem
+from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Order, Task, predict, settle
+from ansible_collections.erlang.otp.plugins.module_utils._install.install import PackageNeeded
+from ansible_collections.erlang.otp.plugins.module_utils._tree.history import append, entry_of
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
+
+
+def state_of(text: str) -> dict:
+    """A state from "1 permanent, 2 current"."""
+    releases = dict(word.split(" ") for word in text.split(", "))
+    by_status = {status: version for version, status in releases.items()}
+    permanent = by_status["permanent"]
+    return {"running": by_status.get("current", permanent), "permanent": permanent, "pid": 7, "releases": releases}
+
+
+@pytest.mark.parametrize(
+    ("before", "state", "version", "after"),
+    [
+        ("1 permanent", "unpacked", "2", "1 permanent, 2 unpacked"),
+        ("1 permanent", "current", "2", "1 permanent, 2 current"),
+        ("1 permanent", "permanent", "2", "1 old, 2 permanent"),
+        ("1 permanent, 2 current", "permanent", "2", "1 old, 2 permanent"),
+        ("1 permanent, 2 current, 3 unpacked", "current", "3", "1 permanent, 2 old, 3 current"),
+        ("1 permanent, 2 current", "current", "1", "1 permanent, 2 old"),
+        ("1 permanent, 2 old", "absent", "2", "1 permanent"),
+        ("1 permanent, 2 current", "rebooted_old", "1", "1 permanent, 2 unpacked"),
+        ("1 old, 2 permanent", "rebooted_old", "1", "1 permanent, 2 old"),
+    ],
+)
+def test_prediction(before: str, state: str, version: str, after: str) -> None:
+    expected = dict(state_of(after), pid=None if state == "rebooted_old" else 7)
+    assert predict(state_of(before), state, version, {"2": "unpacked"}) == expected
+
+
+def test_prediction_of_a_node_that_is_down() -> None:
+    down = {"running": None, "permanent": "1", "pid": None, "releases": {"1": "permanent", "2": "unpacked"}}
+    assert predict(down, "permanent", "2", down["releases"]) == {"running": None, "permanent": "2", "pid": None, "releases": {"1": "old", "2": "permanent"}}
+
+
+@pytest.mark.parametrize("version", ["", ".", "..", "a/b", "../x"])
+def test_a_version_that_leads_elsewhere(tmp_path: Path, version: str) -> None:
+    with pytest.raises(OtpError, match="names no directory"):
+        Task(Order(root=str(tmp_path), release=version, state="absent"), Changes())
+
+
+def test_problems_are_noted_and_fatal_ones_end_it(tmp_path: Path) -> None:
+    task = Task(Order(root=str(tmp_path), release="2", state="current"), Changes())
+    task.judge([Problem("mix", "a", "b", fatal=False)])
+    with pytest.raises(HandlerError, match=r"^c\. d\. e\. f\.$"):
+        task.judge([Problem("x", "c", "d"), Problem("y", "e", "f")])
+    assert [problem["kind"] for problem in task.result["problems"]] == ["mix", "x", "y"]
+
+
+def test_what_failed_is_refused_until_force(tmp_path: Path) -> None:
+    (tmp_path / "releases").mkdir()
+    append(Tree(str(tmp_path)), entry_of("install", "2", outcome="failed", reason="it crashed", before="1"))
+    order = Order(root=str(tmp_path), release="2", state="current")
+    with pytest.raises(HandlerError, match="it crashed"):
+        Task(order, Changes()).judge_history()
+    Task(order._replace(force=True), Changes()).judge_history()
+    Task(order._replace(release="3"), Changes()).judge_history()
+
+
+def test_in_check_mode_nothing_is_recorded(tmp_path: Path) -> None:
+    task = Task(Order(root=str(tmp_path), release="2", state="current"), Changes(check_mode=True))
+    task.record("install")
+    assert [entry["action"] for entry in task.result["history"]] == ["install"] and os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_the_package_is_asked_for_before_anything_is_touched(tmp_path: Path, check_mode: bool) -> None:
+    package = {"checksum": "sha256:" + "0" * 64, "package": None, "release": None}
+    with pytest.raises(PackageNeeded):
+        settle(Order(root=str(tmp_path / "root"), release="2", state="permanent", package=package), Changes(check_mode=check_mode))
+    assert os.listdir(tmp_path) == []
+
+
+def test_nothing_is_there(tmp_path: Path) -> None:
+    with pytest.raises(OtpError, match="has no release 2: give its package"):
+        settle(Order(root=str(tmp_path / "root"), release="2", state="permanent"), Changes())
+    with pytest.raises(OtpError, match="is down"):
+        settle(Order(root=str(tmp_path / "root"), release="2", state="current"), Changes())
+    assert not settle(Order(root=str(tmp_path / "root"), release="2", state="absent"), Changes())["history"]
+    assert os.listdir(tmp_path) == []

@@ -1,0 +1,50 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The way to a node, and the cookie."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import Way, connect, read_cookie
+
+
+def test_cookie(tmp_path):
+    path = tmp_path / "cookie"
+    path.write_text("ABC\n")
+    path.chmod(0o400)
+    assert read_cookie(str(path)) == "ABC"
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "words"),
+    [
+        ("SECRET", 0o440, "chmod 400"),
+        ("SECRET", 0o604, "chmod 400"),
+        ("", 0o400, "no cookie"),
+        ("SECRET SECRET", 0o400, "no cookie"),
+        ("SÉCRET", 0o400, "no cookie"),
+    ],
+)
+def test_cookies_that_erl_refuses(tmp_path, content, mode, words):
+    path = tmp_path / "cookie"
+    path.write_text(content)
+    path.chmod(mode)
+    with pytest.raises(OtpError, match=words) as raised:
+        read_cookie(str(path))
+    assert "SECRET" not in str(raised.value)
+
+
+def test_cookie_of_the_user(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(OtpError, match=f"{tmp_path}/.erlang.cookie cannot be read: No such file"):
+        connect(Way(node="n"))
+
+
+@pytest.mark.parametrize("way", [Way(), Way(transport="distribution", pipe_dir="/"), Way(transport="pipe", node="n")])
+def test_ways_that_lead_nowhere(way):
+    with pytest.raises(OtpError):
+        connect(way)

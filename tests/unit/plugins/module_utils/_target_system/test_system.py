@@ -1,0 +1,223 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a host gets, step by step and run by run. The release is installed really; only the node is a number."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+
+import pytest
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._install.install import PackageNeeded
+from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
+from ansible_collections.erlang.otp.plugins.module_utils._target_system import system as _system
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.system import File, System, Wanted
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import pid_file
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import release_members, write_package
+
+USER = pwd.getpwuid(os.getuid()).pw_name
+GROUP = grp.getgrgid(pwd.getpwuid(os.getuid()).pw_gid).gr_name
+SCRIPT = File("bin/start", "#!/bin/sh\n", 0o755)
+
+
+class Host:
+    """A host on which a node is a number in its pid file, and its answer what the test says."""
+
+    def __init__(self, directory, monkeypatch):
+        self.root = str(directory / "srv" / "system")
+        self.pid = None
+        self.starts = 0
+        self.silence = ""
+        self.answer = _node.Answer("started", (("SYSTEM", "FIRST", "permanent"),))
+        self.packages = {
+            version: write_package(directory / f"{version}.tar.gz", release_members(version, app_version=number))
+            for version, number in (("FIRST", "1.0"), ("SECOND", "2.0"))
+        }
+        self.node = _node.Node(root=self.root, user=USER, home=str(directory / "home"), log_directory=self.root + "/log", name="a@localhost")
+        monkeypatch.setattr(_system, "find_emulator", lambda root: self.pid)
+        monkeypatch.setattr(_system, "emulators", lambda tree: [self.pid] if self.pid else [])
+        monkeypatch.setattr(_node, "start", self.start)
+        monkeypatch.setattr(_node, "halt", self.stop)
+        monkeypatch.setattr(_node, "ask", self.ask)
+        monkeypatch.setattr(_node, "wait_until_answering", lambda node, timeout: (self.pid, self.ask(node)))
+
+    def start(self, node):
+        self.starts += 1
+        self.pid = 1000 + self.starts
+        with open(pid_file(self.root), "w") as file:
+            file.write(f"{self.pid}\n")
+
+    def stop(self, node):
+        self.pid = None
+
+    def ask(self, node):
+        if self.silence:
+            raise _node.NoAnswer(self.silence)
+        return self.answer
+
+    def settle(self, check_mode=False, version="FIRST", **wanted):
+        values = {
+            "node": self.node,
+            "group": GROUP,
+            "manage_user": False,
+            "pipe_directory": self.root + "/run/pipe",
+            "run_directory": self.root + "/run",
+            "package": {"package": self.packages.get(version), "checksum": None, "release": None},
+            "configuration": {"sys_config": None, "vm_args": None, "variables": {}, "secrets": {}},
+            "files": (SCRIPT,),
+            "cookie": "secret",
+            "state": "started",
+            "start_timeout": 1,
+            "restart_on_change": False,
+            **wanted,
+        }
+        changes = Changes(check_mode=check_mode)
+        system = System(Wanted(**values), changes)
+        return system.settle(), changes.actions, system
+
+
+def configuration(text=None, arguments=None):
+    return {"sys_config": text, "vm_args": arguments, "variables": {}, "secrets": {}}
+
+
+@pytest.fixture
+def host(tmp_path, monkeypatch):
+    return Host(tmp_path, monkeypatch)
+
+
+def test_first_all_and_then_nothing(host):
+    result, actions, dummy = host.settle()
+    assert result["release"] == {"name": "SYSTEM", "version": "FIRST"} and result["pending"] is None
+    assert result["node"] == {
+        "name": "a@localhost",
+        "running": True,
+        "pid": 1001,
+        "status": "started",
+        "release": "FIRST",
+        "releases": [{"name": "SYSTEM", "version": "FIRST", "status": "permanent"}],
+    }
+    assert actions[-1] == "start the node a@localhost"
+    again, actions, system = host.settle()
+    assert result["before"] is None
+    assert (again, actions, system.warnings, system.diff) == ({**result, "before": "FIRST"}, [], [], [])
+    assert os.stat(host.root + "/run/pipe").st_mode & 0o777 == 0o700
+
+
+def test_check_mode_touches_nothing_and_tells_the_same(host, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    result, told, dummy = host.settle(check_mode=True)
+    assert sorted(tmp_path.rglob("*")) == before and host.pid is None
+    assert result["node"] == {"name": "a@localhost", "running": True}
+    dummy, done, dummy = host.settle()
+    assert told[0] == done[0] and told[-1] == done[-1] and len(told) >= 8
+    assert host.settle(check_mode=True)[1] == []
+
+
+def test_a_package_that_is_needed_is_asked_for_before_anything_is_touched(host, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    package = {"package": None, "checksum": "sha256:" + 64 * "0", "release": None}
+    with pytest.raises(PackageNeeded):
+        host.settle(package=package)
+    assert sorted(tmp_path.rglob("*")) == before
+    host.settle()
+    with pytest.raises(PackageNeeded):
+        host.settle(package=package, state="stopped")
+    assert host.pid is not None
+
+
+def test_without_a_package_the_permanent_release_stays(host):
+    with pytest.raises(OtpError, match="no release below .* set otp_package"):
+        host.settle(version=None)
+    result, actions, dummy = host.settle(version=None, check_mode=True)
+    assert actions[0] == "install the release that is built first" and result["release"] == {"name": None, "version": None}
+    host.settle()
+    result, actions, dummy = host.settle(version=None)
+    assert result["release"] == {"name": "SYSTEM", "version": "FIRST"} and actions == []
+
+
+def test_another_release_waits_while_the_node_runs(host):
+    host.settle()
+    result, actions, dummy = host.settle(version="SECOND")
+    assert result["pending"].startswith("release SECOND is installed beside FIRST") and host.pid == 1001
+    assert result["node"]["release"] == "FIRST" and actions
+    again, actions, dummy = host.settle(version="SECOND")
+    assert again["pending"] == result["pending"] and actions == []
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_stopped_first_so_that_another_release_becomes_permanent(host, check_mode):
+    host.settle()
+    host.settle(version="SECOND")
+    result, actions, dummy = host.settle(version="SECOND", state="stopped", check_mode=check_mode)
+    assert actions[0] == "stop the node a@localhost" and result["pending"] is None and result["node"] == {"name": "a@localhost", "running": False}
+    assert any("SECOND" in action and "permanent" in action for action in actions[1:])
+    with open(host.root + "/releases/start_erl.data") as file:
+        assert file.read().split()[1] == ("FIRST" if check_mode else "SECOND")
+
+
+def test_present_leaves_the_node_as_it_is(host):
+    assert host.settle(state="present")[0]["node"] == {"name": "a@localhost", "running": False}
+    assert host.starts == 0
+    host.settle()
+    assert host.settle(state="present")[0]["node"]["pid"] == 1001
+
+
+@pytest.mark.parametrize("changed", ["script", "sys.config", "vm.args", "cookie"])
+def test_a_node_that_runs_without_a_change_is_told_until_it_is_restarted(host, changed):
+    host.settle()
+    wanted = {
+        "script": {"files": (SCRIPT._replace(content="#!/bin/sh\n# other\n"),)},
+        "sys.config": {"configuration": configuration("[{pea,[]}].\n")},
+        "vm.args": {"configuration": configuration(arguments="+K true\n")},
+        "cookie": {"cookie": "another"},
+    }[changed]
+    for check_mode, is_written in ((True, True), (False, True), (False, False)):
+        dummy, actions, system = host.settle(check_mode=check_mode, **wanted)
+        assert len(actions) == is_written and "otp_restart_on_change" in system.warnings[0] and host.pid == 1001
+    assert host.settle(check_mode=True, restart_on_change=True, **wanted)[0]["unreachable_seconds"] is None
+    said, actions, system = host.settle(restart_on_change=True, **wanted)
+    assert [action.split()[0] for action in actions] == ["stop", "start"] and host.pid == 1002 and not system.warnings
+    assert said["unreachable_seconds"] >= 0
+    again, actions, dummy = host.settle(restart_on_change=True, **wanted)
+    assert actions == [] and again["unreachable_seconds"] is None
+
+
+def test_configuration_that_an_upgrade_has_loaded_is_no_change(host):
+    host.settle()
+    later = os.stat(pid_file(host.root)).st_mtime_ns + 10**9
+    os.utime(host.root + "/releases/FIRST/sys.config", ns=(later, later))
+    assert host.settle()[2].warnings
+    os.utime(host.root + "/releases/start_erl.data", ns=(later, later))
+    assert not host.settle()[2].warnings
+
+
+def test_the_diff_has_files_but_no_secret_ones_and_no_cookie(host):
+    files = (SCRIPT, File("etc/key", "very private", 0o600, True))
+    dummy, actions, system = host.settle(files=files)
+    assert {entry["after_header"] for entry in system.diff} == {"releases", host.root + "/bin/start"}
+    assert "very private" not in str(system.diff) + str(actions) and "secret" not in str(system.diff) + str(actions)
+
+
+def test_a_cookie_among_the_release_s_own_flags_is_warned_of(host):
+    dummy, dummy, system = host.settle(configuration=configuration(arguments="-setcookie abc\n"))
+    assert "-setcookie" in system.warnings[0] and "abc" not in system.warnings[0]
+
+
+def test_a_running_node_that_does_not_answer(host):
+    host.settle()
+    host.silence = "refused"
+    with pytest.raises(_node.NoAnswer):
+        host.settle()
+    assert "does not answer: refused" in host.settle(state="present")[2].warnings[0]
+
+
+def test_what_is_current_is_what_runs(host):
+    host.settle()
+    host.answer = _node.Answer("started", (("SYSTEM", "FIRST", "permanent"), ("SYSTEM", "SECOND", "current")))
+    assert host.settle()[0]["node"]["release"] == "SECOND"

@@ -1,0 +1,102 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.erlang.otp.plugins.module_utils._tree.history import append, entry_of, failure_of, parse, read, uncommitted
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    (tmp_path / "releases").mkdir()
+    return Tree(str(tmp_path))
+
+
+def entries(*words: str) -> list:
+    """Entries from "ACTION RELEASE" and, when it is not ok, its outcome."""
+    found = []
+    for word in words:
+        action, release, outcome = (word + " ok").split(" ")[:3]
+        found.append(entry_of(action, release, outcome=outcome, before="1", reason="why"))
+    return found
+
+
+def test_what_is_appended_is_read_again(tree: Tree) -> None:
+    first, second = entry_of("install", "2.0", before="1.0", pid_before=1), entry_of("commit", "α β", reason='a "reason"\nof two lines')
+    assert read(tree) == []
+    append(tree, first)
+    append(tree, second)
+    assert read(tree) == [first, second]
+    assert len(Path(tree.path("releases", "history.jsonl")).read_bytes().splitlines()) == 2
+
+
+def test_a_line_that_was_not_finished_costs_itself_alone(tree: Tree) -> None:
+    first, second = entries("install 2", "commit 2")
+    append(tree, first)
+    with open(tree.path("releases", "history.jsonl"), "ab") as file:
+        file.write(b'{"time": "20')
+    append(tree, second)
+    assert read(tree) == [first, second]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"\xff\xfe\x00", b"[]\n", b'"text"\n', b'{"time": 1}\n', b"null", b"{" * 50])
+def test_what_is_no_entry_is_left_out(content: bytes) -> None:
+    assert parse(content) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "failed"),
+    [
+        ([], False),
+        (["install 2"], False),
+        (["install 2 failed"], True),
+        (["install 2 failed", "unpack 2"], True),
+        (["install 2 failed", "install 3", "commit 3"], True),
+        (["install 2 failed", "install 2"], False),
+        (["install 2 failed", "install 2 refused"], True),
+        (["install 2", "verify 2 failed"], True),
+        (["install 2", "fall_back 2 failed"], True),
+        (["install 2", "verify 2 failed", "install 2", "commit 2"], False),
+        (["install 2", "commit 2", "verify 2 failed"], True),
+        (["install 2 failed", "remove 2"], False),
+        (["install 2 failed", "offline 2"], False),
+        (["remove 2 failed"], False),
+        (["install 2 refused"], False),
+    ],
+)
+def test_which_release_has_failed(words: list[str], failed: bool) -> None:
+    found = failure_of(entries(*words), "2")
+    assert (found is not None) == failed
+    assert found is None or found["outcome"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("words", "release"),
+    [
+        ([], None),
+        (["unpack 2"], None),
+        (["install 2"], "2"),
+        (["install 2", "unpack 3"], "2"),
+        (["install 2", "install 3 refused"], "2"),
+        (["install 2", "commit 2"], None),
+        (["install 2", "install 3"], "3"),
+        (["install 2", "reboot 1"], None),
+        (["install 2", "offline 1"], None),
+        (["install 2", "fall_back 2 failed"], None),
+        (["install 2", "verify 2 failed"], None),
+        (["install 2 failed"], None),
+    ],
+)
+def test_what_was_installed_and_not_committed(words: list[str], release: str | None) -> None:
+    found = uncommitted(entries(*words))
+    assert (found and found["release"]) == release
+
+
+def test_back_to_the_permanent_release_needs_no_commit() -> None:
+    assert uncommitted([*entries("install 2"), entry_of("install", "1", before="2", permanent=True)]) is None

@@ -1,0 +1,118 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The process of a node among the processes of a host."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.erlang.otp.plugins.module_utils._tree import processes as _emulator
+
+
+def note(root, pid):
+    (root / "run").mkdir(exist_ok=True)
+    (root / "run" / "emulator.pid").write_text(f"{pid}\n")
+
+
+def test_no_emulator(tmp_path):
+    assert _emulator.find_emulator(str(tmp_path)) is None
+    assert _emulator.find_emulator(str(tmp_path / "not there")) is None
+
+
+def test_found_by_the_noted_process_and_without(tmp_path, emulator):
+    process = emulator(tmp_path)
+    assert _emulator.find_emulator(str(tmp_path)) == process.pid
+    note(tmp_path, process.pid)
+    assert _emulator.find_emulator(str(tmp_path)) == process.pid
+
+
+def test_a_noted_process_of_somebody_else_is_not_trusted(tmp_path, emulator):
+    note(tmp_path, os.getpid())
+    assert _emulator.find_emulator(str(tmp_path)) is None
+    longer = tmp_path / "longer"
+    longer.mkdir()
+    note(tmp_path, emulator(longer).pid)
+    assert _emulator.find_emulator(str(tmp_path)) is None
+
+
+@pytest.mark.parametrize("content", ["", "x", "-1", "99999999999"])
+def test_a_broken_note_is_no_error(tmp_path, content):
+    note(tmp_path, content)
+    assert _emulator.find_emulator(str(tmp_path)) is None
+
+
+def test_a_zombie_is_no_emulator(tmp_path, emulator):
+    process = emulator(tmp_path)
+    note(tmp_path, process.pid)
+    process.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while _emulator.find_emulator(str(tmp_path)) is not None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert os.path.exists(f"/proc/{process.pid}")
+
+
+def test_the_time_of_the_start_by_the_note_and_by_the_kernel(tmp_path, emulator):
+    before = time.time_ns()
+    pid = emulator(tmp_path).pid
+    by_kernel = _emulator.started_at(pid, str(tmp_path))
+    # The kernel counts in hundredths of a second.
+    assert before - 2 * 10**7 <= by_kernel <= time.time_ns() + 2 * 10**7
+    note(tmp_path, pid)
+    os.utime(tmp_path / "run" / "emulator.pid", ns=(5 * 10**9, 5 * 10**9))
+    assert _emulator.started_at(pid, str(tmp_path)) == 5 * 10**9
+    note(tmp_path, pid + 1)
+    assert abs(_emulator.started_at(pid, str(tmp_path)) - by_kernel) <= 4 * 10**7
+
+
+def test_a_root_directory_by_way_of_a_link(tmp_path, emulator):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    pid = emulator(tmp_path / "real").pid
+    assert _emulator.find_emulator(str(tmp_path / "link")) == pid
+
+
+def test_all_emulators_of_a_root_directory(tmp_path, emulator):
+    (tmp_path / "other").mkdir()
+    pids = sorted(emulator(root).pid for root in (tmp_path, tmp_path, tmp_path / "other"))
+    found = _emulator.find_emulators(str(tmp_path))
+    assert len(found) == 2 and set(found) < set(pids)
+
+
+@pytest.mark.parametrize("name", ["/bin/sleep", "sleep"])
+def test_the_program_by_its_path_or_by_the_kernel(name):
+    process = subprocess.Popen([name, "60"], executable="/bin/sleep")
+    try:
+        while not Path(f"/proc/{process.pid}/cmdline").read_bytes():
+            time.sleep(0.01)  # The kernel closes Popen's pipe a moment before it has the arguments.
+        assert _emulator.program_of(process.pid) == (name if name.startswith("/") else f"/proc/{process.pid}/exe")
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize(
+    ("boots", "is_one"),
+    [
+        ("/r/clients/c@h/releases/1/start", True),
+        ("/r/clients/t/c@h/releases/start", True),
+        ("/r/c@h/releases/1/start", True),
+        ("/r/releases/1/start", False),
+        ("/r/bin/start_clean", False),
+        ("/r/boot/start", False),
+        ("/other/clients/c@h/releases/1/start", False),
+        ("start_sasl", False),
+    ],
+)
+def test_the_emulator_of_a_client_is_another_nodes(boots, is_one):
+    """By what it boots; the root directory is that of its master, or of its machine type."""
+    assert _emulator.is_clients([b"beam.smp", b"-root", b"/r", b"-boot", boots.encode()], "/r") is is_one
+    assert not _emulator.is_clients([b"beam.smp", b"-root", b"/r", b"-boot"], "/r")

@@ -1,0 +1,103 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._tree.backup import save
+from ansible_collections.erlang.otp.plugins.module_utils._tree.repair import mend
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import SAVED, Tree, Writing
+
+BEFORE = '[{release,"x","2","14",[{kernel,"9","lib/kernel-9"}],unpacked},\n {release,"x","1","13",[{kernel,"8","lib/kernel-8"}],permanent}].\n'
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    """A system with a copy of its RELEASES."""
+    (tmp_path / "releases").mkdir()
+    (tmp_path / "releases/RELEASES").write_text(BEFORE)
+    (tmp_path / "releases/start_erl.data").write_text("13 1\n")
+    tree = Tree(str(tmp_path))
+    save(tree, Writing(flush=False))
+    return tree
+
+
+def write(tree: Tree, name: str, content: str | None) -> None:
+    path = Path(tree.path("releases", name))
+    path.unlink() if content is None else path.write_text(content)
+
+
+def state(tree: Tree) -> tuple[dict[str, str], str]:
+    """Statuses by version, and what boots."""
+    releases, start = tree.releases(), tree.start_erl_data()
+    assert releases is not None and start is not None
+    return {entry.version: entry.status for entry in releases}, f"{start.erts_version} {start.release_version}"
+
+
+AT_FIRST = ({"2": "unpacked", "1": "permanent"}, "13 1")
+COMMITTED = ({"2": "permanent", "1": "old"}, "14 2")
+
+
+@pytest.mark.parametrize(
+    ("releases", "start", "expected"),
+    [
+        (BEFORE, "13 1\n", AT_FIRST),
+        ("", "13 1\n", AT_FIRST),
+        (BEFORE[:50], "14 2", COMMITTED),
+        (BEFORE, "", AT_FIRST),
+        ("", "", AT_FIRST),
+        (BEFORE.replace("permanent", "old").replace("unpacked", "permanent"), "14", COMMITTED),
+        # Both whole, and at odds: what boots is permanent.
+        (BEFORE.replace("permanent", "old").replace("unpacked", "permanent"), "13 1\n", ({"2": "old", "1": "permanent"}, "13 1")),
+    ],
+)
+def test_torn_files(tree: Tree, releases: str, start: str, expected: tuple) -> None:
+    write(tree, "RELEASES", releases)
+    write(tree, "start_erl.data", start)
+    told, done, again = Changes(check_mode=True), Changes(), Changes()
+    mend(tree, told, Writing(flush=False))
+    assert state(tree) == expected
+    # That was how it will be, and not how it is.
+    tree = Tree(tree.root)
+    mend(tree, done, Writing(flush=False))
+    assert state(tree) == expected and done.actions == told.actions and not tree.has("releases", "RELEASES" + SAVED)
+    mend(tree, again, Writing(flush=False))
+    assert again.actions == []
+
+
+def test_what_is_missing_is_not_torn(tree: Tree) -> None:
+    write(tree, "RELEASES", None)
+    write(tree, "start_erl.data", None)
+    changes = Changes()
+    mend(tree, changes, Writing(flush=False))
+    assert changes.actions == [] and tree.releases() is None
+
+
+@pytest.mark.parametrize(
+    ("releases", "start", "saved", "reason"),
+    [
+        ("", "13 1\n", None, "RELEASES.*Repair the file, or remove it"),
+        ("", "15 3\n", BEFORE, "does not know release 3, which start_erl.data boots"),
+        ("", "13 1\n", BEFORE[:20], "RELEASES.saved"),
+        (BEFORE.replace("permanent", "old"), "", BEFORE, "start_erl.data"),
+    ],
+)
+def test_nothing_tells_what_they_said(tree: Tree, releases: str, start: str, saved: str | None, reason: str) -> None:
+    for name, content in (("RELEASES", releases), ("start_erl.data", start), ("RELEASES" + SAVED, saved)):
+        write(tree, name, content)
+    with pytest.raises(OtpError, match=reason):
+        mend(tree, Changes(), Writing(flush=False))
+    assert Path(tree.path("releases/RELEASES")).read_text() == releases
+
+
+def test_a_torn_file_is_not_saved(tree: Tree) -> None:
+    write(tree, "RELEASES", "")
+    with pytest.raises(OtpError, match="the next run mends it with the copy"):
+        save(tree, Writing(flush=False))
+    assert Path(tree.path("releases", "RELEASES" + SAVED)).read_text() == BEFORE

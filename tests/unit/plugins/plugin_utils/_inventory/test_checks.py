@@ -1,0 +1,93 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every problem with its variable and its way out; and no problem where there is none."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.checks import problems
+
+KNOWN = {
+    "otp_root", "otp_node_name", "otp_long_names", "otp_cookie", "otp_erl_flags", "otp_vm_args", "otp_environment", "otp_heart_beat_timeout",
+    "otp_package", "otp_sys_config", "otp_sys_config_template", "otp_user", "otp_group", "otp_home", "otp_pipe_dir", "otp_log_dir", "otp_start_timeout",
+}  # fmt: skip
+GOOD = {"otp_root": "/srv/exchange", "otp_node_name": "exchange@localhost", "otp_cookie": "s3cret"}
+
+
+def told(**variables):
+    return problems({**GOOD, **variables}, known=KNOWN)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"otp_node_name": "", "otp_cookie": ""},
+        {"otp_node_name": "exchange@a.example.org"},
+        {"otp_node_name": "exchange@a.example.org", "otp_long_names": "yes"},
+        {"otp_root": "/srv/ρίζα with space"},
+        {"otp_erl_flags": ["+P", "500000"], "otp_vm_args": "# no -setcookie here\n+K true\n"},
+        {"otp_hosts": "boxes", "otp_serial": 1, "otp_max_fail_percentage": 0, "otp_environment": {"LANG": "C"}},
+        {"otp_heart_beat_timeout": "11", "otp_status_page": "fleet.html"},
+        {"otp_erl_flags": ["-kernel", "inet_dist_use_interface", "{127, 0, 0, 1}"], "otp_user": "_exchange-1", "otp_log_dir": "/var/log/exchange"},
+    ],
+)
+def test_nothing_to_say(variables):
+    assert told(**variables) == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "name", "way_out"),
+    [
+        ({"otp_nodename": "x"}, "otp_nodename", "did you mean otp_node_name?"),
+        ({"otp_zzzzzz": "x"}, "otp_zzzzzz", "documentation"),
+        ({"otp_root": ""}, "otp_root", "/srv/exchange"),
+        ({"otp_root": "exchange"}, "otp_root", "absolute path, such as /srv/exchange"),
+        ({"otp_root": "/"}, "otp_root", "one of its own"),
+        ({"otp_root": "/usr"}, "otp_root", "one of its own"),
+        ({"otp_root": "/srv/a/../b"}, "otp_root", "as /srv/b"),
+        ({"otp_root": "/srv/a/"}, "otp_root", "as /srv/a"),
+        ({"otp_node_name": "exchange"}, "otp_node_name", "NAME@HOST"),
+        ({"otp_node_name": "exch ange@host"}, "otp_node_name", "NAME@HOST"),
+        ({"otp_node_name": "exchange@host", "otp_long_names": True}, "otp_long_names", "need a host with a dot"),
+        ({"otp_node_name": "exchange@host.org", "otp_long_names": "no"}, "otp_long_names", "need a host without a dot"),
+        ({"otp_cookie": ""}, "otp_cookie", "ansible-vault"),
+        ({"otp_cookie": "two words"}, "otp_cookie", "printable"),
+        ({"otp_cookie": "line\n"}, "otp_cookie", "printable"),
+        ({"otp_erl_flags": "+P 500000"}, "otp_erl_flags", "list of single arguments"),
+        ({"otp_erl_flags": ["-setcookie", "x"]}, "otp_erl_flags", "Give it as otp_cookie"),
+        ({"otp_vm_args": "-setcookie x"}, "otp_vm_args", "Give it as otp_cookie"),
+        ({"otp_vm_args": "+K true\n-sname x"}, "otp_vm_args", "say that by otp_node_name"),
+        ({"otp_erl_flags": ["-heart"]}, "otp_erl_flags", "say that by otp_heart"),
+        ({"otp_environment": {"A-B": 1}}, "otp_environment", "no name of an environment variable"),
+        ({"otp_heart_beat_timeout": 10}, "otp_heart_beat_timeout", "11 to 65535"),
+        ({"otp_erl_flags": ["+P 500000"]}, "otp_erl_flags", "an element of its own"),
+        ({"otp_root": ["/srv/exchange"]}, "otp_root", "must be text"),
+        ({"otp_vm_args": ["+K", "true"]}, "otp_vm_args", "must be text"),
+        ({"otp_environment": ["LANG=C"]}, "otp_environment", "must be a mapping"),
+        ({"otp_sys_config": "[]."}, "otp_sys_config", "must be a mapping"),
+        ({"otp_user": ""}, "otp_user", "such as erlang"),
+        ({"otp_user": "root;x"}, "otp_user", "no name of a user"),
+        ({"otp_group": "two words"}, "otp_group", "no name of a group"),
+        ({"otp_home": "home"}, "otp_home", "absolute path"),
+        ({"otp_log_dir": "log/exchange"}, "otp_log_dir", "absolute path"),
+        ({"otp_start_timeout": -5}, "otp_start_timeout", "number of seconds"),
+        ({"otp_package": "/nonexistent/exchange.tar.gz"}, "otp_package", "no such file on the controller"),
+        ({"otp_package": "https://packages/exchange.tar.gz"}, "otp_package", "set otp_package_checksum"),
+        ({"otp_sys_config": {"a": {}}, "otp_sys_config_template": "x.j2"}, "otp_sys_config_template", "leave one of them out"),
+    ],
+)
+def test_a_problem_names_its_variable_and_the_way_out(variables, name, way_out):
+    (sentence,) = told(**variables)
+    assert name in sentence and way_out in sentence
+
+
+def test_a_cookie_is_not_told():
+    assert not any("my secret" in sentence for sentence in told(otp_cookie="my secret cookie"))
+
+
+def test_all_problems_are_told_at_once():
+    assert len(told(otp_root="x", otp_cookie="", otp_nodename="x")) == 3

@@ -1,0 +1,87 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The variables of an upgrade, each problem with its variable and its way out; and hosts that are one system."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.checks import problems
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.upgrade import shared_systems
+
+KNOWN = {"otp_root", "otp_package", "otp_upgrade_to", "otp_gates", "otp_hooks"}
+REL = b'{release,{"system","FIRST"},{erts,"13.1.5"},[{kernel,"8.5.3"}]}.\n'
+
+
+def told(**variables):
+    return problems({"otp_root": "/srv/exchange", **variables}, known=KNOWN)
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> str:
+    """As far as it is read."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        member = tarfile.TarInfo("releases/FIRST/system.rel")
+        member.size = len(REL)
+        archive.addfile(member, io.BytesIO(REL))
+    path = tmp_path / "system-FIRST.tar.gz"
+    path.write_bytes(gzip.compress(file.getvalue()))
+    return str(path)
+
+
+def test_nothing_to_say(package: str) -> None:
+    gates = [{"url": "http://x/", "status": 204, "name": "x"}, {"command": "true"}, {"rpc": {"module": "m", "function": "f"}}]
+    assert told(otp_package=package, otp_upgrade_to="FIRST", otp_gates=gates, otp_hooks={"before": package, "after": package}) == []
+    assert told(otp_package="", otp_upgrade_to="SECOND") == []
+
+
+def test_the_release_in_the_package_is_another_one(package: str) -> None:
+    (said,) = told(otp_package=package, otp_upgrade_to="FRIST")
+    assert "otp_upgrade_to is 'FRIST'" in said and f"otp_package is '{package}', which has release FIRST" in said
+    Path(package).write_bytes(b"no package")
+    (said,) = told(otp_package=package, otp_upgrade_to="FIRST")
+    assert said.startswith("otp_package: ") and package in said
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"otp_hooks": ["before"]}, "otp_hooks must be a mapping of before, gate, committed, failed, after"),
+        ({"otp_hooks": {"befor": "/x.yml"}}, "otp_hooks has 'befor': there are before,"),
+        (
+            {"otp_hooks": {"before": "drain.yml"}},
+            "otp_hooks.before is 'drain.yml': give an absolute path on the controller, such as",
+        ),
+        ({"otp_hooks": {"before": "/no/drain.yml"}}, "otp_hooks.before is '/no/drain.yml', and there is no such file"),
+        ({"otp_gates": {"url": "http://x/"}}, "otp_gates must be a list"),
+        ({"otp_gates": ["true"]}, "otp_gates must be a list of mappings"),
+        ({"otp_gates": [{"name": "x"}]}, "otp_gates has a gate with name: it must have one of rpc, url, command"),
+        ({"otp_gates": [{"url": "http://x/", "command": "true"}]}, "otp_gates has a gate with url, command"),
+        ({"otp_gates": [{"comand": "true"}]}, "otp_gates has a gate with comand"),
+    ],
+)
+def test_problems(variables: dict, said: str) -> None:
+    (found,) = told(**variables)
+    assert said in found
+
+
+def test_hosts_that_are_one_system() -> None:
+    def host(name: str, **more: object) -> dict:
+        return {"inventory_hostname": name, "otp_root": "/srv/exchange", **more}
+
+    assert [*shared_systems([host("a"), host("b"), host("c", ansible_host="a", ansible_port=2222), host("d", ansible_host="a", otp_root="/srv/other")])] == []
+    (said,) = shared_systems([host("a"), host("b", ansible_host="a", otp_root="/srv/exchange/")])
+    assert "the hosts a and b are one system, /srv/exchange/ on a" in said
+    (said,) = shared_systems([host("a", ansible_connection="local"), host("b", ansible_connection="local")])
+    assert "on this machine" in said
+    assert [*shared_systems([{"inventory_hostname": "a"}, {"inventory_hostname": "b", "ansible_host": "a"}])] == []
+    # A client's root directory is its master's.
+    assert [*shared_systems([host("a"), host("b", ansible_host="a", otp_master="a"), host("c", ansible_host="a", otp_master="a")])] == []

@@ -1,0 +1,235 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the variables of the role target_system become: flags, environment, scripts and service files."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import subprocess
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.erlang.otp.plugins.filter.client_files import FilterModule
+from ansible_collections.erlang.otp.plugins.plugin_utils._target_system.rendering import environment, flags, options, scripts, service
+
+# As id says it, whatever the environment says.
+ME = pwd.getpwuid(os.geteuid()).pw_name
+VARIABLES = {
+    "otp_root": "/srv/ex'change",
+    "otp_user": "exchange",
+    "otp_group": "exchange",
+    "otp_home": "/var/lib/exchange",
+    "otp_node_name": "",
+    "otp_long_names": False,
+    "otp_heart": False,
+    "otp_heart_beat_timeout": 60,
+    "otp_erl_flags": [],
+    "otp_environment": {},
+    "otp_boot_variables": {},
+    "otp_run_dir": "/srv/ex'change/run",
+    "otp_pipe_dir": "/srv/ex'change/run/pipe",
+    "otp_log_dir": "/srv/ex'change/log",
+    "otp_service_manager": "none",
+    "otp_service_name": "ex.change",
+    "otp_start_at_boot": True,
+    "otp_unit_lines": [],
+    "otp_init_script": "/etc/init.d/S80exchange",
+    "otp_open_files": 0,
+    "otp_console": "run_erl",
+    "otp_log_generations": 5,
+    "otp_log_max_size": 100000,
+    "otp_epmd_port": 4369,
+    "otp_epmd_address": "",
+    "otp_dist_ports": "",
+    "otp_boot_server": False,
+    "otp_boot_server_clients": [],
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, ""),
+        ({"otp_heart": True}, "-heart"),
+        ({"otp_heart": "yes"}, "-heart"),
+        ({"otp_heart": "no"}, ""),
+        ({"otp_node_name": "x@h"}, "-sname x@h"),
+        ({"otp_node_name": "x@h.example", "otp_long_names": True}, "-name x@h.example"),
+        ({"otp_node_name": "x@h", "otp_service_manager": "systemd"}, "-sname x@h -start_epmd false"),
+        ({"otp_service_manager": "systemd"}, ""),
+        ({"otp_dist_ports": 9100}, "-kernel inet_dist_listen_min 9100 inet_dist_listen_max 9100"),
+        ({"otp_dist_ports": "9100-9105"}, "-kernel inet_dist_listen_min 9100 inet_dist_listen_max 9105"),
+        ({"otp_boot_variables": {"B": "/b", "A": "/a"}}, "-boot_var A /a -boot_var B /b"),
+        ({"otp_console": "journal"}, "-noinput"),
+        ({"otp_boot_server": True, "otp_root": "/srv/x"}, "-args_file /srv/x/bin/boot_server.args"),
+        ({"otp_heart": True, "otp_console": "journal", "otp_erl_flags": ["+S", 1]}, "-heart -noinput +S 1"),
+    ],
+)
+def test_flags(given, expected):
+    assert " ".join(flags({**VARIABLES, **given})) == expected
+
+
+def test_the_environment_says_where_epmd_is_and_what_is_given_goes_over_it():
+    assert environment(VARIABLES) == {"ERL_EPMD_PORT": 4369}
+    given = {"otp_epmd_address": "127.0.0.1", "otp_environment": {"LANG": "C", "ERL_EPMD_PORT": 4370}}
+    assert environment({**VARIABLES, **given}) == {"ERL_EPMD_PORT": 4370, "ERL_EPMD_ADDRESS": "127.0.0.1", "LANG": "C"}
+
+
+@pytest.mark.parametrize("given", [{}, {"otp_heart": True, "otp_environment": {"A": "it's", "B": True}}, {"otp_console": "journal", "otp_open_files": "99"}])
+@pytest.mark.parametrize("manager", ["none", "systemd", "sysv"])
+def test_each_script_is_one_for_sh(given, manager):
+    variables = {**VARIABLES, **given, "otp_service_manager": manager}
+    found = scripts(variables)
+    assert [(file["path"], file["mode"]) for file in found] == [("bin/start", "0755"), ("bin/start_erl", "0755"), ("bin/stop", "0755")]
+    for file in [*found, *((service(variables) or {"files": []})["files"] if manager == "sysv" else [])]:
+        subprocess.run(["sh", "-n"], input=file["content"], text=True, check=True)
+
+
+def test_the_environment_is_exported_as_the_shell_reads_it():
+    start = scripts({**VARIABLES, "otp_environment": {"B": True, "a": "it's"}})[0]["content"]
+    lines = "\n".join(line for line in start.splitlines() if line.startswith(("export a=", "export B=")))
+    said = subprocess.run(["sh", "-c", f'{lines}\necho "$a $B"'], text=True, capture_output=True, check=True).stdout
+    assert said == "it's true\n"
+
+
+def released(permanent: str) -> str:
+    statuses = {"FIRST": "old", "SECOND": "old", permanent: "permanent"}
+    return "[" + ",\n ".join(f'{{release,"x","{version}","13.1.5",[],{status}}}' for version, status in statuses.items()) + "].\n"
+
+
+@pytest.mark.parametrize(
+    ("releases", "data", "boots"),
+    [
+        (released("SECOND"), "13.1.5 SECOND\n", "13.1.5 SECOND\n"),
+        (released("SECOND"), "13.1.5 SECOND", "13.1.5 SECOND"),
+        # Torn, empty, at odds, not there.
+        (released("SECOND")[:-20], "13.1.5 SECOND\n", "13.1.5 FIRST\n"),
+        (released("SECOND"), "", "13.1.5 FIRST\n"),
+        (released("SECOND"), "13.1.5 FIRST\n", "13.1.5 FIRST\n"),
+        (released("FIRST"), None, "13.1.5 FIRST\n"),
+    ],
+)
+def test_a_host_that_boots_puts_right_what_a_power_cut_has_left(tmp_path, releases, data, boots):
+    directory = tmp_path / "releases"
+    directory.mkdir()
+    files = {"RELEASES": releases, "start_erl.data": data, "RELEASES.saved": released("FIRST"), "start_erl.data.saved": "13.1.5 FIRST\n"}
+    for name, content in files.items():
+        if content is not None:
+            (directory / name).write_text(content)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/run_erl").write_text("#!/bin/sh\n")
+    (tmp_path / "bin/run_erl").chmod(0o755)
+    here = {"otp_root": str(tmp_path), "otp_user": ME, "otp_pipe_dir": str(tmp_path / "pipe"), "otp_log_dir": str(tmp_path / "log")}
+    (script, *_others) = scripts({**VARIABLES, **here})
+    subprocess.run(["sh", "-c", script["content"], "start"], check=True, capture_output=True, timeout=60)
+    assert (directory / "start_erl.data").read_text() == boots
+    permanent = boots.split()[1]
+    assert (directory / "RELEASES").read_text() == released(permanent)
+
+
+@pytest.mark.parametrize(
+    ("given", "paths"),
+    [
+        ({"otp_service_manager": "sysv"}, ["/etc/init.d/S80exchange"]),
+        ({"otp_service_manager": "systemd"}, ["/etc/systemd/system/ex.change.service", "/etc/needrestart/conf.d/ex.change.conf"]),
+        (
+            {"otp_service_manager": "systemd", "otp_node_name": "x@h"},
+            ["/etc/systemd/system/ex.change.service", "/etc/systemd/system/ex.change-epmd.service", "/etc/needrestart/conf.d/ex.change.conf"],
+        ),
+    ],
+)
+def test_the_files_of_a_service(given, paths):
+    found = service({**VARIABLES, **given})
+    assert [file["path"] for file in found["files"]] == paths
+    assert found["name"] == "ex.change"
+    assert found["at_boot"] is True
+
+
+def test_an_init_script_makes_directories_as_the_role_does(tmp_path):
+    """Where a file system is empty at boot: otherwise the next run would find them given to others."""
+    here = {"otp_root": str(tmp_path), "otp_user": ME, "otp_group": grp.getgrgid(os.getgid()).gr_name, "otp_service_manager": "sysv"}
+    directories = {"otp_run_dir": "run", "otp_pipe_dir": "run/pipe", "otp_log_dir": "log"}
+    files = service({**VARIABLES, **here, **{name: f"{tmp_path}/{path}" for name, path in directories.items()}})["files"]
+    # There is no bin/start: it ends there.
+    assert subprocess.run(["sh", "-c", files[0]["content"], "init", "start"], capture_output=True, timeout=60, check=False).returncode == 127
+    assert {path: f"{(tmp_path / path).stat().st_mode & 0o777:o}" for path in directories.values()} == {"run": "755", "run/pipe": "700", "log": "750"}
+
+
+def test_a_unit_has_limits_lines_and_percent_signs_as_systemd_wants_them():
+    given = {"otp_service_manager": "systemd", "otp_root": "/srv/50%", "otp_open_files": 4096, "otp_unit_lines": ["MemoryMax=2G"]}
+    unit, needrestart = (file["content"] for file in service({**VARIABLES, **given})["files"])
+    assert 'ExecStart="/srv/50%%/bin/start"\n' in unit
+    assert "\nLimitNOFILE=4096\nMemoryMax=2G\n" in unit
+    assert r"^ex\.change(-epmd)?\.service$" in needrestart
+
+
+def test_no_service_where_none_is_wanted():
+    assert options(VARIABLES)["service"] is None
+
+
+client_files = FilterModule().filters()["client_files"]
+PLACE = {
+    "root": "/srv/ex'change",
+    "directory": "/srv/ex'change/clients/x@h",
+    "home": "/srv/ex'change/clients/x@h",
+    "run_dir": "/run/ex'change",
+    "log_dir": "/var/log/ex",
+}
+OF_CLIENT = {**VARIABLES, "otp_node_name": "x@h"}
+
+
+@pytest.mark.parametrize("place", [{}, {"static": True}, {"static": True, "hosts": ["10.0.0.1", "10.0.0.2"]}])
+@pytest.mark.parametrize("given", [{}, {"otp_heart": True}, {"otp_service_manager": "systemd", "otp_boot_server": True}])
+def test_each_script_of_a_client_is_one_for_sh(given, place):
+    found = client_files({**OF_CLIENT, **given}, **PLACE, **place)
+    assert ("node.service" in found) == ("otp_service_manager" in given)
+    for name in ("start", "stop"):
+        subprocess.run(["sh", "-n"], input=found[name], text=True, check=True)
+    assert "boot_server" not in found["start"]
+    assert ("-loader inet -hosts 10.0.0.1 10.0.0.2 -id x@h -mode embedded" in found["start"]) == ("hosts" in place)
+
+
+@pytest.mark.parametrize(
+    ("static", "expected"),
+    [
+        (False, "/srv/m/erts-15.2/bin /srv/m/clients/x@h/releases/FIRST\n/srv/m/clients/x@h/releases/start_erl.data"),
+        (True, "/srv/m/erts-15.2/bin /srv/m/clients/x@h/releases\n/srv/m/clients/x@h/bin/start_erl.data"),
+    ],
+)
+def test_what_a_client_boots(static, expected):
+    place = {key: value.replace("ex'change", "m") for key, value in PLACE.items()}
+    script = client_files({**OF_CLIENT, "otp_heart": True}, **place, static=static)["start"]
+    # The lines that are about it, with the data file of a release in place of that below $ROOT.
+    names = ("ROOTDIR=", "RELDIR=", "BINDIR=", "BOOT_DIR=", "HEART_COMMAND=")
+    lines = [line for line in script.splitlines() if line.startswith(names)]
+    text = "\n".join(["ERTS_VSN=15.2 VSN=FIRST", *lines, 'echo "$BINDIR $BOOT_DIR"', 'echo "${HEART_COMMAND#* }"'])
+    assert subprocess.run(["sh", "-c", text], text=True, capture_output=True, check=True).stdout == expected + "\n"
+
+
+def test_the_unit_of_a_client_waits_for_its_mount_and_makes_its_directory():
+    place = {**PLACE, "root": "/srv/m", "run_dir": "/run/x"}
+    unit = client_files({**OF_CLIENT, "otp_service_manager": "systemd"}, **place)["node.service"]
+    assert '\nRequiresMountsFor="/srv/m"\n' in unit
+    assert "\nRuntimeDirectory=x\n" in unit
+    assert '\nExecStart="/srv/ex\'change/clients/x@h/bin/start"\n' in unit
+    elsewhere = client_files({**OF_CLIENT, "otp_service_manager": "systemd"}, **{**place, "run_dir": "/var/run/x"})["node.service"]
+    assert "RuntimeDirectory" not in elsewhere
+
+
+def test_the_list_of_the_boot_server_is_a_file_of_its_own():
+    given = {"otp_boot_server": True, "otp_boot_server_clients": ["10.0.0.9", "10.0.0.11"]}
+    file = scripts({**VARIABLES, **given})[-1]
+    assert (file["path"], file["mode"]) == ("bin/boot_server.args", "0644")
+    assert file["content"] == "-kernel start_boot_server true\n-kernel boot_server_slaves [{10,0,0,9},{10,0,0,11}]\n"
+
+
+def test_what_a_client_lacks():
+    with pytest.raises(AnsibleFilterError, match="lacks a variable or an option"):
+        client_files(OF_CLIENT, root="/srv/m")
+    with pytest.raises(AnsibleFilterError, match="needs a mapping"):
+        client_files([], **PLACE)

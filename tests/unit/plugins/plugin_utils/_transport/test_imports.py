@@ -1,0 +1,52 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Rule: whatever way an import is written, the file that it needs is found. What Python itself loads is the measure."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from ansible_collections.erlang.otp.plugins.plugin_utils._transport.imports import PACKAGE, imports, sources
+
+UTILS = f"{PACKAGE}.module_utils"
+IMPORTER = f"{UTILS}._terms.importer"
+# Runs a text as the module IMPORTER, and says which files of the collection are loaded then.
+LOAD = """
+import json, sys, types
+module = types.ModuleType(sys.argv[1])
+module.__package__ = sys.argv[1].rpartition(".")[0]
+exec(sys.argv[2], module.__dict__)
+print(json.dumps(sorted(name for name, item in sys.modules.items() if name.startswith(sys.argv[3]) and getattr(item, "__file__", None))))
+"""
+FORMS = {
+    "a name of a module": f"from {UTILS}._terms.parser import consult_bytes",
+    "a module of a package": f"from {UTILS}._terms import parser",
+    "several modules": f"from {UTILS}._terms import parser, plain_data",
+    "dotted": f"import {UTILS}._terms.parser",
+    "dotted, aliased": f"import {UTILS}._terms.parser as terms",
+    "several dotted": f"import {UTILS}._terms.parser, {UTILS}._terms.bits",
+    "aliased": f"from {UTILS}._terms import parser as terms",
+    "in parentheses": f"from {UTILS}._terms import (\n    parser,\n    bits as segments,\n)",
+    "continued": f"from {UTILS}._terms import \\\n    parser",
+    "two on a line": f"import os; from {UTILS}._terms import parser",
+    "relative": "from .parser import consult_bytes",
+    "relative, a module": "from . import parser",
+    "relative, from above": "from .._formats import resource",
+    "relative, from far above": "from ...module_utils._formats import resource",
+    "lazy": f"def work():\n    from {UTILS}._terms import parser\nwork()",
+    "guarded": f"try:\n    from {UTILS}._terms import parser\nexcept ImportError:\n    pass",
+    "none": "import os.path\nfrom json import loads",
+}
+
+
+@pytest.mark.parametrize("text", FORMS.values(), ids=FORMS)
+def test_every_form_of_import_is_found(text: str) -> None:
+    loaded = subprocess.run([sys.executable, "-c", LOAD, IMPORTER, text, PACKAGE], capture_output=True, text=True, timeout=60, check=True)
+    found = {name for item in imports(text, IMPORTER) for name in sources(item)}
+    assert found == set(json.loads(loaded.stdout))
