@@ -180,9 +180,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.erlang.otp.plugins.module_utils._client.directory import Order, settle_client
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import group_number, permissions, user_number
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError
 from ansible_collections.erlang.otp.plugins.module_utils._node.epmd import default_port, look_up
-from ansible_collections.erlang.otp.plugins.module_utils._target_system.service_user import group_number, permissions, user_number
 
 ARGUMENT_SPEC: dict = {
     "root": {"type": "path", "required": True},

@@ -145,7 +145,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.erlang.otp.plugins.module_utils._config.configure import configure_release
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._target_system.service_user import group_number, permissions, user_number
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import group_number, permissions, user_number
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 ARGUMENT_SPEC = {

@@ -20,7 +20,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_writer im
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
 from ansible_collections.erlang.otp.plugins.module_utils._package.read import read_package
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
-from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import home_of
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import versioned_directory
 
 _KINDS = {"file": FILE, "link": LINK, "directory": DIRECTORY}
 
@@ -79,7 +79,7 @@ def _contents(package: str) -> Contents:
     found: Contents = {}
     with Inflated(package) as stream:
         for path, member, pieces in checked_members(stream):
-            home = home_of(path) or ""
+            home = versioned_directory(path) or ""
             if path.startswith("releases/") or member.kind == "directory":
                 continue
             digest = link_digest(member.target) if member.kind == "link" else _digest(pieces)
@@ -107,6 +107,6 @@ def _check_equal(home: str, ours: dict[str, str], theirs: dict[str, str], base: 
 def _members_without(package: str, left_out: t.Container[str]) -> t.Iterator[Member]:
     with Inflated(package) as stream:
         for path, member, pieces in checked_members(stream):
-            home = home_of(path, is_directory=member.kind == "directory") or path
+            home = versioned_directory(path, is_directory=member.kind == "directory") or path
             if home not in left_out:
                 yield Member(path, _KINDS[member.kind], member.mode, content=b"".join(bytes(piece) for piece in pieces), target=member.target)

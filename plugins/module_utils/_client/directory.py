@@ -17,10 +17,10 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock, read_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, ensure_file
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import InstalledRelease, Release, StartErlData, format_start_erl_data
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import LOCK as HANDLER_LOCK
 from ansible_collections.erlang.otp.plugins.module_utils._install.steps import describe
-from ansible_collections.erlang.otp.plugins.module_utils._target_system.service_user import Owner, have_file
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import CLIENTS, ClientTree, Section, read_config, section_of, with_section
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import staging
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import STAGING, missing_part
@@ -218,7 +218,7 @@ def _write(path: str, content: bytes, mode: int, writing: Writing, changes: Chan
     """Have the file; a diff of it when it was another. Where nothing is secret, release_handler may have given it another mode."""
     if mode == 0o644 and read_file(path) == content:
         return None
-    before = have_file(path, content, mode=mode, owner=Owner(writing.uid, writing.gid), sentence=f"write {path}", changes=changes)
+    before = ensure_file(path, content, mode=mode, owner=Owner(writing.uid, writing.gid), sentence=f"write {path}", changes=changes)
     if before is None or path.endswith(".boot"):
         return None
     shown = {"before": before.decode("utf-8", "replace"), "after": content.decode("utf-8", "replace")}

@@ -16,22 +16,15 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
-from ansible_collections.erlang.otp.plugins.module_utils._formats.substitute import Replacement, substitute
-from ansible_collections.erlang.otp.plugins.module_utils._target_system.service_user import Owner, have_file
-from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, TermError, as_text, declared_encoding, decode, parse
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, ensure_file
+from ansible_collections.erlang.otp.plugins.module_utils._formats.substitute import substitute
+from ansible_collections.erlang.otp.plugins.module_utils._formats.sys_config import Content, check_sys_config
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import declared_encoding, decode
 
 SYS_CONFIG = "sys.config"
 VM_ARGS = "vm.args"
 # start_erl passes -config always: a release without the file would not boot.
 EMPTY_SYS_CONFIG = b"[].\n"
-
-
-class Content(t.NamedTuple):
-    """What a file shall hold, where that comes from (for errors), and the variables that went into it."""
-
-    data: bytes
-    source: str
-    replacements: list[Replacement]
 
 
 def configure_release(
@@ -62,7 +55,7 @@ def configure_release(
     for name, content in contents.items():
         path = said[name.replace(".", "_")] = os.path.join(directory, name)
         owner = _owner(path, directory, uid, gid)
-        before = have_file(path, content.data, mode=mode, owner=owner, sentence=f"write {path}", changes=changes)
+        before = ensure_file(path, content.data, mode=mode, owner=owner, sentence=f"write {path}", changes=changes)
         if before is not None and not secrets:
             shown = {"before": before.decode("utf-8", "replace"), "after": content.data.decode("utf-8", "replace")}
             said["diff"].append({"before_header": path, "after_header": path, **shown})
@@ -114,62 +107,3 @@ def _owner(path: str, directory: str, uid: int, gid: int) -> Owner:
     """The owner asked for, else that of the present file, else of the directory: who reads that reads this."""
     found = os.stat(path if os.path.exists(path) else directory)
     return Owner(found.st_uid if uid == -1 else uid, found.st_gid if gid == -1 else gid)
-
-
-def check_sys_config(content: Content) -> None:
-    """Raise OtpError unless the emulator takes the content as sys.config; the error shows no text, which may be secret.
-
-    The rules were found by starting OTP 25 and 27 with ``-config``: one list of ``{Application,[{Parameter,Value}, ...]}`` and of names
-    of other such files. Whether those files are there is not looked at, as they may come later.
-    """
-    try:
-        terms = parse(decode(content.data, filename=content.source), filename=content.source, portable=True)
-    except TermError as error:
-        raise _unreadable(content, error) from None
-    if len(terms) != 1 or not (isinstance(terms[0], list) or terms[0] == ""):
-        raise OtpError(f"{content.source}: has to be one list that ends with a full stop, such as [{{kernel,[{{logger_level,info}}]}}].")
-    for number, element in enumerate(terms[0], 1):
-        problem = _problem(element)
-        if problem:
-            raise OtpError(f"{content.source}: element {number} of the list {problem}")
-
-
-def _unreadable(content: Content, error: TermError) -> OtpError:
-    """The error in words of the template: its line, and the variables that are there."""
-    line = error.line or 1
-    here = [replacement for replacement in content.replacements if replacement.first <= line <= replacement.last]
-    if here:
-        names = " and ".join(dict.fromkeys(replacement.name for replacement in here))
-        return OtpError(
-            f"{content.source}, line {here[0].line}: with the value of {names} this is not Erlang terms: {error.reason}."
-            " Text needs quotes around the variable, and no quote or backslash in its value."
-        )
-    # Values of several lines shift those after them.
-    line -= sum(replacement.last - replacement.first for replacement in content.replacements if replacement.last < line)
-    return OtpError(f"{content.source}, line {line}, column {error.column}: is not Erlang terms: {error.reason}")
-
-
-def _problem(element) -> str | None:
-    """What is wrong with an element of sys.config's list."""
-    if isinstance(element, tuple) and len(element) == 2 and isinstance(element[0], Atom):
-        application, parameters = element
-        if parameters != "" and not isinstance(parameters, list):
-            return f"has no list of parameters for {application.name}"
-        return _parameter_problem(application.name, parameters)
-    try:
-        if as_text(element):
-            return None
-    except TermError:
-        pass
-    return "is neither {Application,[{Parameter,Value}, ...]} nor the name of another configuration file"
-
-
-def _parameter_problem(application: str, parameters) -> str | None:
-    names = set()
-    for number, parameter in enumerate(parameters, 1):
-        if not (isinstance(parameter, tuple) and len(parameter) == 2 and isinstance(parameter[0], Atom)):
-            return f"has as parameter {number} of {application} something else than {{Parameter,Value}}"
-        if parameter[0] in names:
-            return f"has the parameter {parameter[0].name} of {application} twice"
-        names.add(parameter[0])
-    return None

@@ -15,6 +15,14 @@ import time
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 
+# Where what is large and passing belongs; not every /tmp is on a disk.
+LARGE = "/var/tmp"
+
+# As typing has it: a second run of an installation, which changes nothing, does without the import.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import typing as t
+
 
 def read_file(path: str) -> bytes | None:
     """The content of the file, or None when there is none."""
@@ -109,3 +117,10 @@ def lock(path: str, *, timeout: float = 60.0):
         yield
     finally:
         os.close(descriptor)
+
+
+def unnamed_file() -> t.BinaryIO:
+    """A new file without a name: it goes with the process, however that ends. Raises OSError."""
+    import tempfile
+
+    return tempfile.TemporaryFile(dir=LARGE if os.access(LARGE, os.W_OK) else None)  # type: ignore[return-value]

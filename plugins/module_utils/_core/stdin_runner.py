@@ -132,7 +132,7 @@ def kept(size: int) -> t.Any:
     import signal
 
     from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-    from ansible_collections.erlang.otp.plugins.module_utils._package.download import unnamed_file
+    from ansible_collections.erlang.otp.plugins.module_utils._core.files import unnamed_file
 
     def give_up(*dummy: t.Any) -> None:
         raise OtpError(f"nothing more of the package has come over for {PATIENCE} s")

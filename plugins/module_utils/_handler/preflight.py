@@ -15,12 +15,12 @@ import re
 import shlex
 import typing as t
 
-from ansible_collections.erlang.otp.plugins.module_utils._config.configure import Content, check_sys_config
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import elsewhere
 from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import why_not_here
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
+from ansible_collections.erlang.otp.plugins.module_utils._formats.sys_config import Content, check_sys_config
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import TEMPORARY, Running
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import missing_part
 from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import NoPassage, Passage, find_passage

@@ -18,10 +18,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import digest_of, sha256
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import download, is_url
+from ansible_collections.erlang.otp.plugins.module_utils._package.limits import MAX_SIZE
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import find_record, known_packages, status_at_rest
-
-# Of all members of a package together, when nobody says otherwise.
-MAX_SIZE = 4 << 30
 
 
 class PackageNeeded(OtpError):

@@ -17,10 +17,10 @@ from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader im
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import InstalledRelease, Release, ReleaseApplication
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import PackageNeeded, result_of
 from ansible_collections.erlang.otp.plugins.module_utils._install.library_variables import check_variables, locate, tidy_elsewhere, unpack_elsewhere
+from ansible_collections.erlang.otp.plugins.module_utils._install.stage_bin import stage_bin
 from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import Unpacked, check_complete, check_machines, unpack
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import Writer
 from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import BASE, Base, check_base, parse_base, read_base
-from ansible_collections.erlang.otp.plugins.module_utils._tree.bin_directory import stage_bin
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import flush_file_systems, publish, staging
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import RECORD, STAGING, find_record, format_record
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import make_permanent, register

@@ -28,7 +28,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._package.read import fi
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import is_of_machine_type
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import RECORD, STAGING
 from ansible_collections.erlang.otp.plugins.module_utils._tree.scripts import is_foreign, make_scripts
-from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, absolute_library
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, absolute_library, versioned_directory
 
 # What a host writes for itself into a release directory.
 _OF_THE_HOST = ("sys.config", "vm.args", RECORD)
@@ -56,16 +56,6 @@ class Unpacked:
         self.places: dict[str, str] = {}
 
 
-def home_of(path: str, *, is_directory: bool = False) -> str | None:
-    """The home that the path is, or is in; None when it is in none."""
-    parts = path.split("/")
-    if parts[0] not in ("lib", "releases") and not parts[0].startswith("erts-"):
-        return None
-    depth = 1 if parts[0].startswith("erts-") else 2
-    inside = len(parts) > depth or (is_directory and len(parts) == depth)
-    return "/".join(parts[:depth]) if inside else None
-
-
 def unpack(stream: Inflated, tree: Tree, writer: Writer | None, *, max_size: int, emulator: str = "beam", variables: t.Collection[str] = ()) -> Unpacked:
     """Read the whole package; write what is new to the tree (nothing without a writer); compare the rest.
 
@@ -79,7 +69,7 @@ def unpack(stream: Inflated, tree: Tree, writer: Writer | None, *, max_size: int
         if member.kind == "file" and path.endswith(_ARCHIVE) and path[: -len(_ARCHIVE)] in variables:
             unpacked.archives[path[: -len(_ARCHIVE)]] = _put_aside(pieces, None if writer is None else tree.path(STAGING))
             continue
-        home = home_of(path, is_directory=member.kind == "directory") or path
+        home = versioned_directory(path, is_directory=member.kind == "directory") or path
         if home not in present:
             present[home] = tree.has(home)
         if member.kind != "directory":

@@ -12,6 +12,9 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import elsewhere
 
+# In the home directory of the node's user; read by the emulator itself, so that the cookie is no argument.
+COOKIE_FILE = ".erlang.cookie"
+
 # How a module is told the way to a node; documented in the fragment erlang.otp._node.
 WAY_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "node": {"type": "str"},

@@ -19,10 +19,9 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import elsewhere
 from ansible_collections.erlang.otp.plugins.module_utils._core.run import run
 from ansible_collections.erlang.otp.plugins.module_utils._node import service as _service
-from ansible_collections.erlang.otp.plugins.module_utils._node.connect import Way, connect
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import COOKIE_FILE, Way, connect
 from ansible_collections.erlang.otp.plugins.module_utils._node.log_tail import last_words
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import observe
-from ansible_collections.erlang.otp.plugins.module_utils._target_system.service_user import COOKIE_FILE
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import as_text
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, names_of
 

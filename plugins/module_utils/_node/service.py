@@ -15,8 +15,8 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, ensure_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.run import PATH, run
-from ansible_collections.erlang.otp.plugins.module_utils._target_system.service_user import Owner, have_file
 
 ROOT = Owner(0, 0)
 # As long as bin/stop waits, and what a unit has for it.
@@ -49,7 +49,7 @@ def have_service(service: Service, changes: Changes) -> list[dict[str, str]]:
     for file in service.files:
         if file.optional and not os.path.isdir(os.path.dirname(file.path)):
             continue
-        before = have_file(file.path, file.content.encode("utf-8"), mode=file.mode, owner=ROOT, sentence=f"write {file.path}", changes=changes)
+        before = ensure_file(file.path, file.content.encode("utf-8"), mode=file.mode, owner=ROOT, sentence=f"write {file.path}", changes=changes)
         if before is not None:
             diff.append({"before_header": file.path, "after_header": file.path, "before": before.decode("utf-8", "replace"), "after": file.content})
     if diff and service.manager == "systemd":

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import os
-
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 
 # As typing has it; a second run of an installation, which fetches nothing, does without the import.
@@ -17,20 +15,11 @@ if TYPE_CHECKING:
 
 # Seconds without a byte.
 TIMEOUT = 30.0
-# Where what is large and passing belongs; not every /tmp is on a disk.
-LARGE = "/var/tmp"
 
 
 def is_url(package: str | None) -> bool:
     """Whether the package is to be fetched from a server."""
     return package is not None and package.startswith(("http://", "https://"))
-
-
-def unnamed_file() -> t.Any:
-    """A new file without a name: it goes with the process, however that ends. Raises OSError."""
-    import tempfile
-
-    return tempfile.TemporaryFile(dir=LARGE if os.access(LARGE, os.W_OK) else None)
 
 
 def download(url: str, digest: str) -> t.BinaryIO:
@@ -42,6 +31,8 @@ def download(url: str, digest: str) -> t.BinaryIO:
     import http.client
     import urllib.parse
     import urllib.request
+
+    from ansible_collections.erlang.otp.plugins.module_utils._core.files import unnamed_file
 
     if urllib.parse.urlsplit(url).username is not None:
         raise OtpError("the URL of the package has a user name: give one without")

@@ -17,9 +17,8 @@ import unicodedata
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated, InflateError
 from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_reader import Member, TarError, members
-from ansible_collections.erlang.otp.plugins.module_utils._install.install import MAX_SIZE
+from ansible_collections.erlang.otp.plugins.module_utils._package.limits import MAX_MEMBERS, MAX_SIZE
 
-MAX_MEMBERS = 200_000
 # Directories that the system stands on: a link in their place would lead all below it elsewhere.
 _NO_LINKS = ("bin", "lib", "log", "releases")
 

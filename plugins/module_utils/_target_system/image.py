@@ -17,9 +17,9 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, ensure_directory, ensure_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.run import PATH, run
 from ansible_collections.erlang.otp.plugins.module_utils._node.service import ROOT, Service, is_at_boot
-from ansible_collections.erlang.otp.plugins.module_utils._target_system.service_user import Owner, have_directory, have_file
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.system import System
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK
 
@@ -76,8 +76,8 @@ class Image(System):
             path = self.here(file.path)
             if file.optional and not os.path.isdir(os.path.dirname(path)):
                 continue
-            have_directory(os.path.dirname(path), mode=0o755, owner=_root(), changes=self.changes)
-            have_file(path, file.content.encode("utf-8"), mode=file.mode, owner=_root(), sentence=f"write {path}", changes=self.changes)
+            ensure_directory(os.path.dirname(path), mode=0o755, owner=_root(), changes=self.changes)
+            ensure_file(path, file.content.encode("utf-8"), mode=file.mode, owner=_root(), sentence=f"write {path}", changes=self.changes)
         if is_at_boot(service, etc) != service.at_boot:
             when = "at boot" if service.at_boot else "no more at boot"
             self.changes.do(f"have {service.name} started {when}", _set_at_boot, service, etc)
@@ -122,5 +122,5 @@ def _link(path: str, target: str, *, there: bool) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
     if there:
-        have_directory(os.path.dirname(path), mode=0o755, owner=_root(), changes=Changes())
+        ensure_directory(os.path.dirname(path), mode=0o755, owner=_root(), changes=Changes())
         os.symlink(target, path)

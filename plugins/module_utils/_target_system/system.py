@@ -15,18 +15,13 @@ from ansible_collections.erlang.otp.plugins.module_utils._config.configure impor
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, ensure_directory, ensure_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import elsewhere
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
 from ansible_collections.erlang.otp.plugins.module_utils._node import service as _service
-from ansible_collections.erlang.otp.plugins.module_utils._target_system.service_user import (
-    COOKIE_FILE,
-    Owner,
-    have_cookie,
-    have_directory,
-    have_file,
-    have_user,
-)
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import COOKIE_FILE
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.service_user import ensure_cookie, ensure_user
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, pid_file, started_at
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, emulators
 
@@ -95,12 +90,12 @@ class System:
         self.install(changes)
         directories = ((node.home, 0o750), (node.log_directory, 0o750), (wanted.run_directory, 0o755), (wanted.pipe_directory, 0o700))
         for path, mode in directories:
-            have_directory(self.here(path), mode=mode, owner=self.owner, changes=changes)
+            ensure_directory(self.here(path), mode=mode, owner=self.owner, changes=changes)
         self.have_run_link()
         self.configure()
         for file in wanted.files:
             self.write(file)
-        if wanted.cookie is not None and have_cookie(self.here(node.home), wanted.cookie, owner=self.owner, changes=changes):
+        if wanted.cookie is not None and ensure_cookie(self.here(node.home), wanted.cookie, owner=self.owner, changes=changes):
             self.renewed.add(self.here(os.path.join(node.home, COOKIE_FILE)))
         self.have_service()
         running = self.have_state()
@@ -118,7 +113,7 @@ class System:
 
     def have_owner(self) -> Owner:
         """Have the service user."""
-        return have_user(self.wanted.node.user, self.wanted.group, self.wanted.node.home, manage=self.wanted.manage_user, changes=self.changes)
+        return ensure_user(self.wanted.node.user, self.wanted.group, self.wanted.node.home, manage=self.wanted.manage_user, changes=self.changes)
 
     def have_run_link(self) -> None:
         """Have $ROOT/run lead to where the run directory is, if that is elsewhere."""
@@ -176,9 +171,9 @@ class System:
         """Have the file; a secret one is not in the diff."""
         path = self.tree.path(file.path)
         if self.tree.has():
-            have_directory(os.path.dirname(path), mode=0o755, owner=self.owner, changes=self.changes)
+            ensure_directory(os.path.dirname(path), mode=0o755, owner=self.owner, changes=self.changes)
         content = file.content.encode("utf-8")
-        before = have_file(path, content, mode=file.mode, owner=self.owner, sentence=f"write {path}", changes=self.changes)
+        before = ensure_file(path, content, mode=file.mode, owner=self.owner, sentence=f"write {path}", changes=self.changes)
         if before is None:
             return
         self.renewed.add(path)

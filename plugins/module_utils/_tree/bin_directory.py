@@ -11,34 +11,12 @@ from __future__ import annotations
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
-from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import Unpacked
-from ansible_collections.erlang.otp.plugins.module_utils._package.extract import Writer
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import PROGRAMS, SCRIPTS
 from ansible_collections.erlang.otp.plugins.module_utils._tree.scripts import is_foreign, make_scripts
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, Writing
 
 # The boot script of the basic system, kept beside each release: bin/start.boot can be made from it, whichever is permanent.
 CLEAN_BOOT = "start_clean.boot"
-
-
-def stage_bin(tree: Tree, unpacked: Unpacked, writer: Writer, emulator: str) -> None:
-    """Add to what is staged what the package lacks: scripts, the boot script of the basic system, and its copy."""
-    release = unpacked.release
-    home = f"erts-{release.erts_version}/bin"
-    templates = {name: unpacked.texts[f"{home}/{name}.src"] for name in SCRIPTS if f"{home}/{name}.src" in unpacked.texts}
-    scripts = make_scripts(root=tree.root, erts_version=release.erts_version, templates=templates, emulator=emulator)
-    files = {f"bin/{name}": (content, 0o755) for name, content in scripts.items()}
-    boot = unpacked.texts.get("bin/start.boot")
-    clean = f"releases/{release.version}/{CLEAN_BOOT}"
-    if clean in unpacked.texts:
-        files["bin/start.boot"] = unpacked.texts[clean], 0o644
-    elif boot is not None:
-        files[clean] = boot, 0o644
-    for path, (content, mode) in files.items():
-        taken = path in unpacked.paths or tree.has(path)
-        if not taken and not (path == clean and tree.has("releases", release.version)):
-            writer.make_directories(path.rpartition("/")[0])
-            writer.write_file(path, [content], mode)
 
 
 def refresh_bin(tree: Tree, version: str, erts_version: str, changes: Changes, writing: Writing, *, emulator: str = "beam", only_missing: bool = False) -> None:

@@ -208,7 +208,7 @@ def _elements(content: bytes, source: str) -> list[tuple]:
 
 
 def _terms_of(content: bytes, source: str) -> list:
-    from ansible_collections.erlang.otp.plugins.module_utils._config.configure import Content, check_sys_config
+    from ansible_collections.erlang.otp.plugins.module_utils._formats.sys_config import Content, check_sys_config
 
     check_sys_config(Content(content, source, []))
     return list(parse(decode(content, filename=source), filename=source, portable=True)[0])

@@ -147,3 +147,13 @@ def writing_like(tree: Tree) -> Writing:
     owner = os.stat(tree.path("releases"))
     is_root = os.geteuid() == 0
     return Writing(owner.st_uid if is_root else -1, owner.st_gid if is_root else -1)
+
+
+def versioned_directory(path: str, *, is_directory: bool = False) -> str | None:
+    """The home that the path is, or is in; None when it is in none."""
+    parts = path.split("/")
+    if parts[0] not in ("lib", "releases") and not parts[0].startswith("erts-"):
+        return None
+    depth = 1 if parts[0].startswith("erts-") else 2
+    inside = len(parts) > depth or (is_directory and len(parts) == depth)
+    return "/".join(parts[:depth]) if inside else None

@@ -21,8 +21,8 @@ from pathlib import Path
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
-from ansible_collections.erlang.otp.plugins.module_utils._install.install import MAX_SIZE
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import checked_members
+from ansible_collections.erlang.otp.plugins.module_utils._package.limits import MAX_SIZE
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.look import Entry, Look
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.shell import packed
 

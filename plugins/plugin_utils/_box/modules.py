@@ -18,7 +18,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, settle
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import PackageNeeded
-from ansible_collections.erlang.otp.plugins.module_utils._target_system.service_user import COOKIE_FILE
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import COOKIE_FILE
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import find_record
 from ansible_collections.erlang.otp.plugins.modules import otp_release_config, otp_release_handler, otp_release_info, otp_rpc, otp_target_system
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.box import Box, Wish, box_of

@@ -12,8 +12,9 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, ensure_directory, ensure_file
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import COOKIE_FILE
 from ansible_collections.erlang.otp.plugins.module_utils._node.service import ROOT, Service
-from ansible_collections.erlang.otp.plugins.module_utils._target_system.service_user import COOKIE_FILE, Owner, have_directory, have_file
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.system import System, Wanted
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.box import Box
 
@@ -46,8 +47,8 @@ class BoxSystem(System):
             raise OtpError("a box without Python has no systemd that could be worked with: set otp_service_manager to sysv or none.")
         (script, *dummy) = self.service.files
         path, content = self.here(script.path), script.content.encode("utf-8")
-        have_directory(os.path.dirname(path), mode=0o755, owner=OURS, changes=self.changes)
-        before = have_file(path, content, mode=script.mode, owner=OURS, sentence=f"write {script.path}", changes=self.changes)
+        ensure_directory(os.path.dirname(path), mode=0o755, owner=OURS, changes=self.changes)
+        before = ensure_file(path, content, mode=script.mode, owner=OURS, sentence=f"write {script.path}", changes=self.changes)
         if before is not None:
             self.diff.append({"before_header": script.path, "after_header": script.path, "before": "", "after": script.content})
         if self.service.at_boot and not re.match(r"S\d\d", os.path.basename(script.path)):

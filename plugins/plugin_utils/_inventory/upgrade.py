@@ -10,7 +10,7 @@ import os
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.plugin_utils._transport.package_facts import release_of
+from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import release_of
 
 Variables = t.Mapping[str, t.Any]
 

@@ -19,7 +19,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.action import is_box, on_box
-from ansible_collections.erlang.otp.plugins.plugin_utils._transport.package_facts import digest_of, release_of
+from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import digest_of, release_of
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transport import Carrier
 
 SUFFIX = ".tar.gz"

@@ -13,9 +13,9 @@ import pytest
 from ansible_collections.erlang.otp.plugins.module_utils._core import run as _programs
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner
 from ansible_collections.erlang.otp.plugins.module_utils._node import service as _service
 from ansible_collections.erlang.otp.plugins.module_utils._node.service import Service, ServiceFile, have_service, is_at_boot, is_run_by, must
-from ansible_collections.erlang.otp.plugins.module_utils._target_system.service_user import Owner
 
 
 def script(path, at_boot=True):

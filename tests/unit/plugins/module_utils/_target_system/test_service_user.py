@@ -15,16 +15,9 @@ import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, ensure_directory, ensure_file, make_directory
 from ansible_collections.erlang.otp.plugins.module_utils._target_system import service_user as _service_user
-from ansible_collections.erlang.otp.plugins.module_utils._target_system.service_user import (
-    Owner,
-    have_cookie,
-    have_directory,
-    have_file,
-    have_user,
-    make_directory,
-    run_first,
-)
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.service_user import ensure_cookie, ensure_user, run_first
 
 ME = Owner(os.getuid(), os.getgid())
 
@@ -37,13 +30,13 @@ def test_a_user_that_is_there():
     user = pwd.getpwuid(os.getuid())
     group = grp.getgrgid(user.pw_gid).gr_name
     changes = Changes()
-    assert have_user(user.pw_name, group, "/", manage=False, changes=changes) == (user.pw_uid, user.pw_gid)
+    assert ensure_user(user.pw_name, group, "/", manage=False, changes=changes) == (user.pw_uid, user.pw_gid)
     assert not changes.changed
 
 
 def test_check_mode_tells_which_user_would_be_made():
     changes = Changes(check_mode=True)
-    assert have_user("no-such-user", "no-such-group", "/", manage=True, changes=changes) == (-1, -1)
+    assert ensure_user("no-such-user", "no-such-group", "/", manage=True, changes=changes) == (-1, -1)
     assert changes.actions == ["create the group no-such-group", "create the system user no-such-user"]
 
 
@@ -51,9 +44,9 @@ def test_a_missing_user_that_must_not_be_made():
     user = pwd.getpwuid(os.getuid())
     group = grp.getgrgid(user.pw_gid).gr_name
     with pytest.raises(OtpError, match="no user 'no-such-user' on this host, and otp_manage_user is false"):
-        have_user("no-such-user", group, "/", manage=False, changes=Changes())
+        ensure_user("no-such-user", group, "/", manage=False, changes=Changes())
     with pytest.raises(OtpError, match="no group 'no-such-group'"):
-        have_user("no-such-user", "no-such-group", "/", manage=False, changes=Changes())
+        ensure_user("no-such-user", "no-such-group", "/", manage=False, changes=Changes())
 
 
 def test_a_user_is_made_once_though_two_want_it(tmp_path, monkeypatch):
@@ -69,7 +62,7 @@ def test_a_user_is_made_once_though_two_want_it(tmp_path, monkeypatch):
 def test_only_root_makes_users(monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(OtpError, match="no 'no-such-group' among .* only root can make it: use become"):
-        have_user("no-such-user", "no-such-group", "/", manage=True, changes=Changes())
+        ensure_user("no-such-user", "no-such-group", "/", manage=True, changes=Changes())
 
 
 def test_the_first_program_that_the_host_has_is_run_and_quoted_when_it_fails():
@@ -83,10 +76,10 @@ def test_the_first_program_that_the_host_has_is_run_and_quoted_when_it_fails():
 def test_a_directory(tmp_path):
     path = str(tmp_path / "a" / "b")
     changes = Changes()
-    have_directory(path, mode=0o750, owner=ME, changes=changes)
+    ensure_directory(path, mode=0o750, owner=ME, changes=changes)
     assert changes.actions == [f"create the directory {path}"] and mode(path) == 0o750
     again = Changes()
-    have_directory(path, mode=0o700, owner=ME, changes=again)
+    ensure_directory(path, mode=0o700, owner=ME, changes=again)
     assert not again.changed
 
 
@@ -102,7 +95,7 @@ def test_a_directory_that_another_system_of_the_host_makes_at_the_same_moment(tm
 def test_a_directory_that_is_a_file(tmp_path):
     (tmp_path / "a").write_text("")
     with pytest.raises(OtpError, match="is there and no directory"):
-        have_directory(str(tmp_path / "a"), mode=0o750, owner=ME, changes=Changes())
+        ensure_directory(str(tmp_path / "a"), mode=0o750, owner=ME, changes=Changes())
 
 
 def test_a_file_changes_by_content_and_by_mode(tmp_path):
@@ -110,7 +103,7 @@ def test_a_file_changes_by_content_and_by_mode(tmp_path):
 
     def have(content, wanted):
         changes = Changes()
-        before = have_file(path, content, mode=wanted, owner=ME, sentence="write it", changes=changes)
+        before = ensure_file(path, content, mode=wanted, owner=ME, sentence="write it", changes=changes)
         return before, changes.actions
 
     assert have(b"one", 0o640) == (b"", ["write it"])
@@ -122,16 +115,16 @@ def test_a_file_changes_by_content_and_by_mode(tmp_path):
 
 def test_the_cookie_can_be_read_by_its_user_alone(tmp_path):
     changes = Changes()
-    assert have_cookie(str(tmp_path), "secret", owner=ME, changes=changes) is True
+    assert ensure_cookie(str(tmp_path), "secret", owner=ME, changes=changes) is True
     assert mode(tmp_path / ".erlang.cookie") == 0o400
     assert "secret" not in " ".join(changes.actions)
-    assert have_cookie(str(tmp_path), "secret", owner=ME, changes=Changes()) is False
+    assert ensure_cookie(str(tmp_path), "secret", owner=ME, changes=Changes()) is False
     os.chmod(tmp_path / ".erlang.cookie", 0o644)
-    assert have_cookie(str(tmp_path), "secret", owner=ME, changes=Changes()) is False
+    assert ensure_cookie(str(tmp_path), "secret", owner=ME, changes=Changes()) is False
     assert mode(tmp_path / ".erlang.cookie") == 0o400
 
 
 def test_check_mode_writes_no_cookie(tmp_path):
     changes = Changes(check_mode=True)
-    assert have_cookie(str(tmp_path / "home"), "secret", owner=Owner(-1, -1), changes=changes) is True
+    assert ensure_cookie(str(tmp_path / "home"), "secret", owner=Owner(-1, -1), changes=changes) is True
     assert changes.changed and not (tmp_path / "home").exists()

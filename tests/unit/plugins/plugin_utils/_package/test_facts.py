@@ -14,7 +14,7 @@ from ansible import constants as C
 
 from ansible_collections.erlang.otp.plugins.module_utils._core import checksum as _digest
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.plugin_utils._transport.package_facts import digest_of, release_of
+from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import digest_of, release_of
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import release_members, write_package
 
 
