@@ -30,7 +30,7 @@ class ActionModule(ActionBase):
         arguments = dict(self._task.args)
         package = arguments.get("package")
         if package and not is_url(package) and not boolean(arguments.get("remote_src", False), strict=False):
-            result.update(run_module(self, CARRIER, arguments, task_vars, release_option="package_release"))
+            result.update(run_module(self, CARRIER, arguments, task_vars))
         else:
             result.update(CARRIER.execute(self, arguments, task_vars))
         if result.get("needs_package"):

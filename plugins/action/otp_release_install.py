@@ -27,7 +27,7 @@ class ActionModule(ActionBase):
         package = arguments.get("package")
         is_here = package and not boolean(arguments.get("remote_src", False), strict=False)
         if is_here and arguments.get("state") != "absent" and not is_url(package):
-            result.update(run_module(self, None, arguments, task_vars, release_option="package_release"))
+            result.update(run_module(self, None, arguments, task_vars))
         else:
             result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
         return result

@@ -30,12 +30,12 @@ class ActionModule(ActionBase):
         began = time.monotonic()
         result = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
-        variables = arguments.pop("role_variables", None)
+        variables = arguments.pop("_role_variables", None)
         if variables:
             arguments.update(_rendering.options(variables))
         package = arguments.get("package")
         if package and not is_url(package) and not boolean(arguments.get("remote_src", False), strict=False):
-            result.update(run_module(self, CARRIER, arguments, task_vars, release_option="release"))
+            result.update(run_module(self, CARRIER, arguments, task_vars))
         else:
             result.update(CARRIER.execute(self, arguments, task_vars), transferred=False)
         if result.get("needs_package"):

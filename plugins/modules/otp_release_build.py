@@ -492,7 +492,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.values import expanded
 
-ARGUMENTS = {
+ARGUMENT_SPEC = {
     "rel": {"type": "path"},
     "name": {"type": "str"},
     "version": {"type": "str"},
@@ -557,7 +557,7 @@ def options_of(parameters: dict) -> Options:
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec=ARGUMENTS,
+        argument_spec=ARGUMENT_SPEC,
         supports_check_mode=True,
         required_one_of=[("rel", "applications")],
         mutually_exclusive=[("rel", "applications"), ("rel", "name"), ("rel", "version")],

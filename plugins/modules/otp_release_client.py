@@ -201,7 +201,7 @@ ARGUMENT_SPEC: dict = {
     "epmd_port": {"type": "int"},
     "lock_timeout": {"type": "float", "default": 60.0},
 }
-SAME = ("root", "client", "state", "release", "static_emulator", "start_script", "sys_config", "lock_timeout")
+COMMON_OPTIONS = ("root", "client", "state", "release", "static_emulator", "start_script", "sys_config", "lock_timeout")
 # For how many seconds to wait for an epmd that may not be there.
 PATIENCE = 2.0
 
@@ -225,7 +225,7 @@ def order_of(params: dict) -> Order:
         gid=group_number(params["group"]),
         mode=permissions(params["mode"]),
         runs=lambda: runs(params),
-        **{name: params[name] for name in SAME},
+        **{name: params[name] for name in COMMON_OPTIONS},
     )
 
 

@@ -159,7 +159,6 @@ ARGUMENT_SPEC = {
     "group": {"type": "str"},
     "mode": {"type": "str", "default": "0640"},
 }
-SPECIFICATION: dict = {"argument_spec": ARGUMENT_SPEC, "supports_check_mode": True}
 
 
 def permanent_release(tree: Tree) -> str:
@@ -202,7 +201,7 @@ def configure(parameters: dict, changes: Changes, *, destdir: str = "") -> dict:
 
 
 def main() -> None:
-    module = AnsibleModule(**SPECIFICATION)
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     changes = Changes(check_mode=module.check_mode)
     try:
         said = configure(module.params, changes)

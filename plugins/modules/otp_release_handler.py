@@ -208,7 +208,7 @@ options:
       - For how many seconds to wait for another run that works on the same root directory.
     type: float
     default: 60.0
-  package_release:
+  _package_release:
     description:
       - The release in the package. Internal, set by the action plugin where it is to be judged before the package is sent.
     type: dict
@@ -420,16 +420,14 @@ ARGUMENT_SPEC = {
     "timeout": {"type": "float", "default": 60.0},
     "restart_timeout": {"type": "float", "default": 60.0},
     "lock_timeout": {"type": "float", "default": 60.0},
-    "package_release": {"type": "dict"},
+    "_package_release": {"type": "dict"},
 }
-SPECIFICATION: dict = {
-    "argument_spec": ARGUMENT_SPEC,
+ARGUMENT_RULES: dict = {
     "mutually_exclusive": [("cookie", "cookie_file")],
     "required_by": {"type": "client"},
     "required_if": [("transport", "distribution", ("node",)), ("transport", "pipe", ("pipe_dir",))],
-    "supports_check_mode": True,
 }
-SAME = (
+COMMON_OPTIONS = (
     "root",
     "release",
     "name",
@@ -453,18 +451,18 @@ def order_of(params: dict) -> Order:
     configuration = params["configuration"]
     return Order(
         way=way_of(params),
-        package={"package": package, "checksum": params["checksum"], "release": params["package_release"]},
+        package={"package": package, "checksum": params["checksum"], "release": params["_package_release"]},
         configuration=configuration and {**configuration, **{name: texts(name, configuration[name]) for name in ("variables", "secrets")}},
         verify=as_checks(params["verify"]),
         client=params["client"] or "",
         machine_type=params["type"] or "",
         master=params["master"] or "",
-        **{name: params[name] for name in SAME},
+        **{name: params[name] for name in COMMON_OPTIONS},
     )
 
 
 def main() -> None:
-    module = AnsibleModule(**SPECIFICATION)
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True, **ARGUMENT_RULES)
     changes = Changes(check_mode=module.check_mode)
     try:
         result = settle(order_of(module.params), changes)

@@ -290,12 +290,7 @@ ARGUMENT_SPEC = {
     "timeout": {"type": "float", "default": 5.0},
     "history": {"type": "int", "default": 20},
 }
-SPECIFICATION: dict = {
-    "argument_spec": ARGUMENT_SPEC,
-    "mutually_exclusive": [("cookie", "cookie_file")],
-    "required_by": {"type": "client"},
-    "supports_check_mode": True,
-}
+ARGUMENT_RULES: dict = {"mutually_exclusive": [("cookie", "cookie_file")], "required_by": {"type": "client"}}
 
 
 def describe(params: dict) -> dict:
@@ -315,7 +310,7 @@ def describe(params: dict) -> dict:
 
 
 def main() -> None:
-    module = AnsibleModule(**SPECIFICATION)
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True, **ARGUMENT_RULES)
     try:
         result = describe(module.params)
     except OtpError as error:

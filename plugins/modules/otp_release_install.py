@@ -134,7 +134,7 @@ options:
       - For how many seconds to wait for another run that works on the same root directory.
     type: int
     default: 60
-  package_release:
+  _package_release:
     description:
       - The release in the package. Internal, set by the action plugin in check mode, when the package is not sent.
     type: dict
@@ -261,7 +261,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import PackageNeeded, install_release
 from ansible_collections.erlang.otp.plugins.module_utils._install.remove import remove_release
 
-ARGUMENTS = {
+ARGUMENT_SPEC = {
     "root": {"type": "path", "required": True},
     "package": {"type": "path"},
     "checksum": {"type": "str"},
@@ -278,7 +278,7 @@ ARGUMENTS = {
     "variables": {"type": "dict", "default": {}},
     "flush": {"type": "bool", "default": True},
     "lock_timeout": {"type": "int", "default": 60},
-    "package_release": {"type": "dict"},
+    "_package_release": {"type": "dict"},
 }
 
 
@@ -287,7 +287,7 @@ def arguments_of(parameters: dict) -> dict:
     same = ("root", "checksum", "state", "destdir", "emulator", "flush", "lock_timeout")
     return {
         **{name: parameters[name] for name in same},
-        "release": parameters["package_release"],
+        "release": parameters["_package_release"],
         "uid": number_of(parameters["owner"], lambda name: pwd.getpwnam(name).pw_uid, "owner"),
         "gid": number_of(parameters["group"], lambda name: grp.getgrnam(name).gr_gid, "group"),
         "mode": mode_of(parameters["mode"]),
@@ -328,7 +328,7 @@ def size_of(text: str) -> int:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True, required_if=[("state", "absent", ("release",))])
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True, required_if=[("state", "absent", ("release",))])
     changes = Changes(check_mode=module.check_mode)
     parameters = module.params
     try:

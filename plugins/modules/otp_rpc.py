@@ -188,12 +188,10 @@ ARGUMENT_SPEC = {
     "expect": {"type": "raw"},
     "read_only": {"type": "bool", "default": False},
 }
-SPECIFICATION: dict = {
-    "argument_spec": ARGUMENT_SPEC,
+ARGUMENT_RULES: dict = {
     "mutually_exclusive": [("cookie", "cookie_file")],
     "required_one_of": [("node", "pipe_dir")],
     "required_if": [("transport", "distribution", ("node",)), ("transport", "pipe", ("pipe_dir",))],
-    "supports_check_mode": True,
 }
 
 
@@ -222,7 +220,7 @@ def call(params: dict, result: dict) -> None:
 
 
 def main() -> None:
-    module = AnsibleModule(**SPECIFICATION)
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True, **ARGUMENT_RULES)
     if module.check_mode and not module.params["read_only"]:
         module.exit_json(changed=False, skipped=True, msg="Not called in check mode: read_only says that a function changes nothing.")
     result: dict = {"changed": not module.params["read_only"]}

@@ -50,11 +50,11 @@ options:
     description:
       - The package's checksum, V(sha256:) and 64 hexadecimal digits. A package with another one is refused.
     type: str
-  release:
+  _package_release:
     description:
       - The release in the package. Internal, set by the action plugin, which has read the package.
     type: dict
-  role_variables:
+  _role_variables:
     description:
       - Variables of the role C(erlang.otp.target_system), of which the action plugin renders O(files), O(service) and O(environment) on
         the controller. Internal.
@@ -341,13 +341,13 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.lifecycle import 
 from ansible_collections.erlang.otp.plugins.module_utils._node.service import Service, ServiceFile
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.system import File, System, Wanted
 
-ARGUMENTS = {
+ARGUMENT_SPEC = {
     "root": {"type": "path", "required": True},
     "package": {"type": "path"},
     "remote_src": {"type": "bool", "default": False},
     "checksum": {"type": "str"},
-    "release": {"type": "dict"},
-    "role_variables": {"type": "dict"},
+    "_package_release": {"type": "dict"},
+    "_role_variables": {"type": "dict"},
     "boot_variables": {"type": "dict", "default": {}},
     "user": {"type": "str", "default": "erlang"},
     "group": {"type": "str"},
@@ -399,8 +399,6 @@ ARGUMENTS = {
     "restart_on_change": {"type": "bool", "default": False},
 }
 
-SPECIFICATION: dict = {"argument_spec": ARGUMENTS, "supports_check_mode": True}
-
 
 def wanted_of(parameters: dict[str, t.Any]) -> Wanted:
     """The module's parameters as what the host should have. Raises OtpError."""
@@ -421,7 +419,9 @@ def wanted_of(parameters: dict[str, t.Any]) -> Wanted:
         run_directory=parameters["run_dir"] or f"{root}/run",
         destdir=(parameters["destdir"] or "").rstrip("/"),
         package={
-            **{name: parameters[name] for name in ("package", "checksum", "release")},
+            "package": parameters["package"],
+            "checksum": parameters["checksum"],
+            "release": parameters["_package_release"],
             "variables": texts("boot_variables", parameters["boot_variables"]),
         },
         configuration={
@@ -469,7 +469,7 @@ def mode_of(entry: dict[str, t.Any]) -> int:
 
 
 def main() -> None:
-    module = AnsibleModule(**SPECIFICATION)
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     changes = Changes(check_mode=module.check_mode)
     try:
         system = system_of(wanted_of(module.params), changes)

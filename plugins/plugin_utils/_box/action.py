@@ -2,26 +2,40 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether a task's host is a box without Python, and then its module's work done from here: no module is sent there."""
+"""Runs the module of a task on a box without Python: no module is sent there, the controller does its work."""
 
 from __future__ import annotations
 
-import importlib
 import json
 import typing as t
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
-MODULES = "ansible_collections.erlang.otp.plugins.modules"
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.arguments import argument_validator
+
+
+class HostOrBoxAction(ActionBase):
+    """An action plugin that only chooses: the module runs on the host, or here if the host is a box without Python."""
+
+    # The module's name, in each action plugin.
+    module = ""
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result = super().run(tmp, task_vars)
+        if is_box(self, task_vars):
+            result.update(on_box(self, self.module, dict(self._task.args), task_vars))
+        else:
+            result.update(self._execute_module(task_vars=task_vars))
+        return result
 
 
 def is_box(action: ActionBase, task_vars: dict[str, t.Any] | None) -> bool:
-    """Whether the inventory says so, by otp_box. Somebody else may do the task for the box."""
-    said = (task_vars or {}).get("otp_box", False)
-    return not action._task.delegate_to and boolean(action._templar.template(said) if isinstance(said, str) else said, strict=False)
+    """Whether otp_box in the inventory says that the task's host is a box without Python, and no other host does the task for it."""
+    otp_box = (task_vars or {}).get("otp_box", False)
+    return not action._task.delegate_to and boolean(action._templar.template(otp_box) if isinstance(otp_box, str) else otp_box, strict=False)
 
 
 def on_box(action: ActionBase, module: str, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None, *, package: str | None = None) -> dict[str, t.Any]:
@@ -29,11 +43,8 @@ def on_box(action: ActionBase, module: str, arguments: dict[str, t.Any], task_va
     # Most runs have no box, and need nothing of what works on one.
     from ansible_collections.erlang.otp.plugins.plugin_utils._box.modules import run_on_box
 
-    specification = dict(importlib.import_module(f"{MODULES}.{module}").SPECIFICATION)
-    specification.pop("supports_check_mode")
-    # Paths are the box's, and nothing of the controller stands for a ~ in them.
-    options = {name: {**entry, "type": "str"} if entry["type"] == "path" else entry for name, entry in specification.pop("argument_spec").items()}
-    valid = ArgumentSpecValidator(options, **specification).validate(arguments)
+    validator, _paths = argument_validator(module)
+    valid = validator.validate(arguments)
     if valid.error_messages:
         return {"failed": True, "msg": "; ".join(valid.error_messages)}
     # As a module gets them: without Ansible's own kinds of text.

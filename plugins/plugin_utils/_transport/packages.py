@@ -27,13 +27,10 @@ SUFFIX = ".tar.gz"
 THIN = "-thin.tar.gz"
 
 
-def run_module(
-    action: ActionBase, carrier: Carrier | None, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None, *, release_option: str
-) -> dict[str, t.Any]:
+def run_module(action: ActionBase, carrier: Carrier | None, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
     """Run the task's module with these arguments, of which ``package`` is a file of the controller.
 
     carrier: brings the module to the host; None: Ansible does.
-    release_option: the module's internal option by which it is told, in check mode and for the state ready, which release the package has.
     Returns what the module says, with ``transferred``. Raises AnsibleActionFail.
     """
     package = action._find_needle("files", arguments["package"])
@@ -43,7 +40,7 @@ def run_module(
         arguments = {**arguments, "package": None, "checksum": digest}
         if action._task.check_mode or arguments.get("state") == "ready":
             # Check mode will do without the package, and so there is no second question. Others judge it before it is sent.
-            arguments[release_option] = release_of(package)
+            arguments["_package_release"] = release_of(package)
     except OtpError as error:
         raise AnsibleActionFail(str(error)) from error
     if carrier and is_box(action, task_vars):

@@ -12,7 +12,6 @@ shell, no Python where one was expected), it goes Ansible's way, which also is t
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import json
 import marshal
@@ -22,12 +21,12 @@ import zlib
 from pathlib import Path
 
 from ansible import constants as C
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.stdin_runner import ANSWER, STARTED
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.action import is_box, on_box
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.arguments import argument_validator
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.imports import PACKAGE, source, sources
 
 # Read from standard input so far; what follows is for the program.
@@ -45,13 +44,7 @@ class Carrier:
         self.magic = importlib.util.MAGIC_NUMBER.hex()
         self.modules = [zlib.compress(json.dumps(texts).encode()), zlib.compress(marshal.dumps(code))]
         self.program = zlib.compress(source(f"{PACKAGE}.module_utils._core.stdin_runner").encode() + b"\nrun()\n")
-        specification = dict(importlib.import_module(self.module).SPECIFICATION)
-        specification.pop("supports_check_mode")
-        options = specification.pop("argument_spec")
-        # A path is of the host, and so is what ~ means in it.
-        self.paths = [option for option, entry in options.items() if entry["type"] == "path"]
-        options = {option: {**entry, "type": "str"} if option in self.paths else entry for option, entry in options.items()}
-        self.validator = ArgumentSpecValidator(options, **specification)
+        self.validator, self.paths = argument_validator(module)
 
     def run(
         self, action: ActionBase, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None, *, package: str | None = None

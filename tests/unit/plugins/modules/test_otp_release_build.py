@@ -10,11 +10,11 @@ import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.applications import Wanted
 from ansible_collections.erlang.otp.plugins.module_utils._build.systools import ScriptOptions
-from ansible_collections.erlang.otp.plugins.modules.otp_release_build import ARGUMENTS, options_of
+from ansible_collections.erlang.otp.plugins.modules.otp_release_build import ARGUMENT_SPEC, options_of
 
 
 def parameters(**given):
-    return {**{name: spec.get("default") for name, spec in ARGUMENTS.items()}, "output_dir": "out", **given}
+    return {**{name: spec.get("default") for name, spec in ARGUMENT_SPEC.items()}, "output_dir": "out", **given}
 
 
 def test_defaults():

@@ -41,7 +41,7 @@ def test_the_defaults_are_those_of_an_order() -> None:
         ({"lock_timeout": 1.5}, "lock_timeout", 1.5),
         ({"package": "~/p.tar.gz"}, "package", {**NO_PACKAGE, "package": os.path.expanduser("~/p.tar.gz")}),
         ({"checksum": "sha256:0"}, "package", {**NO_PACKAGE, "checksum": "sha256:0"}),
-        ({"package_release": {"version": "2"}}, "package", {**NO_PACKAGE, "release": {"version": "2"}}),
+        ({"_package_release": {"version": "2"}}, "package", {**NO_PACKAGE, "release": {"version": "2"}}),
         ({"node": "n@h", "cookie": "c", "epmd_port": 1}, "way", Way(node="n@h", cookie="c", epmd_port=1)),
         ({"node": "n", "cookie_file": "/c", "host": "::1", "port": 2}, "way", Way(node="n", cookie_file="/c", host="::1", port=2)),
         ({"pipe_dir": "/run/x"}, "way", Way(pipe_dir="/run/x")),
