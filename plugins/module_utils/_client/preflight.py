@@ -14,7 +14,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler i
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, TermError, as_text
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import ClientTree, Section
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import read_release
-from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import Passage
+from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import RelupStep
 
 # A master that is down is told from one that answers by a call, as release_handler's own are.
 QUESTION = """
@@ -91,7 +91,7 @@ def _of_files(tree: ClientTree, facts: Facts) -> t.Iterator[Problem]:
         yield Problem("missing_file", cause, "Have its directory completed by otp_release_client")
 
 
-def of_passage(tree: ClientTree, facts: Facts, passage: Passage | None, version: str) -> t.Iterator[Problem]:
+def of_passage(tree: ClientTree, facts: Facts, passage: RelupStep | None, version: str) -> t.Iterator[Problem]:
     """What a client cannot do on the way to a release."""
     if passage is None or not passage.restarts:
         return

@@ -30,7 +30,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import At
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import ClientTree, read_config, with_section
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import remove_tree
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import read_release
-from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import Passage, find_passage
+from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import RelupStep, find_relup_step
 from ansible_collections.erlang.otp.plugins.module_utils._tree.repair import mend
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import writing_like
 
@@ -159,7 +159,7 @@ class ClientWork(Work):
         mode = os.stat(path).st_mode & 0o777 if os.path.exists(path) else 0o640
         writing_like(self.tree)._replace(mask=0o777).file(path, content, mode)
 
-    def preflight(self) -> Passage | None:
+    def preflight(self) -> RelupStep | None:
         """As of any node; and what a client cannot do."""
         shared = self.tree.shared
         release = read_release(shared, self.version)
@@ -170,7 +170,7 @@ class ClientWork(Work):
             problems = [*_preflight.of_tree(self.tree), *_preflight.of_release(shared, release, like=self.program())]
             problems += _preflight.of_way(shared, self.running, self.version, allow_restart=self.order.allow_restart)
             self.task.judge(problem for problem in problems if problem.kind != "sys_config")
-            passage = find_passage(shared, self.running.current or "", self.version)
+            passage = find_relup_step(shared, self.running.current or "", self.version)
         self.task.judge(of_passage(self.tree, self.facts, passage, self.version))
         return passage
 

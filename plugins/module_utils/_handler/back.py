@@ -15,7 +15,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors impor
 from ansible_collections.erlang.otp.plugins.module_utils._node.reconnecting import NotBack, after_error
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Refused, observe, operate, shorten_stop
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import read_release
-from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import NoPassage, find_passage
+from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import NoRelupStep, find_relup_step
 
 if t.TYPE_CHECKING:
     from ansible_collections.erlang.otp.plugins.module_utils._handler.running import Work
@@ -60,11 +60,11 @@ def go_back(work: Work, reason: str) -> str:
     """
     permanent = work.running.permanent or ""
     try:
-        if not find_passage(work.tree, work.version, permanent).restarts:
+        if not find_relup_step(work.tree, work.version, permanent).restarts:
             operate(work.session, "install_release", [permanent], timeout=work.order.timeout)
             work.running = observe(work.session, timeout=work.order.timeout)
             return f"{reason}; release {permanent} was installed again"
-    except NoPassage:
+    except NoRelupStep:
         pass
     except (Refused, CallError) as error:
         reason += f"; the way back failed as well ({error})"

@@ -23,7 +23,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._formats.resource impor
 from ansible_collections.erlang.otp.plugins.module_utils._formats.sys_config import Content, check_sys_config
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import TEMPORARY, Running
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import missing_part
-from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import NoPassage, Passage, find_passage
+from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import NoRelupStep, RelupStep, find_relup_step
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 PROGRAMS = ("beam.smp", "erlexec", "erl_child_setup", "heart")
@@ -131,11 +131,11 @@ def of_node(tree: Tree, running: Running) -> t.Iterator[Problem]:
 
 
 def of_way(tree: Tree, running: Running, version: str, *, allow_restart: bool, upgrade_from: t.Mapping[str, str] | None = None) -> t.Iterator[Problem]:
-    """The way from the release that runs. upgrade_from: as of find_passage()."""
+    """The way from the release that runs. upgrade_from: as of find_relup_step()."""
     current = running.current or ""
     try:
-        passage = find_passage(tree, current, version, upgrade_from=upgrade_from)
-    except NoPassage as error:
+        passage = find_relup_step(tree, current, version, upgrade_from=upgrade_from)
+    except NoRelupStep as error:
         remedy = f"Build release {version} with upgrade_from {current}; or stop the node and use transport offline"
         yield Problem("no_way", str(error), remedy)
         return
@@ -153,7 +153,7 @@ def of_old_code(processes: dict[str, list[str]]) -> t.Iterator[Problem]:
         yield Problem("old_processes", cause, "Have these processes end, or load the module anew themselves, first")
 
 
-def of_restart(tree: Tree, running: Running, passage: Passage, *, allow_restart: bool) -> t.Iterator[Problem]:
+def of_restart(tree: Tree, running: Running, passage: RelupStep, *, allow_restart: bool) -> t.Iterator[Problem]:
     """What a restart of the emulator needs. Without heart the node would forget its state and go on as before, or stay down."""
     what = " and ".join(passage.restarts)
     if not allow_restart:

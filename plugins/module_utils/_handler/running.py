@@ -31,7 +31,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.history import FA
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import program_of
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import remove_tree
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import read_release
-from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import Passage, find_passage
+from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import RelupStep, find_relup_step
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK, writing_like
 
 # After these the node writes RELEASES once more, when it comes up.
@@ -137,7 +137,7 @@ class Work:
 
     # current
 
-    def preflight(self) -> Passage | None:
+    def preflight(self) -> RelupStep | None:
         """Judge the way to the release; the passage in the relup. Raises HandlerError for a fatal problem."""
         problems = [*_preflight.of_tree(self.tree)]
         release = read_release(self.tree, self.version)
@@ -147,13 +147,13 @@ class Work:
             if ways is not None:
                 problems += _preflight.of_way(self.tree, self.running, self.version, allow_restart=self.order.allow_restart, upgrade_from=ways)
             self.task.judge(problems)
-            return None if ways is None else find_passage(self.tree, self.running.current or "", self.version, upgrade_from=ways)
+            return None if ways is None else find_relup_step(self.tree, self.running.current or "", self.version, upgrade_from=ways)
         problems += _preflight.of_release(self.tree, release, like=self.program())
         problems += _preflight.of_way(self.tree, self.running, self.version, allow_restart=self.order.allow_restart)
         if self.running.status_of(self.version) is not None and not _preflight.fatal(problems):
             problems += self.ask_release_handler()
         self.task.judge(problems)
-        passage = find_passage(self.tree, self.running.current or "", self.version)
+        passage = find_relup_step(self.tree, self.running.current or "", self.version)
         if passage.restarts:
             self.task.judge(self.start_problems)
         return passage
@@ -163,7 +163,7 @@ class Work:
 
         It looks for processes in old code only when the wanted release has a relup, and so not before a downgrade.
         """
-        passage = find_passage(self.tree, self.running.current or "", self.version)
+        passage = find_relup_step(self.tree, self.running.current or "", self.version)
         if passage.soft and not passage.restarts:
             old = release_handler.processes_in_old_code(self.session, timeout=self.order.timeout)
             problems = [*_preflight.of_old_code({module: old[module] for module in old if module in passage.soft})]
@@ -204,7 +204,7 @@ class Work:
         more = {"pid_before": before.pid, "pid_after": self.running.pid, "restarted": restarted, "seconds": round(time.monotonic() - went, 3)}
         self.task.record("install", before=before.current, permanent=self.running.permanent == self.version, **more)
 
-    def run_install(self, before: Running, passage: Passage) -> None:
+    def run_install(self, before: Running, passage: RelupStep) -> None:
         """The call itself, and what follows it. Raises Refused, CallError, HandlerError."""
         if not passage.restarts:
             operate(self.session, "install_release", [self.version], timeout=self.order.timeout)

@@ -19,7 +19,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import At
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 
-class Passage(t.NamedTuple):
+class RelupStep(t.NamedTuple):
     """What leads from one release to another.
 
     restarts: the instructions of it that restart the emulator; soft: the modules that are only purged of old code that nobody runs.
@@ -31,12 +31,12 @@ class Passage(t.NamedTuple):
     soft: frozenset[str] = frozenset()
 
 
-class NoPassage(OtpError):
+class NoRelupStep(OtpError):
     """There is no entry; the text says where it was looked for and what is there."""
 
 
-def find_passage(tree: Tree, current: str, wanted: str, *, upgrade_from: t.Mapping[str, str] | None = None) -> Passage:
-    """The entry by which release_handler goes from the current release to the wanted one. Raises NoPassage.
+def find_relup_step(tree: Tree, current: str, wanted: str, *, upgrade_from: t.Mapping[str, str] | None = None) -> RelupStep:
+    """The entry by which release_handler goes from the current release to the wanted one. Raises NoRelupStep.
 
     upgrade_from: of a wanted release that is still in its package, what upgrade_from() says of that package's relup.
     """
@@ -44,7 +44,7 @@ def find_passage(tree: Tree, current: str, wanted: str, *, upgrade_from: t.Mappi
     if upgrade_from is not None:
         restarts = upgrade_from.get(current)
         if restarts is not None:
-            return Passage("the package's relup", "up", {"none": (), "both": BOTH}.get(restarts, (restarts,)))
+            return RelupStep("the package's relup", "up", {"none": (), "both": BOTH}.get(restarts, (restarts,)))
         sought.append(f"the package has no way up from {current}, only {', '.join(upgrade_from) or 'none'}")
     for version, other, direction in ((wanted, current, "up"), (current, wanted, "down")):
         if version == wanted and upgrade_from is not None:
@@ -61,10 +61,10 @@ def find_passage(tree: Tree, current: str, wanted: str, *, upgrade_from: t.Mappi
             continue
         script = relup.script(direction, other)
         if script is not None:
-            return Passage(path, direction, script.restarts, frozenset(map(_softly_purged, script.instructions)) - {""})
+            return RelupStep(path, direction, script.restarts, frozenset(map(_softly_purged, script.instructions)) - {""})
         known = ", ".join(entry.version for entry in getattr(relup, direction))
         sought.append(f"{path} has no way {direction} {'from' if direction == 'up' else 'to'} {other}, only {known or 'none'}")
-    raise NoPassage(f"there is no way from release {current} to {wanted}: {'; '.join(sought)}")
+    raise NoRelupStep(f"there is no way from release {current} to {wanted}: {'; '.join(sought)}")
 
 
 def _softly_purged(instruction) -> str:

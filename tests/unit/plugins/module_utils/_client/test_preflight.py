@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.erlang.otp.plugins.module_utils._client.preflight import Facts, of_client, of_passage
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import ClientTree
-from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import Passage
+from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import RelupStep
 
 NODE = "c1@h"
 
@@ -64,7 +64,7 @@ def test_nothing_says_what_it_boots(tree: ClientTree) -> None:
     assert problem.kind == "missing_file" and "start_erl.data is missing" in problem.cause
 
 
-RESTARTS = Passage("relup", "up", ("restart_new_emulator",))
+RESTARTS = RelupStep("relup", "up", ("restart_new_emulator",))
 
 
 @pytest.mark.parametrize(
@@ -73,9 +73,9 @@ RESTARTS = Passage("relup", "up", ("restart_new_emulator",))
         ({"static_emulator": True, "loader": "inet"}, RESTARTS, ["static_emulator"]),
         ({"loader": "inet"}, RESTARTS, ["diskless_restart"]),
         ({}, RESTARTS, []),
-        ({"static_emulator": True, "loader": "inet"}, Passage("relup", "up", ()), []),
+        ({"static_emulator": True, "loader": "inet"}, RelupStep("relup", "up", ()), []),
         ({"static_emulator": True}, None, []),
     ],
 )
-def test_a_restart(tree: ClientTree, changed: dict[str, t.Any], passage: Passage | None, kinds: list[str]) -> None:
+def test_a_restart(tree: ClientTree, changed: dict[str, t.Any], passage: RelupStep | None, kinds: list[str]) -> None:
     assert [problem.kind for problem in of_passage(tree, facts(tree, **changed), passage, "SECOND")] == kinds

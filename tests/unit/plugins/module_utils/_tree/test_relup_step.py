@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import NoPassage, Passage, find_passage
+from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import NoRelupStep, RelupStep, find_relup_step
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 HOT = '[{load_object_code,{a,"2",[a]}},point_of_no_return,{load,{a,brutal_purge,soft_purge}}]'
@@ -30,15 +30,15 @@ def relup(tree: Tree, version: str, up: str, down: str) -> str:
 
 def test_up_and_down_are_in_the_relup_of_the_later_release(tree: Tree) -> None:
     path = relup(tree, "2", f'{{"1", [], {HOT}}}, {{"1", [], [restart_emulator]}}', '{"1", [], [{apply,{m,f,[]}},restart_emulator]}')
-    assert find_passage(tree, "1", "2") == Passage(path, "up", ())
-    assert find_passage(tree, "2", "1") == Passage(path, "down", ("restart_emulator",))
+    assert find_relup_step(tree, "1", "2") == RelupStep(path, "up", ())
+    assert find_relup_step(tree, "2", "1") == RelupStep(path, "down", ("restart_emulator",))
 
 
 def test_the_wanted_release_comes_first(tree: Tree) -> None:
     """As in release_handler: an upgrade in the relup of the wanted release, then a downgrade in that of the one that runs."""
     relup(tree, "2", "", '{"3", [], [restart_emulator]}')
     path = relup(tree, "3", f'{{"2", [], {HOT}}}', "")
-    assert find_passage(tree, "2", "3") == Passage(path, "up", ())
+    assert find_relup_step(tree, "2", "3") == RelupStep(path, "up", ())
 
 
 @pytest.mark.parametrize(
@@ -47,19 +47,19 @@ def test_the_wanted_release_comes_first(tree: Tree) -> None:
 )
 def test_restarts(tree: Tree, instructions: str, restarts: tuple[str, ...]) -> None:
     relup(tree, "2", f'{{"1", "why", {instructions}}}', "")
-    assert find_passage(tree, "1", "2").restarts == restarts
+    assert find_relup_step(tree, "1", "2").restarts == restarts
 
 
 def test_modules_that_are_purged_softly(tree: Tree) -> None:
     relup(tree, "2", f'{{"1", [], {SOFT}}}', f'{{"1", [], {HOT}}}')
-    assert find_passage(tree, "1", "2").soft == {"a", "b"}
-    assert find_passage(tree, "2", "1").soft == frozenset()
+    assert find_relup_step(tree, "1", "2").soft == {"a", "b"}
+    assert find_relup_step(tree, "2", "1").soft == frozenset()
 
 
 def test_no_way_says_where_it_looked(tree: Tree) -> None:
     relup(tree, "2", f'{{"1", [], {HOT}}}', "")
-    with pytest.raises(NoPassage) as caught:
-        find_passage(tree, "3", "2")
+    with pytest.raises(NoRelupStep) as caught:
+        find_relup_step(tree, "3", "2")
     assert f"{tree.path('releases/2/relup')} has no way up from 3, only 1" in str(caught.value)
     assert f"{tree.path('releases/3/relup')} is missing" in str(caught.value)
 
@@ -68,16 +68,16 @@ def test_an_unreadable_relup_is_named(tree: Tree) -> None:
     path = Path(tree.path("releases", "2", "relup"))
     for content in ("{", "{}.", '{"2", [a], []}.'):
         path.write_text(content)
-        with pytest.raises(NoPassage, match="releases/2/relup"):
-            find_passage(tree, "1", "2")
+        with pytest.raises(NoRelupStep, match="releases/2/relup"):
+            find_relup_step(tree, "1", "2")
 
 
 def test_the_ways_of_a_package_that_is_not_unpacked(tree: Tree) -> None:
     ways = {"1": "none", "2": "both", "0": "restart_emulator"}
     relup(tree, "3", "", '{"4", [], [restart_emulator]}')
-    assert find_passage(tree, "1", "4", upgrade_from=ways) == Passage("the package's relup", "up", ())
-    assert find_passage(tree, "2", "4", upgrade_from=ways).restarts == ("restart_new_emulator", "restart_emulator")
-    assert find_passage(tree, "0", "4", upgrade_from=ways).restarts == ("restart_emulator",)
-    assert find_passage(tree, "3", "4", upgrade_from=ways).direction == "down"
-    with pytest.raises(NoPassage, match="the package has no way up from 9, only 1, 2, 0"):
-        find_passage(tree, "9", "4", upgrade_from=ways)
+    assert find_relup_step(tree, "1", "4", upgrade_from=ways) == RelupStep("the package's relup", "up", ())
+    assert find_relup_step(tree, "2", "4", upgrade_from=ways).restarts == ("restart_new_emulator", "restart_emulator")
+    assert find_relup_step(tree, "0", "4", upgrade_from=ways).restarts == ("restart_emulator",)
+    assert find_relup_step(tree, "3", "4", upgrade_from=ways).direction == "down"
+    with pytest.raises(NoRelupStep, match="the package has no way up from 9, only 1, 2, 0"):
+        find_relup_step(tree, "9", "4", upgrade_from=ways)
