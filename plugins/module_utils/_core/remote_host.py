@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The host whose systems are worked on, when that is not the one on which this runs: a box without Python, from the controller.
+"""The host whose systems are worked on, if that is not the host that runs this code: a box without Python, from the controller.
 
-Its files are a copy below some directory (``destdir``). What cannot be copied, its processes and its node, is asked for here: whatever
-looks at a process, or reaches a node, first looks whether it is one of another host.
+The files of a box are a copy below a directory (``destdir``). Its processes and its node cannot be copied. So code that looks at a
+process, or calls a node, first checks whether it belongs to another host.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import typing as t
 _HOST: contextvars.ContextVar[t.Any] = contextvars.ContextVar("host", default=None)
 
 
-def elsewhere() -> t.Any:
-    """The other host, as plugin_utils/_box/box.py has it; None when this one is worked on."""
+def remote_host() -> t.Any:
+    """The other host, a Box of plugin_utils/_box/box.py; None if this host is worked on."""
     return _HOST.get()
 
 
 @contextlib.contextmanager
 def working_on(host: t.Any) -> t.Iterator[None]:
-    """Work on that host for a while."""
+    """Work on that host in this context."""
     token = _HOST.set(host)
     try:
         yield

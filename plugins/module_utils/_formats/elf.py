@@ -11,7 +11,7 @@ import struct
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import elsewhere
+from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 
 MACHINES = {3: "i386", 8: "mips", 20: "ppc", 21: "ppc64", 22: "s390x", 40: "arm", 62: "x86_64", 183: "aarch64", 243: "riscv", 258: "loongarch"}
 _PT_INTERP = 3
@@ -92,7 +92,7 @@ def why_not(program: Program, path: str, *, like: str) -> str | None:
     other = read_program(like)
     if not program.is_like(other) and program.machine != _RUNS_TOO.get(other.machine):
         return f"{path} was made for {program.kind}, and this host runs {other.kind}"
-    is_there = elsewhere().has if elsewhere() else os.path.exists
+    is_there = remote_host().has if remote_host() else os.path.exists
     # That of a program of another host, such as a client's emulator, is there.
     if program.interpreter and program.interpreter != other.interpreter and not is_there(program.interpreter):
         return f"{path} needs {program.interpreter}, which this host has not: it was made for another C library"

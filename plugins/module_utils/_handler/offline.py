@@ -13,7 +13,7 @@ import sys
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
-from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import elsewhere
+from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._handler import preflight as _preflight
 from ansible_collections.erlang.otp.plugins.module_utils._handler.ready import configure, remove_older
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import Task, describe
@@ -97,7 +97,7 @@ def _judge(task: Task) -> None:
     tree, version = task.tree, task.order.release
     release = read_release(tree, version)
     if release is not None and task.result["before"]["permanent"] != version:
-        problems = _preflight.of_release(tree, release, like=elsewhere().program if elsewhere() else sys.executable)
+        problems = _preflight.of_release(tree, release, like=remote_host().program if remote_host() else sys.executable)
         # The release_handler of a system that is down commits nothing.
         task.judge([*(problem for problem in problems if problem.kind != "sasl"), *_preflight.of_tree(tree)])
 

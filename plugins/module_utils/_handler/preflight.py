@@ -17,7 +17,7 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
-from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import elsewhere
+from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import why_not_here
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
 from ansible_collections.erlang.otp.plugins.module_utils._formats.sys_config import Content, check_sys_config
@@ -88,7 +88,7 @@ def of_configuration(tree: Tree, version: str) -> t.Iterator[Problem]:
 def of_tree(tree: Tree) -> t.Iterator[Problem]:
     """Of the system as a whole."""
     space = os.statvfs(tree.path("releases"))
-    free = elsewhere().free if elsewhere() else space.f_bavail * space.f_frsize
+    free = remote_host().free if remote_host() else space.f_bavail * space.f_frsize
     if free < LEAST_SPACE:
         cause = f"{tree.path('releases')} has {free >> 10} KiB of free space, and release_handler writes there in place"
         yield Problem("space", cause, f"Make room for at least {LEAST_SPACE >> 20} MiB")

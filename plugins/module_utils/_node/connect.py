@@ -10,7 +10,7 @@ import os
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import elsewhere
+from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 
 # In the home directory of the node's user; read by the emulator itself, so that the cookie is no argument.
 COOKIE_FILE = ".erlang.cookie"
@@ -48,8 +48,8 @@ def way_of(parameters: dict[str, t.Any], *more: str) -> Way:
 
 def connect(way: Way, *, timeout: float = 5.0):
     """A Connection or a Console: a context manager with call(module, function, arguments, timeout=seconds). Raises CallError, OtpError."""
-    if elsewhere():
-        return elsewhere().connect(way, timeout=timeout)
+    if remote_host():
+        return remote_host().connect(way, timeout=timeout)
     transport = way.transport if way.transport != "auto" else ("distribution" if way.node else "pipe")
     if transport == "pipe":
         from ansible_collections.erlang.otp.plugins.module_utils._node.run_erl_console import Console

@@ -16,7 +16,7 @@ import time
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import elsewhere
+from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._core.run import run
 from ansible_collections.erlang.otp.plugins.module_utils._node import service as _service
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import COOKIE_FILE, Way, connect
@@ -59,8 +59,8 @@ SETTLED = 3.0
 
 def start(node: Node) -> None:
     """Start the node by its service, or run bin/start as its user with a clean environment. Raises OtpError with what was said when it fails."""
-    if elsewhere():
-        return elsewhere().start()
+    if remote_host():
+        return remote_host().start()
     if node.service:
         return _service.start(node.service)
     program = os.path.join(node.root, "bin", "start")
@@ -104,8 +104,8 @@ def stop(root: str, *, timeout: float = 60.0, quiet: float = 0.0) -> bool:
 
 def terminate(pid: int) -> None:
     """SIGTERM, which an emulator takes as ``init:stop()``."""
-    if elsewhere():
-        return elsewhere().terminate(pid)
+    if remote_host():
+        return remote_host().terminate(pid)
     try:
         os.kill(pid, signal.SIGTERM)
     except ProcessLookupError:
@@ -131,7 +131,7 @@ def wait_until_answering(node: Node, *, timeout: float) -> tuple[int, Answer | N
         if pid is not None:
             last_seen = now
             seen.setdefault(pid, now)
-            if not node.name and not elsewhere():
+            if not node.name and not remote_host():
                 if now - seen[pid] >= SETTLED:
                     return pid, None
             else:

@@ -10,7 +10,7 @@ import glob
 import os
 import re
 
-from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import elsewhere
+from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 
 LINES = 15
 # Of a log's end; a report of a crash may be long.
@@ -23,8 +23,8 @@ def last_words(log_directory: str, *, since: float = 0.0, starts: int = 1) -> st
     A crash dump older than since (seconds since the epoch) tells of something else, and so does the log of earlier starts than the
     last ones.
     """
-    if elsewhere():
-        log_directory = elsewhere().logs(log_directory)
+    if remote_host():
+        log_directory = remote_host().logs(log_directory)
     words = []
     dump = os.path.join(log_directory, "erl_crash.dump")
     slogan = slogan_of(dump)

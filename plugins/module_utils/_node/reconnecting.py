@@ -13,7 +13,7 @@ import time
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import elsewhere
+from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError, CallTimeout, ConnectionLost, Raised, Unreachable
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import Way, connect
 from ansible_collections.erlang.otp.plugins.module_utils._node.log_tail import last_words
@@ -110,7 +110,7 @@ def _wait(session: Session, is_reached, *, root: str, before: Running, timeout: 
     reason = "the emulator has not ended"
     while True:
         pid = None if session.is_remote else find_emulator(root)
-        if pid != before.pid and not elsewhere() and not session.is_remote:
+        if pid != before.pid and not remote_host() and not session.is_remote:
             nudge(before.pid)
         if session.is_remote or may_ask(pid):
             try:

@@ -13,7 +13,7 @@ import contextlib
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import elsewhere
+from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError, shortened
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, Opaque, as_text, format_term
 
@@ -190,8 +190,8 @@ def _text_of(process) -> str:
 
 def evaluate(node, text: str, *, timeout: float):
     """The value of Erlang expressions, which the node parses itself. Raises CallError."""
-    if elsewhere():
-        return elsewhere().evaluate(text, timeout=timeout)
+    if remote_host():
+        return remote_host().evaluate(text, timeout=timeout)
     scanned = node.call("erl_scan", "string", [text], timeout=timeout)
     parsed = node.call("erl_parse", "parse_exprs", [scanned[1]], timeout=timeout)
     value = node.call("erl_eval", "exprs", [parsed[1], []], timeout=timeout)

@@ -16,7 +16,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, ensure_directory, ensure_file
-from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import elsewhere
+from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
 from ansible_collections.erlang.otp.plugins.module_utils._node import service as _service
@@ -234,7 +234,7 @@ class System:
         if self.changes.check_mode and has_started:
             return {"running": True}
         pid, answer = find_emulator(node.root), None
-        if must and not self.changes.check_mode and (has_started or node.name or elsewhere()):
+        if must and not self.changes.check_mode and (has_started or node.name or remote_host()):
             pid, answer = _node.wait_until_answering(node, timeout=self.wanted.start_timeout)
         elif node.name:
             try:

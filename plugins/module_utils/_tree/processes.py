@@ -14,7 +14,7 @@ import os
 import time
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
-from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import elsewhere
+from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 
 
 def pid_file(root: str) -> str:
@@ -24,8 +24,8 @@ def pid_file(root: str) -> str:
 
 def find_emulator(root: str) -> int | None:
     """The process of the emulator that runs the system below root; None when there is none. A zombie is none."""
-    if elsewhere():
-        return next(iter(elsewhere().emulators(root)), None)
+    if remote_host():
+        return next(iter(remote_host().emulators(root)), None)
     noted = read_file(pid_file(root))
     if noted is not None and noted.strip().isdigit() and is_emulator(int(noted), root):
         return int(noted)
@@ -34,8 +34,8 @@ def find_emulator(root: str) -> int | None:
 
 def find_emulators(root: str) -> list[int]:
     """The processes of all emulators with this root directory, noted or not."""
-    if elsewhere():
-        return list(elsewhere().emulators(root))
+    if remote_host():
+        return list(remote_host().emulators(root))
     return sorted(int(entry) for entry in os.listdir("/proc") if entry.isdigit() and is_emulator(int(entry), root))
 
 
@@ -74,16 +74,16 @@ def names_of(root: str) -> set[bytes]:
 
 def program_of(pid: int) -> str:
     """The path of the program that the emulator runs. /proc/PID/exe is for those who may trace it, which a container's root may not."""
-    if elsewhere():
-        return str(elsewhere().program_of(pid))
+    if remote_host():
+        return str(remote_host().program_of(pid))
     name = os.fsdecode((read_file(f"/proc/{pid}/cmdline") or b"").split(b"\0", 1)[0])
     return name if os.path.isabs(name) and os.path.exists(name) else f"/proc/{pid}/exe"
 
 
 def started_at(pid: int, root: str) -> int:
     """When the emulator was started, in nanoseconds since the epoch: by the note of bin/start_erl, else, not so exactly, by the kernel."""
-    if elsewhere():
-        return int(elsewhere().started_at(pid))
+    if remote_host():
+        return int(remote_host().started_at(pid))
     try:
         if (read_file(pid_file(root)) or b"").strip() == b"%d" % pid:
             return os.stat(pid_file(root)).st_mtime_ns

@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file, write_file
-from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import elsewhere
+from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import (
     InstalledRelease,
     StartErlData,
@@ -139,7 +139,7 @@ def absolute_library(tree: Tree, directory: str) -> str:
 
 def emulators(tree: Tree) -> list[int]:
     """The process numbers of the emulators of this host that run this system. A system below a destdir does not run, unless it is the copy of one elsewhere."""
-    return find_emulators(tree.root) if tree.directory == tree.root or elsewhere() else []
+    return find_emulators(tree.root) if tree.directory == tree.root or remote_host() else []
 
 
 def writing_like(tree: Tree) -> Writing:
