@@ -483,7 +483,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.erlang.otp.plugins.module_utils._build.applications import wanted_application
+from ansible_collections.erlang.otp.plugins.module_utils._build.applications import requested_application
 from ansible_collections.erlang.otp.plugins.module_utils._build.boot_scripts import SystoolsError
 from ansible_collections.erlang.otp.plugins.module_utils._build.build import build_release
 from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Options
@@ -549,7 +549,7 @@ def options_of(parameters: dict) -> Options:
         **lists,
         output_dir=os.path.abspath(parameters["output_dir"]),
         erts=parameters["erts"].lower() if parameters["erts"].lower() in ("true", "false") else expanded(parameters["erts"]),
-        applications=tuple(wanted_application(item) for item in parameters["applications"] or []),
+        applications=tuple(requested_application(item) for item in parameters["applications"] or []),
         script=script,
         extra_files=tuple((item["src"], item["dest"]) for item in parameters["extra_files"]),
     )

@@ -381,7 +381,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._core.values import expanded, texts
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Order, settle
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import PackageNeeded
-from ansible_collections.erlang.otp.plugins.module_utils._node.connect import WAY_ARGUMENTS, way_of
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import ADDRESS_ARGUMENTS, address_of
 from ansible_collections.erlang.otp.plugins.module_utils._node.verify import as_checks
 
 CHECK = {
@@ -408,7 +408,7 @@ ARGUMENT_SPEC = {
     "down": {"type": "str", "choices": ["offline", "fail", "skip"], "default": "offline"},
     "keep": {"type": "int", "default": 0},
     "transport": {"type": "str", "choices": ["auto", "distribution", "pipe", "offline"], "default": "auto"},
-    **WAY_ARGUMENTS,
+    **ADDRESS_ARGUMENTS,
     "client": {"type": "str"},
     "type": {"type": "str"},
     "master": {"type": "str"},
@@ -450,7 +450,7 @@ def order_of(params: dict) -> Order:
     package = params["package"] and expanded(params["package"])
     configuration = params["configuration"]
     return Order(
-        way=way_of(params),
+        address=address_of(params),
         package={"package": package, "checksum": params["checksum"], "release": params["_package_release"]},
         configuration=configuration and {**configuration, **{name: texts(name, configuration[name]) for name in ("variables", "secrets")}},
         verify=as_checks(params["verify"]),

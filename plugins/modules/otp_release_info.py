@@ -278,13 +278,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._info.target import describe_clients, describe_target, read_target, read_tree
 from ansible_collections.erlang.otp.plugins.module_utils._info.target_node import describe_history, describe_node
-from ansible_collections.erlang.otp.plugins.module_utils._node.connect import WAY_ARGUMENTS, way_of
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import ADDRESS_ARGUMENTS, address_of
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import ClientTree
 
 ARGUMENT_SPEC = {
     "root": {"type": "path", "required": True},
     "destdir": {"type": "path", "default": ""},
-    **WAY_ARGUMENTS,
+    **ADDRESS_ARGUMENTS,
     "client": {"type": "str"},
     "type": {"type": "str"},
     "timeout": {"type": "float", "default": 5.0},
@@ -304,7 +304,7 @@ def describe(params: dict) -> dict:
         result["clients"], more = describe_clients(params["root"])
         result["disagreements"] = result["disagreements"] + more
     if params["node"] or params["pipe_dir"]:
-        result["running"], more = describe_node(target, way_of(params), timeout=params["timeout"])
+        result["running"], more = describe_node(target, address_of(params), timeout=params["timeout"])
         result["disagreements"] = result["disagreements"] + more
     return result
 

@@ -172,13 +172,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import Raised, name_of, shortened
-from ansible_collections.erlang.otp.plugins.module_utils._node.connect import WAY_ARGUMENTS, connect, way_of
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import ADDRESS_ARGUMENTS, address_of, connect
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import format_term
 from ansible_collections.erlang.otp.plugins.module_utils._terms.patterns import as_pattern, as_term, matches
 from ansible_collections.erlang.otp.plugins.module_utils._terms.plain_data import from_term
 
 ARGUMENT_SPEC = {
-    **WAY_ARGUMENTS,
+    **ADDRESS_ARGUMENTS,
     "transport": {"type": "str", "choices": ["auto", "distribution", "pipe"], "default": "auto"},
     "force": {"type": "bool", "default": False},
     "module": {"type": "str", "required": True},
@@ -199,9 +199,9 @@ def call(params: dict, result: dict) -> None:
     """Make the call and put into the result what it gives. Raises OtpError."""
     arguments = [as_term(value, name=f"arguments[{number}]") for number, value in enumerate(params["arguments"])]
     expected = None if params["expect"] is None else as_pattern(params["expect"], name="expect")
-    way = way_of(params, "transport", "force")
+    address = address_of(params, "transport", "force")
     deadline = time.monotonic() + params["timeout"]
-    with connect(way, timeout=params["timeout"]) as node:
+    with connect(address, timeout=params["timeout"]) as node:
         result["node"] = node.node
         try:
             value = node.call(params["module"], params["function"], arguments, timeout=max(0.001, deadline - time.monotonic()))

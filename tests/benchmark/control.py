@@ -30,8 +30,8 @@ NODE = "control@localhost"
 CALLS = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from ansible_collections.erlang.otp.plugins.module_utils._node.connect import Way, connect
-with connect(Way(node=sys.argv[2], cookie_file=sys.argv[3])) as node:
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress, connect
+with connect(NodeAddress(node=sys.argv[2], cookie_file=sys.argv[3])) as node:
     for number in range(int(sys.argv[4])):
         node.call("release_handler", "which_releases", [])
 """
@@ -74,9 +74,9 @@ class Site:
 
     def connect(self):
         """A connection from this process."""
-        from ansible_collections.erlang.otp.plugins.module_utils._node.connect import Way, connect
+        from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress, connect
 
-        return connect(Way(node=NODE, cookie_file=self.cookie_file, epmd_port=self.epmd_port))
+        return connect(NodeAddress(node=NODE, cookie_file=self.cookie_file, epmd_port=self.epmd_port))
 
     def wait(self) -> None:
         from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError

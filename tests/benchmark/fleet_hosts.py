@@ -22,7 +22,7 @@ from pathlib import Path
 
 import yaml
 
-from ansible_collections.erlang.otp.plugins.module_utils._build.applications import wanted_application
+from ansible_collections.erlang.otp.plugins.module_utils._build.applications import requested_application
 from ansible_collections.erlang.otp.plugins.module_utils._build.build import build_release
 from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Options
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
@@ -129,7 +129,7 @@ class Fleet:
             output_dir=str(self.directory / version),
             name="benchmark",
             version=version,
-            applications=tuple(wanted_application(name) for name in ("kernel", "stdlib", "sasl")),
+            applications=tuple(requested_application(name) for name in ("kernel", "stdlib", "sasl")),
             upgrade_from=tuple(map(str, earlier)),
             downgrade_to=tuple(map(str, earlier)),
         )

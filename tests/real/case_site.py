@@ -15,7 +15,7 @@ from other_otp import renumber
 from release_workshop import MINIMAL, Workshop
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp, find_otp
-from ansible_collections.erlang.otp.plugins.module_utils._node.reconnecting import nudge
+from ansible_collections.erlang.otp.plugins.module_utils._node.reconnecting import reap_emulator
 
 ERTS = "14.9.9"
 SUPERVISOR = """\
@@ -107,7 +107,7 @@ def reboot(system: System) -> None:
     system.call("init", "reboot")
 
     def is_back() -> bool:
-        nudge(before)
+        reap_emulator(before)
         return system.observe().status == "started" and system.pid != before
 
     until(is_back)

@@ -22,7 +22,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._client.directory impor
 from ansible_collections.erlang.otp.plugins.module_utils._client.directory import settle_client
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Order, settle
-from ansible_collections.erlang.otp.plugins.module_utils._node.connect import Way
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress
 from ansible_collections.erlang.otp.plugins.module_utils._node.distribution import Connection
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running, observe
 from ansible_collections.erlang.otp.plugins.module_utils._node.verify import as_checks
@@ -198,8 +198,8 @@ class Client:
     # Its node
 
     @property
-    def way(self) -> Way:
-        return Way(cookie_file=str(self.master.cookie_file), epmd_port=self.port)
+    def address(self) -> NodeAddress:
+        return NodeAddress(cookie_file=str(self.master.cookie_file), epmd_port=self.port)
 
     def connect(self) -> Connection:
         return Connection(node=self.name, cookie=nodes.COOKIE, epmd_port=self.port)
@@ -226,7 +226,14 @@ class Client:
         """What otp_release_handler does with its option client; actions are in the result."""
         changes = Changes(check_mode=check_mode)
         given = {"package": self.master.releases.packages[release]} if package and state not in ("absent", "rebooted_old") else {}
-        options: dict[str, t.Any] = {"way": self.way, "package": given, "restart_timeout": 30.0, "verify_timeout": 5.0, "verify": as_checks(verify), **more}
+        options: dict[str, t.Any] = {
+            "address": self.address,
+            "package": given,
+            "restart_timeout": 30.0,
+            "verify_timeout": 5.0,
+            "verify": as_checks(verify),
+            **more,
+        }
         order = Order(root=self.master.root, client=self.name, machine_type=self.machine_type, release=release, state=state, **options)
         result = settle(order, changes)
         return {**result, "changed": changes.changed, "actions": changes.actions}

@@ -28,7 +28,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._handler.request import
 from ansible_collections.erlang.otp.plugins.module_utils._info.target import describe_target, read_target
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
-from ansible_collections.erlang.otp.plugins.module_utils._node.connect import Way
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress
 from ansible_collections.erlang.otp.plugins.module_utils._node.distribution import Connection
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running, observe, shorten_stop
 from ansible_collections.erlang.otp.plugins.module_utils._node.verify import as_checks
@@ -216,10 +216,10 @@ class System:
         return self
 
     @property
-    def way(self) -> Way:
+    def address(self) -> NodeAddress:
         if not self.name:
-            return Way(pipe_dir=str(self.pipes))
-        return Way(node=self.name, cookie_file=str(self.cookie_file), epmd_port=self.port)
+            return NodeAddress(pipe_dir=str(self.pipes))
+        return NodeAddress(node=self.name, cookie_file=str(self.cookie_file), epmd_port=self.port)
 
     def connect(self) -> Connection:
         return Connection(node=self.name, cookie=nodes.COOKIE, epmd_port=self.port)
@@ -250,7 +250,14 @@ class System:
         given = {}
         if package and state in ("unpacked", "ready", "current", "permanent"):
             given = {"package": self.releases.packages[package_of or release]}
-        options: dict[str, t.Any] = {"way": self.way, "package": given, "restart_timeout": 30.0, "verify_timeout": 5.0, "verify": as_checks(verify), **more}
+        options: dict[str, t.Any] = {
+            "address": self.address,
+            "package": given,
+            "restart_timeout": 30.0,
+            "verify_timeout": 5.0,
+            "verify": as_checks(verify),
+            **more,
+        }
         result = settle(Order(root=self.root, release=release, state=state, **options), changes)
         return {**result, "changed": changes.changed, "actions": changes.actions}
 

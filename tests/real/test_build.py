@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from release_workshop import MINIMAL, Workshop, content, erl, members, unpack
 
-from ansible_collections.erlang.otp.plugins.module_utils._build.applications import Wanted
+from ansible_collections.erlang.otp.plugins.module_utils._build.applications import RequestedApplication
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import find_otp
 from ansible_collections.erlang.otp.plugins.module_utils._build.systools import ScriptOptions
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
@@ -272,7 +272,7 @@ def test_dependencies_are_closed_over(workshop: Workshop) -> None:
     workshop.application("middle", needs=", crypto", place="lib/middle")
     workshop.application("part", needs=", sasl")
     workshop.application("unneeded")
-    result = workshop.build(name="APPS", version="1", applications=(Wanted("top"),))
+    result = workshop.build(name="APPS", version="1", applications=(RequestedApplication("top"),))
     names = [item["name"] for item in result["applications"]]
     assert names == ["kernel", "stdlib", "crypto", "middle", "sasl", "part", "top"]
     assert result["package"].endswith("/apps.tar.gz")
@@ -284,7 +284,7 @@ def test_dependencies_are_closed_over(workshop: Workshop) -> None:
 def test_types_and_inclusions_reach_the_release(workshop: Workshop) -> None:
     workshop.application("top", keys=", {included_applications, [part]}")
     workshop.application("part")
-    wanted = (Wanted("sasl"), Wanted("top", "1.0", "temporary", ("part",)), Wanted("part", None, "load"))
+    wanted = (RequestedApplication("sasl"), RequestedApplication("top", "1.0", "temporary", ("part",)), RequestedApplication("part", None, "load"))
     workshop.build(name="APPS", version="1", applications=wanted, file_name="files")
     text = (workshop.output / "files.rel").read_text()
     assert '{top,"1.0",temporary,[part]}' in "".join(text.split())

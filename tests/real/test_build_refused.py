@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from release_workshop import MINIMAL, Workshop, files_of
 
-from ansible_collections.erlang.otp.plugins.module_utils._build.applications import Wanted
+from ansible_collections.erlang.otp.plugins.module_utils._build.applications import RequestedApplication
 from ansible_collections.erlang.otp.plugins.module_utils._build.boot_scripts import SystoolsError
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import find_otp
 from ansible_collections.erlang.otp.plugins.module_utils._build.systools import ScriptOptions
@@ -77,14 +77,14 @@ def test_application_not_found(workshop: Workshop) -> None:
     )
     workshop.application("top", needs=", nowhere")
     with pytest.raises(OtpError, match="Application nowhere was not found.*Application top needs it"):
-        workshop.build(name="A", version="1", applications=(Wanted("top"),))
+        workshop.build(name="A", version="1", applications=(RequestedApplication("top"),))
 
 
 def test_two_versions(workshop: Workshop) -> None:
     one, two = workshop.application("pea", "1.0"), workshop.application("pea", "2.0")
     with pytest.raises(OtpError, match=f"in two versions: 1.0 in {one}/ebin and 2.0 in {two}/ebin"):
-        workshop.build(name="A", version="1", applications=(Wanted("pea"),))
-    result = workshop.build(name="A", version="1", applications=(Wanted("sasl"), Wanted("pea", "2.0")))
+        workshop.build(name="A", version="1", applications=(RequestedApplication("pea"),))
+    result = workshop.build(name="A", version="1", applications=(RequestedApplication("sasl"), RequestedApplication("pea", "2.0")))
     assert result["applications"][-1] == {"name": "pea", "version": "2.0", "directory": str(two)}
 
 

@@ -256,5 +256,5 @@ def test_a_node_that_is_no_client(master: Master) -> None:
         client.take("SECOND", "permanent")
     assert (info(client)["installed"], info(client)["running"]["answers"]) == (False, False)
     client.have()
-    error = client.refused("SECOND", way=master.way)
+    error = client.refused("SECOND", address=master.address)
     assert kinds(error) == ["no_client"] and f"the node {master.name} is no client" in str(error)

@@ -27,7 +27,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.record import STA
 
 VERSIONS = {"FIRST": "1.0", "SECOND": "2.0"}
 # What flushes in another way, and what has release_handler write.
-MORE = ((_install_steps, "flush_file_systems"), (_handler_running, "operate"), (_handler_back, "operate"))
+MORE = ((_install_steps, "flush_file_systems"), (_handler_running, "call_release_handler"), (_handler_back, "call_release_handler"))
 
 
 @pytest.fixture

@@ -145,7 +145,7 @@ def applications_of(release: Release, code_path: CodePath) -> list[Found]:
     return [code_path.find(listed.name, listed.version) for listed in release.applications]
 
 
-class Wanted(t.NamedTuple):
+class RequestedApplication(t.NamedTuple):
     """An application asked for by name; the rest as in a .rel, where None leaves it open."""
 
     name: str
@@ -157,20 +157,20 @@ class Wanted(t.NamedTuple):
 START_TYPES = ("permanent", "transient", "temporary", "load", "none")
 
 
-def wanted_application(item: t.Any) -> Wanted:
+def requested_application(item: t.Any) -> RequestedApplication:
     """From a name, or a mapping with name, version, type, included_applications. Raises OtpError."""
     if isinstance(item, str):
-        return Wanted(item)
+        return RequestedApplication(item)
     known = {"name", "version", "type", "included_applications"}
     if not isinstance(item, dict) or "name" not in item or set(item) - known:
         raise OtpError(f"applications: {item!r} is neither a name nor a mapping of name, version, type and included_applications.")
     if item.get("type") not in (None, *START_TYPES):
         raise OtpError(f"applications: type of {item['name']} is {item['type']!r}; it can be {', '.join(START_TYPES)}.")
     version, included = item.get("version"), item.get("included_applications")
-    return Wanted(str(item["name"]), None if version is None else str(version), item.get("type"), None if included is None else tuple(included))
+    return RequestedApplication(str(item["name"]), None if version is None else str(version), item.get("type"), None if included is None else tuple(included))
 
 
-def close_over(wanted: t.Iterable[Wanted], code_path: CodePath) -> list[ReleaseApplication]:
+def close_over(wanted: t.Iterable[RequestedApplication], code_path: CodePath) -> list[ReleaseApplication]:
     """The applications wanted and all that they need, each after what it needs; kernel and stdlib first.
 
     Optional applications come along where they are found and where something asks for them: app(4).
@@ -183,7 +183,7 @@ def close_over(wanted: t.Iterable[Wanted], code_path: CodePath) -> list[ReleaseA
         if name in done or name in pending:
             # A circle is for systools to judge: included applications may be part of one.
             return
-        item = asked.get(name, Wanted(name))
+        item = asked.get(name, RequestedApplication(name))
         try:
             application = code_path.find(name, item.version).application
         except OtpError as error:

@@ -11,7 +11,7 @@ import hashlib
 import os
 import typing as t
 
-from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import END_OF_ARCHIVE, Member, TarBytes, join_parts, tar_parts
+from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import END_OF_ARCHIVE, PackageMember, TarBytes, join_parts, tar_parts
 from ansible_collections.erlang.otp.plugins.module_utils._build.cache import Cache
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_writer import FAST, SMALL, Fragment, Workers, fragment_key, gzip_parts, make_fragment
 from ansible_collections.erlang.otp.plugins.module_utils._build.package_members import Group
@@ -33,7 +33,7 @@ class Assembler:
         self._level = SMALL if strip else FAST
         self._made: dict[str, Fragment] = {}
 
-    def survey(self, groups: t.Iterable[Group], known: t.Container[str]) -> dict[str, str]:
+    def find_keys(self, groups: t.Iterable[Group], known: t.Container[str]) -> dict[str, str]:
         """The key of each group's fragment, from the content of all its files.
 
         What is neither known (in the package that is there) nor in the cache is compressed at once, while its content is at
@@ -84,7 +84,7 @@ def strippable(group: Group) -> list[str]:
     return [member.source for member in group.members if member.source and member.name.endswith(".beam") and "/ebin/" in member.name]
 
 
-def _stripped_member(member: Member, stripped: dict[str, str]) -> Member:
+def _stripped_member(member: PackageMember, stripped: dict[str, str]) -> PackageMember:
     """With the stripped file's content: beam_lib gzips it, which the package's own compression could not improve."""
     path = stripped.get(member.source or "")
     if path is None:

@@ -12,7 +12,7 @@ import json
 import os
 import typing as t
 
-from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import Member
+from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import PackageMember
 from ansible_collections.erlang.otp.plugins.module_utils._build.assemble import (
     Assembler,
     PackageFile,
@@ -44,7 +44,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._build.otp import find_
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, parse_rel
 from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Options, Sources, read_sources
 from ansible_collections.erlang.otp.plugins.module_utils._build.systools import Diagnostic
-from ansible_collections.erlang.otp.plugins.module_utils._build.upgrades import Layout, describe_ways, lay_out
+from ansible_collections.erlang.otp.plugins.module_utils._build.upgrades import Layout, describe_upgrade_paths, lay_out
 
 # Files of a package have one time, so that the same content gives the same bytes: that of SOURCE_DATE_EPOCH, else this
 # (1980-01-01, the first day that every archive format can say).
@@ -138,7 +138,7 @@ class _Build:
         if key and key != state.scripts_key and not options.strip and not self.cache.has(key):
             # erl is the slowest: it works while the applications are read and compressed.
             self._start_erl([])
-        keys = self.assembler.survey(self.plan.all_groups(), state.keys)
+        keys = self.assembler.find_keys(self.plan.all_groups(), state.keys)
         key = key or self._scripts_key(repr(keys))
         inputs = self._fingerprint(key, keys)
         if inputs == state.inputs and self._is_there(state):
@@ -147,7 +147,7 @@ class _Build:
         warnings = (*scripts.warnings, *self._notes())
         outputs, thin = self._keep(scripts, keys, state.outputs)
         self.cache.tidy()
-        relup = describe_ways(self.sources.upgrades, self.sources.release, scripts.relup) if scripts.relup else []
+        relup = describe_upgrade_paths(self.sources.upgrades, self.sources.release, scripts.relup) if scripts.relup else []
         state = _State(inputs, key, tuple(keys.values()), outputs, warnings, tuple(relup), thin)
         if not self.changes.check_mode:
             self._write_state(state)
@@ -287,7 +287,7 @@ class _Build:
         for group in self.plan.groups:
             yield self._fragment(group, keys)
         for name, content in archives.items():
-            yield self.assembler.fragment(Group(name, [Member(name + ".tar.gz", content=content)]))
+            yield self.assembler.fragment(Group(name, [PackageMember(name + ".tar.gz", content=content)]))
         yield end_fragment()
 
     def _variable_archive(self, groups: list[Group], keys: dict[str, str]) -> bytes:
@@ -357,7 +357,7 @@ def _describe(release: Release | None, relup: t.Iterable[dict[str, t.Any]], sha2
         return ""
     lines = [f"release {release.name} {release.version}", f"erts {release.erts_version}"]
     lines += [f"{listed.name} {listed.version}" for listed in release.applications]
-    lines += [f"relup {way['direction']} from {way['from']} to {way['to']}, restarts: {way['restarts']}" for way in relup]
+    lines += [f"relup {path['direction']} from {path['from']} to {path['to']}, restarts: {path['restarts']}" for path in relup]
     return "\n".join([*lines, f"sha256 {sha256}", ""])
 
 

@@ -10,7 +10,7 @@ import os
 import re
 import typing as t
 
-from ansible_collections.erlang.otp.plugins.module_utils._build.applications import CodePath, Found, Wanted, applications_of, close_over
+from ansible_collections.erlang.otp.plugins.module_utils._build.applications import CodePath, Found, RequestedApplication, applications_of, close_over
 from ansible_collections.erlang.otp.plugins.module_utils._build.earlier_release import Search
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp, read_otp
@@ -27,7 +27,7 @@ class Options(t.NamedTuple):
     rel: str | None = None
     name: str | None = None
     version: str | None = None
-    applications: tuple[Wanted, ...] = ()
+    applications: tuple[RequestedApplication, ...] = ()
     file_name: str | None = None
     code_path: tuple[str, ...] = ()
     otp_root: str | None = None

@@ -11,7 +11,7 @@ import stat
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.applications import Found
-from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import DIRECTORY, FILE, LINK, Member
+from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import DIRECTORY, FILE, LINK, PackageMember
 from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import Program, machine_of, odd_one
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp
@@ -28,7 +28,7 @@ class Group(t.NamedTuple):
     """Members that belong together: the archive's fragment by that name."""
 
     name: str
-    members: list[Member]
+    members: list[PackageMember]
 
 
 class Place(t.NamedTuple):
@@ -40,15 +40,15 @@ class Place(t.NamedTuple):
 
 def release_group(version: str, erts_version: str, files: dict[str, bytes], rel_name: str) -> Group:
     """The members below releases/. ``files`` are those of the release directory, the .rel among them."""
-    members = [Member(f"releases/{rel_name}", content=files[rel_name])]
-    members += [Member(f"releases/{version}/{name}", content=content) for name, content in sorted(files.items())]
-    members.append(Member("releases/start_erl.data", content=f"{erts_version} {version}\n".encode()))
+    members = [PackageMember(f"releases/{rel_name}", content=files[rel_name])]
+    members += [PackageMember(f"releases/{version}/{name}", content=content) for name, content in sorted(files.items())]
+    members.append(PackageMember("releases/start_erl.data", content=f"{erts_version} {version}\n".encode()))
     return Group("releases", members)
 
 
 def bin_group(plain_boot: bytes) -> Group:
     """bin/start.boot, by which bin/erl starts kernel and stdlib alone: a basic target system."""
-    return Group("bin", [Member("bin/start.boot", content=plain_boot)])
+    return Group("bin", [PackageMember("bin/start.boot", content=plain_boot)])
 
 
 def erts_group(erts: Otp) -> Group:
@@ -64,7 +64,7 @@ def erts_group(erts: Otp) -> Group:
 
 def log_group() -> Group:
     """Where run_erl writes the log of an embedded system."""
-    return Group("log", [Member("log", DIRECTORY, 0o755)])
+    return Group("log", [PackageMember("log", DIRECTORY, 0o755)])
 
 
 def place(found: Found, variables: t.Iterable[tuple[str, str]]) -> Place:
@@ -96,10 +96,10 @@ def application_group(found: Found, directory: str, include: t.Iterable[str]) ->
     missing = sorted(set(names).difference(os.listdir(found.ebin)))
     if missing:
         raise OtpError(f"{found.ebin} lacks {', '.join(missing)}, listed in {found.name}.app. Compile the application, or correct the list.")
-    members = [Member(f"{ebin}/{found.name}.app", content=found.app_file)]
+    members = [PackageMember(f"{ebin}/{found.name}.app", content=found.app_file)]
     if os.path.isfile(os.path.join(found.ebin, found.name + ".appup")):
-        members.append(Member(f"{ebin}/{found.name}.appup", source=os.path.join(found.ebin, found.name + ".appup")))
-    members += [Member(f"{ebin}/{name}", source=os.path.join(found.ebin, name)) for name in sorted(names)]
+        members.append(PackageMember(f"{ebin}/{found.name}.appup", source=os.path.join(found.ebin, found.name + ".appup")))
+    members += [PackageMember(f"{ebin}/{name}", source=os.path.join(found.ebin, name)) for name in sorted(names)]
     for name in sorted({"priv", *include} - {"ebin"}):
         check_relative(name, "include")
         path = os.path.join(found.directory, name)
@@ -110,7 +110,7 @@ def application_group(found: Found, directory: str, include: t.Iterable[str]) ->
 
 def extra_group(extra_files: t.Iterable[tuple[str, str]]) -> Group:
     """Files and directories of the user's, as (path, name in the package). Raises OtpError for a name that leads outside."""
-    members: list[Member] = []
+    members: list[PackageMember] = []
     for path, name in extra_files:
         check_relative(name, "extra_files")
         if os.path.isdir(path):
@@ -128,7 +128,7 @@ def check_relative(name: str, option: str) -> None:
         raise OtpError(f"{option}: {name!r} is no place in the package. Give a relative path, without '.' and '..'.")
 
 
-def tree(path: str, name: str) -> list[Member]:
+def tree(path: str, name: str) -> list[PackageMember]:
     """All below the directory; an empty directory as itself, the others by what is in them.
 
     A link that stays inside the directory stays a link. One that leads elsewhere is followed: on the target there might be
@@ -137,7 +137,7 @@ def tree(path: str, name: str) -> list[Member]:
     return _tree(path, name, os.path.realpath(path), ())
 
 
-def _tree(path: str, name: str, inside: str, above: tuple[str, ...]) -> list[Member]:
+def _tree(path: str, name: str, inside: str, above: tuple[str, ...]) -> list[PackageMember]:
     real = os.path.realpath(path)
     if real in above:
         raise OtpError(f"{path} is a link to a directory that it lies in. Remove it: it can't be packed.")
@@ -146,12 +146,12 @@ def _tree(path: str, name: str, inside: str, above: tuple[str, ...]) -> list[Mem
     except OSError as error:
         raise OtpError(f"{path} can't be read into the package: {error.strerror}.") from error
     if not entries:
-        return [Member(name, DIRECTORY, 0o755)]
-    members: list[Member] = []
+        return [PackageMember(name, DIRECTORY, 0o755)]
+    members: list[PackageMember] = []
     for entry in entries:
         source, member_name = os.path.join(path, entry), f"{name}/{entry}"
         if os.path.islink(source) and _stays(source, inside):
-            members.append(Member(member_name, LINK, 0o777, target=os.readlink(source)))
+            members.append(PackageMember(member_name, LINK, 0o777, target=os.readlink(source)))
         elif os.path.isdir(source):
             members += _tree(source, member_name, inside, (*above, real))
         else:
@@ -167,7 +167,7 @@ def _stays(link: str, inside: str) -> bool:
     return behind.startswith(inside + os.sep) and os.path.realpath(link).startswith(inside + os.sep)
 
 
-def _file(name: str, path: str) -> Member:
+def _file(name: str, path: str) -> PackageMember:
     """A regular file with its mode, but that nobody else may write it."""
     try:
         status = os.stat(path)
@@ -177,7 +177,7 @@ def _file(name: str, path: str) -> Member:
         raise OtpError(f"{path} is a device, socket or pipe. Remove it: a package holds files, directories and links.")
     if status.st_mode & (stat.S_ISUID | stat.S_ISGID):
         raise OtpError(f"{path} has the set-user-id or set-group-id bit, which no package may bring to a target. Take it off: chmod ug-s.")
-    return Member(name, FILE, stat.S_IMODE(status.st_mode) & 0o755, source=path)
+    return PackageMember(name, FILE, stat.S_IMODE(status.st_mode) & 0o755, source=path)
 
 
 def check_machines(groups: t.Iterable[Group], erts: Otp | None) -> None:

@@ -10,7 +10,7 @@ import hashlib
 import os
 import typing as t
 
-from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import DIRECTORY, FILE, LINK, Member, join_parts, tar_parts
+from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import DIRECTORY, FILE, LINK, PackageMember, join_parts, tar_parts
 from ansible_collections.erlang.otp.plugins.module_utils._build.assemble import end_fragment, sha256_of
 from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import BASE, Base, format_base, home_digest, link_digest, read_base
 from ansible_collections.erlang.otp.plugins.module_utils._build.earlier_release import only_rel
@@ -63,7 +63,7 @@ def make_thin(full: str, release: Release, base: str, *, mtime: int) -> Thin:
             homes[home] = home_digest(content)
     files = sorted(path for path, digest in ours.get("", {}).items() if theirs.get("", {}).get(path) == digest and not _is_archive(path))
     said = Base(earlier.name, earlier.version, sha256_of(base) or "", sha256_of(full) or "", homes, files)
-    first = Member(f"releases/{release.version}/{BASE}", content=format_base(said))
+    first = PackageMember(f"releases/{release.version}/{BASE}", content=format_base(said))
     members = [first, *_members_without(full, {*homes, *files})]
     fragment = make_fragment(join_parts(tar_parts(members, mtime=mtime)), Workers(), level=SMALL)
     return Thin(b"".join(gzip_parts([fragment, end_fragment()])), said)
@@ -104,9 +104,9 @@ def _check_equal(home: str, ours: dict[str, str], theirs: dict[str, str], base: 
         )
 
 
-def _members_without(package: str, left_out: t.Container[str]) -> t.Iterator[Member]:
+def _members_without(package: str, left_out: t.Container[str]) -> t.Iterator[PackageMember]:
     with Inflated(package) as stream:
         for path, member, pieces in checked_members(stream):
             home = versioned_directory(path, is_directory=member.kind == "directory") or path
             if home not in left_out:
-                yield Member(path, _KINDS[member.kind], member.mode, content=b"".join(bytes(piece) for piece in pieces), target=member.target)
+                yield PackageMember(path, _KINDS[member.kind], member.mode, content=b"".join(bytes(piece) for piece in pieces), target=member.target)

@@ -75,27 +75,27 @@ def _read_appups(up: t.Sequence[Earlier], down: t.Sequence[Earlier], release: Re
     notes: list[Diagnostic] = []
     missing: list[str] = []
     for application in found:
-        ways = [
-            _Way(direction, application, earlier.versions[application.name], earlier.release.version)
+        steps = [
+            AppupStep(direction, application, earlier.versions[application.name], earlier.release.version)
             for direction, side in (("up", up), ("down", down))
             for earlier in side
             if earlier.versions.get(application.name, application.version) != application.version
         ]
-        if not ways:
+        if not steps:
             continue
         path = os.path.join(application.ebin, application.name + ".appup")
         content = read_file(path)
         if content is None:
-            missing += [way.sentence(f"{path} does not exist") for way in ways]
+            missing += [step.sentence(f"{path} does not exist") for step in steps]
             continue
         appup = parse_appup(content, filename=path)
         appups[application.name] = content
-        for way in ways:
-            if not appup.has(way.direction, way.version):
-                has = appup.versions(way.direction)
-                from_or_to = "up from" if way.direction == "up" else "down to"
-                lack = f"{path} does not say how to go {from_or_to} {way.version} (it has: {has if len(has) <= 200 else has[:197] + '...'})"
-                missing.append(way.sentence(lack))
+        for step in steps:
+            if not appup.has(step.direction, step.version):
+                has = appup.versions(step.direction)
+                from_or_to = "up from" if step.direction == "up" else "down to"
+                lack = f"{path} does not say how to go {from_or_to} {step.version} (it has: {has if len(has) <= 200 else has[:197] + '...'})"
+                missing.append(step.sentence(lack))
         if appup.version != application.version:
             notes.append(Diagnostic("bad_vsn", appup.version, f"{path} is for version {appup.version}, but the application has {application.version}."))
     if missing:
@@ -103,8 +103,8 @@ def _read_appups(up: t.Sequence[Earlier], down: t.Sequence[Earlier], release: Re
     return appups, notes
 
 
-class _Way(t.NamedTuple):
-    """An application's way, "up" from this version of it, which a release has, or "down" to it."""
+class AppupStep(t.NamedTuple):
+    """A step that an .appup must have: "up" from this version of the application, which an earlier release has, or "down" to it."""
 
     direction: str
     application: Found
@@ -158,11 +158,11 @@ def _compare(application: Found, ebin: str, earlier: Earlier) -> t.Iterator[Diag
         yield Diagnostic("same_version", f"{application.name}-{application.version}", f"{sentence} An upgrade would not bring it: change its version.")
 
 
-def describe_ways(upgrades: Upgrades, release: Release, relup: bytes) -> list[dict[str, t.Any]]:
+def describe_upgrade_paths(upgrades: Upgrades, release: Release, relup: bytes) -> list[dict[str, t.Any]]:
     """What the relup holds, a mapping for each way, as the module returns it."""
     parsed = parse_relup(relup, filename="relup")
     here = versions_of(release)
-    ways = []
+    paths = []
     for direction, side in (("up", upgrades.up), ("down", upgrades.down)):
         for earlier in side:
             script = parsed.script(direction, earlier.release.version)
@@ -170,7 +170,7 @@ def describe_ways(upgrades: Upgrades, release: Release, relup: bytes) -> list[di
                 raise OtpError(f"systools made a relup without release {earlier.release.version}.")
             there = earlier.release.version, earlier.versions
             (start, before), (end, after) = (there, (release.version, here)) if direction == "up" else ((release.version, here), there)
-            ways.append(
+            paths.append(
                 {
                     "direction": direction,
                     "from": start,
@@ -180,4 +180,4 @@ def describe_ways(upgrades: Upgrades, release: Release, relup: bytes) -> list[di
                     "core_changes": [f"{name} {before.get(name)} -> {after.get(name)}" for name in CORE if before.get(name) != after.get(name)],
                 }
             )
-    return ways
+    return paths

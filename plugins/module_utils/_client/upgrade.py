@@ -43,8 +43,8 @@ def settle_client(task: Task) -> None:
         raise OtpError(f"client {order.client}: the transport {order.transport} is not for clients. They are reached by distribution, from their master")
     check_is_client(tree)
     task.result["transport"] = "distribution"
-    way = order.way._replace(node=order.way.node or order.client, transport="distribution")
-    with Session(way, timeout=order.timeout, is_remote=True) as session:
+    address = order.address._replace(node=order.address.node or order.client, transport="distribution")
+    with Session(address, timeout=order.timeout, is_remote=True) as session:
         work = ClientWork(task, session)
         try:
             work.facts = ask(session, timeout=order.timeout)
@@ -122,8 +122,10 @@ class ClientWork(Work):
             if said["release"] != self.version:
                 raise OtpError(f"the package has release {said['release']}, not {self.version}")
             return
-        way = order.way._replace(node=order.master or self.facts.masters[0], host="", port=0)
-        settle(order._replace(client="", state="unpacked", way=way, transport="auto", configuration=None, keep=0, down="offline", verify=()), self.changes)
+        address = order.address._replace(node=order.master or self.facts.masters[0], host="", port=0)
+        settle(
+            order._replace(client="", state="unpacked", address=address, transport="auto", configuration=None, keep=0, down="offline", verify=()), self.changes
+        )
 
     def have_files(self, release: Release) -> None:
         """Boot script, relup and .rel in the client's directory, by release_handler, on all masters; and a configuration."""

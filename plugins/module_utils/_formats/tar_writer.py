@@ -26,7 +26,7 @@ LARGE_CHUNK = 16 * 1024
 SAMPLE = 4096
 
 
-class Member(t.NamedTuple):
+class PackageMember(t.NamedTuple):
     """One member: a file with its content, or the path that has it; a symbolic link with its target; a directory."""
 
     name: str
@@ -44,7 +44,7 @@ class TarBytes(t.NamedTuple):
     deflated: list[tuple[int, int]]
 
 
-def tar_parts(members: t.Iterable[Member], *, mtime: int) -> list[bytes]:
+def tar_parts(members: t.Iterable[PackageMember], *, mtime: int) -> list[bytes]:
     """The members in their order, without the end of the archive, as consecutive parts of which a file's content is one.
 
     Raises OtpError naming a file that can't be read.
@@ -66,7 +66,7 @@ def join_parts(parts: t.Iterable[bytes]) -> TarBytes:
     return TarBytes(b"".join(parts), deflated)
 
 
-def _content(member: Member) -> bytes:
+def _content(member: PackageMember) -> bytes:
     if member.kind != FILE or member.source is None:
         return member.content
     try:
@@ -103,7 +103,7 @@ def _is_dense(content: bytes, start: int, end: int) -> bool:
     return len(zlib.compress(content[middle : middle + SAMPLE], 1)) > SAMPLE * 0.98
 
 
-def _header(member: Member, size: int, mtime: int) -> bytes:
+def _header(member: PackageMember, size: int, mtime: int) -> bytes:
     """The member's ustar header, after a pax header when something doesn't fit."""
     if size > LARGEST_FILE:
         raise OtpError(f"{member.name} has {size} bytes; a file in a package can have {LARGEST_FILE} at most.")

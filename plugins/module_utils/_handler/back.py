@@ -13,7 +13,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._handler import preflig
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError
 from ansible_collections.erlang.otp.plugins.module_utils._node.reconnecting import NotBack, after_error
-from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Refused, observe, operate, shorten_stop
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Refused, call_release_handler, observe, shorten_stop
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import read_release
 from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import NoRelupStep, find_relup_step
 
@@ -61,7 +61,7 @@ def go_back(work: Work, reason: str) -> str:
     permanent = work.running.permanent or ""
     try:
         if not find_relup_step(work.tree, work.version, permanent).restarts:
-            operate(work.session, "install_release", [permanent], timeout=work.order.timeout)
+            call_release_handler(work.session, "install_release", [permanent], timeout=work.order.timeout)
             work.running = observe(work.session, timeout=work.order.timeout)
             return f"{reason}; release {permanent} was installed again"
     except NoRelupStep:

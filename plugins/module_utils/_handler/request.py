@@ -19,7 +19,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
 from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import Problem, fatal
-from ansible_collections.erlang.otp.plugins.module_utils._node.connect import Way
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running
 from ansible_collections.erlang.otp.plugins.module_utils._node.verify import Check
 from ansible_collections.erlang.otp.plugins.module_utils._tree import history as _history
@@ -33,13 +33,13 @@ BETWEEN = 1.5
 
 
 class Order(t.NamedTuple):
-    """What is wanted. release: a version; way: how to reach the node; package: package, checksum and release as of install_release()."""
+    """What is wanted. release: a version; address: how to reach the node; package: package, checksum and release as of install_release()."""
 
     root: str
     release: str
     state: str  # unpacked, ready, current, permanent, absent, rebooted_old
     name: str | None = None
-    way: Way = Way()
+    address: NodeAddress = NodeAddress()
     transport: str = "auto"  # or distribution, pipe, offline
     package: t.Mapping[str, t.Any] = {}
     # As of configure_release(): sys_config, vm_args, variables, secrets.
@@ -225,7 +225,7 @@ def _alone(task: Task):
 
 def _runs(order: Order, tree: Tree) -> bool:
     """Whether release_handler is to do it. Raises OtpError when nothing says how to reach it, or it should be down and is not."""
-    reachable = bool(order.way.node or order.way.pipe_dir)
+    reachable = bool(order.address.node or order.address.pipe_dir)
     pid = find_emulator(tree.root)
     if order.transport == "offline":
         if pid is not None:

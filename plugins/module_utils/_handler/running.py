@@ -23,7 +23,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._install.install import
 from ansible_collections.erlang.otp.plugins.module_utils._node import release_handler
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError
 from ansible_collections.erlang.otp.plugins.module_utils._node.reconnecting import NotBack, Session, after_error, wait_for_restart, wait_until_settled
-from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Refused, Running, observe, operate, shorten_stop
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Refused, Running, call_release_handler, observe, shorten_stop
 from ansible_collections.erlang.otp.plugins.module_utils._node.verify import NotVerified, verify
 from ansible_collections.erlang.otp.plugins.module_utils._tree.backup import forget_saved, save
 from ansible_collections.erlang.otp.plugins.module_utils._tree.bin_directory import refresh_bin
@@ -41,9 +41,9 @@ RESTARTING = ("install_release", "reboot_old_release")
 def settle_running(task: Task) -> None:
     """Take the release to the state that the task's order says. Raises HandlerError, PackageNeeded, OtpError."""
     order = task.order
-    transport = order.transport if order.transport != "auto" else ("distribution" if order.way.node else "pipe")
+    transport = order.transport if order.transport != "auto" else ("distribution" if order.address.node else "pipe")
     task.result["transport"] = transport
-    with Session(order.way._replace(transport=transport), timeout=order.timeout) as session:
+    with Session(order.address._replace(transport=transport), timeout=order.timeout) as session:
         work = Work(task, session)
         try:
             work.settle()
@@ -170,7 +170,7 @@ class Work:
             if problems:
                 return problems
         try:
-            operate(self.session, "check_install_release", [self.version], timeout=self.order.timeout)
+            call_release_handler(self.session, "check_install_release", [self.version], timeout=self.order.timeout)
             return []
         except Refused as refused:
             return [_preflight.Problem(refused.kind or "refused", str(refused).rstrip("."), "Install the release again from its package")]
@@ -207,7 +207,7 @@ class Work:
     def run_install(self, before: Running, passage: RelupStep) -> None:
         """The call itself, and what follows it. Raises Refused, CallError, HandlerError."""
         if not passage.restarts:
-            operate(self.session, "install_release", [self.version], timeout=self.order.timeout)
+            call_release_handler(self.session, "install_release", [self.version], timeout=self.order.timeout)
             self.running = observe(self.session, timeout=self.order.timeout)
             return
         shorten_stop(self.session, timeout=self.order.timeout)
@@ -366,7 +366,7 @@ class Work:
         """Have release_handler do what makes it overwrite RELEASES in place: with a copy beside until that is on the disk."""
         save(self.tree, writing_like(self.tree))
         try:
-            said = operate(self.session, function, list(arguments), timeout=self.order.timeout)
+            said = call_release_handler(self.session, function, list(arguments), timeout=self.order.timeout)
         except Refused as refusal:
             if refusal.is_harmless:
                 forget_saved(self.tree)

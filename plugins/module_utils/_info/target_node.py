@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._info.target import Target
-from ansible_collections.erlang.otp.plugins.module_utils._node.connect import Way, connect
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress, connect
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import TEMPORARY, Running, observe
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, as_text
 from ansible_collections.erlang.otp.plugins.module_utils._tree import history as _history
@@ -23,7 +23,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import 
 NOT_IN_USE = {"unpacked", "old"}
 
 
-def describe_node(target: Target, way: Way, *, timeout: float) -> tuple[dict[str, t.Any], list[str]]:
+def describe_node(target: Target, address: NodeAddress, *, timeout: float) -> tuple[dict[str, t.Any], list[str]]:
     """The node as plain data, and what does not fit together.
 
     Whether a client that does not answer is down cannot be told from here.
@@ -36,7 +36,7 @@ def describe_node(target: Target, way: Way, *, timeout: float) -> tuple[dict[str
     if is_here:
         told.update(_since(started_at(told["pid"], target.tree.root)))
     try:
-        with connect(way, timeout=timeout) as node:
+        with connect(address, timeout=timeout) as node:
             running = observe(node, timeout=timeout)
             told["erts_version"] = as_text(node.call("erlang", "system_info", [Atom("version")], timeout=timeout))
             if not is_here:

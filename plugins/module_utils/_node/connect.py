@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The way to a node, and the cookie that opens it."""
+"""The address of a node, and its cookie."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host impor
 # In the home directory of the node's user; read by the emulator itself, so that the cookie is no argument.
 COOKIE_FILE = ".erlang.cookie"
 
-# How a module is told the way to a node; documented in the fragment erlang.otp._node.
-WAY_ARGUMENTS: dict[str, dict[str, t.Any]] = {
+# The options of a module that address a node, documented in the fragment erlang.otp._node.
+ADDRESS_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "node": {"type": "str"},
     "cookie": {"type": "str", "no_log": True},
     "cookie_file": {"type": "path"},
@@ -27,7 +27,7 @@ WAY_ARGUMENTS: dict[str, dict[str, t.Any]] = {
 }
 
 
-class Way(t.NamedTuple):
+class NodeAddress(t.NamedTuple):
     """How to reach a node: by distribution when it has a name, else through the pipes of run_erl."""
 
     node: str = ""
@@ -40,29 +40,33 @@ class Way(t.NamedTuple):
     port: int = 0
     epmd_port: int = 0
 
+    def __repr__(self) -> str:
+        """Without the cookie: what is printed may be logged."""
+        return f"NodeAddress({self.node or self.pipe_dir!r})"
 
-def way_of(parameters: dict[str, t.Any], *more: str) -> Way:
-    """The way that a module's parameters say, those of WAY_ARGUMENTS and these more."""
-    return Way(**{name: parameters[name] for name in (*WAY_ARGUMENTS, *more) if parameters[name]})
+
+def address_of(parameters: dict[str, t.Any], *more: str) -> NodeAddress:
+    """The address in a module's parameters: ADDRESS_ARGUMENTS, and those named in ``more``."""
+    return NodeAddress(**{name: parameters[name] for name in (*ADDRESS_ARGUMENTS, *more) if parameters[name]})
 
 
-def connect(way: Way, *, timeout: float = 5.0):
+def connect(address: NodeAddress, *, timeout: float = 5.0):
     """A Connection or a Console: a context manager with call(module, function, arguments, timeout=seconds). Raises CallError, OtpError."""
     if remote_host():
-        return remote_host().connect(way, timeout=timeout)
-    transport = way.transport if way.transport != "auto" else ("distribution" if way.node else "pipe")
+        return remote_host().connect(address, timeout=timeout)
+    transport = address.transport if address.transport != "auto" else ("distribution" if address.node else "pipe")
     if transport == "pipe":
         from ansible_collections.erlang.otp.plugins.module_utils._node.run_erl_console import Console
 
-        if not way.pipe_dir:
+        if not address.pipe_dir:
             raise OtpError("Neither a node nor pipe_dir is given: one of them says where to call.")
-        return Console(directory=way.pipe_dir, force=way.force)
+        return Console(directory=address.pipe_dir, force=address.force)
     from ansible_collections.erlang.otp.plugins.module_utils._node.distribution import Connection
 
-    if not way.node:
+    if not address.node:
         raise OtpError("The transport distribution needs the name of a node.")
-    cookie = way.cookie or read_cookie(way.cookie_file or os.path.expanduser("~/.erlang.cookie"))
-    return Connection(node=way.node, cookie=cookie, host=way.host, port=way.port, epmd_port=way.epmd_port, timeout=timeout)
+    cookie = address.cookie or read_cookie(address.cookie_file or os.path.expanduser("~/.erlang.cookie"))
+    return Connection(node=address.node, cookie=cookie, host=address.host, port=address.port, epmd_port=address.epmd_port, timeout=timeout)
 
 
 def read_cookie(path: str) -> str:

@@ -19,7 +19,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._core.run import run
 from ansible_collections.erlang.otp.plugins.module_utils._node import service as _service
-from ansible_collections.erlang.otp.plugins.module_utils._node.connect import COOKIE_FILE, Way, connect
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import COOKIE_FILE, NodeAddress, connect
 from ansible_collections.erlang.otp.plugins.module_utils._node.log_tail import last_words
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import observe
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import as_text
@@ -164,9 +164,9 @@ def failure(node: Node, seconds: float, starts: int, what: str) -> OtpError:
 def ask(node: Node, *, timeout: float = 5.0) -> Answer:
     """Ask a distributed node for its status and releases. Raises NoAnswer."""
     port = node.environment.get("ERL_EPMD_PORT", "")
-    way = Way(node=node.name, cookie_file=os.path.join(node.home, COOKIE_FILE), epmd_port=int(port) if port.isdigit() else 0)
+    address = NodeAddress(node=node.name, cookie_file=os.path.join(node.home, COOKIE_FILE), epmd_port=int(port) if port.isdigit() else 0)
     try:
-        with connect(way, timeout=timeout) as connection:
+        with connect(address, timeout=timeout) as connection:
             # Init says started also when an application could not start and the emulator is about to end; the application
             # controller then answers no more.
             connection.call("application", "which_applications", [4000], timeout=timeout)

@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError, CallTimeout, ConnectionLost, Raised, Unreachable
-from ansible_collections.erlang.otp.plugins.module_utils._node.connect import Way, connect
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress, connect
 from ansible_collections.erlang.otp.plugins.module_utils._node.log_tail import last_words
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import TEMPORARY, Running, observe
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
@@ -35,18 +35,18 @@ class Session:
     is_remote: its emulator is a process of another host, of which nothing is known but what the node says.
     """
 
-    def __init__(self, way: Way, *, timeout: float, is_remote: bool = False) -> None:
-        self._way = way
+    def __init__(self, address: NodeAddress, *, timeout: float, is_remote: bool = False) -> None:
+        self._address = address
         self.is_remote = is_remote
         self._timeout = timeout
         self._connection: t.Any = None
-        self.node = way.node or way.pipe_dir
+        self.node = address.node or address.pipe_dir
 
     def call(self, module: str, function: str, arguments: list, *, timeout: float):
         """As of Connection."""
         if self._connection is None:
-            self._connection = connect(self._way, timeout=min(timeout, self._timeout))
-            self.node = self._connection.node or self._way.pipe_dir
+            self._connection = connect(self._address, timeout=min(timeout, self._timeout))
+            self.node = self._connection.node or self._address.pipe_dir
         try:
             return self._connection.call(module, function, arguments, timeout=timeout)
         except (ConnectionLost, Unreachable, CallTimeout):
@@ -111,7 +111,7 @@ def _wait(session: Session, is_reached, *, root: str, before: Running, timeout: 
     while True:
         pid = None if session.is_remote else find_emulator(root)
         if pid != before.pid and not remote_host() and not session.is_remote:
-            nudge(before.pid)
+            reap_emulator(before.pid)
         if session.is_remote or may_ask(pid):
             try:
                 now = observe(session, timeout=max(0.1, deadline - time.monotonic()))
@@ -135,7 +135,7 @@ def _wait(session: Session, is_reached, *, root: str, before: Running, timeout: 
         time.sleep(PAUSE)
 
 
-def nudge(pid: int) -> None:
+def reap_emulator(pid: int) -> None:
     """Have run_erl reap its emulator that has ended: until then heart takes it for alive, for five seconds.
 
     run_erl misses SIGCHLD when it is writing its log just then; another one is harmless.

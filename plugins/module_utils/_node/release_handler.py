@@ -204,7 +204,7 @@ def shorten_stop(node, *, timeout: float) -> None:
         evaluate(node, SHORT_STOP, timeout=timeout)
 
 
-def operate(node, function: str, arguments: list, *, timeout: float):
+def call_release_handler(node, function: str, arguments: list, *, timeout: float):
     """Call release_handler:Function; what it answers when that is no {error,Reason}. Raises Refused and CallError."""
     answer = node.call("release_handler", function, arguments, timeout=timeout)
     if isinstance(answer, tuple) and answer and answer[0] == Atom("error"):

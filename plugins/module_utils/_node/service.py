@@ -41,7 +41,7 @@ class Service(t.NamedTuple):
     files: tuple[ServiceFile, ...]
 
 
-def have_service(service: Service, changes: Changes) -> list[dict[str, str]]:
+def ensure_service(service: Service, changes: Changes) -> list[dict[str, str]]:
     """Have the files, known to the manager, and the service started at boot or not. Returns the diff. Raises OtpError."""
     if service.manager == "systemd" and not os.path.isdir("/run/systemd/system"):
         raise OtpError("this host has not been booted with systemd: set otp_service_manager to sysv or none.")

@@ -61,7 +61,7 @@ def read_package(package: str) -> Release:
     return find_release(_head(package), package=package)
 
 
-def read_ways(package: str) -> tuple[Release, dict[str, str]]:
+def read_upgrade_paths(package: str) -> tuple[Release, dict[str, str]]:
     """The release in the package, and the releases from which its relup leads to it, as of Relup.upgrade_from."""
     texts = _head(package)
     release = find_release(texts, package=package)

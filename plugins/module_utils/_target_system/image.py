@@ -66,7 +66,7 @@ class Image(System):
             return Owner(-1, -1)
         return self.have_owner()
 
-    def have_service(self) -> None:
+    def ensure_service(self) -> None:
         """Have the service's files, and the links by which it is started at boot."""
         service = self.wanted.node.service
         if service is None:

@@ -97,7 +97,7 @@ class System:
             self.write(file)
         if wanted.cookie is not None and ensure_cookie(self.here(node.home), wanted.cookie, owner=self.owner, changes=changes):
             self.renewed.add(self.here(os.path.join(node.home, COOKIE_FILE)))
-        self.have_service()
+        self.ensure_service()
         running = self.have_state()
         return {
             "before": before.release_version if before else None,
@@ -125,10 +125,10 @@ class System:
         if not os.path.islink(path) or os.readlink(path) != self.wanted.run_directory:
             self.changes.do(f"link {path} to {self.wanted.run_directory}", link, self.wanted.run_directory, path, self.owner)
 
-    def have_service(self) -> None:
+    def ensure_service(self) -> None:
         """Have what starts the node at boot, if anything does."""
         if self.wanted.node.service is not None:
-            self.diff.extend(_service.have_service(self.wanted.node.service, self.changes))
+            self.diff.extend(_service.ensure_service(self.wanted.node.service, self.changes))
 
     def install(self, changes: Changes) -> None:
         """Have the wanted release in the tree. It becomes permanent unless the node runs another one: that takes an upgrade."""

@@ -23,7 +23,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import working_on
-from ansible_collections.erlang.otp.plugins.module_utils._node.connect import Way
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.console import BoxConsole
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.look import Look, parse_look
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.mirror import Mirror, check_room
@@ -165,10 +165,10 @@ class Box:
         content, seconds = self.look.files.get("run/emulator.pid", (b"", 0))
         return seconds * 10**9 if content.strip() == b"%d" % pid else time.time_ns()
 
-    def connect(self, way: Way, *, timeout: float) -> BoxConsole:
+    def connect(self, address: NodeAddress, *, timeout: float) -> BoxConsole:
         self.attends = True
         self.is_fresh = False
-        return BoxConsole(self, force=way.force)
+        return BoxConsole(self, force=address.force)
 
     def evaluate(self, text: str, *, timeout: float) -> t.Any:
         self.attends = True

@@ -100,7 +100,7 @@ def _target_system(parameters: Parameters, wanted: t.Any, changes: Changes, box:
 def _handler(parameters: Parameters, wanted: t.Any, changes: Changes, box: Box) -> Result:
     order = otp_release_handler.order_of(parameters)
     transport = order.transport if order.transport == "offline" else "auto"
-    return settle(order._replace(destdir=box.destdir, transport=transport, way=order.way._replace(pipe_dir=box.pipe_dir)), changes)
+    return settle(order._replace(destdir=box.destdir, transport=transport, address=order.address._replace(pipe_dir=box.pipe_dir)), changes)
 
 
 def _config(parameters: Parameters, wanted: t.Any, changes: Changes, box: Box) -> Result:

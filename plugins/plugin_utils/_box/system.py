@@ -39,7 +39,7 @@ class BoxSystem(System):
             raise OtpError(f"only root and {user} itself can work as user {user}: use become, or log in as one of them.")
         return OURS
 
-    def have_service(self) -> None:
+    def ensure_service(self) -> None:
         """Have the init script; what starts it at boot is its name, or the box's inittab."""
         if self.service is None:
             return

@@ -53,11 +53,11 @@ def _digest(package: str) -> str:
 
 
 def _release(package: str) -> dict[str, t.Any]:
-    from ansible_collections.erlang.otp.plugins.module_utils._package.read import read_ways
+    from ansible_collections.erlang.otp.plugins.module_utils._package.read import read_upgrade_paths
     from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import read_base
 
     base = read_base(package)
-    release, upgrade_from = read_ways(package)
+    release, upgrade_from = read_upgrade_paths(package)
     return {
         "name": release.name,
         "version": release.version,

@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.module_utils._build.applications import Wanted
+from ansible_collections.erlang.otp.plugins.module_utils._build.applications import RequestedApplication
 from ansible_collections.erlang.otp.plugins.module_utils._build.systools import ScriptOptions
 from ansible_collections.erlang.otp.plugins.modules.otp_release_build import ARGUMENT_SPEC, options_of
 
@@ -24,7 +24,7 @@ def test_defaults():
 
 
 GIVEN = [
-    ({"applications": ["pea", {"name": "bean", "version": "1"}]}, "applications", (Wanted("pea"), Wanted("bean", "1"))),
+    ({"applications": ["pea", {"name": "bean", "version": "1"}]}, "applications", (RequestedApplication("pea"), RequestedApplication("bean", "1"))),
     ({"code_path": ["a", "b"]}, "code_path", ("a", "b")),
     ({"include": ["src"]}, "include", ("src",)),
     ({"strip_keep": ["Docs"]}, "strip_keep", ("Docs",)),

@@ -9,7 +9,7 @@ import os
 import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import Order
-from ansible_collections.erlang.otp.plugins.module_utils._node.connect import Way
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress
 from ansible_collections.erlang.otp.plugins.module_utils._node.verify import Check
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
 from ansible_collections.erlang.otp.plugins.modules.otp_release_handler import ARGUMENT_SPEC, order_of
@@ -42,9 +42,9 @@ def test_the_defaults_are_those_of_an_order() -> None:
         ({"package": "~/p.tar.gz"}, "package", {**NO_PACKAGE, "package": os.path.expanduser("~/p.tar.gz")}),
         ({"checksum": "sha256:0"}, "package", {**NO_PACKAGE, "checksum": "sha256:0"}),
         ({"_package_release": {"version": "2"}}, "package", {**NO_PACKAGE, "release": {"version": "2"}}),
-        ({"node": "n@h", "cookie": "c", "epmd_port": 1}, "way", Way(node="n@h", cookie="c", epmd_port=1)),
-        ({"node": "n", "cookie_file": "/c", "host": "::1", "port": 2}, "way", Way(node="n", cookie_file="/c", host="::1", port=2)),
-        ({"pipe_dir": "/run/x"}, "way", Way(pipe_dir="/run/x")),
+        ({"node": "n@h", "cookie": "c", "epmd_port": 1}, "address", NodeAddress(node="n@h", cookie="c", epmd_port=1)),
+        ({"node": "n", "cookie_file": "/c", "host": "::1", "port": 2}, "address", NodeAddress(node="n", cookie_file="/c", host="::1", port=2)),
+        ({"pipe_dir": "/run/x"}, "address", NodeAddress(pipe_dir="/run/x")),
         (
             {"verify": [{"module": "m", "function": "f", "arguments": ["a"], "expect": "{ok,_}"}]},
             "verify",

@@ -10,11 +10,11 @@ import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.applications import (
     CodePath,
-    Wanted,
+    RequestedApplication,
     applications_of,
     close_over,
     version_key,
-    wanted_application,
+    requested_application,
 )
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp
@@ -107,7 +107,7 @@ def test_release_without_kernel(otp):
         applications_of(release, CodePath([], otp))
 
 
-def names(*wanted: Wanted, code_path: CodePath) -> list[str]:
+def names(*wanted: RequestedApplication, code_path: CodePath) -> list[str]:
     return [listed.name for listed in close_over(wanted, code_path)]
 
 
@@ -127,19 +127,19 @@ def test_closure(otp, apps, applications, asked, expected):
     for name, keys in applications.items():
         application(apps / name, name, **keys)
     code_path = path(apps, otp) if applications else CodePath([], otp)
-    assert names(*(Wanted(name) for name in asked), code_path=code_path) == expected
+    assert names(*(RequestedApplication(name) for name in asked), code_path=code_path) == expected
 
 
 def test_closure_of_something_missing(otp, apps):
     application(apps / "a", "a", applications="[b]")
     with pytest.raises(OtpError, match=r"Application b was not found\. .* Application a needs it\."):
-        close_over([Wanted("a")], path(apps, otp))
+        close_over([RequestedApplication("a")], path(apps, otp))
 
 
 def test_closure_keeps_what_was_said(otp, apps):
     application(apps / "a-1", "a", "1", included_applications="[sasl]")
     application(apps / "a-2", "a", "2")
-    closed = close_over([Wanted("a", "1", "temporary", ("sasl",))], path(apps, otp))
+    closed = close_over([RequestedApplication("a", "1", "temporary", ("sasl",))], path(apps, otp))
     assert closed[-1] == ReleaseApplication("a", "1", "temporary", ("sasl",))
     assert closed[0] == ReleaseApplication("kernel", "8.5", None, None)
 
@@ -150,16 +150,16 @@ def test_versions_are_ordered_by_their_numbers():
 
 
 def test_wanted():
-    assert wanted_application("pea") == Wanted("pea")
-    assert wanted_application({"name": "pea", "version": 1.0, "type": "load", "included_applications": ["bean"]}) == Wanted("pea", "1.0", "load", ("bean",))
+    assert requested_application("pea") == RequestedApplication("pea")
+    assert requested_application({"name": "pea", "version": 1.0, "type": "load", "included_applications": ["bean"]}) == RequestedApplication("pea", "1.0", "load", ("bean",))
 
 
 @pytest.mark.parametrize("item", [1, {}, {"name": "pea", "versoin": "1"}, ["pea"]])
 def test_not_wanted(item):
     with pytest.raises(OtpError, match="is neither a name nor a mapping of name, version, type"):
-        wanted_application(item)
+        requested_application(item)
 
 
 def test_a_type_that_is_none():
     with pytest.raises(OtpError, match="type of pea is 'now'; it can be permanent, transient"):
-        wanted_application({"name": "pea", "type": "now"})
+        requested_application({"name": "pea", "type": "now"})

@@ -12,7 +12,7 @@ import tarfile
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import Member
+from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import PackageMember
 from ansible_collections.erlang.otp.plugins.module_utils._build.assemble import (
     Assembler,
     describe_package,
@@ -28,7 +28,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._build.package_members 
 
 def group(tmp_path, content: bytes = b"content") -> Group:
     (tmp_path / "pea.beam").write_bytes(content)
-    return Group("pea", [Member("lib/pea/ebin/pea.app", content=b"app"), Member("lib/pea/ebin/pea.beam", source=str(tmp_path / "pea.beam"))])
+    return Group("pea", [PackageMember("lib/pea/ebin/pea.app", content=b"app"), PackageMember("lib/pea/ebin/pea.beam", source=str(tmp_path / "pea.beam"))])
 
 
 def assembler(tmp_path, strip: str = "") -> Assembler:
@@ -42,7 +42,7 @@ def beam_in(fragment) -> bytes:
 
 def test_what_is_not_known_is_made_and_cached(tmp_path):
     pea = group(tmp_path)
-    keys = assembler(tmp_path).survey([pea], known=())
+    keys = assembler(tmp_path).find_keys([pea], known=())
     assert (tmp_path / "cache" / keys["pea"]).exists()
     (tmp_path / "pea.beam").unlink()
     assert beam_in(assembler(tmp_path).fragment(pea, keys["pea"])) == b"content"
@@ -50,23 +50,23 @@ def test_what_is_not_known_is_made_and_cached(tmp_path):
 
 def test_what_is_known_is_not_made(tmp_path):
     pea = group(tmp_path)
-    keys = assembler(tmp_path / "other").survey([pea], known=())
+    keys = assembler(tmp_path / "other").find_keys([pea], known=())
     again = assembler(tmp_path)
-    assert again.survey([pea], known=keys.values()) == keys
+    assert again.find_keys([pea], known=keys.values()) == keys
     assert again.lacks(keys["pea"])
     assert beam_in(again.fragment(pea, keys["pea"])) == b"content"
 
 
 def test_another_content_has_another_key(tmp_path):
-    first = assembler(tmp_path).survey([group(tmp_path)], known=())
-    assert assembler(tmp_path).survey([group(tmp_path, b"other")], known=()) != first
+    first = assembler(tmp_path).find_keys([group(tmp_path)], known=())
+    assert assembler(tmp_path).find_keys([group(tmp_path, b"other")], known=()) != first
 
 
 @pytest.mark.parametrize("stripped", [b"stripped", gzip.compress(b"stripped", mtime=0)], ids=["plain", "gzipped"])
 def test_stripped_files_go_in_inflated(tmp_path, stripped):
     pea = group(tmp_path)
     stripping = assembler(tmp_path, strip="all")
-    keys = stripping.survey([pea], known=())
+    keys = stripping.find_keys([pea], known=())
     assert stripping.lacks(keys["pea"])
     (tmp_path / "0").write_bytes(stripped)
     assert strippable(pea) == [str(tmp_path / "pea.beam")]

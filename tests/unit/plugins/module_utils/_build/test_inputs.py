@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.module_utils._build.applications import Wanted
+from ansible_collections.erlang.otp.plugins.module_utils._build.applications import RequestedApplication
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import parse_rel
@@ -47,7 +47,7 @@ def test_from_a_rel_file(tmp_path, otp):
 
 
 def test_from_applications(otp):
-    sources = read_sources(options(name="My_System", version="2", applications=(Wanted("sasl"),), erts="false"), otp)
+    sources = read_sources(options(name="My_System", version="2", applications=(RequestedApplication("sasl"),), erts="false"), otp)
     assert (sources.stem, sources.erts) == ("my_system", None)
     assert parse_rel(sources.rel, filename="made") == sources.release
     assert [listed.name for listed in sources.release.applications] == ["kernel", "stdlib", "sasl"]
@@ -96,7 +96,7 @@ def test_a_version_that_is_no_directory_name(tmp_path, otp, version):
     with pytest.raises(OtpError, match="version of the release"):
         read_sources(options(rel=rel(tmp_path, version=version)), otp)
     with pytest.raises(OtpError, match="Release version .* can't be the name of a file"):
-        read_sources(options(name="R", version=version, applications=(Wanted("sasl"),)), otp)
+        read_sources(options(name="R", version=version, applications=(RequestedApplication("sasl"),)), otp)
 
 
 def test_a_file_name_that_is_none(tmp_path, otp):

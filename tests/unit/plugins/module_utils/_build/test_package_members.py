@@ -10,7 +10,7 @@ import socket
 import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.applications import Found
-from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import DIRECTORY, FILE, LINK, Member
+from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import DIRECTORY, FILE, LINK, PackageMember
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._build.package_members import (
     Group,
@@ -189,7 +189,7 @@ def test_extra_files_that_are_missing(tmp_path):
 
 
 def test_two_members_of_one_name():
-    group = Group("g", [Member("a")])
-    check_names([group, Group("h", [Member("b")])])
+    group = Group("g", [PackageMember("a")])
+    check_names([group, Group("h", [PackageMember("b")])])
     with pytest.raises(OtpError, match="Two members of the package would be a. Look at extra_files"):
         check_names([group, group])

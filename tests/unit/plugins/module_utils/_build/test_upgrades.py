@@ -15,7 +15,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._build.earlier_release 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import parse_rel
-from ansible_collections.erlang.otp.plugins.module_utils._build.upgrades import Upgrades, describe_ways, lay_out, read_upgrades
+from ansible_collections.erlang.otp.plugins.module_utils._build.upgrades import Upgrades, describe_upgrade_paths, lay_out, read_upgrades
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import release_members, write_package
 
 CORE = {"kernel": "8.5.3", "stdlib": "4.2"}
@@ -222,11 +222,11 @@ def test_ways(bench, tmp_path):
     path = rel(tmp_path / "first/older.rel", "OLDER", "1.0", erts="13.0")
     relup = b'{"SECOND",[{"FIRST",[],[a,b]},{"OLDER",[],[restart_new_emulator,restart_emulator]}],[{"OLDER",[],[a,restart_emulator]}]}.'
     upgrades = bench.read([path, bench.first], [path])
-    found = describe_ways(upgrades, bench.release, relup)
+    found = describe_upgrade_paths(upgrades, bench.release, relup)
     assert [tuple(way.values()) for way in found] == [
         ("up", "OLDER", "SECOND", "both", 2, ["erts 13.0 -> 13.1.5"]),
         ("up", "FIRST", "SECOND", "none", 2, []),
         ("down", "SECOND", "OLDER", "restart_emulator", 2, ["erts 13.1.5 -> 13.0"]),
     ]
     with pytest.raises(OtpError, match="systools made a relup without release FIRST"):
-        describe_ways(upgrades, bench.release, relup.replace(b"FIRST", b"THIRD"))
+        describe_upgrade_paths(upgrades, bench.release, relup.replace(b"FIRST", b"THIRD"))

@@ -17,7 +17,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer imp
     DIRECTORY,
     END_OF_ARCHIVE,
     LINK,
-    Member,
+    PackageMember,
     deflated_chunks,
     join_parts,
     tar_parts,
@@ -38,14 +38,14 @@ NAMES = [
 ]
 
 
-def read_back(*members: Member) -> tarfile.TarFile:
+def read_back(*members: PackageMember) -> tarfile.TarFile:
     content = b"".join(tar_parts(members, mtime=1)) + END_OF_ARCHIVE
     return tarfile.open(fileobj=io.BytesIO(content), mode="r:")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_names(name):
-    with read_back(Member(name, content=b"content"), Member(name + "d", DIRECTORY, 0o755), Member("end")) as archive:
+    with read_back(PackageMember(name, content=b"content"), PackageMember(name + "d", DIRECTORY, 0o755), PackageMember("end")) as archive:
         assert archive.getnames() == [name, name + "d", "end"]
         assert archive.extractfile(name).read() == b"content"
         assert archive.getmember(name + "d").isdir()
@@ -53,7 +53,7 @@ def test_names(name):
 
 @pytest.mark.parametrize("target", ["t", "../t" * 30, "ζ" * 60])
 def test_link_targets(target):
-    with read_back(Member("link", LINK, 0o777, target=target), Member("end", content=b"x" * 513)) as archive:
+    with read_back(PackageMember("link", LINK, 0o777, target=target), PackageMember("end", content=b"x" * 513)) as archive:
         link, end = archive.getmembers()
         assert (link.issym(), link.linkname) == (True, target)
         assert end.size == 513
@@ -63,14 +63,14 @@ def test_nothing_of_who_made_it(tmp_path):
     source = tmp_path / "file"
     source.write_bytes(b"content")
     os.utime(source, (5, 5))
-    with read_back(Member("file", mode=0o750, source=str(source))) as archive:
+    with read_back(PackageMember("file", mode=0o750, source=str(source))) as archive:
         member = archive.getmember("file")
     assert (member.uid, member.gid, member.uname, member.gname, member.mtime, member.mode) == (0, 0, "", "", 1, 0o750)
 
 
 def test_a_file_that_is_gone(tmp_path):
     with pytest.raises(OtpError, match="gone can't be read into the package: No such file"):
-        tar_parts([Member("gone", source=str(tmp_path / "gone"))], mtime=0)
+        tar_parts([PackageMember("gone", source=str(tmp_path / "gone"))], mtime=0)
 
 
 def beam(*chunks: tuple) -> bytes:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp
-from ansible_collections.erlang.otp.plugins.module_utils._build.package_members import Group, Member, check_machines
+from ansible_collections.erlang.otp.plugins.module_utils._build.package_members import Group, PackageMember, check_machines
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._formats import gzip_reader as _inflate
@@ -90,7 +90,7 @@ def test_built_from_one_machine(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
 
     def group(*names: str) -> list[Group]:
-        return [Group("lib", [Member(f"lib/pea-1.0/priv/{name}", source=str(tmp_path / name)) for name in names])]
+        return [Group("lib", [PackageMember(f"lib/pea-1.0/priv/{name}", source=str(tmp_path / name)) for name in names])]
 
     otp = Otp(str(tmp_path), "13.1.5", "25")
     check_machines(group("ours.so", "notes"), otp)

@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The way to a node, and the cookie."""
+"""The address of a node, and its cookie."""
 
 from __future__ import annotations
 
 import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._node.connect import Way, connect, read_cookie
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress, connect, read_cookie
 
 
 def test_cookie(tmp_path):
@@ -41,10 +41,10 @@ def test_cookies_that_erl_refuses(tmp_path, content, mode, words):
 def test_cookie_of_the_user(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(OtpError, match=f"{tmp_path}/.erlang.cookie cannot be read: No such file"):
-        connect(Way(node="n"))
+        connect(NodeAddress(node="n"))
 
 
-@pytest.mark.parametrize("way", [Way(), Way(transport="distribution", pipe_dir="/"), Way(transport="pipe", node="n")])
-def test_ways_that_lead_nowhere(way):
+@pytest.mark.parametrize("address", [NodeAddress(), NodeAddress(transport="distribution", pipe_dir="/"), NodeAddress(transport="pipe", node="n")])
+def test_addresses_that_name_no_node(address):
     with pytest.raises(OtpError):
-        connect(way)
+        connect(address)

@@ -8,7 +8,7 @@ import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import Raised, Unreachable
-from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Known, Refused, Running, operate
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Known, Refused, Running, call_release_handler
 from ansible_collections.erlang.otp.plugins.module_utils._node.verify import NotVerified, as_checks, verify
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
 
@@ -54,14 +54,14 @@ def test_what_runs_and_what_boots() -> None:
 )
 def test_a_refusal(reason, kind: str, harmless: bool) -> None:
     with pytest.raises(Refused) as caught:
-        operate(Node((Atom("error"), reason)), "install_release", ["2"], timeout=1.0)
+        call_release_handler(Node((Atom("error"), reason)), "install_release", ["2"], timeout=1.0)
     assert (caught.value.kind, caught.value.is_harmless) == (kind, harmless)
     assert str(caught.value).startswith('release_handler:install_release("2") answered {error,')
 
 
 def test_an_answer() -> None:
     node = Node((Atom("ok"), "1", []))
-    assert operate(node, "install_release", ["2"], timeout=1.0)[0] == Atom("ok")
+    assert call_release_handler(node, "install_release", ["2"], timeout=1.0)[0] == Atom("ok")
     assert node.calls == [("release_handler", "install_release", ["2"])]
 
 

@@ -15,7 +15,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner
 from ansible_collections.erlang.otp.plugins.module_utils._node import service as _service
-from ansible_collections.erlang.otp.plugins.module_utils._node.service import Service, ServiceFile, have_service, is_at_boot, is_run_by, must
+from ansible_collections.erlang.otp.plugins.module_utils._node.service import Service, ServiceFile, ensure_service, is_at_boot, is_run_by, must
 
 
 def script(path, at_boot=True):
@@ -48,29 +48,29 @@ def test_what_links_say_about_the_boot(tmp_path):
 def test_a_script_is_written_once_and_only_for_real(tmp_path):
     path = tmp_path / "S80exchange"
     changes = Changes(check_mode=True)
-    diff = have_service(script(path), changes)
+    diff = ensure_service(script(path), changes)
     assert changes.actions == [f"write {path}"] and diff[0]["after"] == "#!/bin/sh\n" and not path.exists()
     changes = Changes()
-    assert have_service(script(path), changes) == diff and os.access(path, os.X_OK)
+    assert ensure_service(script(path), changes) == diff and os.access(path, os.X_OK)
     changes = Changes()
-    assert have_service(script(path), changes) == [] and not changes.actions
+    assert ensure_service(script(path), changes) == [] and not changes.actions
 
 
 def test_an_optional_file_wants_its_directory(tmp_path):
     optional = ServiceFile(str(tmp_path / "conf.d/exchange.conf"), "text", 0o644, True)
     service = script(tmp_path / "S80exchange")
     service = service._replace(files=(*service.files, optional))
-    have_service(service, Changes())
+    ensure_service(service, Changes())
     assert not os.path.exists(optional.path)
     os.mkdir(tmp_path / "conf.d")
-    have_service(service, Changes())
+    ensure_service(service, Changes())
     assert os.path.exists(optional.path)
 
 
 def test_the_boot_without_a_program_for_it(tmp_path, monkeypatch):
     monkeypatch.setattr(_service, "PATH", str(tmp_path))
     with pytest.raises(OtpError, match="otp_init_script: /etc/init.d/S80exchange"):
-        have_service(script(tmp_path / "no-such-script-anywhere"), Changes())
+        ensure_service(script(tmp_path / "no-such-script-anywhere"), Changes())
 
 
 @pytest.mark.parametrize(("program", "at_boot", "line"), [
@@ -89,7 +89,7 @@ def test_a_host_without_systemd_is_told_so(monkeypatch):
     monkeypatch.setattr(os.path, "isdir", lambda path: False)
     changes = Changes()
     with pytest.raises(OtpError, match="otp_service_manager to sysv or none"):
-        have_service(Service("systemd", "exchange", True, ()), changes)
+        ensure_service(Service("systemd", "exchange", True, ()), changes)
     assert not changes.actions
 
 

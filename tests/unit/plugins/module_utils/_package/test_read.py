@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._package.read import read_package, read_ways
+from ansible_collections.erlang.otp.plugins.module_utils._package.read import read_package, read_upgrade_paths
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import release_members, write_package
 
 RELUP = b'{"SECOND", [{"FIRST", [], [point_of_no_return]}, {"ZEROTH", [], [restart_emulator]}], [{"FIRST", [], []}]}.\n'
@@ -19,21 +19,21 @@ RELUP = b'{"SECOND", [{"FIRST", [], [point_of_no_return]}, {"ZEROTH", [], [resta
 
 def test_the_releases_that_it_leads_from(tmp_path: Path) -> None:
     package = write_package(tmp_path / "p.tar.gz", {"releases/SECOND/relup": RELUP, **release_members("SECOND")})
-    release, ways = read_ways(package)
+    release, ways = read_upgrade_paths(package)
     assert release == read_package(package) and release.version == "SECOND"
     assert ways == {"FIRST": "none", "ZEROTH": "restart_emulator"}
 
 
 def test_a_relup_at_the_end_of_the_package(tmp_path: Path) -> None:
     package = write_package(tmp_path / "p.tar.gz", {**release_members("SECOND"), "lib/x": b"", "releases/SECOND/relup": RELUP})
-    assert set(read_ways(package)[1]) == {"FIRST", "ZEROTH"}
+    assert set(read_upgrade_paths(package)[1]) == {"FIRST", "ZEROTH"}
 
 
 def test_a_package_without_a_relup_leads_from_none(tmp_path: Path) -> None:
-    assert read_ways(write_package(tmp_path / "p.tar.gz", release_members()))[1] == {}
+    assert read_upgrade_paths(write_package(tmp_path / "p.tar.gz", release_members()))[1] == {}
 
 
 def test_a_relup_that_cannot_be_read_is_named_with_its_package(tmp_path: Path) -> None:
     package = write_package(tmp_path / "p.tar.gz", {"releases/FIRST/relup": b"{", **release_members()})
     with pytest.raises(OtpError, match=r"p\.tar\.gz: releases/FIRST/relup"):
-        read_ways(package)
+        read_upgrade_paths(package)
