@@ -3,13 +3,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 help:
-	@echo "make demo    three nodes on this machine, from a release to running under heart, upgraded and taken back"
-	@echo "make test    everything; or some of it: make test STEPS='unit sanity'"
-	@echo "make check   what takes seconds: lint, types, unit tests"
-	@echo "make format  let ruff format the Python files"
-	@echo "make docs    HTML into build/docs"
-	@echo "make setup   install what all of these need (they call it themselves)"
-	@echo "make clean   remove what they made in this directory"
+	@echo "make demo     three nodes on this machine: deployed, running under heart, upgraded and rolled back"
+	@echo "make check    lint, types and unit tests"
+	@echo "make test     everything; or some steps of it: make test STEPS='unit sanity'"
+	@echo "make test-ansible ANSIBLE_CORE='~=2.20.0'"
+	@echo "              sanity, unit and integration tests with another ansible-core"
+	@echo "make format   format the Python files with ruff"
+	@echo "make docs     the documentation as HTML, in build/docs"
+	@echo "make picture  draw docs/upgrade.svg again, from a real run"
+	@echo "make setup    install what all of these need; they also do it themselves"
+	@echo "make clean    remove what they made in this directory"
 
 setup:
 	@.ci/setup
@@ -18,23 +21,34 @@ demo:
 	@.ci/setup demo
 	@.venv/bin/python examples/demo/demo.py
 
+picture:
+	@.ci/setup demo
+	@.venv/bin/python examples/demo/picture.py docs/upgrade.svg
+
+check:
+	@.ci/setup check
+	@.ci/test check
+
 test: setup
 	@.ci/test $(STEPS)
 
-check: setup
-	@.ci/test check
+test-ansible:
+	@.ci/setup check
+	@.ci/test-ansible '$(ANSIBLE_CORE)'
 
-format: setup
+format:
+	@.ci/setup check
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
 
-docs: setup
+docs:
+	@.ci/setup docs
 	@.ci/docs
 	@echo "build/docs/index.html"
 
 clean:
-	rm -rf build .venv .venv-floor .ansible .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/output
+	rm -rf build .venv .venv-* .ansible .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/output
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	$(MAKE) -C examples/exchange clean
 
-.PHONY: help setup demo test check format docs clean
+.PHONY: help setup demo picture check test test-ansible format docs clean
