@@ -93,7 +93,7 @@ def test_from_there_to_a_node_that_answers(box: Box, releases: Releases, record_
     waiting = len(list((box.root / "srv/counter/.incoming").iterdir()))
     said = box.play("erlang.otp.provision")
     assert said.changed == 1
-    assert "a run that has ended had left its lock on the box" in said.output
+    assert "an earlier run ended without releasing its lock on the box" in said.output
     *_asked, result = said.results("line")
     assert (result["node"]["status"], result["node"]["release"]) == ("started", "FIRST")
     assert waiting > 30
@@ -177,7 +177,7 @@ def test_after_a_power_cut_it_boots_and_the_next_run_has_nothing_to_do(box: Box)
     box.on()
     said = box.play("erlang.otp.provision")
     assert said.changed == 0
-    assert "had left its lock" in said.output
+    assert "an earlier run ended without releasing its lock" in said.output
     (result,) = said.results("line")
     assert (result["node"]["status"], result["node"]["release"]) == ("started", "RESTARTS")
 
@@ -194,7 +194,7 @@ def test_somebody_elses_lock_is_respected(box: Box) -> None:
     command = ["-m", "erlang.otp.otp_release_handler", "-a", "root=/srv/counter release=SECOND state=absent lock_timeout=1"]
     said = box.ad_hoc(*command)
     lock.unlink()
-    assert "worked on by another run, somebody@elsewhere 1 2026-01-01T00:00:00Z" in said
+    assert "another run works on the box: somebody@elsewhere 1 2026-01-01T00:00:00Z" in said
     assert "remove /srv/counter/.box.lock on the box" in said
 
 

@@ -22,8 +22,9 @@ from ansible_collections.erlang.otp.plugins.module_utils._install.install import
 from ansible_collections.erlang.otp.plugins.module_utils._install.remove import remove_release
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import missing_part
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
-from ansible_collections.erlang.otp.plugins.plugin_utils._box import mirror as _box_mirror
-from ansible_collections.erlang.otp.plugins.plugin_utils._box.box import Box, Wish
+from ansible_collections.erlang.otp.plugins.plugin_utils._box import delivery as _delivery
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.box import Box, BoxTarget
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.host import BoxHost
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import checksum, release_members, tree, write_package
 
 
@@ -57,7 +58,7 @@ class Site:
         copy = self.directory / "copy"
         shutil.rmtree(copy, ignore_errors=True)
         copy.mkdir()
-        box = Box(self.connection, Wish(str(self.root), f"{self.root}/run/pipe", user=self.user()), str(copy))  # type: ignore[arg-type]
+        box = Box(self.connection, BoxTarget(str(self.root), f"{self.root}/run/pipe", user=self.user()), str(copy))  # type: ignore[arg-type]
         box.begin()
         return box
 
@@ -69,14 +70,14 @@ class Site:
         """Have the package's release permanent, as the actions do it."""
         box = self.box()
         try:
-            with working_on(box):
-                box.know_package(package)
+            with working_on(BoxHost(box)):
+                box.add_package(package)
                 self.work(box, package)
-                box.push()
+                box.send_changes()
         except OtpError:
-            box.leave(done=False)
+            box.finish(done=False)
             raise
-        box.leave()
+        box.finish()
         return box
 
     def work(self, box: Box, package: str) -> None:
@@ -116,8 +117,8 @@ def test_the_box_gets_what_a_host_gets(site: Site) -> None:
 def test_of_the_next_release_what_is_new_is_sent(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     site.install(site.first)
     sent: dict[str, bytes] = {}
-    whole = _box_mirror.packed
-    monkeypatch.setattr(_box_mirror, "packed", lambda files: sent.update(files) or whole(files))
+    whole = _delivery.pack
+    monkeypatch.setattr(_delivery, "pack", lambda files: sent.update(files) or whole(files))
     site.install(site.second)
     assert tree(site.root) == site.as_on_a_host(site.first, site.second)
     assert b"beam of pea-2.0" in sent.values()
@@ -127,10 +128,10 @@ def test_of_the_next_release_what_is_new_is_sent(site: Site, monkeypatch: pytest
 def test_what_is_there_is_known_and_nothing_is_done(site: Site) -> None:
     site.install(site.first)
     box = site.box()
-    box.know_package(site.first)
+    box.add_package(site.first)
     site.work(box, site.first)
-    assert box.push() is False
-    box.leave()
+    assert box.send_changes() is False
+    box.finish()
     assert not (site.root / ".box.lock").is_symlink()
 
 
@@ -146,18 +147,18 @@ def test_a_library_that_differs_is_refused_by_name(site: Site) -> None:
 def test_what_the_box_lacks_is_named(site: Site) -> None:
     for name in ("sha256sum", "tar"):
         (site.connection.bin / name).unlink()
-    with pytest.raises(OtpError, match="the box lacks sha256sum, tar, without which"):
+    with pytest.raises(OtpError, match="the box has no sha256sum, tar: nothing can be installed"):
         site.box()
     assert not site.root.exists()
 
 
 def test_no_room_is_told_before_anything_is_sent(site: Site) -> None:
     box = site.box()
-    box.look.free = 1000
+    box.inspection.free = 1000
     site.work(box, site.first)
-    with pytest.raises(OtpError, match=r"MiB free at .*Nothing has been sent"):
-        box.push()
-    box.leave()
+    with pytest.raises(OtpError, match=r"MiB are free at .*Nothing was sent"):
+        box.send_changes()
+    box.finish()
     assert list(site.root.iterdir()) == []
 
 
@@ -165,9 +166,9 @@ def test_what_arrives_damaged_is_not_put_in_place(site: Site, monkeypatch: pytes
     def damaged(files: t.Mapping[str, bytes]) -> bytes:
         return whole({name: content.replace(b"beam of", b"BEAM of") for name, content in files.items()})
 
-    whole = _box_mirror.packed
+    whole = _delivery.pack
     with monkeypatch.context() as patch:
-        patch.setattr(_box_mirror, "packed", damaged)
+        patch.setattr(_delivery, "pack", damaged)
         with pytest.raises(OtpError, match="damaged: run it again"):
             site.install(site.first)
     assert site.boots() is None
@@ -179,10 +180,10 @@ def test_a_release_goes_as_a_whole(site: Site) -> None:
     site.install(site.first)
     site.install(site.second)
     box = site.box()
-    with working_on(box):
+    with working_on(BoxHost(box)):
         remove_release(root=str(site.root), destdir=box.destdir, version="FIRST", changes=Changes())
-        box.push()
-    box.leave()
+        box.send_changes()
+    box.finish()
     assert site.boots() == "SECOND"
     assert not (site.root / "erts-13.1.5").exists()
     assert not (site.root / "lib/pea-1.0").exists()
@@ -191,20 +192,20 @@ def test_a_release_goes_as_a_whole(site: Site) -> None:
 
 def cut_after(number: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Have the next box that takes something lose its power after so many steps; the list of the steps that it had is filled then."""
-    whole, steps = _box_mirror._Packer.pack, []
+    whole, steps = _delivery._Packer.pack, []
 
     def pack(packer: t.Any) -> t.Any:
-        original = packer.move_last
+        original = packer.finish_steps
 
-        def move_last() -> None:
+        def finish_steps() -> None:
             original()
             steps.extend(packer.steps)
             packer.steps = [*packer.steps[:number], "kill -9 $$"]
 
-        packer.move_last = move_last
+        packer.finish_steps = finish_steps
         return whole(packer)
 
-    monkeypatch.setattr(_box_mirror._Packer, "pack", pack)
+    monkeypatch.setattr(_delivery._Packer, "pack", pack)
     return steps
 
 
@@ -226,7 +227,7 @@ def test_after_a_power_cut_the_old_or_the_new_release_boots_and_the_next_run_end
                 site.install(chosen)
         seen.append(site.boots())
         # What is staged changes nothing: the steps that rename are looked at one by one.
-        number = next((index + 1 for index in range(number, len(steps)) if steps[index].startswith(("place", "gone"))), len(steps) + 1)
+        number = next((index + 1 for index in range(number, len(steps)) if steps[index].startswith(("place", "remove"))), len(steps) + 1)
         # A run takes a second, so not after each of them.
         if len(seen) % 3 == 0 or number > len(steps):
             site.install(chosen)
@@ -245,7 +246,9 @@ def test_a_cut_leaves_a_lock_that_the_next_boot_breaks(site: Site) -> None:
     site.root.mkdir(parents=True)
     (site.root / ".box.lock").symlink_to("somebody@elsewhere 1 2026-01-01T00:00:00Z 00 another-boot")
     box = site.install(site.first)
-    assert [re.sub("somebody.*", "...", warning) for warning in box.warnings] == ["a run that has ended had left its lock on the box: ..."]
+    assert [re.sub("somebody.*", "...", warning) for warning in box.warnings] == [
+        "an earlier run ended without releasing its lock on the box, so the lock was removed: ..."
+    ]
 
 
 def test_a_run_that_has_lost_its_lock_does_not_go_on(site: Site) -> None:
@@ -254,7 +257,7 @@ def test_a_run_that_has_lost_its_lock_does_not_go_on(site: Site) -> None:
     lock = site.root / ".box.lock"
     lock.unlink()
     lock.symlink_to(f"somebody@elsewhere 1 now 00 {Path('/proc/sys/kernel/random/boot_id').read_text().strip()}")
-    with pytest.raises(OtpError, match="another run's by now"):
-        box.push()
-    box.leave()
+    with pytest.raises(OtpError, match="another run has taken"):
+        box.send_changes()
+    box.finish()
     assert os.listdir(site.root) == [".box.lock"]

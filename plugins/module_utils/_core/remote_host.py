@@ -18,7 +18,7 @@ _HOST: contextvars.ContextVar[t.Any] = contextvars.ContextVar("host", default=No
 
 
 def remote_host() -> t.Any:
-    """The other host, a Box of plugin_utils/_box/box.py; None if this host is worked on."""
+    """The other host, a BoxHost of plugin_utils/_box/host.py; None if this host is worked on."""
     return _HOST.get()
 
 

@@ -21,8 +21,9 @@ from ansible_collections.erlang.otp.plugins.module_utils._install.install import
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import COOKIE_FILE
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import find_record
 from ansible_collections.erlang.otp.plugins.modules import otp_release_config, otp_release_handler, otp_release_info, otp_rpc, otp_target_system
-from ansible_collections.erlang.otp.plugins.plugin_utils._box.box import Box, Wish, box_of
-from ansible_collections.erlang.otp.plugins.plugin_utils._box.system import BoxSystem, know_files
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.box import Box, BoxTarget
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.host import open_box
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.system import BoxSystem, add_known_files
 
 Parameters = dict[str, t.Any]
 Result = dict[str, t.Any]
@@ -39,21 +40,21 @@ def run_on_box(action: ActionBase, name: str, parameters: Parameters, task_vars:
 
     parameters = {**parameters, "package": package or parameters.get("package")}
     changes = Changes(check_mode=bool(action._task.check_mode))
-    wish = Wish(
+    target = BoxTarget(
         root=(parameters.get("root") or value("otp_root")).rstrip("/"),
         pipe_dir=parameters.get("pipe_dir") or value("otp_pipe_dir"),
         user=parameters.get("user") or value("otp_user"),
         writes=name in WRITERS and not changes.check_mode,
         lock_timeout=parameters.get("lock_timeout") or 60.0,
     )
-    wish = wish._replace(pipe_dir=wish.pipe_dir or f"{wish.root}/run/pipe")
+    target = target._replace(pipe_dir=target.pipe_dir or f"{target.root}/run/pipe")
     wanted = service = None
     try:
         if name == "otp_target_system":
             wanted = otp_target_system.wanted_of(parameters)
             service = wanted.node.service
-            wish = wish._replace(init_script=service.files[0].path if service else "", outside=outside_of(wanted))
-        with box_of(action, wish) as box:
+            target = target._replace(init_script=service.files[0].path if service else "", outside=outside_of(wanted))
+        with open_box(action, target) as box:
             result = _run(name, parameters, wanted, changes, box)
     except OtpError as error:
         return {"failed": True, "msg": str(error), "actions": changes.actions}
@@ -62,16 +63,16 @@ def run_on_box(action: ActionBase, name: str, parameters: Parameters, task_vars:
 
 def _run(name: str, parameters: Parameters, wanted: t.Any, changes: Changes, box: Box) -> Result:
     package, checksum = parameters["package"], parameters.get("checksum")
-    if package and checksum and find_record(box.destdir + box.wish.root, checksum.rpartition(":")[2]) is None:
-        box.know_package(package)
+    if package and checksum and find_record(box.destdir + box.target.root, checksum.rpartition(":")[2]) is None:
+        box.add_package(package)
     try:
         result = WORK[name](parameters, wanted, changes, box)
     except PackageNeeded as needed:
         result = {"needs_package": True, "msg": str(needed)}
     except HandlerError as error:
         if not changes.check_mode:
-            # What has happened is in its history.
-            box.push()
+            # The history has what happened.
+            box.send_changes()
         result = {"failed": True, "msg": str(error), **error.result}
     except OtpError as error:
         box.has_failed = True
@@ -81,26 +82,26 @@ def _run(name: str, parameters: Parameters, wanted: t.Any, changes: Changes, box
         result = {"failed": True, "msg": f"{error.filename}: {error.strerror}."}
     else:
         if not changes.check_mode:
-            box.push()
+            box.send_changes()
     result = {"changed": changes.changed and not result.get("needs_package"), "actions": changes.actions, **result}
     line = {"round_trips": box.shell.round_trips, "sent": box.shell.sent, "received": box.shell.received}
     warnings = [*result.get("warnings", []), *box.warnings]
-    return {**without(box.destdir, result), "line": line, "transferred": box.has_sent, **({"warnings": warnings} if warnings else {})}
+    return {**without_destdir(box.destdir, result), "line": line, "transferred": box.has_sent, **({"warnings": warnings} if warnings else {})}
 
 
 def _target_system(parameters: Parameters, wanted: t.Any, changes: Changes, box: Box) -> Result:
     service = wanted.node.service
-    know_files(box, wanted, service)
+    add_known_files(box, wanted, service)
     wanted = wanted._replace(node=wanted.node._replace(service=None), destdir=box.destdir)
     system = BoxSystem(wanted, service, changes, box)
     result = system.settle()
-    return {**result, "diff": system.diff, "warnings": without(box.destdir, system.warnings)}
+    return {**result, "diff": system.diff, "warnings": without_destdir(box.destdir, system.warnings)}
 
 
 def _handler(parameters: Parameters, wanted: t.Any, changes: Changes, box: Box) -> Result:
     order = otp_release_handler.order_of(parameters)
     transport = order.transport if order.transport == "offline" else "auto"
-    return settle(order._replace(destdir=box.destdir, transport=transport, address=order.address._replace(pipe_dir=box.pipe_dir)), changes)
+    return settle(order._replace(destdir=box.destdir, transport=transport, address=order.address._replace(pipe_dir=box.target.pipe_dir)), changes)
 
 
 def _config(parameters: Parameters, wanted: t.Any, changes: Changes, box: Box) -> Result:
@@ -140,12 +141,12 @@ def outside_of(wanted: t.Any) -> tuple[str, ...]:
     return tuple(paths)
 
 
-def without(destdir: str, value: t.Any) -> t.Any:
-    """The value with the paths that the box has."""
+def without_destdir(destdir: str, value: t.Any) -> t.Any:
+    """The value with the paths of the box instead of those of the copy."""
     if isinstance(value, str):
         return value.replace(destdir, "")
     if isinstance(value, dict):
-        return {key: without(destdir, inner) for key, inner in value.items()}
+        return {key: without_destdir(destdir, inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [without(destdir, inner) for inner in value]
+        return [without_destdir(destdir, inner) for inner in value]
     return value

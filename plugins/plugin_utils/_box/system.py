@@ -33,9 +33,9 @@ class BoxSystem(System):
     def have_owner(self) -> Owner:
         """The service user must be there: what makes one differs from box to box, and most have one file system image for all."""
         user = self.wanted.node.user
-        if self.box.look.user is None:
+        if self.box.inspection.user is None:
             raise OtpError(f"there is no user {user!r} on the box: have it in the box's image, or set otp_user to one that is there, such as root.")
-        if self.box.look.me[0] not in (0, self.box.look.user[0]):
+        if self.box.inspection.me[0] not in (0, self.box.inspection.user[0]):
             raise OtpError(f"only root and {user} itself can work as user {user}: use become, or log in as one of them.")
         return OURS
 
@@ -60,17 +60,17 @@ class BoxSystem(System):
     def have_state(self) -> dict[str, t.Any]:
         """Have all on the box, and then the node in its state."""
         if not self.changes.check_mode:
-            self.box.push()
+            self.box.send_changes()
         return super().have_state()
 
 
-def know_files(box: Box, wanted: Wanted, service: Service | None) -> None:
-    """Have in the copy what the box has of the files that are wanted outside of the root directory."""
+def add_known_files(box: Box, wanted: Wanted, service: Service | None) -> None:
+    """Complete the copy with those files outside of the root directory that the box has already: init script and cookie."""
     files = {file.path: file.content.encode("utf-8") for file in service.files} if service else {}
     if wanted.cookie is not None:
         files[os.path.join(wanted.node.home, COOKIE_FILE)] = wanted.cookie.encode("utf-8", "replace")
     for path, content in files.items():
-        entry = box.look.entries.get(path)
-        owner = ROOT if service and path == service.files[0].path else box.look.user
+        entry = box.inspection.entries.get(path)
+        owner = ROOT if service and path == service.files[0].path else box.inspection.user
         if entry and (entry.uid, entry.gid) == owner:
-            box.mirror.know(path, content)
+            box.mirror.add_content(path, content)

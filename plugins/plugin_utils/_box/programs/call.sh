@@ -4,58 +4,62 @@
 # The variables and common.sh that _box/shell.py puts before it:
 # shellcheck shell=sh disable=SC2153,SC2154
 
-# One call in the node, through the pipes of run_erl. Its files come through standard input, a compressed tar; its outcome is a file as well.
+# One call in the node, through the pipes of run_erl. The files of the call come through standard input, as a compressed tar; its outcome
+# is a file in the same directory.
 #
-# PIPE_DIR    where the pipes are; KEEPER: the name of a file there, which is this run's
-# DIRECTORY   that of the call, in it; OWNER: of the node, numbers
-# KEYS        what is typed, as printf takes it
-# SECONDS_TO_START, SECONDS_TO_ANSWER, FORCE
+# PIPE_DIR    the directory of the pipes
+# HOLDER      a file name in PIPE_DIR, different for each run: the process that holds the pipe open is noted there
+# DIRECTORY   the directory of the call, in PIPE_DIR
+# OWNER       UID:GID of the node
+# KEYS        what to type, as a format of printf
+# SECONDS_TO_START, SECONDS_TO_ANSWER
+# FORCE       "yes": call although another user is attached to a console
 #
-# Says in its first line what came of it; what follows "outcome" is the outcome.
+# The first line of the output is "outcome", "late", "lost" or "silent"; the outcome, or the end of what the console shows, follows.
 
-cd "$PIPE_DIR" 2>/dev/null || fail "there is no directory $PIPE_DIR: has the node been started by run_erl with it?"
+cd "$PIPE_DIR" 2>/dev/null || fail "the box has no directory $PIPE_DIR: start the node, or correct otp_pipe_dir"
 
-# run_erl takes a client that comes right after another has left for an error, and ends: so one stays from the first call to the last.
-# It opens a pipe only when somebody reads at the other end.
-attend() {
-    read -r keeper held <"$KEEPER" 2>/dev/null
-    [ "$held" = "$1" ] && [ "$(readlink "/proc/$keeper/fd/7" 2>/dev/null)" = "$(pwd -P)/$1" ] && return 0
+# run_erl ends if a client opens the pipe right after another has closed it. So one process holds it open from the first call to the last.
+# The open succeeds only while run_erl reads at the other end.
+hold_pipe() {
+    read -r holder held <"$HOLDER" 2>/dev/null
+    [ "$held" = "$1" ] && [ "$(readlink "/proc/$holder/fd/7" 2>/dev/null)" = "$(pwd -P)/$1" ] && return 0
     # shellcheck disable=SC2016  # the words of another shell
-    sh -c 'exec 7>"$1" && : >"$2" && exec sleep 900' sh "$1" "$KEEPER.kept" </dev/null >/dev/null 2>&1 &
-    keeper=$!
+    sh -c 'exec 7>"$1" && : >"$2" && exec sleep 900' sh "$1" "$HOLDER.held" </dev/null >/dev/null 2>&1 &
+    holder=$!
     waited=0
-    until [ -e "$KEEPER.kept" ]; do
-        if [ $waited -ge 20 ] || ! kill -0 $keeper 2>/dev/null; then
-            kill $keeper 2>/dev/null
+    until [ -e "$HOLDER.held" ]; do
+        if [ $waited -ge 20 ] || ! kill -0 $holder 2>/dev/null; then
+            kill $holder 2>/dev/null
             return 1
         fi
         waited=$((waited + 1))
         nap
     done
-    rm -f "$KEEPER.kept"
-    echo "$keeper $1" >"$KEEPER"
+    rm -f "$HOLDER.held"
+    echo "$holder $1" >"$HOLDER"
 }
 
 pipe=
-# Of several, as former ones leave theirs, that with the highest number.
-# shellcheck disable=SC2012  # what else has another name is left out
+# The newest pipe that is read, that is the one with the highest number: a run_erl that has ended leaves its pipe behind.
+# shellcheck disable=SC2012  # sed skips all other names
 for number in $(ls | sed -n 's/^erlang\.pipe\.\([0-9]*\)\.w$/\1/p' | sort -rn); do
-    if attend "erlang.pipe.$number.w"; then
+    if hold_pipe "erlang.pipe.$number.w"; then
         pipe=erlang.pipe.$number
         break
     fi
 done
-[ -n "$pipe" ] || fail "no run_erl listens at a pipe of $PIPE_DIR: is the node up?"
+[ -n "$pipe" ] || fail "no run_erl reads a pipe in $PIPE_DIR: the node is down. Start it"
 if [ -z "$FORCE" ] && grep -l "^to_erl" /proc/[0-9]*/comm >/dev/null 2>&1; then
-    fail "somebody is attached to a console of this box (to_erl): ask them to leave, or use force"
+    fail "a user is attached to a console of this box (to_erl): end that session, or set force"
 fi
 
 umask 077
-mkdir "$DIRECTORY" || fail "a call cannot be put into $PIPE_DIR"
+mkdir "$DIRECTORY" || fail "cannot write to $PIPE_DIR: use become, or log in as the user of the node"
 trap 'rm -rf "$DIRECTORY"; kill $reader $writer 2>/dev/null' EXIT
-tar -xzf - -C "$DIRECTORY" || fail "a call cannot be put into $PIPE_DIR"
+tar -xzf - -C "$DIRECTORY" || fail "cannot unpack a call in $PIPE_DIR: the file system is full, or the connection broke"
 [ "$ME" != 0 ] || chown -R "$OWNER" "$DIRECTORY"
-# Both ends are open, so that neither waits for the other.
+# Opened for reading and writing, so that opening does not wait for run_erl.
 exec 8<>"$pipe.r"
 cat <&8 >"$DIRECTORY/shown" &
 reader=$!
@@ -63,19 +67,19 @@ reader=$!
 printf "$KEYS" >"$pipe.w" &
 writer=$!
 
-# Whether the node is the one that got the call: neither its pipe has gone, nor another emulator come.
+# The node is still the one that got the call: its pipe exists, and its emulator has neither ended nor been replaced.
 pid=$(cat "$ROOT/run/emulator.pid" 2>/dev/null)
 is_same() {
-    case "$(readlink "/proc/$keeper/fd/7")" in */"$pipe.w") ;; *) return 1 ;; esac
-    [ "$(cat "$ROOT/run/emulator.pid" 2>/dev/null)" = "$pid" ] && { [ -z "$pid" ] || grep -q . "/proc/$pid/cmdline" 2>/dev/null; }
+    case "$(readlink "/proc/$holder/fd/7")" in */"$pipe.w") ;; *) return 1 ;; esac
+    [ "$(cat "$ROOT/run/emulator.pid" 2>/dev/null)" = "$pid" ] && { [ -z "$pid" ] || is_emulator "$pid"; }
 }
 
-# await FILE SECONDS
+# await FILE SECONDS: fails if the file does not come in time; ends the program if the node is lost
 await() {
     end=$(($(date +%s) + $2 + 1))
     until [ -e "$DIRECTORY/$1" ]; do
         is_same || {
-            # It may have answered with its last breath.
+            # The answer may have come just before the node ended.
             [ ! -e "$DIRECTORY/$1" ] || break
             echo lost
             exit 0

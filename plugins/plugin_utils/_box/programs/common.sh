@@ -4,45 +4,51 @@
 # What _box/shell.py puts before it, and what comes after it:
 # shellcheck shell=sh disable=SC2034,SC2153,SC2154,SC2317
 
-# What each of the programs in this directory begins with. They run in the sh of a box, such as BusyBox's; _box/shell.py puts their
-# variables before them and leaves the comments away.
+# The beginning of each program in this directory. The programs run in the sh of a box, such as BusyBox's. _box/shell.py puts their
+# variables before them and removes the comments.
 #
 # ROOT        the root directory of the system
-# TOKEN       who works on it; "" for one who only looks
+# TOKEN       the name of the run that holds the lock of the box; "" for a run that only reads
 
 ME=$(id -u)
-# A link that leads nowhere: made at once with its owner's name, or not at all.
+# A link to a name that does not exist: ln makes it together with the name of its run, or not at all.
 LOCK=$ROOT/.box.lock
 BOOT=$(cat /proc/sys/kernel/random/boot_id)
 
-# Standard input is read to its end, always: who sends and is cut off takes that for a broken line.
+# Reads standard input to its end first: a sender that is cut off reports a broken connection instead of this message.
 fail() {
     cat >/dev/null
     echo "$*" >&2
     exit 1
 }
 
-# A part of a second, where sleep knows them.
+# Waits for a part of a second, where sleep supports that.
 nap() {
     sleep 0.03 2>/dev/null || usleep 30000 2>/dev/null || sleep 1
 }
 
-# The lock is still ours.
-hold() {
-    [ -z "$TOKEN" ] || [ "$(readlink "$LOCK")" = "$TOKEN $BOOT" ] || fail "$LOCK is another run's by now: this one must not go on"
+# Fails if this run has lost its lock.
+check_lock() {
+    [ -z "$TOKEN" ] || [ "$(readlink "$LOCK")" = "$TOKEN $BOOT" ] || fail "another run has taken $LOCK meanwhile: this run stops. Run it again."
 }
 
-# The processes of the emulators with this root directory, which erlexec gives each as -root ROOT. A zombie has no arguments.
+# is_emulator PID: the process lives and is an emulator of this system. erlexec gives each emulator -root ROOT, which OTP 25 and later may
+# have resolved; a zombie has no arguments.
+is_emulator() {
+    arguments=$({ tr '\0' '\n' <"/proc/$1/cmdline"; } 2>/dev/null)
+    for name in "$ROOT" "$(readlink -f "$ROOT")"; do
+        case "$arguments" in *"
+-root
+$name
+"*) return 0 ;; esac
+    done
+    return 1
+}
+
+# Prints the processes of all emulators of this system.
 emulators() {
     # shellcheck disable=SC2013  # no such line has a space
-    for f in $(grep -l -e -root /proc/[0-9]*/cmdline 2>/dev/null); do
-        case "$(tr '\0' '\n' <"$f" 2>/dev/null)" in *"
--root
-$ROOT
-"*)
-            f=${f#/proc/}
-            echo "emulator ${f%%/*}"
-            ;;
-        esac
+    for found in $(grep -l -e -root /proc/[0-9]*/cmdline 2>/dev/null | cut -d / -f 3); do
+        ! is_emulator "$found" || echo "emulator $found"
     done
 }

@@ -4,15 +4,19 @@
 # The variables and common.sh that _box/shell.py puts before it:
 # shellcheck shell=sh disable=SC2154
 
-# The emulators; and with SIGNAL, which of them gets one. LOGS: the directory of whose newest log and crash dump the end is told.
+# Prints the emulators of the system, and the end of a log.
+#
+# STOP        an emulator that gets SIGTERM first; "" for none
+# LOGS        a directory whose newest log is printed; "" for none
 
 cat >/dev/null
 cd / || exit
-found=$(emulators)
-if [ -n "$SIGNAL" ]; then
-    case "$found" in *"emulator $SIGNAL"*) kill -TERM "$SIGNAL" || exit ;; esac
+if [ -n "$STOP" ] && is_emulator "$STOP"; then
+    kill -TERM "$STOP" || exit
 fi
-echo "$found"
+# A line also if there is none.
+# shellcheck disable=SC2005
+echo "$(emulators)"
 if [ -n "$LOGS" ]; then
     # shellcheck disable=SC2012  # by time
     f=$(ls -t "$LOGS"/erlang.log.* 2>/dev/null | head -n 1)

@@ -4,12 +4,13 @@
 # The variables and common.sh that _box/shell.py puts before it:
 # shellcheck shell=sh disable=SC2154
 
-# Starts the node: by its init script, or bin/start as its user.
+# Starts the node: by its init script, or else by bin/start as the user of the node.
 #
-# INIT        the init script, "" for none; NODE_USER
+# INIT        the init script; "" for none
+# NODE_USER   the user of the node
 
 cat >/dev/null
-hold
+check_lock
 out=$(mktemp) || exit
 if [ -n "$INIT" ]; then
     set -- "$INIT" start

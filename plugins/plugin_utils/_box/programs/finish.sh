@@ -4,14 +4,15 @@
 # The variables and common.sh that _box/shell.py puts before it:
 # shellcheck shell=sh disable=SC2153,SC2154
 
-# The end of the work: nobody attends the pipes any more, and the lock is free.
+# Ends a run: releases the pipe that call.sh holds open, and then the lock.
 #
-# PIPE_DIR, KEEPER: as of call.sh; DONE: "yes" when nothing is left to be sent
+# PIPE_DIR, HOLDER   as in call.sh
+# DONE               "yes": remove what is left of a transfer; "": the next run continues it
 
 cat >/dev/null
-if read -r keeper held 2>/dev/null <"$PIPE_DIR/$KEEPER"; then
-    case "$(readlink "/proc/$keeper/fd/7")" in */"$held"*) kill "$keeper" ;; esac
-    rm -f "$PIPE_DIR/$KEEPER"
+if read -r holder held 2>/dev/null <"$PIPE_DIR/$HOLDER"; then
+    case "$(readlink "/proc/$holder/fd/7")" in */"$held"*) kill "$holder" ;; esac
+    rm -f "$PIPE_DIR/$HOLDER"
 fi
 if [ -n "$TOKEN" ] && [ "$(readlink "$LOCK")" = "$TOKEN $BOOT" ]; then
     [ -z "$DONE" ] || rm -rf "$ROOT/.incoming"

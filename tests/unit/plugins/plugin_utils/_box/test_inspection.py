@@ -14,19 +14,20 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.plugin_utils._box.look import Entry, Look, mode_of, parse_look
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.delivery import prepare_delivery
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.inspection import Entry, Inspection, mode_of, parse_inspection
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.mirror import MARK, Mirror
 
 SHA = 64 * "a"
 FACTS = """\
-lacks tail
+missing tail
 me 0 0
 user 100 101
 machine armv7l
 free 2048
 loader /lib/ld-linux-armhf.so.3
 emulator 4711
-looked
+complete
 =list
 drwxr-xr-x    6 100      101           4096 Nov 21 18:00 /srv/exchange
 -r--------    1 100      101             12 Jan  1  1970 /var/lib/exchange/.erlang.cookie
@@ -63,30 +64,30 @@ def said(*, head: bytes = b"\x7fELF\n\x00rest", files: dict[str, bytes] | None =
 
 
 def test_a_look_is_taken_apart() -> None:
-    look = parse_look(said())
-    assert (look.complete, look.lacks, look.me, look.user, look.machine) == (True, ["tail"], (0, 0), (100, 101), "armv7l")
-    assert (look.free, look.loaders, look.emulators) == (2 << 20, {"/lib/ld-linux-armhf.so.3"}, [4711])
-    assert look.entries["/var/lib/exchange/.erlang.cookie"] == Entry("-", 0o400, 100, 101, 12, "")
-    assert look.entries["bin/epmd"] == Entry("-", 0o755, 100, 101, 64376, "")
-    assert look.entries["run"] == Entry("l", 0o777, 0, 0, 12, "/run/exchange")
-    assert look.entries["bin/a name with blanks"].mode & 0o770 == 0o750
-    assert look.entries["lib/device"].kind == "c"
-    assert "ignored by its owner" not in look.entries
-    assert look.sums == {"bin/epmd": SHA, "/var/lib/exchange/.erlang.cookie": SHA}
-    assert look.heads == {"/proc/7/exe": b"\x7fELF\n\x00rest"}
-    assert look.files == {"releases/RELEASES": (b"[].\n", 1700000000)}
+    found = parse_inspection(said())
+    assert (found.complete, found.missing, found.me, found.user, found.machine) == (True, ["tail"], (0, 0), (100, 101), "armv7l")
+    assert (found.free, found.loaders, found.emulators) == (2 << 20, {"/lib/ld-linux-armhf.so.3"}, [4711])
+    assert found.entries["/var/lib/exchange/.erlang.cookie"] == Entry("-", 0o400, 100, 101, 12, "")
+    assert found.entries["bin/epmd"] == Entry("-", 0o755, 100, 101, 64376, "")
+    assert found.entries["run"] == Entry("l", 0o777, 0, 0, 12, "/run/exchange")
+    assert found.entries["bin/a name with blanks"].mode & 0o770 == 0o750
+    assert found.entries["lib/device"].kind == "c"
+    assert "ignored by its owner" not in found.entries
+    assert found.sums == {"bin/epmd": SHA, "/var/lib/exchange/.erlang.cookie": SHA}
+    assert found.heads == {"/proc/7/exe": b"\x7fELF\n\x00rest"}
+    assert found.files == {"releases/RELEASES": (b"[].\n", 1700000000)}
 
 
 def test_a_box_that_is_bare_says_little() -> None:
-    look = parse_look(gzip.compress(FACTS.encode()))
-    assert look.complete
-    assert set(look.entries) == {"/srv/exchange", "/var/lib/exchange/.erlang.cookie"}
+    found = parse_inspection(gzip.compress(FACTS.encode()))
+    assert found.complete
+    assert set(found.entries) == {"/srv/exchange", "/var/lib/exchange/.erlang.cookie"}
 
 
 @pytest.mark.parametrize("damaged", [b"", b"no gzip", said()[:-100]])
 def test_what_is_damaged_is_an_error(damaged: bytes) -> None:
     with pytest.raises(OtpError, match="damaged"):
-        parse_look(damaged)
+        parse_inspection(damaged)
 
 
 @pytest.mark.parametrize(("permissions", "mode"), [("rwxr-xr-x", 0o755), ("r--------", 0o400), ("---------", 0)])
@@ -100,29 +101,31 @@ FILE = Entry("-", 0o644, 0, 0, 3, "")
 @pytest.mark.parametrize("path", ["../evil", "bin/../../evil", "/etc/passwd"])
 def test_a_path_that_nobody_asked_for_is_refused(tmp_path: Path, path: str) -> None:
     mirror = Mirror(str(tmp_path / "copy"), "/srv/exchange")
-    with pytest.raises(OtpError, match="which nobody has asked for"):
-        mirror.fill(Look(entries={path: FILE}))
+    with pytest.raises(OtpError, match="which was not requested"):
+        mirror.fill(Inspection(entries={path: FILE}))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_is_written_behind_a_link(tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     mirror = Mirror(str(tmp_path / "copy"), "/srv/exchange")
-    mirror.fill(Look(entries={"run": Entry("l", 0o777, 0, 0, 3, str(tmp_path / "outside")), "run/emulator.pid": FILE}))
+    mirror.fill(Inspection(entries={"run": Entry("l", 0o777, 0, 0, 3, str(tmp_path / "outside")), "run/emulator.pid": FILE}))
     assert mirror.place("run").is_symlink()
     assert list((tmp_path / "outside").iterdir()) == []
 
 
 def test_what_only_the_box_has_is_marked_by_its_sum_or_its_path(tmp_path: Path) -> None:
     mirror = Mirror(str(tmp_path), "/srv/exchange")
-    mirror.fill(Look(entries={"bin/epmd": FILE, "lib/a": FILE, "releases/RELEASES": FILE}, sums={"bin/epmd": SHA}, files={"releases/RELEASES": (b"[].", 7)}))
+    mirror.fill(
+        Inspection(entries={"bin/epmd": FILE, "lib/a": FILE, "releases/RELEASES": FILE}, sums={"bin/epmd": SHA}, files={"releases/RELEASES": (b"[].", 7)})
+    )
     assert mirror.place("bin/epmd").read_bytes() == MARK + SHA.encode()
     assert mirror.place("lib/a").read_bytes() == MARK + b"lib/a"
     assert (mirror.place("releases/RELEASES").read_bytes(), mirror.place("releases/RELEASES").stat().st_mtime) == (b"[].", 7)
-    assert mirror.delivery("0:0", {}) is None
+    assert prepare_delivery(mirror, "0:0", {}) is None
     # The same content elsewhere is copied on the box.
     mirror.place("lib/a").write_bytes(mirror.place("bin/epmd").read_bytes())
-    delivery = mirror.delivery("0:0", {})
+    delivery = prepare_delivery(mirror, "0:0", {})
     assert delivery is not None
     assert "copy 644 lib/a /srv/exchange/bin/epmd" in steps_of(delivery.stream)
 

@@ -4,27 +4,28 @@
 # The variables and common.sh that _box/shell.py puts before it:
 # shellcheck shell=sh disable=SC2154
 
-# What the box has, on standard output: lines, and what _box/look.py takes apart.
+# Prints what the box has: facts, lists of files, checksums, heads of programs and small files, as _box/inspection.py reads them.
 #
-# TAKE        "yes": take the lock first. BREAK: the owner of a lock who is known to be no more
-# NODE_USER   the user of the node; SUMS: "yes" for the sums of all files
-# FILES       files and directories outside of ROOT that matter, a line each
-
+# TAKE        "yes": take the lock first
+# BREAK       the holder of a lock that is known to have ended; "" for none
+# NODE_USER   the user of the node
+# SUMS        "yes": the checksums of all files
+# FILES       the files and directories outside of ROOT that matter, one a line
 
 cat >/dev/null
-look() {
+inspect() {
     cd / || return
     for t in cat chmod chown cp cut date dd df grep gzip id ln ls mkdir mv readlink rm sed sha256sum sleep sync tail tar touch tr uname; do
-        command -v "$t" >/dev/null || lacks="$lacks $t"
+        command -v "$t" >/dev/null || missing="$missing $t"
     done
-    [ -z "$lacks" ] || {
-        echo "lacks$lacks"
+    [ -z "$missing" ] || {
+        echo "missing$missing"
         return
     }
     if [ -n "$TAKE" ]; then
         mkdir -p "$ROOT" || return
         owner=$(readlink "$LOCK")
-        # One from before the box was booted, or of nobody: put aside, so that of two who find it so one does it.
+        # A lock of an earlier boot, or of a run that has ended. mv succeeds for one only, if two runs find it.
         if [ -n "$owner" ] && { [ "${owner##* }" != "$BOOT" ] || [ "$owner" = "$BREAK" ]; } && mv "$LOCK" "$LOCK.$$"; then
             echo "broken $owner"
             rm -f "$LOCK.$$"
@@ -49,14 +50,14 @@ look() {
         [ ! -e "$f" ] || echo "loader $f"
     done
     emulators
-    echo "looked"
+    echo "complete"
     echo "=list"
     [ -z "$FILES" ] || echo "$FILES" | while read -r f; do
-        # shellcheck disable=SC2012  # it is the one that says modes and owners everywhere
+        # shellcheck disable=SC2012  # only ls shows modes and owners on every box
         ls -lnd "$f" 2>/dev/null
         [ ! -f "$f" ] || sha256sum "$f"
     done
-    # Nothing of it is there yet: that is all.
+    # No system yet.
     cd "$ROOT" 2>/dev/null || return
     LC_ALL=C ls -lnA .
     for d in bin lib releases erts-* run; do
@@ -72,13 +73,13 @@ look() {
         done
     fi
     echo "=heads"
-    # The beginning of programs tells for which machine they are.
+    # The head of a program shows its machine type.
     for f in /proc/$$/exe erts-*/bin/beam.smp; do
         [ -f "$f" ] || continue
         echo "$(dd if="$f" bs=1024 count=1 2>/dev/null | wc -c) $f"
         dd if="$f" bs=1024 count=1 2>/dev/null
     done
-    # What is read as it is: small files.
+    # The content of small files.
     set --
     for f in bin/start bin/start_erl bin/stop bin/erl erts-*/bin/erl erts-*/bin/start erts-*/bin/start_erl erts-*/bin/*.src \
         releases/* releases/*/* run/emulator.pid; do
@@ -88,4 +89,4 @@ look() {
     [ $# = 0 ] || tar -cf - "$@"
 }
 
-look | gzip -c
+inspect | gzip -c

@@ -1,0 +1,112 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A box as the host that module_utils asks, in place of this one: its processes, its programs and its node (see ``_core/remote_host``)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import time
+import typing as t
+
+from ansible import constants as C
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import working_on
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.box import Box, BoxTarget
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.console import BoxConsole
+
+
+@contextlib.contextmanager
+def open_box(action: ActionBase, target: BoxTarget) -> t.Iterator[Box]:
+    """The box, inspected, and locked if the run writes; within the context module_utils works on it."""
+    # Ansible removes this directory also if a worker is killed: the copy has secrets in it.
+    with tempfile.TemporaryDirectory(prefix="erlang.otp-", dir=C.DEFAULT_LOCAL_TMP) as destdir:  # type: ignore[attr-defined]
+        box = Box(action, target, destdir)
+        is_done = False
+        try:
+            box.begin()
+            with working_on(BoxHost(box)):
+                yield box
+            is_done = not box.has_failed
+        finally:
+            if box.shell.token or box.uses_pipe:
+                box.finish(done=is_done)
+
+
+class BoxHost:
+    """The answers of a box to what module_utils asks of a host."""
+
+    def __init__(self, box: Box) -> None:
+        self._box = box
+        # Whether the emulators of the inspection are still the ones that run: until this run starts, stops or calls the node.
+        self._is_fresh = True
+
+    @property
+    def free(self) -> int:
+        """Bytes free at the root directory."""
+        return self._box.inspection.free
+
+    @property
+    def program(self) -> str:
+        """A file here with the head of a program that the box runs."""
+        return self._head("/proc/")
+
+    def has(self, path: str) -> bool:
+        """Whether the box has this loader of programs."""
+        return path in self._box.inspection.loaders
+
+    def emulators(self, root: str) -> list[int]:
+        return self._box.inspection.emulators if self._is_fresh else self._find_emulators()
+
+    def program_of(self, pid: int) -> str:
+        return self._head("erts-")
+
+    def started_at(self, pid: int) -> int:
+        content, seconds = self._box.inspection.files.get("run/emulator.pid", (b"", 0))
+        return seconds * 10**9 if content.strip() == b"%d" % pid else time.time_ns()
+
+    def connect(self, address: NodeAddress, *, timeout: float) -> BoxConsole:
+        self._is_fresh = False
+        return BoxConsole(self._box, force=address.force)
+
+    def evaluate(self, text: str, *, timeout: float) -> t.Any:
+        self._is_fresh = False
+        return BoxConsole(self._box).evaluate(text, timeout=timeout)
+
+    def terminate(self, pid: int) -> None:
+        self._is_fresh = False
+        self._find_emulators(STOP=str(pid))
+
+    def start(self) -> None:
+        """Bring the files of the node to the box, and start it."""
+        self._box.send_changes()
+        self._is_fresh = False
+        self._box.shell.run("start", {"INIT": self._box.target.init_script, "NODE_USER": self._box.target.user})
+
+    def logs(self, directory: str) -> str:
+        """A directory here with the end of the newest log in that directory of the box."""
+        output = self._box.shell.run("emulators", {"STOP": "", "LOGS": directory})
+        copy = self._box.destdir + directory
+        os.makedirs(copy, exist_ok=True)
+        dummy, mark, rest = output.partition(b"\nlog ")
+        if mark:
+            name, dummy, content = rest.partition(b"\n")
+            with open(os.path.join(copy, os.path.basename(os.fsdecode(name))), "wb") as file:
+                file.write(content)
+        return copy
+
+    def _find_emulators(self, **variables: str) -> list[int]:
+        output = self._box.shell.run("emulators", {"STOP": "", "LOGS": "", **variables})
+        return [int(line.split()[1]) for line in output.decode("ascii", "replace").splitlines() if line.startswith("emulator ")]
+
+    def _head(self, prefix: str) -> str:
+        heads = self._box.inspection.heads
+        path = os.path.join(self._box.destdir, ".head")
+        with open(path, "wb") as file:
+            file.write(next((heads[name] for name in sorted(heads) if name.startswith(prefix)), b""))
+        return path
