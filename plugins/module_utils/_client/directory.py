@@ -22,6 +22,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._formats.resource impor
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import LOCK as HANDLER_LOCK
 from ansible_collections.erlang.otp.plugins.module_utils._install.steps import describe
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import CLIENTS, ClientTree, Section, read_config, section_of, with_section
+from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_temporary
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import staging
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import STAGING, missing_part
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import entry_of, read_release, switched, write_releases
@@ -81,7 +82,7 @@ def _have(tree: ClientTree, order: Order, changes: Changes) -> dict[str, t.Any]:
             " release by otp_release_handler with client (playbook upgrade). Stop it to have another release appointed"
         )
     files = _files(tree, order, release, boots)
-    after = [switched(entry, release.version) for entry in before if not entry.version.startswith("__new_emulator__")]
+    after = [switched(entry, release.version) for entry in before if not is_temporary(entry.version)]
     if release.version not in [entry.version for entry in after]:
         after = [entry_of_client(tree, release, "permanent"), *after]
     for home in _directories(tree, release.version):

@@ -21,7 +21,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host impor
 from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import why_not_here
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
 from ansible_collections.erlang.otp.plugins.module_utils._formats.sys_config import Content, check_sys_config
-from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import TEMPORARY, Running
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running
+from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_temporary
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import missing_part
 from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import NoRelupStep, RelupStep, find_relup_step
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
@@ -113,7 +114,7 @@ def of_node(tree: Tree, running: Running) -> t.Iterator[Problem]:
         yield Problem("other_root", cause, "Name the node of this system")
         return
     for known in running.releases:
-        if not known.libraries and not known.version.startswith(TEMPORARY):
+        if not known.libraries and not is_temporary(known.version):
             cause = f"the node {running.node} does not know which libraries release {known.version} has: removing another release would remove them too"
             yield Problem("incomplete_entry", cause, "Stop the node, install that release again from its package, and start the node", fatal=False)
     try:

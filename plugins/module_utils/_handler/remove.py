@@ -15,7 +15,8 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._install.remove import remove_release
-from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import TEMPORARY, observe
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import observe
+from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_temporary
 
 if t.TYPE_CHECKING:
     from ansible_collections.erlang.otp.plugins.module_utils._handler.running import Work
@@ -29,7 +30,7 @@ def remove(work: Work, version: str) -> None:
         how = "permanent" if version == running.permanent else "current: it runs, and is not committed yet"
         raise OtpError(f"release {version} is {how}: take the node {work.session.node} to another release first")
     for known in running.releases:
-        if not known.libraries and known.version != version and not known.version.startswith(TEMPORARY):
+        if not known.libraries and known.version != version and not is_temporary(known.version):
             raise OtpError(
                 f"the node {work.session.node} does not know which libraries release {known.version} has: nothing is removed, for they may"
                 f" be among its. Stop the node, install that release again from its package, and start the node."

@@ -28,6 +28,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.verify import Not
 from ansible_collections.erlang.otp.plugins.module_utils._tree.backup import forget_saved, save
 from ansible_collections.erlang.otp.plugins.module_utils._tree.bin_directory import refresh_bin
 from ansible_collections.erlang.otp.plugins.module_utils._tree.history import FAILED, REFUSED, uncommitted
+from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_temporary
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import program_of
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import remove_tree
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import read_release
@@ -335,7 +336,7 @@ class Work:
         """Have bin, which release_handler never touches, be the permanent release's; and nothing left of a change of emulators."""
         self.refresh_bin()
         for known in self.running.releases:
-            if known.version.startswith(release_handler.TEMPORARY) and known.status != "current":
+            if is_temporary(known.version) and known.status != "current":
                 self.changes.do(f"have the node forget the temporary release {known.version}", self.forget, known.version)
 
     def refresh_bin(self) -> None:

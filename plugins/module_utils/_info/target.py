@@ -13,13 +13,11 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import InstalledRelease, StartErlData
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import ClientTree, find_clients
+from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_temporary
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import PROGRAMS, SCRIPTS, STAGING
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import entry_of, read_release
 from ansible_collections.erlang.otp.plugins.module_utils._tree.scripts import is_foreign
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, absolute_library
-
-# What release_handler makes for the time between two emulators.
-TEMPORARY = "__new_emulator__"
 
 
 class Target(t.NamedTuple):
@@ -177,7 +175,7 @@ def _of_files(target: Target) -> t.Iterator[str]:
 def _of_release(target: Target, entry: InstalledRelease) -> t.Iterator[str]:
     """An entry of RELEASES against what lies on disk."""
     tree, what = target.tree, f"release {entry.version}"
-    if entry.version.startswith(TEMPORARY) or entry.status == "tmp_current":
+    if is_temporary(entry.version) or entry.status == "tmp_current":
         yield f"{what} ({entry.status}) was left in RELEASES by an upgrade that did not come to its end"
         return
     if not entry.libraries:
@@ -211,7 +209,7 @@ def _is_for_clients(tree: Tree, entry: InstalledRelease) -> bool:
 
 def _of_orphans(target: Target) -> t.Iterator[str]:
     for version in target.orphans:
-        if version.startswith(TEMPORARY):
+        if is_temporary(version):
             yield f"the directory releases/{version} was left by an upgrade that changed the emulator"
         else:
             yield f"the directory releases/{version} belongs to no release in RELEASES"

@@ -13,10 +13,11 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._info.target import Target
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress, connect
-from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import TEMPORARY, Running, observe
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running, observe
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, as_text
 from ansible_collections.erlang.otp.plugins.module_utils._tree import history as _history
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import ClientTree
+from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_temporary
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, started_at
 
 # The node does not write RELEASES when it installs a release, and not when it goes back: there, that one stays unpacked.
@@ -75,7 +76,7 @@ def disagreements(target: Target, running: Running) -> t.Iterator[str]:
         yield f"start_erl.data boots release {target.start.release_version}, the node calls {running.permanent} permanent"
     for known in running.releases:
         status = listed.pop(known.version, None)
-        if known.version.startswith(TEMPORARY):
+        if is_temporary(known.version):
             yield f"the node knows {known.version} ({known.status}), the temporary release of a change of emulators"
         elif status is None:
             yield f"the node knows release {known.version} ({known.status}), RELEASES does not list it"

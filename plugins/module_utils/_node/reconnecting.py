@@ -17,7 +17,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host impor
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError, CallTimeout, ConnectionLost, Raised, Unreachable
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress, connect
 from ansible_collections.erlang.otp.plugins.module_utils._node.log_tail import last_words
-from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import TEMPORARY, Running, observe
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running, observe
+from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_temporary
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
 
 PAUSE = 0.05
@@ -68,7 +69,7 @@ class Session:
 
 def is_settled(now: Running) -> bool:
     """Whether the node has booted, and is not in between two emulators."""
-    return now.status == "started" and now.has_handler and not (now.current or "").startswith(TEMPORARY)
+    return now.status == "started" and now.has_handler and not is_temporary(now.current or "")
 
 
 def wait_for_restart(session: Session, before: Running, *, root: str, timeout: float, same_process: bool = False) -> Running:

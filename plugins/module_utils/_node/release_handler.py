@@ -17,9 +17,6 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host impor
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError, shortened
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, Opaque, as_text, format_term
 
-# What release_handler makes for the time between two emulators.
-TEMPORARY = "__new_emulator__"
-
 # One expression, for a call through a console costs a hundred times one by distribution. When an application does not start, init
 # says started all the same, for the second in which the node ends; the application controller does not answer any more.
 QUESTION = """

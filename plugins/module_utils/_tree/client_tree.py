@@ -11,19 +11,16 @@ counts: what a client boots from lies in its directory releases, not in bin.
 from __future__ import annotations
 
 import os
-import re
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import InstalledRelease, StartErlData
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, decode, format_terms, parse
+from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_machine_type, is_node_name
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, absolute_library
 
 CLIENTS = "clients"
-_NODE = re.compile(r"[A-Za-z0-9_-]+@[A-Za-z0-9_.:-]+")
-_TYPE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
-LONGEST = 255
 
 
 class ClientTree(Tree):
@@ -69,8 +66,8 @@ def tree_of_type(root: str, machine_type: str) -> Tree:
     """The tree whose libraries the clients of the machine type use; "" for those of the master itself. Raises OtpError for what is no name."""
     if not machine_type:
         return Tree(root)
-    if not _TYPE.fullmatch(machine_type) or len(machine_type) > LONGEST:
-        raise OtpError(f"type {machine_type!r} is no name of a machine type: letters, digits and _ . + -, and a letter, a digit or _ first")
+    if not is_machine_type(machine_type):
+        raise OtpError(f"type {machine_type!r} is not a machine type: letters, digits and _ . + -, and a letter, a digit or _ first")
     return Tree(os.path.join(Tree(root).root or "/", CLIENTS, machine_type))
 
 
@@ -82,13 +79,13 @@ def is_of_machine_type(tree: Tree) -> bool:
 
 def check_node(name: str, option: str) -> None:
     """Raise OtpError for what is no full name of a node, or leads out of a directory."""
-    if not _NODE.fullmatch(name) or len(name) > LONGEST:
-        raise OtpError(f"{option} {name!r} is no name of a node: NAME@HOST, such as c1@box7.example.com")
+    if not is_node_name(name):
+        raise OtpError(f"{option} {name!r} is not the name of a node: NAME@HOST, such as c1@box7.example.com")
 
 
 def find_clients(root: str) -> list[ClientTree]:
     """The clients that have directories below the root directory of a master, those of types last. Other directories are none that we made."""
-    known = [home for home in _homes(Tree(root)) if _NODE.fullmatch(home[1]) and (not home[0] or _TYPE.fullmatch(home[0]))]
+    known = [home for home in _homes(Tree(root)) if is_node_name(home[1]) and (not home[0] or is_machine_type(home[0]))]
     found = [(ClientTree(root, name, machine_type), home) for machine_type, name, home in known]
     return [tree for tree, home in found if tree.client_directory == home]
 

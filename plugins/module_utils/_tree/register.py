@@ -24,6 +24,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._formats.resource impor
 )
 from ansible_collections.erlang.otp.plugins.module_utils._tree.backup import forget_saved, save
 from ansible_collections.erlang.otp.plugins.module_utils._tree.bin_directory import refresh_bin
+from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_temporary
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import missing_part
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, Writing, absolute_library, emulators, library_path
 
@@ -67,7 +68,7 @@ def make_permanent(
     Raises OtpError when the system runs: what runs is release_handler's to change.
     """
     boots = StartErlData(release.erts_version, release.version)
-    after = [switched(entry, release.version) for entry in entries if not entry.version.startswith("__new_emulator__")]
+    after = [switched(entry, release.version) for entry in entries if not is_temporary(entry.version)]
     start = tree.start_erl_data()
     if after == entries and (start == boots or (start is None and changes.check_mode)):
         return entries

@@ -12,6 +12,7 @@ import re
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import is_url
+from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_node_name
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.box import box
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.client import client
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.service import service
@@ -101,7 +102,7 @@ def node(variables: Variables) -> t.Iterator[str]:
     name = str(variables.get("otp_node_name") or "")
     if not name:
         return
-    if not re.fullmatch(r"[A-Za-z0-9_.-]+@[A-Za-z0-9_.:-]+", name):
+    if not is_node_name(name):
         yield f"otp_node_name is {name!r}: a node's name is NAME@HOST, such as exchange@localhost; leave it empty for a node that is not distributed."
         return
     long_names = truth(variables.get("otp_long_names", "." in name.split("@")[1]))

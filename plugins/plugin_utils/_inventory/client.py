@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_machine_type
 
 Variables = t.Mapping[str, t.Any]
 
@@ -23,8 +24,8 @@ def client(variables: Variables) -> t.Iterator[str]:
         if value not in choices:
             yield f"{name} is {value!r}: it must be {' or '.join(choices)}."
     kind = str(variables.get("otp_client_type") or "")
-    if kind and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", kind):
-        yield f"otp_client_type is {kind!r}: it is a directory's name, of letters, digits and any of '._-', such as arm64."
+    if kind and not is_machine_type(kind):
+        yield f"otp_client_type is {kind!r}: it is a directory's name, of letters, digits and any of '._+-', such as arm64."
     for name in PATHS:
         path = str(variables.get(name) or "/")
         if not path.startswith("/"):

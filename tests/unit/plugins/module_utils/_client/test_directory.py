@@ -187,11 +187,11 @@ def test_absent(master: Master) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"client": "c1"}, "client 'c1' is no name of a node"),
-        ({"client": "../../etc@h"}, "is no name of a node"),
-        ({"machine_type": ".."}, "is no name of a machine type"),
+        ({"client": "c1"}, "client 'c1' is not the name of a node"),
+        ({"client": "../../etc@h"}, "is not the name of a node"),
+        ({"machine_type": ".."}, "is not a machine type"),
         ({"masters": ()}, "masters is empty"),
-        ({"masters": ("m@h/..",)}, "is no name of a node"),
+        ({"masters": ("m@h/..",)}, "is not the name of a node"),
         ({"release": "../FIRST"}, "is not the version of a release"),
         ({"release": "THIRD"}, "has no release THIRD: install it below"),
         ({"start_script": None}, "bin/start is missing, and start_script is not given"),

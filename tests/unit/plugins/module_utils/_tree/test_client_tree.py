@@ -29,15 +29,15 @@ def test_paths() -> None:
     assert typed.path("releases") == "/srv/m/clients/arm64/c1@h/releases"
 
 
-@pytest.mark.parametrize("name", ["c1", "../c@h", "c@../h", "c/d@h", "", "c@h@i", "c@h\n", ".@h", "c d@h", "a" * 255 + "@h"])
+@pytest.mark.parametrize("name", ["c1", "a.b@h", "../c@h", "c@../h", "c/d@h", "", "c@h@i", "c@h\n", ".@h", "c d@h", "a" * 255 + "@h"])
 def test_what_is_no_node(name: str) -> None:
-    with pytest.raises(OtpError, match="is no name of a node: NAME@HOST"):
+    with pytest.raises(OtpError, match="is not the name of a node: NAME@HOST"):
         ClientTree("/srv/m", name)
 
 
 @pytest.mark.parametrize("name", ["..", ".", "a/b", "-x", "a@b", "a\n"])
 def test_what_is_no_type(name: str) -> None:
-    with pytest.raises(OtpError, match="is no name of a machine type"):
+    with pytest.raises(OtpError, match="is not a machine type"):
         ClientTree("/srv/m", "c@h", name)
 
 
@@ -91,7 +91,7 @@ def test_a_configuration_that_is_refused(text: bytes, message: str) -> None:
 def test_a_section_needs_masters() -> None:
     tree = ClientTree("/srv/m", "c1@h")
     assert section_of(tree, ["m@10.0.0.1"], static_emulator=False) == SECTION
-    for masters, message in (([], "masters is empty"), (["m"], "masters: 'm' is no name of a node")):
+    for masters, message in (([], "masters is empty"), (["m"], "masters: 'm' is not the name of a node")):
         with pytest.raises(OtpError, match=message):
             section_of(tree, masters, static_emulator=False)
 

@@ -1,0 +1,30 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Names by which something is recognised in an installed tree: of nodes, machine types and temporary releases."""
+
+from __future__ import annotations
+
+import re
+
+# As OTP's net_kernel has it for what is before the @ (erl -sname, -name); what is after it can also be an address.
+NODE = re.compile(r"[A-Za-z0-9_-]+@[A-Za-z0-9_.:-]+")
+MACHINE_TYPE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+# A directory has the name of a client, and one has that of a machine type.
+LONGEST = 255
+
+
+def is_node_name(name: str) -> bool:
+    """Whether a node can have this name, NAME@HOST, and a directory too."""
+    return bool(NODE.fullmatch(name)) and len(name) <= LONGEST
+
+
+def is_machine_type(name: str) -> bool:
+    """Whether this is a name for a machine type."""
+    return bool(MACHINE_TYPE.fullmatch(name)) and len(name) <= LONGEST
+
+
+def is_temporary(version: str) -> bool:
+    """Whether release_handler made the release for the time between two emulators (macro tmp_vsn of SASL's release_handler.erl)."""
+    return version.startswith("__new_emulator__")
