@@ -32,10 +32,11 @@ from handler_site import IS_SECOND, OK, Releases, System, disagreements, files_o
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
 from ansible_collections.erlang.otp.plugins.module_utils._tree.backup import save
-from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, Writing
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 TRUE, FALSE = Atom("true"), Atom("false")
 
@@ -174,7 +175,7 @@ def test_t14_torn(releases: Releases) -> None:
         system.cut()
         whole = files_of(system.root)
         for torn in (["RELEASES"], ["start_erl.data"], ["RELEASES", "start_erl.data"]):
-            save(Tree(system.root), Writing())
+            save(Tree(system.root), FileOptions())
             for name in torn:
                 Path(system.root, "releases", name).write_bytes(whole[f"releases/{name}"][:7])
             assert f"the next run mends it with the copy {system.root}/releases/RELEASES.saved" in disagreements(system)[0]
@@ -185,7 +186,7 @@ def test_t14_torn(releases: Releases) -> None:
             assert said["after"]["releases"] == {"SECOND": "permanent", "FIRST": "old"}
             assert not system.take("SECOND", "permanent", transport="offline")["changed"]
         # And an installation does.
-        save(Tree(system.root), Writing())
+        save(Tree(system.root), FileOptions())
         Path(system.root, "releases/RELEASES").write_bytes(b"")
         install_release(root=system.root, package=system.releases.packages["SECOND"], changes=Changes())
         assert system.start().statuses() == {"SECOND": "permanent", "FIRST": "old"} and len(system.observe().releases[1].libraries) == 4

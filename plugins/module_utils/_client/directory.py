@@ -17,7 +17,7 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock, read_file
-from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, ensure_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions, Owner, ensure_file
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import InstalledRelease, Release, StartErlData, format_start_erl_data
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import LOCK as HANDLER_LOCK
 from ansible_collections.erlang.otp.plugins.module_utils._install.steps import describe
@@ -27,7 +27,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import st
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import STAGING, missing_part
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import entry_of, read_release, switched, write_releases
 from ansible_collections.erlang.otp.plugins.module_utils._tree.repair import mend
-from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK, Writing
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK
 
 
 class Order(t.NamedTuple):
@@ -96,7 +96,7 @@ def _have(tree: ClientTree, order: Order, changes: Changes) -> dict[str, t.Any]:
     return _result(tree, release.version, release.erts_version, [*filter(None, diff), releases])
 
 
-def _have_readable(tree: ClientTree, order: Order, writing: Writing, changes: Changes) -> None:
+def _have_readable(tree: ClientTree, order: Order, writing: FileOptions, changes: Changes) -> None:
     """Mend what a power cut of the master has torn. A client that runs has it in its memory, and writes it again."""
     try:
         tree.releases()
@@ -194,7 +194,7 @@ def _directories(tree: ClientTree, version: str) -> list[str]:
     ]
 
 
-def _appoint(tree: ClientTree, order: Order, boots: StartErlData, files: dict, writing: Writing, changes: Changes) -> None:
+def _appoint(tree: ClientTree, order: Order, boots: StartErlData, files: dict, writing: FileOptions, changes: Changes) -> None:
     """What the start script reads: start_erl.data, or of a static client the boot script and the configuration beside it."""
     data = tree.path("releases", "start_erl.data")
     copies = {name: tree.path("releases", name) for name in ("sys.config", "start.boot")}
@@ -215,7 +215,7 @@ def _appoint(tree: ClientTree, order: Order, boots: StartErlData, files: dict, w
         changes.do(f"remove {data}, for the client is static", os.unlink, data)
 
 
-def _write(path: str, content: bytes, mode: int, writing: Writing, changes: Changes) -> dict[str, str] | None:
+def _write(path: str, content: bytes, mode: int, writing: FileOptions, changes: Changes) -> dict[str, str] | None:
     """Have the file; a diff of it when it was another. Where nothing is secret, release_handler may have given it another mode."""
     if mode == 0o644 and read_file(path) == content:
         return None
@@ -226,13 +226,9 @@ def _write(path: str, content: bytes, mode: int, writing: Writing, changes: Chan
     return {"before_header": path, "after_header": path, **shown}
 
 
-def _writing(tree: ClientTree, order: Order) -> Writing:
+def _writing(tree: ClientTree, order: Order) -> FileOptions:
     """Files for whom the master's node can write: by default the owner of its root directory's releases."""
-    found = os.stat(tree.shared.path("releases"))
-    is_root = os.geteuid() == 0
-    uid = order.uid if order.uid != -1 else found.st_uid if is_root else -1
-    gid = order.gid if order.gid != -1 else found.st_gid if is_root else -1
-    return Writing(uid, gid)
+    return tree.shared.file_options(order.uid, order.gid)
 
 
 def _remove(tree: ClientTree, order: Order, changes: Changes) -> dict[str, t.Any]:

@@ -32,7 +32,6 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import re
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import read_release
 from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import RelupStep, find_relup_step
 from ansible_collections.erlang.otp.plugins.module_utils._tree.repair import mend
-from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import writing_like
 
 
 def settle_client(task: Task) -> None:
@@ -81,7 +80,7 @@ class ClientWork(Work):
         if not self.running.has_handler or all(known.libraries for known in self.running.releases):
             return
         # A power cut of the master may have torn it.
-        mend(self.tree, self.changes, writing_like(self.tree))
+        mend(self.tree, self.changes, self.tree.file_options())
         self.changes.do(f"have release_handler of {self.order.client}, which started without a master, read RELEASES", self.restart_handler)
         if not self.changes.check_mode:
             self.task.record("reread", release=self.running.current or "")
@@ -159,7 +158,7 @@ class ClientWork(Work):
     def write_configuration(self, path: str, content: bytes) -> None:
         """In place of another one with its permissions; it may hold secrets."""
         mode = os.stat(path).st_mode & 0o777 if os.path.exists(path) else 0o640
-        writing_like(self.tree)._replace(mask=0o777).file(path, content, mode)
+        self.tree.file_options()._replace(mask=0o777).file(path, content, mode)
 
     def preflight(self) -> RelupStep | None:
         """As of any node; and what a client cannot do."""

@@ -24,6 +24,14 @@ if TYPE_CHECKING:
     import typing as t
 
 
+def inherited_owner(directory: str) -> tuple[int, int]:
+    """User and group, as numbers, of a new file in the directory: root writes for the directory's owner; -1, -1 for any other user: its own."""
+    if os.geteuid() != 0:
+        return -1, -1
+    found = os.stat(directory or ".")
+    return found.st_uid, found.st_gid
+
+
 def read_file(path: str) -> bytes | None:
     """The content of the file, or None when there is none."""
     try:
@@ -97,9 +105,7 @@ def lock(path: str, *, timeout: float = 60.0):
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        if os.geteuid() == 0:
-            owner = os.stat(os.path.dirname(path) or ".")
-            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+        os.fchown(descriptor, *inherited_owner(os.path.dirname(path)))
         deadline = time.monotonic() + timeout
         while True:
             try:

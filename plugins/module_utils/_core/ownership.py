@@ -72,6 +72,35 @@ def permissions(mode: str) -> int:
     return bits
 
 
+class FileOptions(t.NamedTuple):
+    """How files of a system are written: numeric owner (-1: the process's), the permissions that are kept, whether to flush.
+
+    beside: another directory of the same file system for a file that is not complete yet, such as the staging directory.
+    """
+
+    uid: int = -1
+    gid: int = -1
+    mask: int = 0o755
+    flush: bool = True
+    beside: str | None = None
+
+    def directory(self, path: str) -> None:
+        """Make the directory. An existing one is left alone, unless it is empty: perhaps of a run that ended right here. It gets the owner then."""
+        if not os.path.isdir(path):
+            umask = os.umask(0)
+            try:
+                os.mkdir(path, 0o755 & self.mask | 0o700)
+            finally:
+                os.umask(umask)
+        elif os.listdir(path):
+            return
+        os.chown(path, self.uid, self.gid)
+
+    def file(self, path: str, content: bytes, mode: int = 0o644) -> None:
+        """Write the file as write_file() does."""
+        write_file(path, content, mode=mode & self.mask | 0o400, uid=self.uid, gid=self.gid, flush=self.flush, beside=self.beside)
+
+
 def ensure_directory(path: str, *, mode: int, owner: Owner, changes: Changes) -> None:
     """Have the directory with its owner. A new one gets the mode; those above it are made as they usually are."""
     try:

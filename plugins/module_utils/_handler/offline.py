@@ -13,6 +13,7 @@ import sys
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._handler import preflight as _preflight
 from ansible_collections.erlang.otp.plugins.module_utils._handler.ready import configure, remove_older
@@ -21,7 +22,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._install.install import
 from ansible_collections.erlang.otp.plugins.module_utils._install.remove import remove_release
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import make_permanent, read_release, register
 from ansible_collections.erlang.otp.plugins.module_utils._tree.repair import mend
-from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK, Writing, writing_like
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK
 
 
 def settle_offline(task: Task) -> None:
@@ -29,10 +30,10 @@ def settle_offline(task: Task) -> None:
     order, tree = task.order, task.tree
     task.result["transport"] = "offline"
     if task.changes.check_mode or not tree.has("releases"):
-        mend(tree, task.changes, Writing())
+        mend(tree, task.changes, FileOptions())
     else:
         with lock(tree.path(LOCK), timeout=order.lock_timeout):
-            mend(tree, task.changes, writing_like(tree))
+            mend(tree, task.changes, tree.file_options())
     task.result["before"] = describe(None, tree)
     permanent = task.result["before"]["permanent"]
     if order.state == "current":
@@ -104,7 +105,7 @@ def _judge(task: Task) -> None:
 
 def _in_the_tree(task: Task, step) -> None:
     """Have the release in RELEASES, and then do the step with it."""
-    tree, writing = task.tree, writing_like(task.tree)
+    tree, writing = task.tree, task.tree.file_options()
     release = read_release(tree, task.order.release)
 
     def work() -> None:

@@ -11,7 +11,6 @@ import os
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, format_rel
-from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import writing_like
 
 if t.TYPE_CHECKING:
     from ansible_collections.erlang.otp.plugins.module_utils._handler.running import Work
@@ -22,7 +21,7 @@ def make_known(work: Work, release: Release):
     tree, stem = work.tree, f"register-{release.version}"
     paths = [tree.path("releases", f"{stem}.tar.gz"), tree.path("releases", f"{stem}.rel")]
     try:
-        writing_like(tree).file(paths[0], package_of(release, stem))
+        tree.file_options().file(paths[0], package_of(release, stem))
         return work.operate("unpack_release", stem)
     finally:
         for path in [*paths, tree.path("releases", release.version, f"{stem}.rel")]:

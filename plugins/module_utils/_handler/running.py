@@ -33,7 +33,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import 
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import remove_tree
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import read_release
 from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import RelupStep, find_relup_step
-from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK, writing_like
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK
 
 # After these the node writes RELEASES once more, when it comes up.
 RESTARTING = ("install_release", "reboot_old_release")
@@ -344,7 +344,7 @@ class Work:
         release = read_release(self.tree, self.version)
         if release is not None and self.tree.has(f"erts-{release.erts_version}"):
             with self.tree_lock():
-                refresh_bin(self.tree, self.version, release.erts_version, self.changes, writing_like(self.tree))
+                refresh_bin(self.tree, self.version, release.erts_version, self.changes, self.tree.file_options())
 
     def remove(self, version: str) -> None:
         """Have the release absent."""
@@ -365,7 +365,7 @@ class Work:
 
     def operate(self, function: str, *arguments):
         """Have release_handler do what makes it overwrite RELEASES in place: with a copy beside until that is on the disk."""
-        save(self.tree, writing_like(self.tree))
+        save(self.tree, self.tree.file_options())
         try:
             said = call_release_handler(self.session, function, list(arguments), timeout=self.order.timeout)
         except Refused as refusal:

@@ -110,10 +110,11 @@ def _room(directory: str, size: int) -> str:
 
 def _go_on(root: str, destdir: str, stream, order: dict, how: dict, changes: Changes) -> dict:
     # Only now, so that a run with nothing to do costs little more than a start of Python.
+    from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
     from ansible_collections.erlang.otp.plugins.module_utils._install.steps import Order, install
-    from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, Writing
+    from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
-    return install(Order(tree=Tree(root, destdir), stream=stream, writing=Writing(**how), **order), changes)
+    return install(Order(tree=Tree(root, destdir), stream=stream, options=FileOptions(**how), **order), changes)
 
 
 def result_of(record: dict, root: str, status: str, *, kept=(), before: str = "", after: str = "") -> dict:

@@ -19,13 +19,14 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock, read_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
 from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import Unpacked, is_equal, refuse_more_modules, refuse_other_content
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import PackageError, Writer, checked_members
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import staging
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import STAGING
-from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK, Tree, Writing
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK, Tree
 
 # The root directories of the systems that use the directory of a variable, a line each.
 SYSTEMS = ".systems"
@@ -90,7 +91,7 @@ def locate(unpacked: Unpacked, variables: t.Mapping[str, str], *, package: str) 
 
 
 def unpack_elsewhere(
-    unpacked: Unpacked, tree: Tree, writing: Writing, changes: Changes, stack: contextlib.ExitStack, *, package: str, max_size: int, lock_timeout: float
+    unpacked: Unpacked, tree: Tree, options: FileOptions, changes: Changes, stack: contextlib.ExitStack, *, package: str, max_size: int, lock_timeout: float
 ) -> list[Tree]:
     """Stage, below the directory of each variable that the release uses, what its archive brings; returns these trees.
 
@@ -104,11 +105,11 @@ def unpack_elsewhere(
             continue
         if not changes.check_mode:
             os.makedirs(os.path.dirname(other.directory), exist_ok=True)
-            writing.directory(other.directory)
+            options.directory(other.directory)
         descriptor = stack.enter_context(work_in(other, changes, lock_timeout))
-        writer = None if changes.check_mode else Writer(descriptor, uid=writing.uid, gid=writing.gid, mask=writing.mask)
+        writer = None if changes.check_mode else Writer(descriptor, uid=options.uid, gid=options.gid, mask=options.mask)
         if writer is not None:
-            _list_system(other, tree, writing)
+            _list_system(other, tree, options)
         if archive is not None:
             with Inflated(f"{package}: {variable}.tar.gz", archive) as stream:
                 _unpack_archive(stream, unpacked, other, writer, max_size)
@@ -169,8 +170,8 @@ def systems(other: Tree) -> list[str]:
     return os.fsdecode(read_file(other.path(SYSTEMS)) or b"").splitlines()
 
 
-def _list_system(other: Tree, tree: Tree, writing: Writing) -> None:
+def _list_system(other: Tree, tree: Tree, options: FileOptions) -> None:
     known = systems(other)
     if tree.root not in known:
         lines = "".join(f"{root}\n" for root in [*known, tree.root])
-        writing.file(other.path(SYSTEMS), os.fsencode(lines))
+        options.file(other.path(SYSTEMS), os.fsencode(lines))

@@ -15,6 +15,7 @@ import os
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import flush_directory, lock
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import InstalledRelease
 from ansible_collections.erlang.otp.plugins.module_utils._install.library_variables import systems, work_in
 from ansible_collections.erlang.otp.plugins.module_utils._install.steps import describe
@@ -22,7 +23,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree impor
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import staging
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import STAGING
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import entry_of, read_release, write_releases
-from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK, Tree, Writing, absolute_library, emulators
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK, Tree, absolute_library, emulators
 
 
 def remove_release(
@@ -158,9 +159,9 @@ def _unregistered(tree: Tree, without: str | None, known: list[InstalledRelease]
     return found
 
 
-def _like(path: str, tree: Tree) -> Writing:
+def _like(path: str, tree: Tree) -> FileOptions:
     status = os.stat(path)
-    return Writing(status.st_uid, status.st_gid, status.st_mode & 0o777, beside=tree.path(STAGING))
+    return FileOptions(status.st_uid, status.st_gid, status.st_mode & 0o777, beside=tree.path(STAGING))
 
 
 def _remove_directories(tree: Tree, paths: list[str]) -> None:

@@ -12,7 +12,8 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import verify
-from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import inherited_owner, lock
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import InstalledRelease, Release, ReleaseApplication
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import PackageNeeded, result_of
@@ -25,7 +26,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import fl
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import RECORD, STAGING, find_record, format_record
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import make_permanent, register
 from ansible_collections.erlang.otp.plugins.module_utils._tree.repair import mend
-from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK, Tree, Writing, emulators
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK, Tree, emulators
 
 
 class Order(t.NamedTuple):
@@ -41,7 +42,7 @@ class Order(t.NamedTuple):
     max_size: int
     variables: dict[str, str]
     lock_timeout: float
-    writing: Writing
+    options: FileOptions
 
 
 def install(order: Order, changes: Changes) -> dict:
@@ -53,16 +54,16 @@ def install(order: Order, changes: Changes) -> dict:
     base = _base(order)
     if base is not None:
         check_base(base, tree, order.stream.path if order.stream else f"with sha256 {order.digest}")
-    order = order._replace(writing=_with_owner(tree, order.writing))
+    order = order._replace(options=_with_owner(tree, order.options))
     if changes.check_mode:
         with staging(tree, changes):
             return _work(order, changes, -1)
     if not os.path.isdir(tree.directory):
         os.makedirs(os.path.dirname(tree.directory), exist_ok=True)
-        order.writing.directory(tree.directory)
+        order.options.directory(tree.directory)
     with lock(tree.path(LOCK), timeout=order.lock_timeout):
         with staging(tree, changes) as descriptor:
-            return _work(order._replace(writing=order.writing._replace(beside=tree.path(STAGING))), changes, descriptor)
+            return _work(order._replace(options=order.options._replace(beside=tree.path(STAGING))), changes, descriptor)
 
 
 def _base(order: Order) -> Base | None:
@@ -76,7 +77,7 @@ def _base(order: Order) -> Base | None:
 def _work(order: Order, changes: Changes, descriptor: int) -> dict:
     tree = order.tree
     if not emulators(tree):
-        mend(tree, changes, order.writing)
+        mend(tree, changes, order.options)
     before = tree.releases() or []
     # Somebody else may have installed it while we waited for the lock.
     record = find_record(tree.directory, order.digest, tree.destdir, order.variables)
@@ -87,9 +88,9 @@ def _work(order: Order, changes: Changes, descriptor: int) -> dict:
     else:
         release = _release(record)
         tidy_elsewhere(record, tree, changes, order.lock_timeout)
-    after = register(tree, release, changes, order.writing, emulator=order.emulator)
+    after = register(tree, release, changes, order.options, emulator=order.emulator)
     if order.state == "permanent":
-        after = make_permanent(tree, release, after, changes, order.writing, emulator=order.emulator)
+        after = make_permanent(tree, release, after, changes, order.options, emulator=order.emulator)
     (status,) = [entry.status for entry in after if entry.version == release.version]
     return result_of(record, tree.root, status, kept=kept, before=describe(before), after=describe(after))
 
@@ -109,12 +110,12 @@ def _install(order: Order, changes: Changes, descriptor: int) -> tuple[Release, 
 
 
 def _unpack_and_publish(order: Order, changes: Changes, descriptor: int) -> tuple[Release, list[str]]:
-    tree, writing, package, size = order.tree, order.writing, order.stream.path, {"max_size": order.max_size}
-    writer = None if changes.check_mode else Writer(descriptor, uid=writing.uid, gid=writing.gid, mask=writing.mask)
+    tree, options, package, size = order.tree, order.options, order.stream.path, {"max_size": order.max_size}
+    writer = None if changes.check_mode else Writer(descriptor, uid=options.uid, gid=options.gid, mask=options.mask)
     unpacked = unpack(order.stream, tree, writer, emulator=order.emulator, variables=order.variables, **size)
     locate(unpacked, order.variables, package=package)
     with contextlib.ExitStack() as stack:
-        others = unpack_elsewhere(unpacked, tree, writing, changes, stack, package=package, lock_timeout=order.lock_timeout, **size)
+        others = unpack_elsewhere(unpacked, tree, options, changes, stack, package=package, lock_timeout=order.lock_timeout, **size)
         check_complete(unpacked, tree, package)
         check_machines(unpacked, tree, package)
         if writer is not None:
@@ -124,7 +125,7 @@ def _unpack_and_publish(order: Order, changes: Changes, descriptor: int) -> tupl
 
 def _publish(order: Order, unpacked: Unpacked, writer: Writer, others: list[Tree]) -> None:
     """Into the tree with what is staged, and into the others, where libraries lie, before it."""
-    tree, writing, release = order.tree, order.writing, unpacked.release
+    tree, options, release = order.tree, order.options, unpacked.release
     stage_bin(tree, unpacked, writer, order.emulator)
     writer.make_directories("log")
     record = f"releases/{release.version}/{RECORD}"
@@ -133,14 +134,14 @@ def _publish(order: Order, unpacked: Unpacked, writer: Writer, others: list[Tree
     if not is_there:
         writer.make_directories(f"releases/{release.version}")
         writer.write_file(record, [content], 0o644)
-    if writing.flush:
+    if options.flush:
         flush_file_systems([tree, *others])
     # A .rel beside RELEASES is the one of the package that came last.
     rels = {path for path in unpacked.paths if path.count("/") == 1 and path.endswith(".rel")}
-    publish([*others, tree], replace=rels, flush=writing.flush)
+    publish([*others, tree], replace=rels, flush=options.flush)
     if is_there:
         # Now that the rest is known to be equal, it is the release of this package.
-        writing.file(tree.path(record), content)
+        options.file(tree.path(record), content)
 
 
 def _record(digest: str, release: Release, unpacked: Unpacked) -> dict:
@@ -170,10 +171,9 @@ def describe(entries: list[InstalledRelease]) -> str:
     return "".join(lines)
 
 
-def _with_owner(tree: Tree, writing: Writing) -> Writing:
-    """By default the owner of the tree; -1 where it is so of itself. Only root can give files away."""
-    uid, gid = writing.uid, writing.gid
-    if uid == -1 and os.geteuid() == 0 and tree.has():
-        status = os.stat(tree.directory)
-        uid, gid = status.st_uid, status.st_gid if gid == -1 else gid
-    return writing._replace(uid=-1 if uid == os.geteuid() else uid, gid=-1 if gid == os.getegid() else gid)
+def _with_owner(tree: Tree, options: FileOptions) -> FileOptions:
+    """By default the owner of the tree; -1 for the process's own, so that no file is given to whom it belongs already."""
+    owner = inherited_owner(tree.directory) if tree.has() else (-1, -1)
+    uid = owner[0] if options.uid == -1 else options.uid
+    gid = owner[1] if options.gid == -1 else options.gid
+    return options._replace(uid=-1 if uid == os.geteuid() else uid, gid=-1 if gid == os.getegid() else gid)

@@ -14,19 +14,20 @@ import contextlib
 import os
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import flush_directory, read_file, remove_left_over
-from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import SAVED, Tree, Writing
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import SAVED, Tree
 
 NAMES = ("RELEASES", "start_erl.data")
 
 
-def save(tree: Tree, writing: Writing) -> None:
+def save(tree: Tree, options: FileOptions) -> None:
     """Have the copies, on the disk when this returns. Raises OtpError when one of the two is torn already."""
     remove_left_over(tree.path("releases"))
     for name, read in zip(NAMES, (tree.releases, tree.start_erl_data)):
         path = tree.path("releases", name)
         content = read_file(path)
         if content is not None and read() is not None and content != read_file(path + SAVED):
-            writing.file(path + SAVED, content)
+            options.file(path + SAVED, content)
 
 
 def forget_saved(tree: Tree) -> None:

@@ -11,15 +11,18 @@ from __future__ import annotations
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import PROGRAMS, SCRIPTS
 from ansible_collections.erlang.otp.plugins.module_utils._tree.scripts import is_foreign, make_scripts
-from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, Writing
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 # The boot script of the basic system, kept beside each release: bin/start.boot can be made from it, whichever is permanent.
 CLEAN_BOOT = "start_clean.boot"
 
 
-def refresh_bin(tree: Tree, version: str, erts_version: str, changes: Changes, writing: Writing, *, emulator: str = "beam", only_missing: bool = False) -> None:
+def refresh_bin(
+    tree: Tree, version: str, erts_version: str, changes: Changes, options: FileOptions, *, emulator: str = "beam", only_missing: bool = False
+) -> None:
     """Bring bin up to the release; with only_missing, add what is not there and replace what runs another tree.
 
     bin/start is left alone as long as it is there and runs this tree: it holds the flags of the node. And bin/start_erl, which is
@@ -34,7 +37,7 @@ def refresh_bin(tree: Tree, version: str, erts_version: str, changes: Changes, w
             files[name] = content, mode
     if files:
         names = ", ".join(sorted(files))
-        changes.do(f"bring {tree.path('bin')} up to release {version}: {names}", _write, tree, files, writing)
+        changes.do(f"bring {tree.path('bin')} up to release {version}: {names}", _write, tree, files, options)
 
 
 def _wanted(tree: Tree, version: str, erts_version: str, emulator: str) -> dict[str, tuple[bytes, int]]:
@@ -57,7 +60,7 @@ def _wanted(tree: Tree, version: str, erts_version: str, emulator: str) -> dict[
     return wanted
 
 
-def _write(tree: Tree, files: dict[str, tuple[bytes, int]], writing: Writing) -> None:
-    writing.directory(tree.path("bin"))
+def _write(tree: Tree, files: dict[str, tuple[bytes, int]], options: FileOptions) -> None:
+    options.directory(tree.path("bin"))
     for name, (content, mode) in files.items():
-        writing.file(tree.path("bin", name), content, mode)
+        options.file(tree.path("bin", name), content, mode)

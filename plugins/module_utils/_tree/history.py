@@ -14,7 +14,7 @@ import os
 import time
 import typing as t
 
-from ansible_collections.erlang.otp.plugins.module_utils._core.files import flush_directory, read_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import flush_directory, inherited_owner, read_file
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 HISTORY = "history.jsonl"
@@ -41,9 +41,8 @@ def append(tree: Tree, entry: dict[str, t.Any]) -> None:
     is_new = not os.path.exists(path)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     try:
-        if is_new and os.geteuid() == 0:
-            owner = os.stat(os.path.dirname(path))
-            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+        if is_new:
+            os.fchown(descriptor, *inherited_owner(os.path.dirname(path)))
         size = os.fstat(descriptor).st_size
         # A line that a power cut has left unfinished must not swallow this one.
         start = b"\n" if size and os.pread(descriptor, 1, size - 1) != b"\n" else b""

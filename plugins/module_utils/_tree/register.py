@@ -13,6 +13,7 @@ from __future__ import annotations
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import (
     InstalledRelease,
     Library,
@@ -26,10 +27,10 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.backup import for
 from ansible_collections.erlang.otp.plugins.module_utils._tree.bin_directory import refresh_bin
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_temporary
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import missing_part
-from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, Writing, absolute_library, emulators, library_path
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, absolute_library, emulators, library_path
 
 
-def register(tree: Tree, release: Release, changes: Changes, writing: Writing, *, emulator: str = "beam") -> list[InstalledRelease]:
+def register(tree: Tree, release: Release, changes: Changes, options: FileOptions, *, emulator: str = "beam") -> list[InstalledRelease]:
     """Have the release, which lies in the tree, in RELEASES: permanent when it is the first one, else unpacked.
 
     Returns what RELEASES says then. Raises OtpError when there is a system whose releases cannot be told.
@@ -52,16 +53,16 @@ def register(tree: Tree, release: Release, changes: Changes, writing: Writing, *
     entries = [entry if other.version == release.version else other for other in entries]
     boots = start or StartErlData(release.erts_version, release.version)
     if tree.has(f"erts-{boots.erts_version}"):
-        refresh_bin(tree, boots.release_version, boots.erts_version, changes, writing, emulator=emulator, only_missing=True)
+        refresh_bin(tree, boots.release_version, boots.erts_version, changes, options, emulator=emulator, only_missing=True)
     if entries != before:
-        _write_releases(tree, entries, f"record release {release.version} as {status}", changes, writing)
+        _write_releases(tree, entries, f"record release {release.version} as {status}", changes, options)
     if start is None:
-        _write_start_erl_data(tree, boots, changes, writing)
+        _write_start_erl_data(tree, boots, changes, options)
     return entries
 
 
 def make_permanent(
-    tree: Tree, release: Release, entries: list[InstalledRelease], changes: Changes, writing: Writing, *, emulator: str = "beam"
+    tree: Tree, release: Release, entries: list[InstalledRelease], changes: Changes, options: FileOptions, *, emulator: str = "beam"
 ) -> list[InstalledRelease]:
     """Have the stopped system boot the release, which is among the entries of RELEASES, next. Returns the new entries.
 
@@ -79,13 +80,13 @@ def make_permanent(
             f' have its release_handler do it: install_release("{release.version}") and make_permanent("{release.version}").'
         )
     if tree.has(f"erts-{release.erts_version}"):
-        refresh_bin(tree, release.version, release.erts_version, changes, writing, emulator=emulator)
+        refresh_bin(tree, release.version, release.erts_version, changes, options, emulator=emulator)
     if not changes.check_mode:
-        save(tree, writing)
+        save(tree, options)
     if after != entries:
-        _write_releases(tree, after, f"record release {release.version} as permanent", changes, writing)
+        _write_releases(tree, after, f"record release {release.version} as permanent", changes, options)
     if start != boots:
-        _write_start_erl_data(tree, boots, changes, writing)
+        _write_start_erl_data(tree, boots, changes, options)
     if not changes.check_mode:
         forget_saved(tree)
     return after
@@ -115,9 +116,9 @@ def read_release(tree: Tree, version: str) -> Release | None:
     return None
 
 
-def write_releases(tree: Tree, entries: list[InstalledRelease], writing: Writing) -> None:
+def write_releases(tree: Tree, entries: list[InstalledRelease], options: FileOptions) -> None:
     """Put RELEASES in place."""
-    writing.file(tree.path("releases", "RELEASES"), format_releases(entries))
+    options.file(tree.path("releases", "RELEASES"), format_releases(entries))
 
 
 def _recovered(tree: Tree, start: StartErlData) -> list[InstalledRelease]:
@@ -164,11 +165,11 @@ def switched(entry: InstalledRelease, version: str) -> InstalledRelease:
     return entry
 
 
-def _write_releases(tree: Tree, entries: list[InstalledRelease], sentence: str, changes: Changes, writing: Writing) -> None:
-    changes.do(f"{sentence} in {tree.path('releases', 'RELEASES')}", write_releases, tree, entries, writing)
+def _write_releases(tree: Tree, entries: list[InstalledRelease], sentence: str, changes: Changes, options: FileOptions) -> None:
+    changes.do(f"{sentence} in {tree.path('releases', 'RELEASES')}", write_releases, tree, entries, options)
 
 
-def _write_start_erl_data(tree: Tree, boots: StartErlData, changes: Changes, writing: Writing) -> None:
+def _write_start_erl_data(tree: Tree, boots: StartErlData, changes: Changes, options: FileOptions) -> None:
     path = tree.path("releases", "start_erl.data")
     sentence = f"write {path}: release {boots.release_version} on ERTS {boots.erts_version} boots next"
-    changes.do(sentence, writing.file, path, format_start_erl_data(boots))
+    changes.do(sentence, options.file, path, format_start_erl_data(boots))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import (
     InstalledRelease,
     StartErlData,
@@ -18,10 +19,10 @@ from ansible_collections.erlang.otp.plugins.module_utils._formats.resource impor
 )
 from ansible_collections.erlang.otp.plugins.module_utils._tree.backup import forget_saved
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import switched
-from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import SAVED, Tree, Writing
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import SAVED, Tree
 
 
-def mend(tree: Tree, changes: Changes, writing: Writing) -> None:
+def mend(tree: Tree, changes: Changes, options: FileOptions) -> None:
     """Mend RELEASES and start_erl.data of a system that is down, if they are torn, or at odds after a change that was cut short.
 
     Raises OtpError when nothing tells what they said.
@@ -31,16 +32,16 @@ def mend(tree: Tree, changes: Changes, writing: Writing) -> None:
     is_cut_short = tree.has("releases", "RELEASES" + SAVED)
     if torn_releases:
         entries = _entries_of_copy(tree, start, torn_releases)
-        _put(tree, "RELEASES", format_releases(entries), changes, writing)
+        _put(tree, "RELEASES", format_releases(entries), changes, options)
     elif is_cut_short and entries and start:
         agreed = [switched(entry, start.release_version) for entry in entries]
         if start.release_version in [entry.version for entry in entries if entry.status != "permanent"]:
-            _put(tree, "RELEASES", format_releases(agreed), changes, writing)
+            _put(tree, "RELEASES", format_releases(agreed), changes, options)
     if torn_start:
         permanent = [entry for entry in entries or [] if entry.status == "permanent"]
         if len(permanent) != 1:
             raise torn_start
-        _put(tree, "start_erl.data", format_start_erl_data(StartErlData(permanent[0].erts_version, permanent[0].version)), changes, writing)
+        _put(tree, "start_erl.data", format_start_erl_data(StartErlData(permanent[0].erts_version, permanent[0].version)), changes, options)
     if is_cut_short and not changes.check_mode:
         forget_saved(tree)
 
@@ -66,8 +67,8 @@ def _entries_of_copy(tree: Tree, start: StartErlData | None, torn: OtpError) -> 
     return [switched(entry, start.release_version) for entry in entries]
 
 
-def _put(tree: Tree, name: str, content: bytes, changes: Changes, writing: Writing) -> None:
+def _put(tree: Tree, name: str, content: bytes, changes: Changes, options: FileOptions) -> None:
     path = tree.path("releases", name)
-    changes.do(f"mend {path}: a change was cut short", writing.file, path, content)
+    changes.do(f"mend {path}: a change was cut short", options.file, path, content)
     if changes.check_mode:
         tree.mended[name] = content

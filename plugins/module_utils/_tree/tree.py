@@ -14,7 +14,8 @@ import os
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file, write_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import inherited_owner, read_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import (
     InstalledRelease,
@@ -88,38 +89,14 @@ class Tree:
         except (FileNotFoundError, NotADirectoryError):
             return []
 
+    def file_options(self, uid: int = -1, gid: int = -1) -> FileOptions:
+        """How to write below releases: by default with its owner, whose node must be able to remove the files."""
+        owner = inherited_owner(self.path("releases"))
+        return FileOptions(owner[0] if uid == -1 else uid, owner[1] if gid == -1 else gid)
+
     def release_directories(self) -> list[str]:
         """The names of the directories below releases."""
         return [name for name in self.names("releases") if os.path.isdir(self.path("releases", name))]
-
-
-class Writing(t.NamedTuple):
-    """How files of a tree are written: numeric owner (-1: the process's), permissions that are kept, whether to flush.
-
-    beside: the staging directory of the tree, while there is one.
-    """
-
-    uid: int = -1
-    gid: int = -1
-    mask: int = 0o755
-    flush: bool = True
-    beside: str | None = None
-
-    def directory(self, path: str) -> None:
-        """Make the directory, unless it is there. An empty one, perhaps of a run that ended right here, is given to the owner."""
-        if not os.path.isdir(path):
-            umask = os.umask(0)
-            try:
-                os.mkdir(path, 0o755 & self.mask | 0o700)
-            finally:
-                os.umask(umask)
-        elif os.listdir(path):
-            return
-        os.chown(path, self.uid, self.gid)
-
-    def file(self, path: str, content: bytes, mode: int = 0o644) -> None:
-        """Write the file as write_file() does."""
-        write_file(path, content, mode=mode & self.mask | 0o400, uid=self.uid, gid=self.gid, flush=self.flush, beside=self.beside)
 
 
 def library_path(tree: Tree, erts_version: str, directory: str) -> str:
@@ -140,13 +117,6 @@ def absolute_library(tree: Tree, directory: str) -> str:
 def emulators(tree: Tree) -> list[int]:
     """The process numbers of the emulators of this host that run this system. A system below a destdir does not run, unless it is the copy of one elsewhere."""
     return find_emulators(tree.root) if tree.directory == tree.root or remote_host() else []
-
-
-def writing_like(tree: Tree) -> Writing:
-    """Files for the owner of the tree, whose node must be able to take them away."""
-    owner = os.stat(tree.path("releases"))
-    is_root = os.geteuid() == 0
-    return Writing(owner.st_uid if is_root else -1, owner.st_gid if is_root else -1)
 
 
 def versioned_directory(path: str, *, is_directory: bool = False) -> str | None:
