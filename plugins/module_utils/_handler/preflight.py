@@ -21,8 +21,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host impor
 from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import why_not_here
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
 from ansible_collections.erlang.otp.plugins.module_utils._formats.sys_config import Content, check_sys_config
+from ansible_collections.erlang.otp.plugins.module_utils._node.disagreements import disagreements
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running
-from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_temporary
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import missing_part
 from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import NoRelupStep, RelupStep, find_relup_step
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
@@ -30,6 +30,14 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 PROGRAMS = ("beam.smp", "erlexec", "erl_child_setup", "heart")
 # For RELEASES, start_erl.data, a temporary release and the node's log.
 LEAST_SPACE = 16 << 20
+# For the disagreements of node and files that concern an upgrade.
+REMEDIES = {
+    "sasl": "Add sasl to the release, and take the node to it while it is stopped",
+    "starting": "Wait until it has started",
+    "other_root": "Name the node of this system",
+    "incomplete_entry": "Stop the node, install that release again from its package, and start the node",
+    "disagreement": "Start the node again, so that it reads the files, or correct these",
+}
 
 
 class Problem(t.NamedTuple):
@@ -103,32 +111,15 @@ def of_tree(tree: Tree) -> t.Iterator[Problem]:
 
 def of_node(tree: Tree, running: Running) -> t.Iterator[Problem]:
     """The node as it runs, against the files."""
-    if not running.has_handler:
-        cause = f"the node {running.node} runs no release_handler: it was started without sasl"
-        yield Problem("sasl", cause, "Add sasl to the release, and take the node to it while it is stopped")
-        return
-    if running.status != "started":
-        yield Problem("starting", f"the node {running.node} is not up: init says {running.status}", "Wait until it has started")
-    if os.path.realpath(tree.destdir + running.root) != os.path.realpath(tree.directory):
-        cause = f"the node {running.node} runs the system below {running.root}, not the one below {tree.root}"
-        yield Problem("other_root", cause, "Name the node of this system")
-        return
-    for known in running.releases:
-        if not known.libraries and not is_temporary(known.version):
-            cause = f"the node {running.node} does not know which libraries release {known.version} has: removing another release would remove them too"
-            yield Problem("incomplete_entry", cause, "Stop the node, install that release again from its package, and start the node", fatal=False)
     try:
         start, releases = tree.start_erl_data(), tree.releases()
     except OtpError as error:
         remedy = "A node that was started without RELEASES writes it so. Stop the node, remove the file, and install the release that runs again"
         yield Problem("unreadable", str(error).rstrip("."), remedy)
         return
-    boots = start.release_version if start else None
-    # Without RELEASES the node made up what it knows.
-    listed = running.permanent if releases is None else next((entry.version for entry in releases if entry.status == "permanent"), None)
-    if len({running.permanent, boots, listed}) > 1:
-        cause = f"which release is permanent is not clear: {running.permanent} says the node, {listed} RELEASES, {boots} start_erl.data"
-        yield Problem("disagreement", cause, "Start the node again, so that it reads the files, or correct these")
+    for kind, text in disagreements(running, tree, start, releases):
+        if kind in REMEDIES:
+            yield Problem(kind, text, REMEDIES[kind], fatal=kind != "incomplete_entry")
 
 
 def of_way(tree: Tree, running: Running, version: str, *, allow_restart: bool, upgrade_from: t.Mapping[str, str] | None = None) -> t.Iterator[Problem]:

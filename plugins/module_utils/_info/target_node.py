@@ -6,22 +6,18 @@
 
 from __future__ import annotations
 
-import os
 import time
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._info.target import Target
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress, connect
-from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running, observe
+from ansible_collections.erlang.otp.plugins.module_utils._node.disagreements import disagreements
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import observe
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, as_text
 from ansible_collections.erlang.otp.plugins.module_utils._tree import history as _history
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import ClientTree
-from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_temporary
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, started_at
-
-# The node does not write RELEASES when it installs a release, and not when it goes back: there, that one stays unpacked.
-NOT_IN_USE = {"unpacked", "old"}
 
 
 def describe_node(target: Target, address: NodeAddress, *, timeout: float) -> tuple[dict[str, t.Any], list[str]]:
@@ -50,42 +46,13 @@ def describe_node(target: Target, address: NodeAddress, *, timeout: float) -> tu
     told["releases"] = [
         {"name": known.name, "version": known.version, "status": known.status, "libraries": list(known.libraries)} for known in running.releases
     ]
-    return told, [*disagreements(target, running)]
+    return told, [found.text for found in disagreements(running, target.tree, target.start, target.releases or None)]
 
 
 def _since(started: int) -> dict[str, t.Any]:
     """When it was started, in nanoseconds since the epoch, as plain data."""
     text = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started // 10**9))
     return {"started": text, "uptime": max(0, time.time_ns() - started) // 10**9}
-
-
-def disagreements(target: Target, running: Running) -> t.Iterator[str]:
-    """What release_handler holds in its memory against RELEASES, which it read when it started, and start_erl.data."""
-    if not running.has_handler:
-        yield f"the node {running.node} runs no release_handler: its release has no sasl"
-        return
-    if os.path.realpath(target.tree.destdir + running.root) != os.path.realpath(target.tree.directory):
-        yield f"the node {running.node} runs the system below {running.root}, not the one below {target.tree.root}"
-        return
-    if running.status != "started":
-        yield f"the node {running.node} is not up: init says {running.status}"
-    listed = {entry.version: entry.status for entry in target.releases}
-    if running.current != running.permanent:
-        yield f"release {running.current} runs and is not committed: after its next start the node runs {running.permanent}"
-    if target.start is not None and running.permanent != target.start.release_version:
-        yield f"start_erl.data boots release {target.start.release_version}, the node calls {running.permanent} permanent"
-    for known in running.releases:
-        status = listed.pop(known.version, None)
-        if is_temporary(known.version):
-            yield f"the node knows {known.version} ({known.status}), the temporary release of a change of emulators"
-        elif status is None:
-            yield f"the node knows release {known.version} ({known.status}), RELEASES does not list it"
-        elif status != known.status and known.status != "current" and not {status, known.status} <= NOT_IN_USE:
-            yield f"the node calls release {known.version} {known.status}, RELEASES calls it {status}"
-        if not known.libraries:
-            yield f"the node does not know which libraries release {known.version} has: when it removes another release, theirs are deleted with it"
-    for version, status in listed.items():
-        yield f"RELEASES lists release {version} ({status}), the node does not know it: it was installed after the node's start"
 
 
 def describe_history(target: Target, *, limit: int) -> dict[str, t.Any]:

@@ -1,0 +1,60 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where a running node disagrees with the files of its system.
+
+release_handler reads RELEASES when it starts, and holds it in memory from then on (SASL, release_handler(3)). It does not write the
+file when it installs a release: an installed release stays unpacked, or old, there.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import InstalledRelease, StartErlData
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running
+from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_temporary
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
+
+
+class Disagreement(t.NamedTuple):
+    """kind: one word for what is wrong; text: a sentence without its full stop."""
+
+    kind: str
+    text: str
+
+
+def disagreements(running: Running, tree: Tree, start: StartErlData | None, releases: t.Sequence[InstalledRelease] | None) -> t.Iterator[Disagreement]:
+    """Compare the node with start_erl.data and RELEASES of the tree, each None when the file is missing. Ends with what makes the rest meaningless."""
+    if not running.has_handler:
+        yield Disagreement("sasl", f"the node {running.node} runs no release_handler: it was started without sasl")
+        return
+    if os.path.realpath(tree.destdir + running.root) != os.path.realpath(tree.directory):
+        yield Disagreement("other_root", f"the node {running.node} runs the system below {running.root}, not the one below {tree.root}")
+        return
+    if running.status != "started":
+        yield Disagreement("starting", f"the node {running.node} is not up: init reports {running.status}")
+    if running.current != running.permanent:
+        text = f"release {running.current} runs and is not committed: after its next start the node runs {running.permanent}"
+        yield Disagreement("uncommitted", text)
+    listed = {entry.version: entry.status for entry in releases or []}
+    boots = start.release_version if start else None
+    # Without RELEASES release_handler makes up an entry for what runs.
+    permanent = running.permanent if releases is None else next((version for version, status in listed.items() if status == "permanent"), None)
+    if len({running.permanent, boots, permanent}) > 1:
+        named = ", ".join(f"{version or 'none'} in {where}" for version, where in ((permanent, "RELEASES"), (boots, "start_erl.data")))
+        yield Disagreement("disagreement", f"which release is permanent is not clear: {running.permanent} in the node, {named}")
+    for known in running.releases:
+        if is_temporary(known.version):
+            yield Disagreement("temporary", f"the node knows {known.version} ({known.status}), the temporary release of a change of emulators")
+            continue
+        if not known.libraries:
+            text = f"the node {running.node} does not know which libraries release {known.version} has: when it removes another release, it deletes them too"
+            yield Disagreement("incomplete_entry", text)
+        if releases is not None and known.version not in listed:
+            yield Disagreement("not_listed", f"the node knows release {known.version} ({known.status}), RELEASES does not list it")
+    for version in sorted(listed.keys() - {known.version for known in running.releases}):
+        text = f"RELEASES lists release {version} ({listed[version]}), the node does not know it: it was installed after the node's start"
+        yield Disagreement("not_known", text)
