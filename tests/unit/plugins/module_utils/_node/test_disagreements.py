@@ -31,9 +31,9 @@ def entry(version: str, status: str) -> InstalledRelease:
 RELEASES = [entry("2", "unpacked"), entry("1", "permanent")]
 
 
-def kinds(root: Path, *, start: StartErlData | None = START, listed: list[InstalledRelease] | None = RELEASES, **more) -> list[str]:
-    node = Running("x@h", 1, 1, "started", True, NODE, None, "", str(root))._replace(**more)
-    return [found.kind for found in disagreements(node, Tree(str(root)), start, listed)]
+def kinds(tmp_path: Path, *, start: StartErlData | None = START, listed: list[InstalledRelease] | None = RELEASES, **more) -> list[str]:
+    node = Running("x@h", 1, 1, "started", True, NODE, None, "", str(tmp_path))._replace(**more)
+    return [found.kind for found in disagreements(node, Tree(str(tmp_path)), start, listed)]
 
 
 def test_they_agree(tmp_path: Path) -> None:
