@@ -329,17 +329,12 @@ seconds:
   sample: 0.4
 """
 
-import typing as t
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._core.values import texts
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import PackageNeeded
-from ansible_collections.erlang.otp.plugins.module_utils._node.lifecycle import Node
-from ansible_collections.erlang.otp.plugins.module_utils._node.service import Service, ServiceFile
-from ansible_collections.erlang.otp.plugins.module_utils._target_system.system import File, System, Wanted
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import parse_options
 
 ARGUMENT_SPEC = {
     "root": {"type": "path", "required": True},
@@ -400,80 +395,17 @@ ARGUMENT_SPEC = {
 }
 
 
-def wanted_of(parameters: dict[str, t.Any]) -> Wanted:
-    """The module's parameters as what the host should have. Raises OtpError."""
-    root, user = parameters["root"], parameters["user"]
-    node = Node(
-        root=root,
-        user=user,
-        home=parameters["home"] or f"/var/lib/{user}",
-        log_directory=parameters["log_dir"] or f"{root}/log",
-        name=parameters["node_name"],
-        environment=texts("environment", parameters["environment"]),
-        service=service_of(parameters["service"]) if parameters["service"] else None,
-    )
-    return Wanted(
-        node=node,
-        group=parameters["group"] or user,
-        pipe_directory=parameters["pipe_dir"] or f"{root}/run/pipe",
-        run_directory=parameters["run_dir"] or f"{root}/run",
-        destdir=(parameters["destdir"] or "").rstrip("/"),
-        package={
-            "package": parameters["package"],
-            "checksum": parameters["checksum"],
-            "release": parameters["_package_release"],
-            "variables": texts("boot_variables", parameters["boot_variables"]),
-        },
-        configuration={
-            "sys_config": parameters["sys_config"],
-            "vm_args": parameters["vm_args"],
-            "variables": texts("variables", parameters["variables"]),
-            "secrets": texts("secrets", parameters["secrets"]),
-        },
-        files=tuple(file_of(entry) for entry in parameters["files"]),
-        **{name: parameters[name] for name in ("manage_user", "cookie", "state", "start_timeout", "restart_on_change")},
-    )
-
-
-def system_of(wanted: Wanted, changes: Changes) -> System:
-    """The system of this host, or that of an image."""
-    if not wanted.destdir:
-        return System(wanted, changes)
-    from ansible_collections.erlang.otp.plugins.module_utils._target_system.image import Image
-
-    return Image(wanted, changes)
-
-
-def file_of(entry: dict[str, t.Any]) -> File:
-    """An element of files. Raises OtpError."""
-    mode = mode_of(entry)
-    if entry["path"].startswith("/") or ".." in entry["path"].split("/"):
-        raise OtpError(f"files: the path {entry['path']!r} does not stay below the root directory.")
-    return File(entry["path"], entry["content"], mode, entry["secret"])
-
-
-def service_of(entry: dict[str, t.Any]) -> Service:
-    """The option service. Raises OtpError."""
-    files = tuple(ServiceFile(file["path"], file["content"], mode_of(file), file["optional"]) for file in entry["files"])
-    if not files or not all(file.path.startswith("/") for file in files):
-        raise OtpError("service: there must be files, each with an absolute path.")
-    return Service(entry["manager"], entry["name"], entry["at_boot"], files)
-
-
-def mode_of(entry: dict[str, t.Any]) -> int:
-    """The permissions of a file. Raises OtpError."""
-    try:
-        return int(entry["mode"], 8)
-    except ValueError:
-        raise OtpError(f"files: the mode {entry['mode']!r} of {entry['path']} is not octal, such as '0644'.") from None
-
-
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     changes = Changes(check_mode=module.check_mode)
     try:
-        system = system_of(wanted_of(module.params), changes)
-        result = system.settle()
+        options = parse_options(module.params)
+        if options.destdir:
+            # Lazy, for start-up time: hosts do not need it.
+            from ansible_collections.erlang.otp.plugins.module_utils._target_system.image import Image as System
+        else:
+            system = System(options, changes)
+        result = system.apply()
     except PackageNeeded as needed:
         module.exit_json(changed=False, needs_package=True, known_packages=needed.known, msg=str(needed))
     except OtpError as error:

@@ -185,7 +185,7 @@ def test_after_a_power_cut_it_boots_and_the_next_run_has_nothing_to_do(box: Box)
 def test_a_user_that_the_box_has_not_is_refused(box: Box, releases: Releases) -> None:
     box.inventory(otp_package=releases.packages["FIRST"], otp_user="nobody")
     said = box.play("erlang.otp.provision", fails=True)
-    assert "there is no user 'nobody' on the box" in said.output
+    assert "the box has no user 'nobody'" in said.output
 
 
 def test_somebody_elses_lock_is_respected(box: Box) -> None:

@@ -302,7 +302,7 @@ def test_a_changed_configuration_of_a_running_node_is_told_until_it_is_restarted
     told = site.deploy("--limit", "north", "--diff")
     assert told.changed["north"] == 1 and f"-   {{port, {former}}}" in told.output and f"+   {{port, {port}}}" in told.output
     for run in (told, site.deploy("--limit", "north")):
-        assert "was started before" in run.output and "otp_restart_on_change" in run.output
+        assert "runs with an earlier version of" in run.output and "otp_restart_on_change" in run.output
         assert run.results["north"]["node"]["pid"] == pid
     assert run.changed["north"] == 0
     restarted = site.deploy("--limit", "north", otp_restart_on_change=True)
@@ -312,7 +312,7 @@ def test_a_changed_configuration_of_a_running_node_is_told_until_it_is_restarted
     assert re.search(rf"north +FIRST +FIRST +\d+\.\d +restarted +running, pid \d+ +{down:.1f} s", restarted.output)
     assert site.ask("north", "version") == "version 1.0"
     again = site.deploy("--limit", "north", otp_restart_on_change=True)
-    assert again.changed["north"] == 0 and "was started before" not in again.output
+    assert again.changed["north"] == 0 and "runs with an earlier version of" not in again.output
 
 
 def test_an_undefined_variable_is_named_and_the_old_configuration_stays(site: Site, deployed: Run) -> None:
@@ -330,9 +330,9 @@ def test_another_release_waits_while_the_node_runs_and_is_taken_when_it_does_not
     }
     beside = site.deploy("--limit", "builder,north", **second)
     assert beside.changed["north"] == 1 and beside.results["north"]["transferred"]
-    assert beside.results["north"]["pending"].startswith("release SECOND is installed beside FIRST")
+    assert beside.results["north"]["pending"].startswith("release SECOND is installed, but FIRST is permanent")
     summary = beside.output.partition("Say what runs where")[2]
-    assert re.search(r"north +FIRST +FIRST +\d+\.\d +changed +running", summary) and "north: release SECOND is installed beside FIRST" in summary
+    assert re.search(r"north +FIRST +FIRST +\d+\.\d +changed +running", summary) and "north: release SECOND is installed, but FIRST is permanent" in summary
     assert site.ask("north", "version") == "version 1.0"
     again = site.deploy("--limit", "builder,north", **second)
     assert again.changed["north"] == 0 and again.results["north"]["pending"]

@@ -37,6 +37,10 @@ class Node(t.NamedTuple):
     environment: t.Mapping[str, str] = {}
     service: _service.Service | None = None  # what runs it; None: bin/start, and heart
 
+    @property
+    def cookie_file(self) -> str:
+        return os.path.join(self.home, COOKIE_FILE)
+
 
 class Answer(t.NamedTuple):
     """What a node says about itself."""
@@ -164,7 +168,7 @@ def failure(node: Node, seconds: float, starts: int, what: str) -> OtpError:
 def ask(node: Node, *, timeout: float = 5.0) -> Answer:
     """Ask a distributed node for its status and releases. Raises NoAnswer."""
     port = node.environment.get("ERL_EPMD_PORT", "")
-    address = NodeAddress(node=node.name, cookie_file=os.path.join(node.home, COOKIE_FILE), epmd_port=int(port) if port.isdigit() else 0)
+    address = NodeAddress(node=node.name, cookie_file=node.cookie_file, epmd_port=int(port) if port.isdigit() else 0)
     try:
         with connect(address, timeout=timeout) as connection:
             # Init says started also when an application could not start and the emulator is about to end; the application

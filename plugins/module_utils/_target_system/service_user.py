@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The service user that a node runs as, its group, and what belongs to it: directories, its cookie file."""
+"""The service user, which a node runs as, its group, and its cookie file."""
 
 from __future__ import annotations
 
@@ -13,31 +13,27 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, ensure_file, find_group, find_user
-from ansible_collections.erlang.otp.plugins.module_utils._core.run import PATH, run
-from ansible_collections.erlang.otp.plugins.module_utils._node.connect import COOKIE_FILE
+from ansible_collections.erlang.otp.plugins.module_utils._core.run import PATH
+from ansible_collections.erlang.otp.plugins.module_utils._node.service import must
 
-# What may stand for a shell with which nobody logs in, in the order of preference.
+# Login shells that refuse a login, in the order of preference.
 NO_SHELLS = ("/usr/sbin/nologin", "/sbin/nologin", "/bin/false")
 
-# Seconds for what makes a user, which may ask a directory service.
-TIMEOUT = 60.0
-
-# Held while users and groups are made. Several systems of one host may share a user, and be worked on at once.
+# Held while a user or a group is created: two systems of one host may share a user, and be deployed at the same time.
 LOCK = "/run/erlang.otp.lock"
 
 
 def ensure_user(user: str, group: str, home: str, *, manage: bool, changes: Changes) -> Owner:
-    """Have the system user and its group, made with useradd, or adduser of BusyBox.
+    """Ensure the system user and its group, with useradd, or adduser of BusyBox. Return their numbers.
 
-    Raises OtpError when one of them is missing and manage is false, or cannot be made.
+    Raises OtpError if one of them is missing and manage is false, or if it cannot be created.
     """
+    for find, kind, name in ((find_group, "group", group), (find_user, "user", user)):
+        if not manage and find(name) is None:
+            raise OtpError(f"this host has no {kind} {name!r}, and otp_manage_user is false: create the {kind}, or set otp_manage_user.")
     if find_group(group) is None:
-        if not manage:
-            raise OtpError(f"there is no group {group!r} on this host, and otp_manage_user is false.")
         changes.do(f"create the group {group}", make_once, find_group, group, [["groupadd", "--system", group], ["addgroup", "-S", group]])
     if find_user(user) is None:
-        if not manage:
-            raise OtpError(f"there is no user {user!r} on this host, and otp_manage_user is false.")
         shell = next((path for path in NO_SHELLS if os.path.exists(path)), NO_SHELLS[-1])
         shadow = ["useradd", "--system", "--gid", group, "--home-dir", home, "--no-create-home", "--shell", shell, user]
         busybox = ["adduser", "-S", "-D", "-H", "-G", group, "-h", home, "-s", shell, user]
@@ -47,35 +43,30 @@ def ensure_user(user: str, group: str, home: str, *, manage: bool, changes: Chan
 
 
 def make_once(find, name: str, commands: list[list[str]]) -> None:
-    """Run the first of the commands that the host has, unless the name has come up meanwhile.
+    """Run the first of the commands that the host has, unless another run has created the name meanwhile. Raises OtpError.
 
-    Of two useradd at once the second replaces what the first has made, with another number: so one after the other.
-    Raises OtpError.
+    Two useradd at the same time overwrite each other's entry with another number, so the lock is held.
     """
     if os.geteuid() != 0:
-        raise OtpError(f"there is no {name!r} among the users and groups of this host, and only root can make it: use become, or set otp_user.")
+        raise OtpError(f"this host has no user or group {name!r}, and only root can create it: use become, or set otp_user.")
     with lock(LOCK):
         if find(name) is None:
             run_first(commands)
 
 
 def run_first(commands: list[list[str]]) -> None:
-    """Run the first of the commands whose program the host has. Raises OtpError with what it said when it fails."""
+    """Run the first of the commands whose program the host has. Raises OtpError with its output if it fails."""
     for command in commands:
         program = shutil.which(command[0], path=PATH)
         if program:
-            code, said = run([program, *command[1:]], timeout=TIMEOUT)
-            if code != 0:
-                raise OtpError(f"{' '.join(command)} failed: {said}")
-            return
-    raise OtpError(f"this host has none of {', '.join(command[0] for command in commands)}: make the user and the group by other means.")
+            return must([program, *command[1:]])
+    raise OtpError(f"this host has none of the programs {', '.join(command[0] for command in commands)}: create the user and the group by other means.")
 
 
-def ensure_cookie(home: str, cookie: str, *, owner: Owner, changes: Changes) -> bool:
-    """Have the cookie in the home directory, for nobody but the user to read. Return whether it was another before."""
-    path = os.path.join(home, COOKIE_FILE)
+def ensure_cookie(path: str, cookie: str, *, owner: Owner, changes: Changes) -> bool:
+    """Write the cookie file, which only its owner can read. Return whether the cookie has changed. Raises OtpError."""
     try:
         before = ensure_file(path, cookie.encode("ascii"), mode=0o400, owner=owner, sentence=f"write the cookie to {path}", changes=changes)
     except PermissionError:
-        raise OtpError(f"not allowed to read {path}: use become to work as root or as the node's user.") from None
+        raise OtpError(f"cannot read {path}: use become to work as root or as the user of the node.") from None
     return before is not None

@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Our modules for a box without Python: the same options and results, by the same code, on the controller.
-
-``otp_box`` in the inventory says that a host is one. No module is sent there.
-"""
+"""The modules for a box without Python (``otp_box``): the same options, results and code, run on the controller."""
 
 from __future__ import annotations
 
@@ -18,22 +15,22 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, settle
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import PackageNeeded
-from ansible_collections.erlang.otp.plugins.module_utils._node.connect import COOKIE_FILE
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import SystemOptions, parse_options
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import find_record
-from ansible_collections.erlang.otp.plugins.modules import otp_release_config, otp_release_handler, otp_release_info, otp_rpc, otp_target_system
+from ansible_collections.erlang.otp.plugins.modules import otp_release_config, otp_release_handler, otp_release_info, otp_rpc
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.box import Box, BoxTarget
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.host import open_box
-from ansible_collections.erlang.otp.plugins.plugin_utils._box.system import BoxSystem, add_known_files
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.system import BoxSystem
 
 Parameters = dict[str, t.Any]
 Result = dict[str, t.Any]
 
 
 def run_on_box(action: ActionBase, name: str, parameters: Parameters, task_vars: dict[str, t.Any] | None, package: str | None) -> Result:
-    """The module's result for these checked parameters. package: a file of the controller, in the place of that option."""
+    """The result of the module for these checked parameters. package: a file on the controller, instead of that option."""
     variables = task_vars or {}
     if parameters.get("remote_src"):
-        return {"failed": True, "msg": "remote_src is not for a box without Python (otp_box): package is a file of the controller."}
+        return {"failed": True, "msg": "remote_src is not supported for a host without Python (otp_box): package must be a file on the controller."}
 
     def value(variable: str) -> str:
         return str(action._templar.template(variables.get(variable, "")) or "")
@@ -48,25 +45,24 @@ def run_on_box(action: ActionBase, name: str, parameters: Parameters, task_vars:
         lock_timeout=parameters.get("lock_timeout") or 60.0,
     )
     target = target._replace(pipe_dir=target.pipe_dir or f"{target.root}/run/pipe")
-    wanted = service = None
     try:
         if name == "otp_target_system":
-            wanted = otp_target_system.wanted_of(parameters)
-            service = wanted.node.service
-            target = target._replace(init_script=service.files[0].path if service else "", outside=outside_of(wanted))
+            options = parse_options(parameters)
+            service = options.node.service
+            target = target._replace(init_script=service.files[0].path if service else "", outside=paths_outside(options))
         with open_box(action, target) as box:
-            result = _run(name, parameters, wanted, changes, box)
+            result = _run(name, parameters, changes, box)
     except OtpError as error:
         return {"failed": True, "msg": str(error), "actions": changes.actions}
     return result
 
 
-def _run(name: str, parameters: Parameters, wanted: t.Any, changes: Changes, box: Box) -> Result:
+def _run(name: str, parameters: Parameters, changes: Changes, box: Box) -> Result:
     package, checksum = parameters["package"], parameters.get("checksum")
     if package and checksum and find_record(box.destdir + box.target.root, checksum.rpartition(":")[2]) is None:
         box.add_package(package)
     try:
-        result = WORK[name](parameters, wanted, changes, box)
+        result = MODULES[name](parameters, changes, box)
     except PackageNeeded as needed:
         result = {"needs_package": True, "msg": str(needed)}
     except HandlerError as error:
@@ -89,32 +85,29 @@ def _run(name: str, parameters: Parameters, wanted: t.Any, changes: Changes, box
     return {**without_destdir(box.destdir, result), "line": line, "transferred": box.has_sent, **({"warnings": warnings} if warnings else {})}
 
 
-def _target_system(parameters: Parameters, wanted: t.Any, changes: Changes, box: Box) -> Result:
-    service = wanted.node.service
-    add_known_files(box, wanted, service)
-    wanted = wanted._replace(node=wanted.node._replace(service=None), destdir=box.destdir)
-    system = BoxSystem(wanted, service, changes, box)
-    result = system.settle()
+def _target_system(parameters: Parameters, changes: Changes, box: Box) -> Result:
+    system = BoxSystem(parse_options(parameters), changes, box)
+    result = system.apply()
     return {**result, "diff": system.diff, "warnings": without_destdir(box.destdir, system.warnings)}
 
 
-def _handler(parameters: Parameters, wanted: t.Any, changes: Changes, box: Box) -> Result:
+def _handler(parameters: Parameters, changes: Changes, box: Box) -> Result:
     order = otp_release_handler.order_of(parameters)
     transport = order.transport if order.transport == "offline" else "auto"
     return settle(order._replace(destdir=box.destdir, transport=transport, address=order.address._replace(pipe_dir=box.target.pipe_dir)), changes)
 
 
-def _config(parameters: Parameters, wanted: t.Any, changes: Changes, box: Box) -> Result:
-    # Owners are the system's.
-    here = {**parameters, "root": parameters["root"], "owner": None, "group": None}
-    return otp_release_config.configure(here, changes, destdir=box.destdir)
+def _config(parameters: Parameters, changes: Changes, box: Box) -> Result:
+    # The box gets the owner of the system with the delivery.
+    parameters = {**parameters, "owner": None, "group": None}
+    return otp_release_config.configure(parameters, changes, destdir=box.destdir)
 
 
-def _info(parameters: Parameters, wanted: t.Any, changes: Changes, box: Box) -> Result:
+def _info(parameters: Parameters, changes: Changes, box: Box) -> Result:
     return otp_release_info.describe({**parameters, "destdir": box.destdir})
 
 
-def _rpc(parameters: Parameters, wanted: t.Any, changes: Changes, box: Box) -> Result:
+def _rpc(parameters: Parameters, changes: Changes, box: Box) -> Result:
     if changes.check_mode and not parameters["read_only"]:
         return {"skipped": True, "msg": "Not called in check mode: read_only says that a function changes nothing."}
     result: Result = {"changed": not parameters["read_only"]}
@@ -122,7 +115,7 @@ def _rpc(parameters: Parameters, wanted: t.Any, changes: Changes, box: Box) -> R
     return result
 
 
-WORK: dict[str, t.Callable[[Parameters, t.Any, Changes, Box], Result]] = {
+MODULES: dict[str, t.Callable[[Parameters, Changes, Box], Result]] = {
     "otp_target_system": _target_system,
     "otp_release_handler": _handler,
     "otp_release_config": _config,
@@ -132,10 +125,10 @@ WORK: dict[str, t.Callable[[Parameters, t.Any, Changes, Box], Result]] = {
 WRITERS = {"otp_target_system", "otp_release_handler", "otp_release_config"}
 
 
-def outside_of(wanted: t.Any) -> tuple[str, ...]:
-    """What the box has of the system outside of its root directory."""
-    node = wanted.node
-    paths = [node.home, os.path.join(node.home, COOKIE_FILE), node.log_directory, wanted.run_directory, wanted.pipe_directory]
+def paths_outside(options: SystemOptions) -> tuple[str, ...]:
+    """The paths of the system that may be outside of its root directory."""
+    node = options.node
+    paths = [node.home, node.cookie_file, node.log_directory, options.run_directory, options.pipe_directory]
     if node.service:
         paths += [os.path.dirname(node.service.files[0].path), node.service.files[0].path]
     return tuple(paths)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""All that a box should have of one target system: what System does on a host, done in the copy and then brought to the box."""
+"""A target system on a box: the steps of System, done in the copy and then brought to the box."""
 
 from __future__ import annotations
 
@@ -13,64 +13,65 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, ensure_directory, ensure_file
-from ansible_collections.erlang.otp.plugins.module_utils._node.connect import COOKIE_FILE
-from ansible_collections.erlang.otp.plugins.module_utils._node.service import ROOT, Service
-from ansible_collections.erlang.otp.plugins.module_utils._target_system.system import System, Wanted
+from ansible_collections.erlang.otp.plugins.module_utils._node.service import ROOT
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import SystemOptions
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.system import System
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.box import Box
 
-# In the copy all belongs to whoever runs this; on the box to its owner there.
-OURS = Owner(-1, -1)
+# The files of the copy belong to the user of the controller; the box gets their owners with the delivery.
+AS_IT_IS = Owner(-1, -1)
 
 
 class BoxSystem(System):
-    """A System of a box. wanted: with the copy as its destdir and without a service, which the box's own way to start a node stands for."""
+    """A System on a box. The node has no service here: BoxHost starts it by the init script or bin/start."""
 
-    def __init__(self, wanted: Wanted, service: Service | None, changes: Changes, box: Box) -> None:
-        super().__init__(wanted, changes)
-        self.service = service
+    def __init__(self, options: SystemOptions, changes: Changes, box: Box) -> None:
+        super().__init__(options._replace(node=options.node._replace(service=None), destdir=box.destdir), changes)
+        self.service = options.node.service
         self.box = box
+        self._add_known_files()
 
-    def have_owner(self) -> Owner:
-        """The service user must be there: what makes one differs from box to box, and most have one file system image for all."""
-        user = self.wanted.node.user
+    def _add_known_files(self) -> None:
+        """Complete the copy with the init script and the cookie, if the box has them with this content and their owner."""
+        files: list[tuple[str, bytes, tuple[int, int] | None]] = []
+        if self.service:
+            files += [(file.path, file.content.encode("utf-8"), ROOT) for file in self.service.files]
+        if self.options.cookie is not None:
+            files.append((self.options.node.cookie_file, self.options.cookie.encode("utf-8", "replace"), self.box.inspection.user))
+        for path, content, owner in files:
+            entry = self.box.inspection.entries.get(path)
+            if entry and (entry.uid, entry.gid) == owner:
+                self.box.mirror.add_content(path, content)
+
+    def ensure_owner(self) -> Owner:
+        """Check that the service user exists. It is not created: boxes differ in how, and most have a read-only image."""
+        user = self.options.node.user
         if self.box.inspection.user is None:
-            raise OtpError(f"there is no user {user!r} on the box: have it in the box's image, or set otp_user to one that is there, such as root.")
+            raise OtpError(f"the box has no user {user!r}: add the user to the image of the box, or set otp_user to one that it has, such as root.")
         if self.box.inspection.me[0] not in (0, self.box.inspection.user[0]):
-            raise OtpError(f"only root and {user} itself can work as user {user}: use become, or log in as one of them.")
-        return OURS
+            raise OtpError(f"the login user can neither become root nor is it {user}: use become, or log in as root or {user}.")
+        return AS_IT_IS
 
     def ensure_service(self) -> None:
-        """Have the init script; what starts it at boot is its name, or the box's inittab."""
+        """The init script. Its name, or the inittab of the box, enables it at boot."""
         if self.service is None:
             return
         if self.service.manager != "sysv":
-            raise OtpError("a box without Python has no systemd that could be worked with: set otp_service_manager to sysv or none.")
+            raise OtpError("systemd on a host without Python (otp_box) is not supported: set otp_service_manager to sysv or none.")
         (script, *dummy) = self.service.files
-        path, content = self.here(script.path), script.content.encode("utf-8")
-        ensure_directory(os.path.dirname(path), mode=0o755, owner=OURS, changes=self.changes)
-        before = ensure_file(path, content, mode=script.mode, owner=OURS, sentence=f"write {script.path}", changes=self.changes)
+        path, content = self.options.path(script.path), script.content.encode("utf-8")
+        ensure_directory(os.path.dirname(path), mode=0o755, owner=AS_IT_IS, changes=self.changes)
+        before = ensure_file(path, content, mode=script.mode, owner=AS_IT_IS, sentence=f"write {script.path}", changes=self.changes)
         if before is not None:
             self.diff.append({"before_header": script.path, "after_header": script.path, "before": "", "after": script.content})
         if self.service.at_boot and not re.match(r"S\d\d", os.path.basename(script.path)):
             self.warnings.append(
-                f"whether the box runs {script.path} when it boots cannot be told from its name: rcS runs what is called S and two digits,"
-                f" such as otp_init_script: /etc/init.d/S80{self.service.name}; else a line of its inittab has to."
+                f"the box may not run {script.path} at boot: rcS runs scripts whose name begins with S and two digits."
+                f" Set otp_init_script to such a name, for example /etc/init.d/S80{self.service.name}, or add the script to the inittab of the box."
             )
 
-    def have_state(self) -> dict[str, t.Any]:
-        """Have all on the box, and then the node in its state."""
+    def ensure_node(self) -> dict[str, t.Any]:
+        """Bring the changes to the box, and then the node to its state."""
         if not self.changes.check_mode:
             self.box.send_changes()
-        return super().have_state()
-
-
-def add_known_files(box: Box, wanted: Wanted, service: Service | None) -> None:
-    """Complete the copy with those files outside of the root directory that the box has already: init script and cookie."""
-    files = {file.path: file.content.encode("utf-8") for file in service.files} if service else {}
-    if wanted.cookie is not None:
-        files[os.path.join(wanted.node.home, COOKIE_FILE)] = wanted.cookie.encode("utf-8", "replace")
-    for path, content in files.items():
-        entry = box.inspection.entries.get(path)
-        owner = ROOT if service and path == service.files[0].path else box.inspection.user
-        if entry and (entry.uid, entry.gid) == owner:
-            box.mirror.add_content(path, content)
+        return super().ensure_node()

@@ -16,8 +16,10 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import PackageNeeded
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
-from ansible_collections.erlang.otp.plugins.module_utils._target_system import system as _system
-from ansible_collections.erlang.otp.plugins.module_utils._target_system.system import File, System, Wanted
+from ansible_collections.erlang.otp.plugins.module_utils._target_system import node_state as _node_state
+from ansible_collections.erlang.otp.plugins.module_utils._target_system import release as _release
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import File, SystemOptions
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.system import System
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import pid_file
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import release_members, write_package
 
@@ -40,8 +42,8 @@ class Host:
             for version, number in (("FIRST", "1.0"), ("SECOND", "2.0"))
         }
         self.node = _node.Node(root=self.root, user=USER, home=str(directory / "home"), log_directory=self.root + "/log", name="a@localhost")
-        monkeypatch.setattr(_system, "find_emulator", lambda root: self.pid)
-        monkeypatch.setattr(_system, "emulators", lambda tree: [self.pid] if self.pid else [])
+        monkeypatch.setattr(_node_state, "find_emulator", lambda root: self.pid)
+        monkeypatch.setattr(_release, "emulators", lambda tree: [self.pid] if self.pid else [])
         monkeypatch.setattr(_node, "start", self.start)
         monkeypatch.setattr(_node, "halt", self.stop)
         monkeypatch.setattr(_node, "ask", self.ask)
@@ -78,8 +80,8 @@ class Host:
             **wanted,
         }
         changes = Changes(check_mode=check_mode)
-        system = System(Wanted(**values), changes)
-        return system.settle(), changes.actions, system
+        system = System(SystemOptions(**values), changes)
+        return system.apply(), changes.actions, system
 
 
 def configuration(text=None, arguments=None):
@@ -132,7 +134,7 @@ def test_a_package_that_is_needed_is_asked_for_before_anything_is_touched(host, 
 
 
 def test_without_a_package_the_permanent_release_stays(host):
-    with pytest.raises(OtpError, match="no release below .* set otp_package"):
+    with pytest.raises(OtpError, match="no release is installed below .* set otp_package"):
         host.settle(version=None)
     result, actions, dummy = host.settle(version=None, check_mode=True)
     assert actions[0] == "install the release that is built first" and result["release"] == {"name": None, "version": None}
@@ -144,7 +146,7 @@ def test_without_a_package_the_permanent_release_stays(host):
 def test_another_release_waits_while_the_node_runs(host):
     host.settle()
     result, actions, dummy = host.settle(version="SECOND")
-    assert result["pending"].startswith("release SECOND is installed beside FIRST") and host.pid == 1001
+    assert result["pending"].startswith("release SECOND is installed, but FIRST is permanent") and host.pid == 1001
     assert result["node"]["release"] == "FIRST" and actions
     again, actions, dummy = host.settle(version="SECOND")
     assert again["pending"] == result["pending"] and actions == []

@@ -1,0 +1,111 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The node of a target system: stopped first, or started last and asked; restarted when it runs without a change of its files."""
+
+from __future__ import annotations
+
+import os
+import time
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
+from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _lifecycle
+from ansible_collections.erlang.otp.plugins.module_utils._node import service as _service
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import SystemOptions
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, started_at
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
+
+
+class NodeState:
+    """Stops, starts, restarts and asks the node; the warnings are collected in ``warnings``."""
+
+    def __init__(self, options: SystemOptions, tree: Tree, changes: Changes, warnings: list[str]) -> None:
+        self.options, self.node, self.tree, self.changes, self.warnings = options, options.node, tree, changes, warnings
+        self.title = self.node.name or self.node.root
+        # From the stop of a restart until the node answers.
+        self.unreachable_seconds: float | None = None
+
+    def stop(self) -> None:
+        """Stop the node if it runs, or if its service is about to start it."""
+        if find_emulator(self.node.root) is not None or (self.node.service and _service.is_up(self.node.service)):
+            self.changes.do(f"stop the node {self.title}", _lifecycle.halt, self.node)
+
+    def ensure(self, written: set[str]) -> dict[str, t.Any]:
+        """Start or restart the node if its state needs that. written: files that this run wrote. Return the state of the node. Raises OtpError."""
+        state, pid = self.options.state, find_emulator(self.node.root)
+        if state == "stopped" or (state == "present" and pid is None):
+            return {"running": False}
+        if pid is None:
+            self.changes.do(f"start the node {self.title}", _lifecycle.start, self.node)
+            return self.ask(has_started=True)
+        if self.node.service and not _service.is_run_by(self.node.service, pid):
+            self.warnings.append(
+                f"the node {self.title} was not started by {self.node.service.name}.service, so systemd does not supervise it: deploy once"
+                " with otp_state=stopped, and then again."
+            )
+        newer = self.find_newer(pid, written)
+        if newer and state == "started" and self.options.restart_on_change:
+            return self.restart(newer)
+        if newer:
+            self.warnings.append(
+                f"the node {self.title} runs with an earlier version of {', '.join(newer)}: set otp_restart_on_change to restart it, or upgrade it."
+            )
+        # A node whose name or cookie has changed since its start cannot be asked.
+        can_answer = not {self.tree.path("bin", "start"), self.options.path(self.node.cookie_file)} & set(newer)
+        return self.ask(has_started=False, must_answer=state == "started" and can_answer)
+
+    def restart(self, newer: list[str]) -> dict[str, t.Any]:
+        """Restart the node, because it runs with an earlier version of these files."""
+        began = time.monotonic()
+        self.changes.do(f"stop the node {self.title}, which runs with an earlier version of {', '.join(newer)}", _lifecycle.halt, self.node)
+        self.changes.do(f"start the node {self.title}", _lifecycle.start, self.node)
+        answer = self.ask(has_started=True)
+        if not self.changes.check_mode:
+            self.unreachable_seconds = round(time.monotonic() - began, 3)
+        return answer
+
+    def ask(self, *, has_started: bool, must_answer: bool = True) -> dict[str, t.Any]:
+        """The status and the releases of the node. If it must answer, wait for that. Raises OtpError if it does not."""
+        if self.changes.check_mode and has_started:
+            return {"running": True}
+        pid, answer = find_emulator(self.node.root), None
+        if must_answer and not self.changes.check_mode and (has_started or self.node.name or remote_host()):
+            pid, answer = _lifecycle.wait_until_answering(self.node, timeout=self.options.start_timeout)
+        elif self.node.name:
+            try:
+                answer = _lifecycle.ask(self.node)
+            except _lifecycle.NoAnswer as error:
+                self.warnings.append(f"the node {self.node.name} does not answer: {error}")
+        result: dict[str, t.Any] = {"running": pid is not None, "pid": pid}
+        if answer is not None:
+            result["status"] = answer.status
+            result["releases"] = [{"name": name, "version": version, "status": status} for name, version, status in answer.releases]
+            # A current release runs although another one is permanent.
+            ranked = sorted(answer.releases, key=lambda release: release[2] != "current")
+            result["release"] = next((version for dummy, version, status in ranked if status in ("current", "permanent")), None)
+        return result
+
+    def find_newer(self, pid: int, written: set[str]) -> list[str]:
+        """The files that the emulator read at its start, or its start scripts, that have changed since.
+
+        A release that becomes permanent has had its configuration loaded by an upgrade, so the time of start_erl.data counts as well.
+        """
+        start = self.tree.start_erl_data()
+        if start is None:
+            return []
+        files = [self.tree.path("bin", name) for name in ("start", "start_erl")]
+        files += [self.tree.path("releases", start.release_version, name) for name in ("sys.config", "vm.args")]
+        files.append(self.options.path(self.node.cookie_file))
+        loaded = max(started_at(pid, self.tree.root), _modified_at(self.tree.path("releases", "start_erl.data")))
+        return [path for path in files if path in written or _modified_at(path) > loaded]
+
+
+def _modified_at(path: str) -> int:
+    """The time of the file in nanoseconds since the epoch; 0 if it does not exist."""
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0

@@ -1,0 +1,93 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options of a target system, as the module otp_target_system gets them, checked and with their defaults."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import permissions
+from ansible_collections.erlang.otp.plugins.module_utils._core.values import texts
+from ansible_collections.erlang.otp.plugins.module_utils._node.lifecycle import Node
+from ansible_collections.erlang.otp.plugins.module_utils._node.service import Service, ServiceFile
+
+
+class File(t.NamedTuple):
+    """A file of the system, such as a script; its path is relative to the root directory."""
+
+    path: str
+    content: str
+    mode: int
+    secret: bool = False
+
+
+class SystemOptions(t.NamedTuple):
+    """The expected state of a target system."""
+
+    node: Node
+    group: str
+    manage_user: bool
+    pipe_directory: str
+    # The directory of the emulator's pid file: $ROOT/run is this directory or a link to it.
+    run_directory: str
+    # Of install_release: package, checksum, release, variables.
+    package: dict[str, t.Any]
+    # Of configure_release: sys_config, vm_args, variables, secrets.
+    configuration: dict[str, t.Any]
+    files: tuple[File, ...]
+    cookie: str | None
+    state: str  # started, stopped, present
+    start_timeout: float
+    restart_on_change: bool
+    destdir: str = ""  # where the files of an image are written, or those of the copy of a box
+
+    def path(self, path: str) -> str:
+        """Where a file of the host is written: below destdir."""
+        return self.destdir + path
+
+
+def parse_options(parameters: dict[str, t.Any]) -> SystemOptions:
+    """The options for the checked parameters of the module. Raises OtpError."""
+    root, user = parameters["root"], parameters["user"]
+    node = Node(
+        root=root,
+        user=user,
+        home=parameters["home"] or f"/var/lib/{user}",
+        log_directory=parameters["log_dir"] or f"{root}/log",
+        name=parameters["node_name"],
+        environment=texts("environment", parameters["environment"]),
+        service=_service(parameters["service"]) if parameters["service"] else None,
+    )
+    configuration = {name: parameters[name] for name in ("sys_config", "vm_args")}
+    return SystemOptions(
+        node=node,
+        group=parameters["group"] or user,
+        pipe_directory=parameters["pipe_dir"] or f"{root}/run/pipe",
+        run_directory=parameters["run_dir"] or f"{root}/run",
+        destdir=(parameters["destdir"] or "").rstrip("/"),
+        package={
+            "package": parameters["package"],
+            "checksum": parameters["checksum"],
+            "release": parameters["_package_release"],
+            "variables": texts("boot_variables", parameters["boot_variables"]),
+        },
+        configuration={**configuration, **{name: texts(name, parameters[name]) for name in ("variables", "secrets")}},
+        files=tuple(_file(entry) for entry in parameters["files"]),
+        **{name: parameters[name] for name in ("manage_user", "cookie", "state", "start_timeout", "restart_on_change")},
+    )
+
+
+def _file(entry: dict[str, t.Any]) -> File:
+    if entry["path"].startswith("/") or ".." in entry["path"].split("/"):
+        raise OtpError(f"files: {entry['path']!r} is not a path below the root directory. Give a relative path without '..'.")
+    return File(entry["path"], entry["content"], permissions(entry["mode"]), entry["secret"])
+
+
+def _service(entry: dict[str, t.Any]) -> Service:
+    files = tuple(ServiceFile(file["path"], file["content"], permissions(file["mode"]), file["optional"]) for file in entry["files"])
+    if not files or not all(file.path.startswith("/") for file in files):
+        raise OtpError("service: files is empty, or has a path that is not absolute. Give the unit or the init script first, each with an absolute path.")
+    return Service(entry["manager"], entry["name"], entry["at_boot"], files)
