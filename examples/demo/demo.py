@@ -97,8 +97,8 @@ def kill_one(node: str) -> None:
     killed = time.monotonic()
     os.kill(before, signal.SIGKILL)
     while (after := fleet.emulator(node)) in (None, before):
-        if time.monotonic() > killed + 60:
-            raise Failed(f"{node} did not come back within 60 seconds; see {PLACE / node / 'log'}")
+        if time.monotonic() > killed + fleet.LIMIT:
+            raise Failed(f"{node} did not come back within {fleet.LIMIT} seconds; see {PLACE / node / 'log'}")
         time.sleep(0.02)
     print(f"  {node} answers again after {time.monotonic() - killed:.1f} s, as process {after}")
 
@@ -107,7 +107,7 @@ def stop_all() -> None:
     play("deploy", "-e", "exchange_release=SECOND", "-e", "otp_state=stopped")
     epmd = next(PLACE.glob("*/bin/epmd"))
     run(os.path.relpath(epmd, fleet.TOP), "-port", str(fleet.first_port()), "-kill")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + fleet.LIMIT
     while left := fleet.processes():
         if time.monotonic() > deadline:
             raise Failed(f"processes {left} did not end")

@@ -19,6 +19,8 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 PLACE = Path(os.environ.get("DEMO_DIRECTORY") or TOP / "build" / "demo")
 NODES = ("north", "south", "west")
+# Seconds. What takes longer hangs.
+LIMIT = 300
 # Whatever the demo starts has this in its environment.
 MARK = f"ERLANG_OTP_DEMO={PLACE}"
 
@@ -69,7 +71,7 @@ def port(node: str) -> int:
 
 def ask(node: str, *commands: str) -> list[str]:
     """The answers of a node's exchange, each one line."""
-    with socket.create_connection(("127.0.0.1", port(node)), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", port(node)), timeout=LIMIT) as connection:
         lines = connection.makefile("rw", encoding="utf-8")
         answers = []
         for command in commands:

@@ -79,18 +79,13 @@ class Site:
         return connect(NodeAddress(node=NODE, cookie_file=self.cookie_file, epmd_port=self.epmd_port))
 
     def wait(self) -> None:
-        from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+        from ansible_collections.erlang.otp.tests.real.waiting import wait_until
 
-        until = time.monotonic() + 30
-        while True:
-            try:
-                with self.connect() as node:
-                    node.call("release_handler", "which_releases", [])
-                return
-            except OtpError:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.1)
+        def releases() -> t.Any:
+            with self.connect() as node:
+                return node.call("release_handler", "which_releases", [])
+
+        wait_until(releases, "the node answers")
 
     def process(self, calls: int) -> float:
         """Python from start to end, with so many calls."""

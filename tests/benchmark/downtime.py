@@ -105,11 +105,11 @@ class Default(Ours):
 
 def wait(system: t.Any, before: int) -> None:
     """Until another emulator has booted."""
-    from handler_site import until
+    from waiting import wait_until
 
     from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
 
-    until(lambda: find_emulator(system.root) not in (None, before) and system.observe().status == "started")
+    wait_until(lambda: find_emulator(system.root) not in (None, before) and system.observe().status == "started", "the node has started again")
 
 
 def there_and_back(count: int, *sides: Ours, release: str) -> list[tuple[Client, ...]]:

@@ -13,7 +13,6 @@ import os
 import resource
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -27,6 +26,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._build.build import bui
 from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Options
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
+from ansible_collections.erlang.otp.tests.real.waiting import free_port
 
 BIN = Path(sys.executable).parent
 # A shell's start-up files would cost more than what is measured: so the hosts have a home directory with nothing in it.
@@ -64,12 +64,6 @@ class Cost(t.NamedTuple):
     wall: float
     controller: float
     cpu: float
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Fleet:

@@ -16,13 +16,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import typing as t
 import uuid
 from pathlib import Path
 
 import yaml
-from nodes import free_port
+from waiting import LIMIT, free_port, wait_until
 
 BOOT = """\
 mount -t proc proc {root}/proc
@@ -127,10 +126,7 @@ class Box:
             BOOT.format(root=self.root, boot_id=self.boot_id),
         ]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until = time.monotonic() + 60
-        while self.ssh("true").returncode:
-            assert time.monotonic() < until, "the box does not boot"
-            time.sleep(0.1)
+        wait_until(lambda: self.ssh("true").returncode == 0, "the box boots, and its sshd answers", running=self.process)
 
     def off(self) -> None:
         """Cut its power."""
@@ -174,7 +170,7 @@ class Box:
 
     def play(self, playbook: str, *arguments: str, fails: bool = False) -> Said:
         command, environment = self.command(playbook, "-v", *arguments)
-        done = subprocess.run(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False)
+        done = subprocess.run(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False)
         assert (done.returncode != 0) == fails, done.stdout
         return Said(done.stdout)
 
@@ -182,7 +178,7 @@ class Box:
         """What one task says."""
         (_program, *inventory, _playbook), environment = self.command("")
         command = [str(Path(sys.executable).parent / "ansible"), *inventory, self.name, *arguments]
-        return subprocess.run(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False).stdout
+        return subprocess.run(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False).stdout
 
 
 class Said:

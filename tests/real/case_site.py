@@ -10,9 +10,10 @@ import subprocess
 import typing as t
 from pathlib import Path
 
-from handler_site import System, until
+from handler_site import System
 from other_otp import renumber
 from release_workshop import MINIMAL, Workshop
+from waiting import wait_until
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp, find_otp
 from ansible_collections.erlang.otp.plugins.module_utils._node.reconnecting import reap_emulator
@@ -110,7 +111,7 @@ def reboot(system: System) -> None:
         reap_emulator(before)
         return system.observe().status == "started" and system.pid != before
 
-    until(is_back)
+    wait_until(is_back, "heart has started the node again")
 
 
 def make_upgrade_cases(directory: Path) -> Cases:

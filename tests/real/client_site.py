@@ -16,7 +16,8 @@ import typing as t
 from pathlib import Path
 
 import nodes
-from handler_site import HasPackages, System, until
+from handler_site import HasPackages, System
+from waiting import LIMIT, wait_until
 
 from ansible_collections.erlang.otp.plugins.module_utils._client.directory import Order as DirectoryOrder
 from ansible_collections.erlang.otp.plugins.module_utils._client.directory import settle_client
@@ -121,7 +122,7 @@ class Client:
     def start(self) -> Client:
         """Start its host, and wait for the node."""
         self.boot()
-        until(lambda: self.observe().status == "started")
+        wait_until(lambda: self.observe().status == "started", f"{self.name} has started", running=self.process)
         return self
 
     def boot(self) -> None:
@@ -155,8 +156,9 @@ class Client:
     def connect_network(self) -> None:
         """A cable between its host and the master's."""
         assert self.process is not None
-        pid = until(lambda: child_of(self.process.pid))
-        until(lambda: os.readlink(f"/proc/{pid}/ns/net") != os.readlink("/proc/thread-self/ns/net"))
+        pid = wait_until(lambda: child_of(self.process.pid), "the first process of the host is there", running=self.process)
+        here = os.readlink("/proc/thread-self/ns/net")
+        wait_until(lambda: os.readlink(f"/proc/{pid}/ns/net") != here, "the host has a network of its own", running=self.process)
         ip(f"link add cable type veth peer name cable netns {pid}")
         ip("link set cable up")
         ip(f"route add {DISKLESS}/32 dev cable")
@@ -202,7 +204,7 @@ class Client:
         return NodeAddress(cookie_file=str(self.master.cookie_file), epmd_port=self.port)
 
     def connect(self) -> Connection:
-        return Connection(node=self.name, cookie=nodes.COOKIE, epmd_port=self.port)
+        return Connection(node=self.name, cookie=nodes.COOKIE, epmd_port=self.port, timeout=20.0)
 
     def call(self, module: str, function: str, *arguments: t.Any) -> t.Any:
         with self.connect() as node:
@@ -229,8 +231,8 @@ class Client:
         options: dict[str, t.Any] = {
             "address": self.address,
             "package": given,
-            "restart_timeout": 30.0,
-            "verify_timeout": 5.0,
+            "restart_timeout": LIMIT,
+            "verify_timeout": LIMIT,
             "verify": as_checks(verify),
             **more,
         }

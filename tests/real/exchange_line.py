@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import socket
 
+from waiting import LIMIT
+
 
 class Line:
     """An open connection to the exchange."""
 
     def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=LIMIT)
         self.file = self.socket.makefile("rw", encoding="utf-8")
 
     def ask(self, question: str) -> str:

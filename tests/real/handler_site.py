@@ -13,17 +13,16 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 import typing as t
 from pathlib import Path
 
 import nodes
 import pytest
 from release_workshop import MINIMAL, Workshop
+from waiting import LIMIT, free_port, wait_until
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import find_otp
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Order, settle
 from ansible_collections.erlang.otp.plugins.module_utils._info.target import describe_target, read_target
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
@@ -103,7 +102,7 @@ class Releases:
         paths = f'{{path, ["{application}/ebin", "{directory}/lib/counter-1.0/ebin"]}}'
         names = f'"{directory}/{release}", ["{directory}/FIRST"], ["{directory}/FIRST"]'
         expression = f'{{ok, _, _, _}} = systools:make_relup({names}, [silent, {{outdir, "{directory}/{release}"}}, {paths} | {options}]), halt().'
-        subprocess.run(["erl", "-noshell", "-eval", expression], check=True, timeout=60)
+        subprocess.run(["erl", "-noshell", "-eval", expression], check=True, timeout=LIMIT)
 
 
 class HasPackages(t.Protocol):
@@ -137,7 +136,7 @@ class System:
         self.cookie_file = self.home / ".erlang.cookie"
         self.cookie_file.write_text(nodes.COOKIE)
         self.cookie_file.chmod(0o400)
-        self.port = nodes.free_port()
+        self.port = free_port()
         self.name = "counter@localhost" if distributed else ""
         self.heart = heart
         self.pipes = self.directory / "pipes"
@@ -160,16 +159,17 @@ class System:
         start, away = Path(self.root, "bin/start"), Path(self.root, "bin/start.away")
         with contextlib.suppress(FileNotFoundError):
             start.rename(away)
-        deadline = time.monotonic() + 60
         # On a busy machine heart takes its time to find out: it must not find the start script again.
-        while (pid := find_emulator(self.root)) or keepers(self.root):
-            assert time.monotonic() < deadline, f"{keepers(self.root)} do not end"
-            if pid:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            time.sleep(0.02)
+        wait_until(self._ended, f"emulator, heart and run_erl of {self.root} have ended")
         with contextlib.suppress(FileNotFoundError):
             away.rename(start)
+
+    def _ended(self) -> bool:
+        """Whether nothing of the node is left; its emulator is killed."""
+        if pid := find_emulator(self.root):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return not pid and not keepers(self.root)
 
     @property
     def node(self) -> _node.Node:
@@ -210,9 +210,9 @@ class System:
         """Start the node and wait for it."""
         _node.start(self.node)
         if self.name:
-            _node.wait_until_answering(self.node, timeout=30)
+            _node.wait_until_answering(self.node, timeout=LIMIT)
         else:
-            until(lambda: "Eshell" in Path(self.root, "log/erlang.log.1").read_text())
+            wait_until(lambda: "Eshell" in Path(self.root, "log/erlang.log.1").read_text(), "the shell has come up")
         return self
 
     @property
@@ -222,7 +222,7 @@ class System:
         return NodeAddress(node=self.name, cookie_file=str(self.cookie_file), epmd_port=self.port)
 
     def connect(self) -> Connection:
-        return Connection(node=self.name, cookie=nodes.COOKIE, epmd_port=self.port)
+        return Connection(node=self.name, cookie=nodes.COOKIE, epmd_port=self.port, timeout=60.0)
 
     def call(self, module: str, function: str, *arguments: t.Any) -> t.Any:
         with self.connect() as node:
@@ -253,8 +253,8 @@ class System:
         options: dict[str, t.Any] = {
             "address": self.address,
             "package": given,
-            "restart_timeout": 30.0,
-            "verify_timeout": 5.0,
+            "restart_timeout": LIMIT,
+            "verify_timeout": LIMIT,
             "verify": as_checks(verify),
             **more,
         }
@@ -264,7 +264,7 @@ class System:
     def install(self, release: str) -> t.Any:
         """What install_release answers. A restart begins at once: user is not waited for."""
         with self.connect() as node:
-            shorten_stop(node, timeout=10.0)
+            shorten_stop(node, timeout=LIMIT)
             return node.call("release_handler", "install_release", [release])
 
     def count(self) -> int:
@@ -318,20 +318,6 @@ def on_a_new_emulator(system: System, release: str) -> None:
     assert relup.read_text() != text
 
 
-def until(condition: t.Callable[[], t.Any], timeout: float = 30.0) -> t.Any:
-    """What the condition returns when it holds at last."""
-    deadline = time.monotonic() + timeout
-    while True:
-        try:
-            found, reason = condition(), ""
-        except (OSError, OtpError) as error:
-            found, reason = None, str(error)
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"it did not come true: {reason}"
-        time.sleep(0.05)
-
-
 def with_another_erts(system: System, release: str, version: str = "13.9") -> None:
     """Lay the release out as one of another ERTS, which is a copy of ours, and which the node does not know yet."""
     install_release(root=system.root, package=system.releases.packages[release], changes=Changes(), flush=False)
@@ -341,11 +327,10 @@ def with_another_erts(system: System, release: str, version: str = "13.9") -> No
     rel.write_text(rel.read_text().replace(erts.name.partition("-")[2], version))
 
 
-def down_for_good(system: System) -> bool:
-    """Whether the emulator ends and nobody starts another one."""
-    until(lambda: find_emulator(system.root) is None)
-    time.sleep(0.5)
-    return find_emulator(system.root) is None
+def wait_until_down_for_good(system: System) -> None:
+    """The emulator ends, and so does what would start another one."""
+    wait_until(lambda: not find_emulator(system.root) and not keepers(system.root), "emulator, heart and run_erl have ended")
+    assert find_emulator(system.root) is None
 
 
 def files_of(root: str) -> dict[str, bytes]:

@@ -10,14 +10,13 @@ import contextlib
 import os
 import shlex
 import shutil
-import socket
 import subprocess
 import tempfile
-import time
 import typing as t
 from pathlib import Path
 
-from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import Unreachable
+from waiting import LIMIT, free_port, wait_until
+
 from ansible_collections.erlang.otp.plugins.module_utils._node.distribution import Connection
 
 COOKIE = "COOKIEOFTESTS"
@@ -37,7 +36,7 @@ class Otp(t.NamedTuple):
     def output(self, expression: str) -> str:
         """What erl prints."""
         command = self.command("erl", "-noshell", "-eval", expression + ", halt().")
-        return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=60).stdout
+        return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=LIMIT).stdout
 
 
 def otp_of(tree: str) -> Otp:
@@ -47,12 +46,6 @@ def otp_of(tree: str) -> Otp:
     if os.path.exists(os.path.join(tree, "usr/bin/erl")):
         return Otp(("chroot", tree), "/usr/bin/", tree)
     return Otp((), tree + "/bin/", "")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def end(process: subprocess.Popen) -> None:
@@ -93,21 +86,18 @@ class Site:
     def log(self) -> str:
         return Path(self.home, "log").read_text(encoding="utf-8", errors="replace")
 
-    def connect(self, node: str, *, wait: float = 0.0, **options) -> Connection:
-        """A connection; wait for so many seconds for the node to come up."""
-        until = time.monotonic() + wait
-        while True:
-            try:
-                return Connection(**{"node": node, "cookie": COOKIE, "epmd_port": self.epmd_port, "timeout": 20.0, **options})
-            except Unreachable:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.05)
+    def connect(self, node: str, **options) -> Connection:
+        """A connection to a node that is up."""
+        return Connection(**{"node": node, "cookie": COOKIE, "epmd_port": self.epmd_port, "timeout": LIMIT, **options})
+
+    def connect_when_up(self, node: str, process: subprocess.Popen | None = None, **options) -> Connection:
+        """A connection as soon as the node has come up. process: its own."""
+        return wait_until(lambda: self.connect(node, **options), f"{node} has come up", running=process)
 
     def up(self, node: str, *arguments: str, **options) -> subprocess.Popen:
         """A node that is up."""
         process = self.start(*arguments)
-        self.connect(node, wait=30.0, **options).close()
+        self.connect_when_up(node, process, **options).close()
         return process
 
 
@@ -120,10 +110,7 @@ def console(otp: Otp, directory: str, *, user: str = "") -> t.Iterator[int]:
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, user=int(user) if user else None, group=int(user) if user else None)
     try:
         log = Path(directory, "erlang.log.1")
-        until = time.monotonic() + 30
-        while not (log.exists() and b"1> " in log.read_bytes()):
-            assert time.monotonic() < until, "the shell has not come up"
-            time.sleep(0.05)
+        wait_until(lambda: b"1> " in log.read_bytes(), "the shell has come up", running=process)
         yield process.pid
     finally:
         # The end of run_erl is the end of the terminal, and so of the node.

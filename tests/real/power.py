@@ -13,11 +13,11 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import time
 import typing as t
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 SIZE = 96 << 20
 OPTIONS = "loop,noauto_da_alloc,commit=600"
@@ -54,10 +54,7 @@ class Disk:
 
     def unmount(self) -> None:
         """As soon as all that ran from there has ended."""
-        deadline = time.monotonic() + 60
-        while subprocess.run(["umount", self.path], capture_output=True, check=False).returncode:
-            assert time.monotonic() < deadline, f"{self.path} is still in use"
-            time.sleep(0.05)
+        wait_until(lambda: subprocess.run(["umount", self.path], capture_output=True, check=False).returncode == 0, f"{self.path} is no longer in use")
 
     def cut(self) -> None:
         """What is on the disk when the power is cut now, just after somebody else's flush: that brings all names to the disk, and no content."""

@@ -12,6 +12,8 @@ import tarfile
 import typing as t
 from pathlib import Path
 
+from waiting import LIMIT
+
 from ansible_collections.erlang.otp.plugins.module_utils._build.build import build_release
 from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Options
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp
@@ -88,7 +90,7 @@ def erl(root: Path, otp: Otp, *arguments: str) -> str:
     erts = root / f"erts-{otp.erts_version}" / "bin"
     environment = {"ROOTDIR": str(root), "BINDIR": str(erts), "EMU": "beam", "PROGNAME": "erl", "HOME": str(root), "PATH": os.defpath}
     command = [str(erts / "erlexec"), "-noinput", *arguments]
-    result = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False)
+    result = subprocess.run(command, env=environment, capture_output=True, timeout=LIMIT, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout.decode()
 

@@ -15,13 +15,13 @@ import re
 import secrets
 import signal
 import subprocess
-import time
 import typing as t
 from pathlib import Path
 
 import pytest
 from box_site import Box
 from handler_site import Releases
+from waiting import wait_until
 
 COOKIE = secrets.token_hex(16)
 # What a run may say to a box that has all, and get from it.
@@ -79,11 +79,7 @@ def test_a_line_that_breaks_leaves_nothing_half_done(box: Box) -> None:
     command, environment = box.command("erlang.otp.provision", "-e", "ansible_ssh_args='-o ControlPath=none'")
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     incoming = box.root / "srv/counter/.incoming"
-    until = time.monotonic() + 60
-    while not incoming.exists() or len(list(incoming.iterdir())) < 40:
-        assert time.monotonic() < until, "nothing arrives"
-        assert process.poll() is None, "it is over already"
-        time.sleep(0.002)
+    wait_until(lambda: len(list(incoming.iterdir())) >= 40, "files arrive", running=process)
     end_of(process)
     assert files(box) & {"bin", "lib", "releases"} == set()
     assert (box.root / "srv/counter/.box.lock").is_symlink()

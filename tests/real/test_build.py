@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from release_workshop import MINIMAL, Workshop, content, erl, members, unpack
+from waiting import LIMIT
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.applications import RequestedApplication
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import find_otp
@@ -72,7 +73,7 @@ def test_the_emulator_reads_the_package(workshop: Workshop) -> None:
     package = workshop.build(rel=workshop.rel(*MINIMAL, "pea-1.0"))["package"]
     target = workshop.directory / "extracted"
     program = f'ok = erl_tar:extract("{package}", [compressed, {{cwd, "{target}"}}]), halt().'
-    subprocess.run(["erl", "+fnu", "-noinput", "-eval", program], check=True, timeout=60)
+    subprocess.run(["erl", "+fnu", "-noinput", "-eval", program], check=True, timeout=LIMIT)
     assert (target / "lib/pea-1.0/priv" / name).read_text() == "long\n"
     ebin = Path(workshop.otp.lib) / f"stdlib-{workshop.version_of('stdlib')}" / "ebin"
     for beam in ebin.glob("*.beam"):

@@ -24,6 +24,7 @@ import pytest
 from case_site import Cases
 from other_otp import before, renumber, version_of
 from release_workshop import MINIMAL, members
+from waiting import LIMIT, free_port
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
@@ -50,7 +51,7 @@ class Chapter:
         self.newer = numbers(self.cases.otp)
         for version in ("1.0", "2.0"):
             self.cases.application("pea", version, {"pea_lib": PEA_LIB % version})
-        self.epmd_port = nodes.free_port()
+        self.epmd_port = free_port()
 
     def play(self) -> dict[str, t.Any]:
         """What the steps have returned, by the names under which they are registered."""
@@ -67,7 +68,7 @@ class Chapter:
         (self.directory / "inventory").write_text("target ansible_connection=local\n")
         command = [Path(sys.executable).parent / "ansible-playbook", "-i", self.directory / "inventory", "-e", f"@{self.directory}/variables.json", PLAYBOOK]
         environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_PIPELINING": "1"}
-        said = subprocess.run(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False)
+        said = subprocess.run(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False)
         assert said.returncode == 0, said.stdout
         return json.loads((self.directory / "returned.json").read_text())
 

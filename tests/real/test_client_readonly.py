@@ -19,7 +19,8 @@ from pathlib import Path
 
 import pytest
 from client_site import Client, Master, own_network
-from handler_site import IS_SECOND, NEVER, OK, Releases, files_of, kinds, on_a_new_emulator, until
+from handler_site import IS_SECOND, NEVER, OK, Releases, files_of, kinds, on_a_new_emulator
+from waiting import LIMIT, wait_until
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
@@ -98,7 +99,7 @@ def test_the_modules_in_a_play(client: Client, tmp_path: Path) -> None:
     play = {"hosts": "localhost", "gather_facts": False, "vars": {"ansible_python_interpreter": sys.executable}, "tasks": [*kept, keep]}
     Path(tmp_path, "play.yml").write_text(json.dumps([play]))
     command = [str(Path(sys.executable).parent / "ansible-playbook"), "-vvv", "--diff", "play.yml"]
-    said = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False, cwd=tmp_path)
+    said = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False, cwd=tmp_path)
     assert said.returncode == 0 and "COOKIEOFTESTS" not in said.stdout, said.stdout
     foreseen, done, upgraded, nothing, told, refused = json.loads(Path(tmp_path, "said.json").read_text())
     assert foreseen["actions"] == done["actions"] != []
@@ -141,7 +142,7 @@ def test_what_is_configured_for_a_client_alone(client: Client) -> None:
 
 def test_what_is_not_verified_is_taken_back(client: Client) -> None:
     client.call("counter", "count")
-    error = client.refused("SECOND", verify=[NEVER], verify_timeout=0.3)
+    error = client.refused("SECOND", verify=[NEVER], verify_timeout=2.0)
     assert error.result["rolled_back"] and client.call("counter", "state") == ("1.0", 1)
     assert kinds(client.refused("SECOND")) == ["failed_before"]
 
@@ -150,7 +151,7 @@ def test_a_crash_before_the_commit(client: Client) -> None:
     client.take("SECOND", "current")
     before = client.observe().incarnation
     client.kill()
-    until(lambda: client.observe().incarnation != before and is_settled(client))
+    wait_until(lambda: client.observe().incarnation != before and is_settled(client), "heart has started the client again")
     error = client.refused("SECOND")
     assert "and the node is back on release FIRST" in str(error) and kinds(error) == ["failed_before"] and error.result["rolled_back"]
     assert client.statuses() == {"SECOND": "unpacked", "FIRST": "permanent"}
@@ -201,7 +202,7 @@ def test_it_started_without_its_master(master: Master, client: Client) -> None:
     client.end()
     _node.stop(master.root)
     client.boot()
-    until(lambda: is_settled(client))
+    wait_until(lambda: is_settled(client), "the client has started")
     master.start()
     assert [(known.version, known.libraries) for known in client.observe().releases] == [("SECOND", ())]
     master.take("CRASHES", "unpacked")
@@ -234,7 +235,7 @@ def test_a_client_that_is_down(client: Client) -> None:
         client.have(release="SECOND", runs=lambda: True)
     client.master.take("SECOND", "unpacked")
     client.end()
-    until(lambda: not answers(client))
+    wait_until(lambda: not answers(client), "the client is down")
     error = client.refused("SECOND")
     assert f"client {client.name} cannot be reached" in str(error) and "otp_release_client appoints another release" in str(error)
     assert not client.take("SECOND", "permanent", down="skip")["changed"]

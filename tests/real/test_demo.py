@@ -14,12 +14,12 @@ import socketserver
 import subprocess
 import sys
 import threading
-import time
 import types
 import typing as t
 from pathlib import Path
 
 import pytest
+from waiting import LIMIT, wait_until
 
 DEMO = Path(__file__).parents[2] / "examples" / "demo"
 
@@ -82,10 +82,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Stage]:
 
 
 def wait_for_calls(stage: Stage, number: int) -> None:
-    deadline = time.monotonic() + 20
-    while min(exchange.calls for exchange in stage.exchanges.values()) < number:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: min(exchange.calls for exchange in stage.exchanges.values()) >= number, f"each exchange has had {number} calls")
 
 
 def test_calls_are_counted_by_node_and_none_has_failed(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,12 +140,23 @@ def test_nothing_is_left_after_an_interruption(tmp_path: Path, moment: str) -> N
         for line in demo.stdout or ():
             if line.startswith(moment):
                 break
-        time.sleep(2)
-        assert demo.poll() is None and place.is_dir()
+        wait_until(lambda: len(playbooks_of(place)) > 1, "a playbook has a worker", running=demo)
+        assert place.is_dir()
         demo.send_signal(signal.SIGINT)
-        said = demo.communicate(timeout=60)[0]
+        said = demo.communicate(timeout=LIMIT)[0]
     assert demo.returncode == 130 and "Interrupted" in said and not place.exists()
     assert not [line for line in command_lines() if str(place).encode() in line]
+
+
+def playbooks_of(place: Path) -> list[Path]:
+    """The processes of ansible-playbook that the demo has started."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            is_its = f"ERLANG_OTP_DEMO={place}".encode() in (process / "environ").read_bytes().split(b"\0")
+            if is_its and b"ansible-playbook" in (process / "cmdline").read_bytes():
+                found.append(process)
+    return found
 
 
 def heed_interruptions() -> None:

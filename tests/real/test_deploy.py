@@ -20,12 +20,12 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import typing as t
 from pathlib import Path
 
 import pytest
 import yaml
+from waiting import LIMIT, free_port, wait_until
 
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, is_emulator
@@ -44,12 +44,6 @@ class Run(t.NamedTuple):
     output: str
     results: dict[str, dict[str, t.Any]]
     changed: dict[str, int]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Site:
@@ -113,7 +107,7 @@ class Site:
     def ansible(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CALLBACK_FORMAT_PRETTY": "0", "ANSIBLE_LOCALHOST_WARNING": "0"}
         command = [str(BIN / program), "-i", str(self.directory / "inventory.yml"), *arguments]
-        return subprocess.run(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False)
+        return subprocess.run(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False)
 
     def deploy(self, *arguments: str, code: int = 0, **variables: t.Any) -> Run:
         said = self.ansible("ansible-playbook", "erlang.otp.deploy", "-v", "-e", json.dumps(variables), *arguments)
@@ -128,7 +122,7 @@ class Site:
 
     def ask(self, host: str, question: str) -> str:
         """What the exchange itself answers."""
-        with socket.create_connection(("127.0.0.1", self.ports[host]), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", self.ports[host]), timeout=LIMIT) as connection:
             with connection.makefile("rw", encoding="utf-8") as line:
                 line.write(question + "\n")
                 line.flush()
@@ -143,7 +137,7 @@ class Site:
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=90,
+            timeout=LIMIT,
             check=False,
         )
 
@@ -155,7 +149,7 @@ def site() -> t.Iterator[Site]:
     directory.chmod(0o755)
     site = Site(directory)
     shutil.copytree(EXCHANGE, directory / "exchange-source", ignore=shutil.ignore_patterns("*.beam", "*.rel"))
-    subprocess.run(["make", "rels"], cwd=directory / "exchange-source", check=True, timeout=300, capture_output=True)
+    subprocess.run(["make", "rels"], cwd=directory / "exchange-source", check=True, timeout=LIMIT, capture_output=True)
     site.write_inventory()
     epmd = subprocess.Popen(["epmd", "-address", "127.0.0.1", "-port", str(site.epmd_port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -164,7 +158,7 @@ def site() -> t.Iterator[Site]:
         for host in HOSTS:
             _node.stop(site.root(host), quiet=1.0)
         epmd.terminate()
-        epmd.wait(10)
+        epmd.wait(LIMIT)
         subprocess.run(["userdel", site.user], check=False, capture_output=True)
         shutil.rmtree(directory)
 
@@ -178,13 +172,11 @@ def deployed(site: Site) -> Run:
 
 
 def wait_for_another(site: Site, host: str, pid: int) -> int:
-    deadline = time.monotonic() + 30
-    while True:
+    def found() -> int | None:
         now = find_emulator(site.root(host))
-        if now not in (None, pid):
-            return t.cast(int, now)
-        assert time.monotonic() < deadline, "heart did not start the emulator again"
-        time.sleep(0.02)
+        return now if now != pid else None
+
+    return wait_until(found, "heart has started the emulator again")
 
 
 def test_a_misspelt_variable_ends_the_run_before_any_host_is_touched(site: Site) -> None:
@@ -280,7 +272,7 @@ def test_start_refuses_beside_a_running_node_and_as_another_user(site: Site, dep
     refused = site.as_user(start)
     assert refused.returncode == 1
     assert f"the node runs already, as process {deployed.results['south']['node']['pid']}" in refused.stdout
-    as_root = subprocess.run([start], text=True, stderr=subprocess.PIPE, timeout=30, check=False)
+    as_root = subprocess.run([start], text=True, stderr=subprocess.PIPE, timeout=LIMIT, check=False)
     assert as_root.returncode == 1 and f"the node runs as user {site.user}" in as_root.stderr
 
 
@@ -289,7 +281,7 @@ def test_heart_brings_a_killed_emulator_back(site: Site, deployed: Run, host: st
     pid = t.cast(int, find_emulator(site.root(host)))
     os.kill(pid, signal.SIGKILL)
     another = wait_for_another(site, host, pid)
-    assert _node.wait_until_answering(site.node(host), timeout=30)[0] == another
+    assert _node.wait_until_answering(site.node(host), timeout=LIMIT)[0] == another
     assert site.ask(host, "version") == "version 1.0"
     assert site.deploy("--limit", host).changed[host] == 0
 
@@ -370,7 +362,7 @@ def test_a_name_that_another_node_has_is_told(site: Site, deployed: Run) -> None
     failed = site.deploy("--limit", "south", code=2, otp_node_name=site.node("north").name)
     assert "does not stay up" in failed.results["south"]["msg"] and "in use" in failed.results["south"]["msg"]
     assert find_emulator(site.root("south")) is None
-    _node.wait_until_answering(site.node("north"), timeout=10)
+    _node.wait_until_answering(site.node("north"), timeout=LIMIT)
 
 
 def test_a_node_that_is_not_distributed(site: Site, deployed: Run) -> None:
@@ -389,7 +381,7 @@ def test_stopped_by_the_playbook_and_by_hand(site: Site, deployed: Run) -> None:
     assert site.deploy(otp_state="stopped").changed == {"builder": 0, "north": 0, "south": 0}
 
     assert site.as_user(f"{site.root('south')}/bin/start").returncode == 0
-    pid, dummy = _node.wait_until_answering(site.node("south"), timeout=30)
+    pid, dummy = _node.wait_until_answering(site.node("south"), timeout=LIMIT)
     assert site.as_user(f"{site.root('south')}/bin/stop").returncode == 0
     assert find_emulator(site.root("south")) is None and not is_emulator(pid, site.root("south"))
     assert site.as_user(f"{site.root('south')}/bin/stop").returncode == 0

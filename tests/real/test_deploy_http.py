@@ -24,6 +24,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from waiting import LIMIT
 
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import checksum, release_members, write_package
 
@@ -56,7 +57,7 @@ class Site:
     def ansible(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0", "no_proxy": "127.0.0.1"}
         command = [str(BIN / program), "-i", str(self.directory / "inventory.yml"), *arguments]
-        return subprocess.run(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False)
+        return subprocess.run(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False)
 
     def deploy(self, *arguments: str, code: int = 0, **variables: t.Any) -> tuple[str, dict[str, int]]:
         """What was said, and how many tasks changed each host."""

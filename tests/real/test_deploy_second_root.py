@@ -18,6 +18,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from waiting import LIMIT, free_port
 
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import parse_releases
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
@@ -26,17 +27,11 @@ EXCHANGE = Path(__file__).parents[2] / "examples" / "exchange"
 PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
 def variables(tmp_path: Path) -> t.Iterator[dict[str, t.Any]]:
     """Of an exchange whose application lies below $SECOND_ROOT; its node, which is not distributed, is stopped in the end."""
     shutil.copytree(EXCHANGE, tmp_path / "source", ignore=shutil.ignore_patterns("*.beam", "*.rel"))
-    subprocess.run(["make", "rels"], cwd=tmp_path / "source", check=True, timeout=300, capture_output=True)
+    subprocess.run(["make", "rels"], cwd=tmp_path / "source", check=True, timeout=LIMIT, capture_output=True)
     shutil.copytree(tmp_path / "source" / "1.0", tmp_path / "apps" / "exchange")
     root = str(tmp_path / "exchange")
     yield {
@@ -63,7 +58,7 @@ def deploy(variables: dict[str, t.Any], directory: Path) -> str:
     (directory / "inventory.json").write_text(json.dumps(inventory))
     command = [PLAYBOOK, "-i", directory / "inventory.json", "erlang.otp.deploy"]
     done = subprocess.run(
-        command, env={**os.environ, "ANSIBLE_NOCOLOR": "1"}, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False
+        command, env={**os.environ, "ANSIBLE_NOCOLOR": "1"}, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False
     )
     return done.stdout
 
@@ -75,7 +70,7 @@ def test_an_application_below_the_second_root(variables: dict[str, t.Any], tmp_p
 
     said = deploy(variables, tmp_path)
     assert "failed=0" in said, said
-    with socket.create_connection(("127.0.0.1", variables["otp_config_variables"]["EXCHANGE_PORT"]), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", variables["otp_config_variables"]["EXCHANGE_PORT"]), timeout=LIMIT) as connection:
         connection.sendall(b"version\n")
         assert connection.makefile().readline() == "version 1.0\n"
     releases = (tmp_path / "exchange" / "releases" / "RELEASES").read_bytes()

@@ -16,7 +16,6 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from pathlib import Path
 import pytest
 import yaml
 from secrecy import Watch, files_with
+from waiting import LIMIT, free_port
 
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
@@ -45,15 +45,9 @@ Subsystem sftp internal-sftp
 
 
 def run(*command: str | Path, **options: t.Any) -> str:
-    done = subprocess.run([*command], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False, **options)
+    done = subprocess.run([*command], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False, **options)
     assert done.returncode == 0, done.stdout
     return done.stdout
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Remote:
@@ -142,7 +136,7 @@ def remote() -> t.Iterator[Remote]:
     finally:
         remote.remove()
         epmd.terminate()
-        epmd.wait(10)
+        epmd.wait(LIMIT)
         if (directory / "sshd.pid").exists():
             os.kill(int((directory / "sshd.pid").read_text()), signal.SIGTERM)
         sudoers.unlink(missing_ok=True)
@@ -174,6 +168,6 @@ def test_without_become_the_message_names_it(remote: Remote) -> None:
     remote.remove()
     program = Path(sys.executable).parent / "ansible-playbook"
     command = [program, "-i", remote.directory / "inventory", "erlang.otp.deploy", "-e", '{"ansible_become": false}']
-    said = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False)
+    said = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False)
     assert said.returncode == 2 and "use become" in said.stdout.partition("fatal: [remote]")[2].lower()
     assert not os.path.exists(remote.root)

@@ -15,6 +15,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from waiting import LIMIT, free_port
 
 EXCHANGE = Path(__file__).parents[2] / "examples" / "exchange"
 VERSIONS = {"1.0": "FIRST", "2.0": "SECOND", "3.0": "THIRD"}
@@ -64,17 +65,11 @@ def erl(*, code: str, directory: Path) -> str:
         cwd=directory,
         text=True,
         capture_output=True,
-        timeout=120,
+        timeout=LIMIT,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +77,7 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The example, compiled in a place of its own, each version under lib/exchange-VSN."""
     directory = tmp_path_factory.mktemp("exchange")
     shutil.copytree(EXCHANGE, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.beam", "*.rel"))
-    subprocess.run(["make", "rels"], cwd=directory, check=True, timeout=300, capture_output=True)
+    subprocess.run(["make", "rels"], cwd=directory, check=True, timeout=LIMIT, capture_output=True)
     for version in VERSIONS:
         shutil.copytree(directory / version / "ebin", directory / "lib" / f"exchange-{version}" / "ebin")
     return directory
@@ -129,11 +124,11 @@ def node(exchange: Path, releases: Path) -> t.Iterator[Node]:
         process.stdin.write("ok.\n")
         process.stdin.flush()
         assert process.stdout.readline() == "ok\n"
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout=LIMIT) as connection:
             yield Node(process, connection.makefile("rw", encoding="utf-8"))
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(LIMIT)
 
 
 def unpacked(node: Node, releases: Path, version: str) -> None:
@@ -153,7 +148,7 @@ def test_the_roles_find_nothing_wrong_with_the_inventory(tmp_path: Path, invento
         env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "EXCHANGE_DIRECTORY": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=LIMIT,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -232,7 +227,7 @@ def test_one_line_of_many_ends_alone(node: Node) -> None:
     assert node.ask("nonsense") == "error unknown command"
     host, port = node.erl("application:get_env(exchange, ip)"), node.erl("application:get_env(exchange, port)")
     assert host == '{ok,"127.0.0.1"}'
-    with socket.create_connection(("127.0.0.1", int(port.strip("{}").split(",")[1])), timeout=10) as other:
+    with socket.create_connection(("127.0.0.1", int(port.strip("{}").split(",")[1])), timeout=LIMIT) as other:
         other.sendall(b"dial dora\nbye\n")
         assert other.makefile("rb").read() == b"dialled dora 1\n"
     assert node.ask("calls dora") == "calls dora 1"

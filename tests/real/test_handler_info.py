@@ -38,7 +38,7 @@ def test_info_of_a_running_node(system: System) -> None:
     assert told["disagreements"] == ["release SECOND runs and is not committed: after its next start the node runs FIRST"]
     install_release(root=system.root, package=system.releases.packages["BARE"], changes=Changes())
     assert "RELEASES lists release BARE (unpacked), the node does not know it: it was installed after the node's start" in info()["disagreements"]
-    refused(system, "SECOND", verify=[NEVER], verify_timeout=0.2)
+    refused(system, "SECOND", verify=[NEVER], verify_timeout=2.0)
     told = info(history=1)
     assert "counter:version/0 returned" in told["failed_releases"]["SECOND"]["reason"] and [entry["action"] for entry in told["history"]] == ["verify"]
     assert not info(node="nobody@localhost")["running"]["answers"] and "does not answer" in info(node="nobody@localhost")["disagreements"][-1]

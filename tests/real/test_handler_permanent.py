@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from handler_site import IS_SECOND, Releases, System, disagreements, files_of
+from waiting import LIMIT
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def test_the_module_sends_the_package_once(system: System, tmp_path: Path) -> No
     play = {"hosts": "localhost", "gather_facts": False, "vars": {"ansible_python_interpreter": sys.executable}, "tasks": [*told, keep]}
     Path(tmp_path, "play.yml").write_text(json.dumps([play]))
     command = [str(Path(sys.executable).parent / "ansible-playbook"), "-vvv", "--diff", "play.yml"]
-    said = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False, cwd=tmp_path)
+    said = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False, cwd=tmp_path)
     assert said.returncode == 0, said.stdout
     assert "COOKIEOFTESTS" not in said.stdout
     foreseen, done, again, failed = json.loads(Path(tmp_path, "said.json").read_text())

@@ -20,6 +20,7 @@ import pytest
 import yaml
 from box_site import RCS, Box
 from handler_site import Releases
+from waiting import LIMIT
 
 ROOT = "/srv/counter"
 # Empty at boot: what is written while the box runs.
@@ -43,7 +44,7 @@ def make_image(box: Box, directory: Path, image: Path, releases: Releases, **mor
     (box.directory / "images.yml").write_text(yaml.safe_dump({"otp": {"hosts": {box.name: variables}}}))
     (_program, _option, _inventory, *_rest), environment = box.command("")
     command = [_program, "-i", str(box.directory / "images.yml"), "erlang.otp.image"]
-    done = subprocess.run(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False)
+    done = subprocess.run(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False)
     assert done.returncode == 0, done.stdout
     return done.stdout
 

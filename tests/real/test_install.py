@@ -12,12 +12,12 @@ import signal
 import subprocess
 import sys
 import tarfile
-import time
 import typing as t
 from pathlib import Path
 
 import pytest
 from release_workshop import MINIMAL, Workshop
+from waiting import LIMIT, wait_until
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import find_otp
 from ansible_collections.erlang.otp.plugins.module_utils._build.systools import ScriptOptions
@@ -98,7 +98,7 @@ def run(root: Path, expression: str, *flags: str) -> str:
         f'io:setopts([{{encoding, unicode}}]), io:format("~tp", [{expression}]), halt().',
     ]
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(root), "LC_ALL": "C.UTF-8"}
-    result = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False, encoding="utf-8")
+    result = subprocess.run(command, env=environment, capture_output=True, timeout=LIMIT, check=False, encoding="utf-8")
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 
@@ -174,29 +174,15 @@ def test_embedded_system(tmp_path: Path, first: str, name: str) -> None:
     root = tmp_path / name
     install(root, first)
     subprocess.run([str(root / "bin/start")], env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}, check=True)
-    (emulator,) = wait(lambda: emulators(Tree(str(root))))
+    (emulator,) = wait_until(lambda: emulators(Tree(str(root))), "there is an emulator")
     try:
         arguments = Path(f"/proc/{emulator}/cmdline").read_text().split("\0")
         assert arguments[arguments.index("-boot") + 1] == f"{root}/releases/FIRST/start"
-        assert wait(lambda: "Eshell" in (root / "log/erlang.log.1").read_text())
+        wait_until(lambda: "Eshell" in (root / "log/erlang.log.1").read_text(), "the shell has come up")
         assert describe_target(read_target(str(root)))["disagreements"] == []
     finally:
         os.kill(emulator, signal.SIGTERM)
-        wait(lambda: not emulators(Tree(str(root))))
-
-
-def wait(condition: t.Callable[[], t.Any], timeout: float = 30.0) -> t.Any:
-    """What the condition returns when it holds at last."""
-    deadline = time.monotonic() + timeout
-    while True:
-        try:
-            found = condition()
-        except FileNotFoundError:
-            found = None
-        if found:
-            return found
-        assert time.monotonic() < deadline, "it did not come true"
-        time.sleep(0.05)
+        wait_until(lambda: not emulators(Tree(str(root))), "the emulator has ended")
 
 
 def test_next_release(tmp_path: Path, first: str, second: str) -> None:
@@ -233,7 +219,7 @@ def test_a_tree_may_be_moved(tmp_path: Path, first: str) -> None:
     moved = (tmp_path / "root").rename(tmp_path / "moved")
     command = [str(moved / "bin/erl"), "-noinput", "-boot", f"{moved}/releases/FIRST/start", "-eval", f'io:format("~p", [{WHICH}]), halt().']
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(moved), "ERL_ROOTDIR": str(moved)}
-    said = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=True, encoding="utf-8").stdout
+    said = subprocess.run(command, env=environment, capture_output=True, timeout=LIMIT, check=True, encoding="utf-8").stdout
     assert re.sub(r"\s", "", said).startswith('[{"MYSYSTEM","FIRST",["kernel-')
 
 

@@ -16,6 +16,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from waiting import LIMIT
 
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import checksum, release_members, tree, write_package
 
@@ -35,7 +36,7 @@ class Task:
         command = [str(Path(sys.executable).with_name("ansible")), "localhost", "-m", "erlang.otp.otp_release_install", "-a", arguments, *flags]
         temporary = {"ANSIBLE_LOCAL_TEMP": str(self.directory / "local"), "ANSIBLE_REMOTE_TEMP": str(self.directory / "remote")}
         environment = {**os.environ, **temporary, "no_proxy": "127.0.0.1"}
-        said = subprocess.run(command, cwd=self.directory, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        said = subprocess.run(command, cwd=self.directory, env=environment, capture_output=True, text=True, timeout=LIMIT, check=False)
         assert "=> {" in said.stdout, said.stdout + said.stderr
         return {**json.loads(said.stdout[said.stdout.index("=> {") + 3 :]), "failed": "| FAILED! =>" in said.stdout}
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import nodes
 import pytest
-from handler_site import until
 from release_workshop import MINIMAL, Workshop
+from waiting import wait_until
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import find_otp
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
@@ -93,8 +93,8 @@ def test_built_here_and_run_there(workshop: Workshop, machine: Machine, tmp_path
         flags = ["-boot", root / "releases/FIRST/start", "-config", root / "releases/FIRST/sys.config", "-sname", "box@localhost"]
         with open(tmp_path / "log", "wb") as log:
             site.processes.append(subprocess.Popen([erts / "erlexec", "-noinput", *flags], env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log))
-        with site.connect("box@localhost", wait=60.0) as node:
-            until(lambda: node.call("init", "get_status", [])[0] == Atom("started"))
+        with site.connect_when_up("box@localhost", site.processes[-1]) as node:
+            wait_until(lambda: node.call("init", "get_status", [])[0] == Atom("started"), "the node has booted")
             said = node.call("erlang", "system_info", [Atom("system_architecture")])
             version = node.call("erlang", "system_info", [Atom("version")])
             assert (said, version) == (machine.architecture, workshop.otp.erts_version)

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from case_site import ERTS, Cases
 from client_site import Client, Master, own_network
-from handler_site import OK, files_of, kinds, until
+from handler_site import OK, files_of, kinds
+from waiting import wait_until
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
@@ -31,7 +32,7 @@ def reboot(client: Client) -> None:
     """As an operator does it; and wait for the release that boots."""
     before = client.observe().incarnation
     client.call("init", "reboot")
-    until(lambda: client.observe().incarnation != before and client.observe().status == "started")
+    wait_until(lambda: client.observe().incarnation != before and client.observe().status == "started", "the client has rebooted")
 
 
 def script_id(client: Client) -> str:

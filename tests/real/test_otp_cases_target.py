@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from case_site import Cases, reboot
 from handler_site import System, disagreements, files_of
+from waiting import LIMIT
 
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import parse_releases
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
@@ -53,7 +54,7 @@ def basic(root: str, expression: str, **environment: str) -> str:
     """What the basic system says, that of bin/erl."""
     command = [f"{root}/bin/erl", "-noinput", "+pc", "unicode", "-eval", f'io:setopts([{{encoding, unicode}}]), io:format("~tp", [{expression}]), halt().']
     environment = {"PATH": "/usr/bin:/bin", "HOME": root, "LC_ALL": "C.UTF-8", **environment}
-    said = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=True, encoding="utf-8")
+    said = subprocess.run(command, env=environment, capture_output=True, timeout=LIMIT, check=True, encoding="utf-8")
     return re.sub(r"\s", "", said.stdout)
 
 

@@ -16,12 +16,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import typing as t
 from pathlib import Path
 
 import pytest
 import yaml
+from waiting import LIMIT, free_port, wait_until
 
 TOP = Path(__file__).parents[2]
 (PLUGINS,) = (TOP / "build" / "rabbitmq").glob("usr/lib/rabbitmq/lib/rabbitmq_server-*/plugins")
@@ -45,7 +45,7 @@ class Broker(t.NamedTuple):
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=LIMIT,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
@@ -59,7 +59,7 @@ class Broker(t.NamedTuple):
             env={"HOME": str(self.home), "ERL_EPMD_PORT": str(self.ports[2])},
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=LIMIT,
             check=True,
         ).stdout
 
@@ -72,13 +72,13 @@ class Broker(t.NamedTuple):
                     found.append(int(process.name))
         return found
 
-
-def free_ports(count: int) -> t.Iterator[int]:
-    with contextlib.ExitStack() as probes:
-        for _number in range(count):
-            probe = probes.enter_context(socket.socket())
-            probe.bind(("127.0.0.1", 0))
-            yield probe.getsockname()[1]
+    def ended(self) -> bool:
+        """Whether nothing is left; what is left is killed."""
+        left = self.processes()
+        for process in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        return not left
 
 
 def code_path(directory: Path) -> list[str]:
@@ -144,23 +144,19 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Broker]:
         (directory / name).mkdir()
     (directory / "enabled_plugins").write_text("[].\n")
     root, home = directory / "root", directory / "home"
-    amqp, distribution, epmd = free_ports(3)
+    amqp, distribution, epmd = free_port(), free_port(), free_port()
     hosts = directory / "hosts.yml"
     hosts.write_text(yaml.safe_dump(inventory(directory=directory, root=root, home=home, ports=(amqp, distribution, epmd))))
     broker = Broker(root, home, (amqp, distribution, epmd), hosts)
     try:
         yield broker
     finally:
-        while left := broker.processes():
-            for process in left:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(process, signal.SIGKILL)
-            time.sleep(0.05)
+        wait_until(broker.ended, "nothing runs out of the root directory")
 
 
 def greeting(port: int) -> bytes:
     """The first frame that a broker sends; it has the broker's properties."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=LIMIT) as connection:
         connection.sendall(b"AMQP\x00\x00\x09\x01")
         stream = connection.makefile("rb")
         header = stream.read(7)

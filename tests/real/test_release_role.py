@@ -14,6 +14,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from waiting import LIMIT
 
 TOOLS = Path(sys.executable).parent
 
@@ -38,7 +39,7 @@ def build(tmp_path: Path) -> t.Callable[..., subprocess.CompletedProcess]:
             env={**os.environ, "PATH": f"{TOOLS}:{os.environ['PATH']}", "XDG_CACHE_HOME": str(tmp_path / "cache")},
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=LIMIT,
             check=False,
         )
 

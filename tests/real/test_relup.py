@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import typing as t
@@ -18,6 +17,7 @@ from pathlib import Path
 import pytest
 from other_otp import before, renumber
 from release_workshop import MINIMAL, Workshop, content, erl, members, unpack
+from waiting import LIMIT, free_port
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.boot_scripts import SystoolsError
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp, find_otp, read_otp
@@ -40,7 +40,7 @@ class Exchange:
         self.workshop = workshop
         self.directory = workshop.directory / "exchange"
         shutil.copytree(EXCHANGE, self.directory, ignore=shutil.ignore_patterns("*.beam", "*.rel"))
-        subprocess.run(["make", "rels"], cwd=self.directory, check=True, timeout=300, capture_output=True)
+        subprocess.run(["make", "rels"], cwd=self.directory, check=True, timeout=LIMIT, capture_output=True)
 
     def build(self, release: str, *, up: t.Sequence[str] = (), down: t.Sequence[str] = (), **options: t.Any) -> dict[str, t.Any]:
         chosen = {
@@ -97,7 +97,7 @@ def test_the_ways_are_told_and_the_relup_is_in_the_package(exchange: Exchange) -
 def erl_counts(relup: Path) -> list[int]:
     """The number of instructions of each way, by Erlang's word, in the order of the option."""
     code = f'{{ok, [{{_, Up, Down}}]}} = file:consult("{relup}"), [io:format("~s ~b~n", [V, length(I)]) || {{V, _, I}} <- Up ++ Down], halt().'
-    said = subprocess.run(["erl", "-noinput", "-eval", code], capture_output=True, text=True, check=True, timeout=60).stdout.split("\n")
+    said = subprocess.run(["erl", "-noinput", "-eval", code], capture_output=True, text=True, check=True, timeout=LIMIT).stdout.split("\n")
     counts = [(line.split()[0], int(line.split()[1])) for line in said if line]
     up, down = dict(counts[:2]), dict(counts[2:])
     return [up["SECOND"], up["FIRST"], down["SECOND"], down["FIRST"]]
@@ -344,7 +344,7 @@ def test_the_role_takes_earlier_packages_from_where_it_brought_them(exchange: Ex
             env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "XDG_CACHE_HOME": str(tmp_path / "cache")},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=LIMIT,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
@@ -358,9 +358,3 @@ def test_the_role_takes_earlier_packages_from_where_it_brought_them(exchange: Ex
     relup = content(str(tmp_path / "packages/exchange-SECOND.tar.gz"), "releases/SECOND/relup")
     assert relup == (exchange.directory / "out/second/relup").read_bytes()
     assert "changed=0" in build("second", **earlier)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from secrecy import Syslog, Watch, files_with, open_to_others
 from upgrade_site import Site, upgrade_site
+from waiting import LIMIT, wait_until
 
 HOST = "north"
 TOKEN = "tokenthatnobodymaysee"
@@ -56,13 +57,14 @@ def call(site: Site, cookie: str) -> str:
     """What otp_rpc says, asked for the node's name with a cookie of the inventory, or a wrong one."""
     arguments = {"node": f"{HOST}@localhost", "cookie": cookie, "epmd_port": site.epmd_port, "module": "erlang", "function": "node"}
     command = [str(site.programs / "ansible"), HOST, "-i", str(site.inventory), "-m", "erlang.otp.otp_rpc", "-a", json.dumps(arguments), *SAYS_ALL]
-    return subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False).stdout
+    return subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False).stdout
 
 
 def test_a_secret_would_be_seen(tmp_path: Path) -> None:
     with Watch("argument1", "variable1") as watch, Syslog() as syslog:
-        subprocess.run(["sh", "-c", "sleep 0.5", "argument1"], check=True)
-        subprocess.run(["sleep", "0.5"], env={**os.environ, "NAME": "variable1"}, check=True)
+        for command, secret in ((["sh", "-c", "read _", "argument1"], b"argument1"), (["cat"], b"variable1")):
+            with subprocess.Popen(command, stdin=subprocess.PIPE, env={**os.environ, "NAME": "variable1"}) as process:
+                wait_until(lambda secret=secret: any(secret in content for content in watch.seen), "the watch has seen it", running=process)
         subprocess.run([sys.executable, "-c", "import syslog; syslog.syslog('message1')"], check=True)
     assert any(b"argument1" in content for content in watch.seen) and any(b"variable1" in content for content in watch.seen)
     assert b"message1" in syslog.heard

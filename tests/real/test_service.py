@@ -14,7 +14,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from upgrade_site import Site, free_port, upgrade_site
+from upgrade_site import Site, upgrade_site
+from waiting import LIMIT, free_port
 
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
@@ -40,7 +41,7 @@ class Served(t.NamedTuple):
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=90,
+            timeout=LIMIT,
             check=False,
         )
 
@@ -77,7 +78,7 @@ def test_a_second_deploy_changes_nothing(served: Served) -> None:
 def test_the_node_has_its_port_and_its_limit(served: Served) -> None:
     limits = Path(f"/proc/{served.emulator}/limits").read_text()
     assert next(line.split()[3] for line in limits.splitlines() if line.startswith("Max open files")) == "500"
-    names = subprocess.run(["epmd", "-port", str(served.site.epmd_port), "-names"], text=True, capture_output=True, check=True, timeout=10).stdout
+    names = subprocess.run(["epmd", "-port", str(served.site.epmd_port), "-names"], text=True, capture_output=True, check=True, timeout=LIMIT).stdout
     assert f"name {HOST} at port {served.port}\n" in names
 
 
@@ -103,7 +104,7 @@ def test_the_init_script_as_init_runs_it(served: Served, shell: str) -> None:
     assert second not in (None, first)
     assert served.run(shell, "restart").returncode == 0
     assert served.emulator not in (None, second)
-    _node.wait_until_answering(served.site.node(HOST), timeout=30)
+    _node.wait_until_answering(served.site.node(HOST), timeout=LIMIT)
     said = served.run(shell, "what")
     assert said.returncode == 2 and "start|stop|restart|status" in said.stdout
 

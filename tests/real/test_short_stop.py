@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from handler_site import Releases, System
+from waiting import LIMIT
 
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import evaluate, shorten_stop
 
@@ -36,12 +37,12 @@ def waiting(system: System) -> int:
     """How many processes of the node wait to shorten its stop."""
     question = "length([Process || Process <- processes(), {current_function, {prim_eval, 'receive', 2}} =:= process_info(Process, current_function)])."
     with system.connect() as node:
-        return evaluate(node, question, timeout=10)
+        return evaluate(node, question, timeout=LIMIT)
 
 
 def test_what_is_written_last_is_in_the_log(system: System) -> None:
     with system.connect() as node:
-        evaluate(node, WRITER.replace("LINES", str(LINES)), timeout=10)
+        evaluate(node, WRITER.replace("LINES", str(LINES)), timeout=LIMIT)
     said = system.take("RESTARTS", "permanent", allow_restart=True)
     assert said["restarted"] and system.statuses() == {"RESTARTS": "permanent", "FIRST": "old"}
     text = "".join(path.read_text(errors="replace") for path in sorted(Path(system.root, "log").glob("erlang.log.*")))
@@ -51,8 +52,8 @@ def test_what_is_written_last_is_in_the_log(system: System) -> None:
 def test_it_waits_for_a_stop_and_touches_nothing_before(system: System) -> None:
     pid = system.pid
     with system.connect() as node:
-        shorten_stop(node, timeout=10)
-        children = evaluate(node, "[Id || {Id, Pid, _, _} <- supervisor:which_children(kernel_sup), is_pid(Pid)].", timeout=10)
+        shorten_stop(node, timeout=LIMIT)
+        children = evaluate(node, "[Id || {Id, Pid, _, _} <- supervisor:which_children(kernel_sup), is_pid(Pid)].", timeout=LIMIT)
     assert waiting(system) == 1 and "user" in [child.name for child in children]
     system.take("SECOND", "permanent")
     assert system.pid == pid and waiting(system) == 1

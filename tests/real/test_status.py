@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 import yaml
 from upgrade_site import HOSTS, Run, Site, upgrade_site
+from waiting import LIMIT
 
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
 
@@ -62,7 +63,7 @@ def handle(site: Site, host: str, *, code: int = 0, **options: t.Any) -> str:
     way = {"root": site.root(host), "node": f"{host}@localhost", "cookie": site.cookie, "epmd_port": site.epmd_port}
     arguments = json.dumps({**way, "release": "SECOND", **options})
     command = [str(site.programs / "ansible"), host, "-i", str(site.inventory), "-m", "erlang.otp.otp_release_handler", "-a", arguments]
-    said = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False)
+    said = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False)
     assert said.returncode == code, said.stdout
     return said.stdout
 
@@ -88,7 +89,7 @@ def test_what_failed_what_is_not_committed_and_what_cannot_be_asked(site: Site) 
     site.play("deploy")
     handle(site, "north", state="permanent")
     never = {"module": "erlang", "function": "node", "expect": "north@localhost"}
-    assert "was expected" in handle(site, "south", code=2, state="permanent", verify=[never], verify_timeout=0)
+    assert "was expected" in handle(site, "south", code=2, state="permanent", verify=[never], verify_timeout=2)
     handle(site, "west", state="current")
     with open(f"{site.root('south')}/releases/history.jsonl", "a", encoding="utf-8") as history:
         entry = {"time": "2026-01-31T12:00:00Z", "action": "verify", "release": HOSTILE, "from": "FIRST", "outcome": "failed", "reason": HOSTILE}

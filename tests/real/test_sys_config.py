@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from waiting import LIMIT
 
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._config.test_configure import REFUSED, TAKEN
 
@@ -25,7 +26,7 @@ def starts(erl: str, directory: Path, text: str) -> bool:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "ERL_CRASH_DUMP_BYTES": "0"},
-        timeout=60,
+        timeout=LIMIT,
         check=False,
     )
     return done.returncode == 0

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from waiting import LIMIT
 
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import consult, format_terms, identity
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._terms.terms_invalid import INVALID, INVALID_FILES
@@ -66,7 +67,7 @@ class Otp(t.NamedTuple):
 
     def run(self, expression: str, standard_input: str = "") -> str:
         command = [*self.command, "+pc", "unicode", "-noshell", "-eval", expression]
-        done = subprocess.run(command, input=standard_input, stdout=subprocess.PIPE, encoding="utf-8", timeout=300, check=True)
+        done = subprocess.run(command, input=standard_input, stdout=subprocess.PIPE, encoding="utf-8", timeout=LIMIT, check=True)
         return done.stdout
 
     def each(self, do: str, pairs: list[tuple[str, str]]) -> list[str]:

@@ -25,7 +25,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from handler_site import OK, Releases, System, disagreements, down_for_good, kinds, refused, until, with_another_erts
+from handler_site import OK, Releases, System, disagreements, kinds, refused, wait_until_down_for_good, with_another_erts
+from waiting import wait_until
 
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
@@ -66,7 +67,7 @@ def test_t03_a_restart_without_heart(releases: Releases) -> None:
         assert checked(system, "RESTARTS") and [system.count(), system.count()] == [1, 2]
         assert system.operate("install_release", "RESTARTS")[0] == ERROR
         # It was to restart, cannot, and forgets what it knew.
-        assert until(lambda: system.observe().status == "started" and system.count()) == 1
+        assert wait_until(lambda: system.observe().status == "started" and system.count(), "the node has started again") == 1
         assert os.path.exists(f"{system.root}/releases/new_start_erl.data")
         for check_mode in (True, False):
             error = refused(system, "RESTARTS", allow_restart=True, check_mode=check_mode)
@@ -82,7 +83,7 @@ def test_t04_heart_without_a_start_program(system: System) -> None:
     start, away = Path(system.root, "bin/start"), Path(system.root, "bin/begin")
     start.rename(away)
     assert checked(system, "RESTARTS") and system.install("RESTARTS")[0] == OK
-    assert down_for_good(system)
+    wait_until_down_for_good(system)
     away.rename(start)
     system.start()
     start.rename(away)
@@ -100,7 +101,7 @@ def test_t05_heart_without_a_command(releases: Releases) -> None:
         script = start.read_text()
         start.write_text("".join(line for line in script.splitlines(True) if not line.startswith("HEART_COMMAND=")))
         os.kill(system.start().pid, signal.SIGKILL)
-        assert down_for_good(system)
+        wait_until_down_for_good(system)
         said = system.start().take("SECOND", "permanent")
         (problem,) = said["problems"]
         assert (problem["kind"], problem["fatal"]) == ("heart", False) and "Set HEART_COMMAND" in problem["remedy"]
@@ -135,8 +136,8 @@ def test_t07_a_configuration_that_does_not_boot(releases: Releases) -> None:
         assert system.operate("install_release", "SECOND")[0] == OK and system.operate("make_permanent", "SECOND") == OK
         system.cut()
         _node.start(system.node)
-        until(lambda: "error in config file" in Path(system.root, "log/erlang.log.1").read_text())
-        assert down_for_good(system)
+        wait_until(lambda: "error in config file" in Path(system.root, "log/erlang.log.1").read_text(), "the node has read its configuration")
+        wait_until_down_for_good(system)
         # Offline there is a way back.
         system.take("FIRST", "permanent", transport="offline", package=False)
         assert system.start().statuses() == {"SECOND": "old", "FIRST": "permanent"}
@@ -152,7 +153,7 @@ def test_missing_erts(system: System) -> None:
     erts = Path(system.root, "erts-13.9")
     shutil.rmtree(erts)
     assert checked(system, "RESTARTS") and system.install("RESTARTS")[0] == OK
-    assert down_for_good(system)
+    wait_until_down_for_good(system)
     assert "erlexec" in Path(system.root, "log/erlang.log.1").read_text()
     system.start()
     for check_mode in (True, False):
@@ -165,7 +166,7 @@ def test_a_path_with_a_space(releases: Releases) -> None:
     with System(releases, place="the root") as system:
         system.start().take("RESTARTS", "unpacked")
         assert checked(system, "RESTARTS") and system.install("RESTARTS")[0] == OK
-        assert down_for_good(system)
+        wait_until_down_for_good(system)
         system.start()
         for check_mode in (True, False):
             error = refused(system, "RESTARTS", allow_restart=True, check_mode=check_mode)

@@ -134,7 +134,7 @@ def test_t13_processes_in_old_code(system: System) -> None:
     assert told["old_processes"] == {"counter": ["lingers"]} and system.call("erlang", "whereis", Atom("lingers")) == process
     # A gate that holds before the commit, and does not after it.
     still = {"module": "erlang", "function": "check_old_code", "arguments": ["counter"], "expect": "true"}
-    error = refused(system, "FIRST", package=False, verify=[still], verify_timeout=0.5)
+    error = refused(system, "FIRST", package=False, verify=[still], verify_timeout=2.0)
     assert error.result["old_processes"] == {"counter": ["lingers"]} and "returned false, and true was expected" in str(error)
     assert error.result["after"]["permanent"] == "FIRST" and not error.result["rolled_back"]
 

@@ -21,7 +21,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from handler_site import IS_SECOND, OK, Releases, System, disagreements, kinds, on_a_new_emulator, refused, until, with_another_erts
+from handler_site import IS_SECOND, OK, Releases, System, disagreements, kinds, on_a_new_emulator, refused, with_another_erts
+from waiting import LIMIT, wait_until
 
 from ansible_collections.erlang.otp.plugins.module_utils._node.reconnecting import is_settled
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running
@@ -43,7 +44,7 @@ def settled_after(system: System, before: Running) -> Running:
         now = system.observe()
         return now if is_settled(now) and now.incarnation != before.incarnation else None
 
-    return until(found)
+    return wait_until(found, "the node has restarted and is up")
 
 
 def written(system: System, name: str) -> str:
@@ -61,7 +62,7 @@ def test_t06_ok_before_the_restart(system: System) -> None:
     for check_mode in (True, False):
         assert kinds(refused(system, "RESTARTS", check_mode=check_mode)) == ["restart"]
     said = system.take("RESTARTS", "permanent", allow_restart=True, verify=[{**IS_SECOND, "expect": '"2.1"'}])
-    assert said["restarted"] and said["after"]["pid"] == system.pid != pid and 0 < said["unreachable_seconds"] < 20
+    assert said["restarted"] and said["after"]["pid"] == system.pid != pid and said["unreachable_seconds"] > 0
     assert system.statuses() == {"RESTARTS": "permanent", "FIRST": "old"} and disagreements(system) == []
 
 
@@ -71,7 +72,7 @@ def test_temporary_release(system: System) -> None:
     assert system.install("SECOND") == (CONTINUES, "FIRST", [])
     assert "__new_emulator__FIRST" in written(system, "RELEASES") and "tmp_current" in written(system, "RELEASES")
     assert written(system, "new_start_erl.data").split()[1] == "__new_emulator__FIRST"
-    assert until(lambda: settled_after(system, before).current) == "SECOND"
+    assert settled_after(system, before).current == "SECOND"
     # It is SECOND that runs; only release_handler knows.
     assert system.call("init", "script_id") == ("COUNTER", "__new_emulator__FIRST") and "permanent" not in written(system, "RELEASES").split("FIRST")[0]
     assert system.take("FIRST", "rebooted_old")["after"]["running"] == "FIRST"
@@ -100,7 +101,7 @@ def test_rollback_that_is_only_logged(system: System) -> None:
     before = system.observe()
     assert system.install("CRASHES") == (CONTINUES, "FIRST", [])
     # It has restarted twice then, and nobody is told.
-    until(lambda: system.observe().status_of("CRASHES") == "unpacked" and settled_after(system, before).current == "FIRST")
+    wait_until(lambda: system.observe().status_of("CRASHES") == "unpacked" and settled_after(system, before).current == "FIRST", "the node is back on FIRST")
     error = refused(system, "CRASHES", package=False, allow_restart=True)
     assert error.result["rolled_back"] and error.result["restarted"] and "the node came up again on release FIRST" in str(error)
     assert error.result["after"]["running"] == "FIRST" and system.count() == 1 and disagreements(system) == []
@@ -127,7 +128,7 @@ def test_error_and_then_a_restart(system: System) -> None:
 def erl_runs(system: System) -> bool:
     """Whether bin/erl starts the basic system."""
     command = [f"{system.root}/bin/erl", "-noinput", "-s", "init", "stop"]
-    return subprocess.run(command, env={"HOME": str(system.home), "PATH": os.defpath}, capture_output=True, timeout=60, check=False).returncode == 0
+    return subprocess.run(command, env={"HOME": str(system.home), "PATH": os.defpath}, capture_output=True, timeout=LIMIT, check=False).returncode == 0
 
 
 def test_bin_of_the_first_release(system: System) -> None:
@@ -149,4 +150,7 @@ def test_bin_follows_before_the_first_release_goes(system: System) -> None:
     assert system.take("FIRST", "absent")["after"]["releases"] == {"RESTARTS": "permanent"}
     assert [path.name for path in Path(system.root).glob("erts-*")] == ["erts-13.9"] and erl_runs(system)
     os.kill(system.pid, 9)
-    assert until(lambda: system.observe().status == "started" and system.statuses()) == {"RESTARTS": "permanent"} and disagreements(system) == []
+    assert (
+        wait_until(lambda: system.observe().status == "started" and system.statuses(), "heart has started the node again") == {"RESTARTS": "permanent"}
+        and disagreements(system) == []
+    )

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from exchange_line import Line
 from handler_site import System
-from nodes import free_port
+from waiting import LIMIT, free_port, wait_until
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.build import build_release
 from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Options
@@ -35,7 +35,7 @@ class Exchange:
     def __init__(self, directory: Path) -> None:
         source = directory / "exchange"
         shutil.copytree(EXCHANGE, source, ignore=shutil.ignore_patterns("*.beam", "*.rel"))
-        subprocess.run(["make", "rels"], cwd=source, check=True, timeout=300, capture_output=True)
+        subprocess.run(["make", "rels"], cwd=source, check=True, timeout=LIMIT, capture_output=True)
         self.port = free_port()
         self.packages: dict[str, str] = {}
         for release, version in VERSIONS.items():
@@ -115,10 +115,9 @@ class Load:
     def go_on(self) -> None:
         """Until each of the clients has called some more."""
         targets = [client.calls + CALLS_BETWEEN // CLIENTS for client in self.clients]
-        deadline = time.monotonic() + 60
-        while any(client.calls < target for client, target in zip(self.clients, targets)):
-            assert not self.failures and time.monotonic() < deadline, self.failures
-            time.sleep(0.01)
+        done = lambda: all(client.calls >= target for client, target in zip(self.clients, targets))  # noqa: E731
+        wait_until(lambda: self.failures or done(), "all clients have called")
+        assert self.failures == []
 
     def slowest_since(self) -> float:
         """The longest call in milliseconds since this was asked the last time."""

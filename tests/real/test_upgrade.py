@@ -10,16 +10,16 @@ The tests stand in the order of a fleet's life, and share one site.
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import tempfile
-import time
 import typing as t
 from pathlib import Path
 
 import pytest
 import yaml
 from upgrade_site import CORES, HOSTS, Site, upgrade_site
+from upgrade_walk import kill
+from waiting import wait_until
 
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
 
@@ -95,7 +95,7 @@ def test_a_failure_takes_its_batch_back_and_is_remembered(site: Site) -> None:
     third = site.package("THIRD")
     gate = {"rpc": {"module": "erlang", "function": "node", "expect": "south@localhost"}}
     again = {**third, "otp_serial": "100%"}
-    run = site.play("upgrade", "--limit", "south,west", code=2, otp_gates=[gate], otp_rollback_batch=True, otp_verify_timeout=1, **again)
+    run = site.play("upgrade", "--limit", "south,west", code=2, otp_gates=[gate], otp_rollback_batch=True, otp_verify_timeout=5, **again)
     assert run.rows["south"][3] == run.rows["west"][3] == "rolled back"
     assert ("SECOND", "permanent") in site.releases("south") and ("SECOND", "permanent") in site.releases("west")
     assert "south: another host of its batch failed" in run.output
@@ -132,13 +132,10 @@ def test_rollback_goes_to_the_release_that_each_node_came_from(site: Site) -> No
 def test_a_run_that_was_killed_before_the_commit_is_finished_by_the_next(site: Site) -> None:
     pids = site.pids()
     second = site.package("SECOND")
-    command = site.command("upgrade", "--limit", "south", **second, otp_gates=[{"command": "sleep 60"}])
-    with subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
-        deadline = time.monotonic() + 60
-        while ("SECOND", "current") not in site.releases("south"):
-            assert time.monotonic() < deadline and running.poll() is None
-            time.sleep(0.2)
-        os.killpg(running.pid, signal.SIGKILL)
+    command = site.command("upgrade", "--limit", "south", **second, otp_gates=[{"command": "sleep 100000"}])
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        wait_until(lambda: ("SECOND", "current") in site.releases("south"), "south runs SECOND", running=running)
+        kill(running, modules=True)
     assert site.releases("south") >= {("SECOND", "current"), ("FIRST", "permanent")}
     run = site.play("upgrade", "--limit", "south", **second)
     assert run.rows["south"][:2] == ["FIRST", "SECOND"] and run.rows["south"][3] == "done"

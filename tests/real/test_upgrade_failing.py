@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from upgrade_site import CORES, Run, Site, free_port, upgrade_site
+from upgrade_site import CORES, Run, Site, upgrade_site
+from waiting import free_port
 
 ALL_AT_ONCE = {"otp_serial": "100%"}
 each_core = pytest.mark.parametrize("programs", CORES, ids=lambda programs: programs.parent.name)

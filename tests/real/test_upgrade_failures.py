@@ -13,8 +13,9 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from handler_site import COUNTER, NEVER, OK, Releases, System, kinds, refused, until
+from handler_site import COUNTER, NEVER, OK, Releases, System, kinds, refused
 from release_workshop import Workshop
+from waiting import wait_until
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import find_otp
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
@@ -63,7 +64,7 @@ def system(failing: Failing) -> t.Iterator[System]:
 
 
 def wait_for_another(system: System, pid: int) -> None:
-    until(lambda: find_emulator(system.root) not in (None, pid) and system.observe().status == "started")
+    wait_until(lambda: find_emulator(system.root) not in (None, pid) and system.observe().status == "started", "heart has started the node again")
 
 
 @pytest.mark.parametrize("release", ["THROWS", "REFUSES"])
@@ -76,7 +77,7 @@ def test_a_code_change_that_fails(system: System, release: str) -> None:
 
 
 def test_a_code_change_that_fails_on_the_way_back(system: System) -> None:
-    error = refused(system, "STAYS", verify=[NEVER], verify_timeout=0.3)
+    error = refused(system, "STAYS", verify=[NEVER], verify_timeout=2.0)
     assert "the way back failed as well" in str(error) and "no_way_back" in str(error)
     assert error.result["rolled_back"] and error.result["restarted"] and error.result["after"]["running"] == "FIRST"
     assert system.statuses() == {"STAYS": "unpacked", "FIRST": "permanent"} and system.count() == 1
@@ -94,7 +95,7 @@ def test_old_processes_and_a_soft_purge(system: System) -> None:
     assert kinds(error) == ["old_processes"] and process.text in str(error)
     assert system.statuses() == {"SECOND": "current", "FIRST": "permanent"}
     system.call("erlang", "send", process, Atom("leave"))
-    until(lambda: system.operate("install_release", "FIRST")[0] == OK)
+    wait_until(lambda: system.operate("install_release", "FIRST")[0] == OK, "no process of old code is left")
 
 
 def test_an_application_that_crashes_at_its_start(system: System) -> None:
@@ -118,8 +119,8 @@ def test_an_emulator_that_does_not_start(system: System) -> None:
     """heart has ended with the emulator before: nobody is left to start another. The message says how it can be started."""
     system.take("RESTARTS", "unpacked")
     Path(system.root, "releases/RESTARTS/vm.args").write_text("+nonsense\n")
-    error = refused(system, "RESTARTS", package=False, allow_restart=True, restart_timeout=3.0)
-    assert "has not come back within 3 s" in str(error) and "bin/start would start the permanent release" in str(error)
+    error = refused(system, "RESTARTS", package=False, allow_restart=True, restart_timeout=15.0)
+    assert "has not come back within 15 s" in str(error) and "bin/start would start the permanent release" in str(error)
     assert error.result["history"][-1]["outcome"] == "failed" and find_emulator(system.root) is None
     assert system.start().statuses()["FIRST"] == "permanent"
     assert kinds(refused(system, "RESTARTS", package=False, allow_restart=True)) == ["failed_before"]
@@ -127,9 +128,9 @@ def test_an_emulator_that_does_not_start(system: System) -> None:
 
 def test_a_boot_that_never_ends(system: System) -> None:
     """The message names the process that is at it. Once that is ended, heart starts the release before."""
-    error = refused(system, "HANGS", allow_restart=True, restart_timeout=4.0)
+    error = refused(system, "HANGS", allow_restart=True, restart_timeout=15.0)
     pid = find_emulator(system.root)
-    assert pid and "has not come back within 4 s" in str(error) and f"its emulator is process {pid}" in str(error)
+    assert pid and "has not come back within 15 s" in str(error) and f"its emulator is process {pid}" in str(error)
     os.kill(pid, signal.SIGKILL)
     wait_for_another(system, pid)
     assert system.statuses() == {"HANGS": "unpacked", "FIRST": "permanent"} and system.count() == 1

@@ -19,6 +19,7 @@ import typing as t
 from pathlib import Path
 
 import yaml
+from waiting import LIMIT, free_port
 
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
@@ -41,12 +42,6 @@ class Run(t.NamedTuple):
     output: str
     changed: dict[str, int]
     rows: dict[str, list[str]]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Site:
@@ -100,6 +95,9 @@ class Site:
             "otp_home": f"{self.directory}/home",
             "otp_cookie": self.cookie,
             "otp_environment": {"ERL_EPMD_PORT": self.epmd_port},
+            # Guards alone: a busy machine must not make a run fail.
+            "otp_start_timeout": int(LIMIT),
+            "otp_restart_timeout": int(LIMIT),
             "otp_gate_retries": 1,
             "otp_gate_delay": 0,
             **of_all,
@@ -127,7 +125,7 @@ class Site:
         environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_PIPELINING": "1"}
         command = self.command(playbook, *arguments, programs=programs, **variables)
         said = subprocess.run(
-            command, env=environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False
+            command, env=environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False
         )
         assert said.returncode == code, said.stdout
         changed = {host: int(count) for host, count in RECAP.findall(said.stdout)}
@@ -140,7 +138,7 @@ class Site:
 
     def ask(self, host: str, question: str) -> str:
         """What the exchange itself answers."""
-        with socket.create_connection(("127.0.0.1", self.ports[host]), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", self.ports[host]), timeout=LIMIT) as connection:
             with connection.makefile("rw", encoding="utf-8") as line:
                 line.write(question + "\n")
                 line.flush()
@@ -151,7 +149,7 @@ class Site:
 
     def start(self, host: str) -> None:
         _node.start(self.node(host))
-        _node.wait_until_answering(self.node(host), timeout=30)
+        _node.wait_until_answering(self.node(host), timeout=LIMIT)
 
     def stop(self, host: str) -> None:
         _node.stop(self.root(host), quiet=1.0)
@@ -162,7 +160,7 @@ def upgrade_site(directory: Path, *, hosts: t.Sequence[str] = HOSTS, programs: P
     """Nodes below the directory that run release FIRST; afterwards they are stopped, and the directory is gone."""
     site = Site(directory, hosts, programs)
     shutil.copytree(EXCHANGE, directory / "exchange-source", ignore=shutil.ignore_patterns("*.beam", "*.rel"))
-    subprocess.run(["make", "rels"], cwd=directory / "exchange-source", check=True, timeout=300, capture_output=True)
+    subprocess.run(["make", "rels"], cwd=directory / "exchange-source", check=True, timeout=LIMIT, capture_output=True)
     epmd = subprocess.Popen(["epmd", "-address", "127.0.0.1", "-port", str(site.epmd_port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         site.write_inventory("FIRST")
@@ -172,5 +170,5 @@ def upgrade_site(directory: Path, *, hosts: t.Sequence[str] = HOSTS, programs: P
         for host in site.hosts:
             site.stop(host)
         epmd.terminate()
-        epmd.wait(10)
+        epmd.wait(LIMIT)
         shutil.rmtree(directory)

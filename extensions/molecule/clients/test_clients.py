@@ -41,7 +41,7 @@ class Clients(Fleet):
         return super().start(playbook, *self.named(*ends), **variables)
 
     def upgrade(self, release: str, *ends: str, **variables: t.Any) -> Playbook:
-        given = {"otp_hosts": "otp_clients", "otp_package": PACKAGE, "otp_upgrade_to": release, "otp_verify_timeout": 2, "otp_serial": "100%"}
+        given = {"otp_hosts": "otp_clients", "otp_package": PACKAGE, "otp_upgrade_to": release, "otp_verify_timeout": 10, "otp_serial": "100%"}
         return self.start("upgrade", *ends, **{**given, **variables})
 
     def changes(self, playbook: str, *ends: str, **variables: t.Any) -> dict[str, int]:
@@ -54,7 +54,7 @@ class Clients(Fleet):
         found = {}
         for host in self.hosts:
             command = [self.engine_program, "exec", "-i", host, "python3", "-", "127.0.0.1", "version"]
-            said = subprocess.run(command, input=(UTILS / "files" / "dial.py").read_text(), text=True, capture_output=True, timeout=60, check=True).stdout
+            said = subprocess.run(command, input=(UTILS / "files" / "dial.py").read_text(), text=True, capture_output=True, timeout=900, check=True).stdout
             found[host.rpartition("-")[2]] = VERSIONS[said.split()[1]]
         return found
 
@@ -168,7 +168,7 @@ def test_one_leaves(fleet: Clients) -> None:
     # It is off the list of the boot server, and everybody else goes on.
     left = subprocess.run(
         [fleet.engine_program, "exec", "-i", *fleet.named("d27"), "python3", "-", *fleet.named("m27"), "15.2.7", "/etc/hostname"],
-        input=(Path(__file__).parent / "boot.py").read_text(), text=True, capture_output=True, timeout=60, check=True,
+        input=(Path(__file__).parent / "boot.py").read_text(), text=True, capture_output=True, timeout=900, check=True,
     ).stdout  # fmt: skip
     assert left == "nothing\n"
     fleet.hosts = [host for host in fleet.hosts if host not in fleet.named("d27", "b27")]

@@ -97,7 +97,7 @@ def test_the_network_breaks_while_the_package_goes_over(fleet: Fleet, tmp_path: 
     mark = tmp_path / "mark"
     line = f"-o ProxyCommand='python3 {Path(__file__).parent}/stuck_line.py %h %p {mark}' -o ControlPath={fleet.directory}/stuck"
     playbook = fleet.upgrade("THIRD", host, ansible_ssh_extra_args=line)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not mark.exists():
         assert time.monotonic() < deadline and playbook.process.poll() is None, playbook.process.communicate()[0]
         time.sleep(0.1)

@@ -25,8 +25,8 @@ VERSIONS = {"1.0": "FIRST", "2.0": "SECOND", "3.0": "THIRD"}
 ROW = re.compile(r'^ +"(\S+-[a-z]+\d+)  +(.*?)",?$', re.MULTILINE)
 SETTINGS = {
     # What an operator over a bad line sets as well. Otherwise ssh waits for as long as TCP does.
-    "ANSIBLE_TIMEOUT": "5",
-    "ANSIBLE_SSH_ARGS": "-o ControlMaster=auto -o ControlPersist=30s -o ServerAliveInterval=1 -o ServerAliveCountMax=4",
+    "ANSIBLE_TIMEOUT": "10",
+    "ANSIBLE_SSH_ARGS": "-o ControlMaster=auto -o ControlPersist=30s -o ServerAliveInterval=2 -o ServerAliveCountMax=5",
     # So that the output can be read here.
     "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
     "ANSIBLE_FORCE_COLOR": "0",
@@ -81,7 +81,7 @@ class Playbook:
 
     def end(self, code: int) -> Run:
         """Its result, when it has ended; with this code."""
-        output, dummy = self.process.communicate(timeout=300)
+        output, dummy = self.process.communicate(timeout=1800)
         assert self.process.returncode == code, output
         rows = {host: re.split(r"  +", row) for host, row in ROW.findall(output)}
         return Run(code, output, rows, re.sub(r'",?\n +"? *', " ", output))
@@ -103,7 +103,7 @@ class Fleet:
 
     def engine(self, *arguments: str) -> str:
         """What podman or docker says."""
-        return subprocess.run([self.engine_program, *arguments], check=True, text=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=60).stdout
+        return subprocess.run([self.engine_program, *arguments], check=True, text=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=900).stdout
 
     def run(self, host: str, command: str) -> str:
         """What a shell command says on the host, not by way of SSH."""
@@ -122,7 +122,7 @@ class Fleet:
     def upgrade(self, release: str, *hosts: str, **variables: t.Any) -> Playbook:
         """Start the upgrade of these hosts, or all, to the release."""
         package = str(self.inventory / ".packages" / f"exchange-{release}.tar.gz")
-        return self.start("upgrade", *hosts, otp_package=package, otp_upgrade_to=release, otp_verify_timeout=2, **variables)
+        return self.start("upgrade", *hosts, otp_package=package, otp_upgrade_to=release, otp_verify_timeout=10, **variables)
 
     def strike(self, *command: str, hook: str = "gate") -> dict[str, t.Any]:
         """Variables that have the engine's command for the host in the middle: by default between the installation and the commit."""
@@ -138,12 +138,12 @@ class Fleet:
         self.ports.write_text(yaml.safe_dump(known))
 
     def look(self, *hosts: str) -> list[tuple[str, str]]:
-        """The releases that these hosts, or all, run and would boot. What runs is asked of the exchange itself, for 20 seconds."""
+        """The releases that these hosts, or all, run and would boot. What runs is asked of the exchange itself."""
         dial = UTILS / "files" / "dial.py"
         found = []
         for host in hosts or self.hosts:
             command = [self.engine_program, "exec", "-i", host, "sh", "-c", f"python3 - 127.0.0.1 version; cat {ROOT}/releases/start_erl.data"]
-            said = subprocess.run(command, input=dial.read_text(), text=True, capture_output=True, timeout=60, check=True).stdout.split()
+            said = subprocess.run(command, input=dial.read_text(), text=True, capture_output=True, timeout=900, check=True).stdout.split()
             found.append((VERSIONS[said[1]], said[-1]))
         return found
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""dial.py HOST COMMAND...: what the exchange of a host answers, a line for each command; tried for 20 seconds."""
+"""dial.py HOST COMMAND...: what the exchange of a host answers, a line for each command; tried until it answers, for ten minutes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import time
 
 
 def dial(host: str, commands: list[str]) -> list[str]:
-    with socket.create_connection((host, 7100), 5) as connection, connection.makefile("rw") as line:
+    with socket.create_connection((host, 7100), 600) as connection, connection.makefile("rw") as line:
         answers = []
         for command in commands:
             line.write(command + "\n")
@@ -21,7 +21,7 @@ def dial(host: str, commands: list[str]) -> list[str]:
         return answers
 
 
-deadline = time.monotonic() + 20
+deadline = time.monotonic() + 600
 while True:
     try:
         print("\n".join(dial(sys.argv[1], sys.argv[2:])))

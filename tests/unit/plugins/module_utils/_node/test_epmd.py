@@ -41,7 +41,7 @@ def answering(pieces: list[bytes], *, wait: float = 0.0) -> t.Iterator[tuple[int
         thread.join()
 
 
-def ask(port: int, seconds: float = 5.0) -> Registration:
+def ask(port: int, seconds: float = 600.0) -> Registration:
     return look_up("exchange", "127.0.0.1", port=port, deadline=time.monotonic() + seconds)
 
 

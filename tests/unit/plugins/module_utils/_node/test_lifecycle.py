@@ -23,8 +23,8 @@ def user():
 
 def test_stop_repeats_the_signal_that_a_booting_emulator_loses(tmp_path, emulator):
     process = emulator(tmp_path, deaf=1)
-    assert _node.stop(str(tmp_path), timeout=20) is True
-    assert process.wait(timeout=5) == 0
+    assert _node.stop(str(tmp_path), timeout=600) is True
+    assert process.wait(timeout=600) == 0
     assert _node.stop(str(tmp_path)) is False
 
 
@@ -57,14 +57,14 @@ def test_a_node_that_ends_at_once_is_not_waited_for(tmp_path, monkeypatch):
     (tmp_path / "erlang.log.1").write_text("before\n")
     node = _node.Node(root=str(tmp_path), user=user(), home="/", log_directory=str(tmp_path))
     with pytest.raises(OtpError, match="has ended right after its start. The end of .*erlang.log.1:\nbefore"):
-        _node.wait_until_answering(node, timeout=30)
+        _node.wait_until_answering(node, timeout=600)
 
 
 def test_a_node_that_is_not_distributed_has_started_when_it_stays(tmp_path, emulator, monkeypatch):
     monkeypatch.setattr(_node, "SETTLED", 0.2)
     process = emulator(tmp_path)
     node = _node.Node(root=str(tmp_path), user=user(), home="/", log_directory=str(tmp_path))
-    assert _node.wait_until_answering(node, timeout=30) == (process.pid, None)
+    assert _node.wait_until_answering(node, timeout=600) == (process.pid, None)
 
 
 def test_last_words(tmp_path):

@@ -126,7 +126,7 @@ def test_a_host_that_boots_puts_right_what_a_power_cut_has_left(tmp_path, releas
     (tmp_path / "bin/run_erl").chmod(0o755)
     here = {"otp_root": str(tmp_path), "otp_user": ME, "otp_pipe_dir": str(tmp_path / "pipe"), "otp_log_dir": str(tmp_path / "log")}
     (script, *_others) = scripts({**VARIABLES, **here})
-    subprocess.run(["sh", "-c", script["content"], "start"], check=True, capture_output=True, timeout=60)
+    subprocess.run(["sh", "-c", script["content"], "start"], check=True, capture_output=True, timeout=600)
     assert (directory / "start_erl.data").read_text() == boots
     permanent = boots.split()[1]
     assert (directory / "RELEASES").read_text() == released(permanent)
@@ -156,7 +156,7 @@ def test_an_init_script_makes_directories_as_the_role_does(tmp_path):
     directories = {"otp_run_dir": "run", "otp_pipe_dir": "run/pipe", "otp_log_dir": "log"}
     files = service({**VARIABLES, **here, **{name: f"{tmp_path}/{path}" for name, path in directories.items()}})["files"]
     # There is no bin/start: it ends there.
-    assert subprocess.run(["sh", "-c", files[0]["content"], "init", "start"], capture_output=True, timeout=60, check=False).returncode == 127
+    assert subprocess.run(["sh", "-c", files[0]["content"], "init", "start"], capture_output=True, timeout=600, check=False).returncode == 127
     assert {path: f"{(tmp_path / path).stat().st_mode & 0o777:o}" for path in directories.values()} == {"run": "755", "run/pipe": "700", "log": "750"}
 
 

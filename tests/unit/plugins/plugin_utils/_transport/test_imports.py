@@ -47,6 +47,6 @@ FORMS = {
 
 @pytest.mark.parametrize("text", FORMS.values(), ids=FORMS)
 def test_every_form_of_import_is_found(text: str) -> None:
-    loaded = subprocess.run([sys.executable, "-c", LOAD, IMPORTER, text, PACKAGE], capture_output=True, text=True, timeout=60, check=True)
+    loaded = subprocess.run([sys.executable, "-c", LOAD, IMPORTER, text, PACKAGE], capture_output=True, text=True, timeout=600, check=True)
     found = {name for item in imports(text, IMPORTER) for name in sources(item)}
     assert found == set(json.loads(loaded.stdout))

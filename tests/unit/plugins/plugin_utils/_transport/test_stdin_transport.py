@@ -34,7 +34,7 @@ def carried(
     command = [sys.executable, "-I", "-S", "-c", BOOT.format(size=len(carrier.program))]
     if room is not None:
         command = ["prlimit", f"--fsize={room}", *command]
-    done = subprocess.run(command, input=content[: len(content) - lost], capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, input=content[: len(content) - lost], capture_output=True, timeout=600, check=False)
     started, _mark, answer = done.stdout.decode().partition(ANSWER)
     return started.strip(), answer or done.stderr.decode()
 
