@@ -14,9 +14,9 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import is_url
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.packages import run_module
-from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transport import Carrier
+from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transport import StdinTransport
 
-CARRIER = Carrier("otp_release_handler")
+TRANSPORT = StdinTransport("otp_release_handler")
 
 
 class ActionModule(ActionBase):
@@ -30,9 +30,9 @@ class ActionModule(ActionBase):
         arguments = dict(self._task.args)
         package = arguments.get("package")
         if package and not is_url(package) and not boolean(arguments.get("remote_src", False), strict=False):
-            result.update(run_module(self, CARRIER, arguments, task_vars))
+            result.update(run_module(self, TRANSPORT, arguments, task_vars))
         else:
-            result.update(CARRIER.execute(self, arguments, task_vars))
+            result.update(TRANSPORT.execute(self, arguments, task_vars))
         if result.get("needs_package"):
             result.update(failed=True, msg=f"{result['msg']}: give package.")
         result["ended"] = time.time()

@@ -15,9 +15,9 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import is_url
 from ansible_collections.erlang.otp.plugins.plugin_utils._target_system import rendering as _rendering
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.packages import run_module
-from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transport import Carrier
+from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transport import StdinTransport
 
-CARRIER = Carrier("otp_target_system")
+TRANSPORT = StdinTransport("otp_target_system")
 
 
 class ActionModule(ActionBase):
@@ -35,9 +35,9 @@ class ActionModule(ActionBase):
             arguments.update(_rendering.options(variables))
         package = arguments.get("package")
         if package and not is_url(package) and not boolean(arguments.get("remote_src", False), strict=False):
-            result.update(run_module(self, CARRIER, arguments, task_vars))
+            result.update(run_module(self, TRANSPORT, arguments, task_vars))
         else:
-            result.update(CARRIER.execute(self, arguments, task_vars), transferred=False)
+            result.update(TRANSPORT.execute(self, arguments, task_vars), transferred=False)
         if result.get("needs_package"):
             result.update(failed=True, msg=f"{result['msg']}, and no package is given: set otp_package, or have one built.")
         result["seconds"] = round(time.monotonic() - began, 3)

@@ -90,7 +90,7 @@ def test_package_of_the_controller_is_sent_when_it_is_lacked(task: Task) -> None
 
 def test_package_of_the_controller_is_refused_before_anything_is_sent(task: Task) -> None:
     assert "Could not find or access 'nowhere.tar.gz'" in task.fails(package="nowhere.tar.gz")
-    message = f"package {task.package}: its checksum is {task.checksum}, and sha256:{'0' * 64} was expected: it is damaged, or another package"
+    message = f"The package {task.package} is damaged, or another package: its checksum is {task.checksum}, and sha256:{'0' * 64} was expected."
     assert task.fails(package=task.package, checksum=f"sha256:{'0' * 64}") == message
 
 

@@ -2,12 +2,19 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The host's half of a module that comes through standard input: see plugin_utils/_transport/stdin_transport.py, which sends this text and what it runs.
+"""Runs a module that comes through standard input, on the host. plugin_utils/_transport/stdin_transport.py sends this text and what it runs.
 
-Our modules need nothing of Ansible on the host but what AnsibleModule hands them, and that the controller has worked out already. So
-they are imported from their texts, with a stand-in for AnsibleModule: the import of the real one is most of what a module costs.
-What follows the program in standard input: a line of JSON, the order; the modules as texts, and as the bytecode of the controller's
-Python, which saves half of the time where the host has the same; and the release package when there is one.
+Our modules use little of AnsibleModule, and the controller has checked their options already. So the modules are imported from their
+texts, with a small class in the place of AnsibleModule: importing the real one is most of what a module costs on a host.
+
+After this program, standard input contains:
+
+1. the request, one line of JSON: ``module``, ``params``, ``paths``, ``check_mode``, ``sizes``, ``magic``, ``package``, ``mark``;
+2. the modules as texts, and the same as bytecode of the controller's Python, which takes half of the time if the host has the same version;
+3. the release package, if ``package`` is not null.
+
+The result goes to standard output as one line of JSON between two marks. The controller makes up the mark for each run, so neither the
+output of a login shell nor the result itself can contain it.
 """
 
 from __future__ import annotations
@@ -24,13 +31,12 @@ import typing as t
 import zlib
 
 STARTED = "erlang.otp.started"
-ANSWER = "erlang.otp.answer:"
-# Seconds for a block of the package: sshd may take hours to notice that its line is dead.
+# Seconds to wait for the next block of the package: sshd may need hours to notice that a connection is dead.
 PATIENCE = 300
 
 
-class Answered(BaseException):
-    """The module has said its result; no handler of its own is meant to catch that."""
+class ModuleResult(BaseException):
+    """Ends a module with its result. No exception handler in a module catches it."""
 
     def __init__(self, result: dict[str, t.Any]) -> None:
         super().__init__()
@@ -40,23 +46,23 @@ class Answered(BaseException):
 class AnsibleModule:
     """What our modules use of Ansible's class of this name."""
 
-    def __init__(self, order: dict[str, t.Any]) -> None:
-        self.params = order["params"]
-        self.check_mode = order["check_mode"]
+    def __init__(self, request: dict[str, t.Any]) -> None:
+        self.params = request["params"]
+        self.check_mode = request["check_mode"]
         self.warnings: list[str] = []
 
     def warn(self, warning: str) -> None:
         self.warnings.append(warning)
 
     def exit_json(self, **result: t.Any) -> None:
-        raise Answered({**result, "warnings": self.warnings})
+        raise ModuleResult({**result, "warnings": self.warnings})
 
     def fail_json(self, msg: str, **result: t.Any) -> None:
-        raise Answered({**result, "failed": True, "msg": msg, "warnings": self.warnings})
+        raise ModuleResult({**result, "failed": True, "msg": msg, "warnings": self.warnings})
 
 
-class Modules:
-    """Finds modules, and the packages above them, in a mapping of texts, or of code, by module."""
+class ModuleFinder:
+    """Imports modules, and the packages above them, from a mapping of dotted names to texts or bytecode."""
 
     def __init__(self, known: dict[str, t.Any]) -> None:
         self.known = known
@@ -68,7 +74,7 @@ class Modules:
         return None
 
     def create_module(self, dummy_spec: importlib.machinery.ModuleSpec) -> None:
-        """None: as Python does."""
+        """None: Python makes the module object."""
 
     def exec_module(self, module: types.ModuleType) -> None:
         name = module.__name__
@@ -77,38 +83,38 @@ class Modules:
 
 
 def run() -> None:
-    """Run a module as standard input says, and write its answer."""
+    """Run the module that standard input has, and write its result to standard output."""
     sys.stdout.write(STARTED + "\n")
     sys.stdout.flush()
-    order = json.loads(sys.stdin.buffer.readline())
-    texts, code = (sys.stdin.buffer.read(size) for size in order["sizes"])
-    if order["magic"] == importlib.util.MAGIC_NUMBER.hex():
-        sys.meta_path.insert(0, Modules(marshal.loads(zlib.decompress(code))))  # type: ignore[arg-type]
+    request = json.loads(sys.stdin.buffer.readline())
+    texts, code = (sys.stdin.buffer.read(size) for size in request["sizes"])
+    if request["magic"] == importlib.util.MAGIC_NUMBER.hex():
+        sys.meta_path.insert(0, ModuleFinder(marshal.loads(zlib.decompress(code))))  # type: ignore[arg-type]
     else:
-        sys.meta_path.insert(0, Modules(json.loads(zlib.decompress(texts))))  # type: ignore[arg-type]
-    sys.stdout.write(ANSWER + json.dumps(answer(order)) + "\n")
+        sys.meta_path.insert(0, ModuleFinder(json.loads(zlib.decompress(texts))))  # type: ignore[arg-type]
+    sys.stdout.write(request["mark"] + json.dumps(run_request(request)) + request["mark"] + "\n")
 
 
-def answer(order: dict[str, t.Any]) -> dict[str, t.Any]:
-    """The result of the module."""
-    parameters = order["params"]
-    for option in order["paths"]:
+def run_request(request: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The result of the module that is requested, a failure if it raised an exception."""
+    parameters = request["params"]
+    for option in request["paths"]:
         if parameters[option] is not None:
             parameters[option] = os.path.expanduser(os.path.expandvars(parameters[option]))
     basic = types.ModuleType("ansible.module_utils.basic")
-    basic.AnsibleModule = lambda **dummy: AnsibleModule(order)  # type: ignore[attr-defined]
+    basic.AnsibleModule = lambda **dummy: AnsibleModule(request)  # type: ignore[attr-defined]
     sys.modules["ansible.module_utils.basic"] = basic
     from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 
     try:
-        if not order["package"]:
-            return result_of(order["module"])
-        with kept(order["package"]["size"]) as package:
-            # Never by a name, so that nothing stays behind, however this process ends.
+        if not request["package"]:
+            return run_main(request["module"])
+        with receive_package(request["package"]["size"]) as package:
+            # The file never has a name, so nothing is left behind, whatever ends this process.
             parameters["package"] = f"/proc/{os.getpid()}/fd/{package.fileno()}"
-            result = result_of(order["module"])
+            result = run_main(request["module"])
             if "msg" in result:
-                result["msg"] = result["msg"].replace(parameters["package"], order["package"]["name"])
+                result["msg"] = result["msg"].replace(parameters["package"], request["package"]["name"])
             return result
     except OtpError as error:
         return {"failed": True, "msg": str(error)}
@@ -118,24 +124,24 @@ def answer(order: dict[str, t.Any]) -> dict[str, t.Any]:
         return {"failed": True, "msg": f"{type(error).__name__}: {error}", "exception": traceback.format_exc()}
 
 
-def result_of(name: str) -> dict[str, t.Any]:
-    """What the module's main() says."""
+def run_main(name: str) -> dict[str, t.Any]:
+    """The result with which the main() of the module ended."""
     try:
         importlib.import_module(name).main()
-    except Answered as answered:
-        return answered.result
+    except ModuleResult as end:
+        return end.result
     return {"failed": True, "msg": f"{name} ended without a result"}
 
 
-def kept(size: int) -> t.Any:
-    """So many bytes of standard input as a file without a name. Raises OtpError."""
+def receive_package(size: int) -> t.Any:
+    """That many bytes of standard input as a file without a name. Raises OtpError."""
     import signal
 
     from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
     from ansible_collections.erlang.otp.plugins.module_utils._core.files import unnamed_file
 
     def give_up(*dummy: t.Any) -> None:
-        raise OtpError(f"nothing more of the package has come over for {PATIENCE} s")
+        raise OtpError(f"The package is incomplete: nothing arrived for {PATIENCE} s. Check the connection and run again.")
 
     file = unnamed_file()
     left = size
@@ -145,12 +151,13 @@ def kept(size: int) -> t.Any:
             signal.alarm(PATIENCE)
             block = sys.stdin.buffer.read(min(left, 1 << 18))
             if not block:
-                raise OtpError("the connection broke before the package had come over")
+                raise OtpError("The package is incomplete: the connection broke. Run again.")
             file.write(block)
             left -= len(block)
         signal.alarm(0)
         file.flush()
     except OSError as error:
         place = os.path.dirname(os.readlink(f"/proc/self/fd/{file.fileno()}"))
-        raise OtpError(f"{place}: {error.strerror}. A package is there until it is unpacked, and this one has {size / 2**20:.1f} MiB: make room.") from error
+        needed = f"The package needs {size / 2**20:.1f} MiB there until it is unpacked"
+        raise OtpError(f"{place}: {error.strerror}. {needed}: free some space.") from error
     return file

@@ -4,37 +4,47 @@
 
 """Our modules run on a host through the standard input of its Python, which costs a quarter of what Ansible's way costs there.
 
-One command, ``python -I -S -c``, reads the program (the module, those of module_utils that it can import, and _core/stdin_runner.py, which runs
-it), the order, and the release package when there is one: nothing is written to the host, and no secret stands in an argument.
-The module is the same, so that it is only its way that differs. Where that is not to be had (no pipelining, async, another
-shell, no Python where one was expected), it goes Ansible's way, which also is the one that tells what is wrong.
+One command, ``python -I -S -c``, reads the program (_core/stdin_runner.py), the request, the module with the files of module_utils that
+it can import, and the release package if there is one. Nothing is written to the host, and no argument contains a secret.
+The module is the same; only its way to the host differs. If this way is not available, the module goes Ansible's way, with a warning.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
 import marshal
-import shlex
+import os
+import secrets
+import shutil
 import typing as t
 import zlib
-from pathlib import Path
 
-from ansible import constants as C
-from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 
-from ansible_collections.erlang.otp.plugins.module_utils._core.stdin_runner import ANSWER, STARTED
+from ansible_collections.erlang.otp.plugins.module_utils._core.stdin_runner import STARTED
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.action import is_box, on_box
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.arguments import argument_validator
+from ansible_collections.erlang.otp.plugins.plugin_utils._transport.conditions import (
+    VARIABLE,
+    NotAvailable,
+    check_conditions,
+    is_switched_on,
+    python_command,
+    variables_of_connection,
+)
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.imports import PACKAGE, source, sources
 
-# Read from standard input so far; what follows is for the program.
+# Reads and runs the program, whose size it has; the program reads the rest of standard input.
 BOOT = "import sys,zlib;exec(zlib.decompress(sys.stdin.buffer.read({size})))"
+# Ansible shows equal warnings once in a run, so they name no host.
+FALLBACK = "erlang.otp: modules go to the hosts in Ansible's own, slower way, because {}. To use that way without this warning, set {} to false."
 
 
-class Carrier:
-    """One of our modules, to be made once in a process: all hosts get the same program."""
+class StdinTransport:
+    """Brings one module to hosts. Made once in a process, because all hosts get the same program."""
 
     def __init__(self, module: str) -> None:
         self.name = module
@@ -46,67 +56,88 @@ class Carrier:
         self.program = zlib.compress(source(f"{PACKAGE}.module_utils._core.stdin_runner").encode() + b"\nrun()\n")
         self.validator, self.paths = argument_validator(module)
 
+    def execute(self, action: ActionBase, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
+        """The module's result, whichever way it goes to the host."""
+        result = self.run(action, arguments, task_vars)
+        return action._execute_module(module_args=arguments, task_vars=task_vars) if result is None else result
+
     def run(
         self, action: ActionBase, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None, *, package: str | None = None
     ) -> dict[str, t.Any] | None:
-        """The module's result for these arguments; None when it must go Ansible's way.
+        """The module's result for these arguments; None if the module did not start and must go Ansible's way.
 
-        package: a file of the controller that the module is to have as its option package.
+        package: a file of the controller that the module gets as its option package. Raises AnsibleActionFail.
         """
         if is_box(action, task_vars):
             return on_box(action, self.name, arguments, task_vars, package=package)
-        if not is_possible(action):
+        variables = variables_of_connection(action, task_vars or {})
+        if not is_switched_on(action, variables):
             return None
         valid = self.validator.validate(arguments)
         if valid.error_messages:
+            # Ansible's way reports them.
             return None
-        content = self.content(valid.validated_parameters, package, check_mode=action._task.check_mode)
-        said = action._low_level_execute_command(command(action, task_vars or {}, len(self.program)), in_data=content)
-        dummy, mark, answer = said["stdout"].partition(ANSWER)
-        if mark:
-            result: dict[str, t.Any] = remove_values(json.loads(answer), valid._no_log_values)
-            return result
-        if STARTED not in said["stdout"]:
-            return None
-        return {"failed": True, "msg": f"the module has ended without an answer, with status {said['rc']}: {said['stderr'].strip()}"}
+        try:
+            check_conditions(action)
+            command = python_command(action, variables, BOOT.format(size=len(self.program)))
+            run_command, without_secrets = action._low_level_execute_command, secrets_remover(valid)
+        except NotAvailable as error:
+            return warn(str(error))
+        except Exception as error:
+            # Another strategy or connection plugin, or another Ansible, has other methods.
+            return warn(f"this Ansible, or its strategy or connection plugin, lacks what is needed ({type(error).__name__}: {error})")
+        mark = secrets.token_hex(16)
+        content = self.content(valid.validated_parameters, package, check_mode=action._task.check_mode, mark=mark)
+        output = run_command(command, in_data=content)
+        answer, rest = split_answer(output["stdout"], mark)
+        if rest:
+            Display().warning(without_secrets(f"Module invocation had junk after the JSON data: {rest}"))
+        if answer is not None:
+            return without_secrets(answer)
+        reason = without_secrets(f"status {output['rc']}: {output['stderr'].strip()}")
+        if STARTED in output["stdout"]:
+            return {"failed": True, "msg": f"The module ended without an answer, with {reason}"}
+        return warn(f"Python did not start on a host ({reason})")
 
-    def content(self, parameters: dict[str, t.Any], package: str | None = None, *, check_mode: bool = False) -> bytes:
-        """What the Python of the host reads: program, order, modules, package."""
-        content = Path(package).read_bytes() if package else b""
-        order = {
+    def content(self, parameters: dict[str, t.Any], package: str | None = None, *, check_mode: bool = False, mark: str = "") -> bytes:
+        """What the Python of the host reads: program, request, modules, package."""
+        request = {
             "module": self.module,
             "params": parameters,
             "paths": self.paths,
             "check_mode": check_mode,
             "sizes": [len(part) for part in self.modules],
             "magic": self.magic,
-            "package": {"size": len(content), "name": package} if package else None,
+            "package": {"size": os.path.getsize(package), "name": package} if package else None,
+            "mark": mark,
         }
-        return b"".join((self.program, json.dumps(order).encode(), b"\n", *self.modules, content))
-
-    def execute(self, action: ActionBase, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
-        """The module's result, whichever way it goes."""
-        said = self.run(action, arguments, task_vars)
-        return action._execute_module(module_args=arguments, task_vars=task_vars) if said is None else said
-
-
-def is_possible(action: ActionBase) -> bool:
-    """Whether the host takes a module through standard input, as it does with pipelining."""
-    return action._is_pipelining_enabled("new") and getattr(action._connection._shell, "SHELL_FAMILY", "") == "sh" and not action._task.async_val
+        # A package is in memory once: connection plugins take nothing but bytes, and joining them would copy it.
+        content = io.BytesIO()
+        content.writelines((self.program, json.dumps(request).encode(), b"\n", *self.modules))
+        if package:
+            with open(package, "rb") as file:
+                shutil.copyfileobj(file, content, 1 << 20)
+        return content.getvalue()
 
 
-def command(action: ActionBase, task_vars: dict[str, t.Any], size: int) -> str:
-    """What runs the program on the host: the interpreter of the inventory, or the first that the host has of those that Ansible looks for."""
-    if action._task.delegate_to:
-        # What is known of the host that does the work.
-        task_vars = {"ansible_facts": {}, **task_vars.get("ansible_delegated_vars", {}).get(action._task.delegate_to, {})}
-    boot = f"-I -S -c {shlex.quote(BOOT.format(size=size))}"
-    environment = action._compute_environment_string()
-    interpreter = action._templar.template(C.config.get_config_value("INTERPRETER_PYTHON", variables=task_vars))
-    if not interpreter or interpreter.startswith("auto"):
-        interpreter = task_vars.get("ansible_facts", {}).get("discovered_interpreter_python")
-    if interpreter:
-        return f"{environment} {interpreter} {boot}".strip()
-    known = C.config.get_config_value("INTERPRETER_PYTHON_FALLBACK", variables=task_vars)
-    search = f'for python in {shlex.join(known)}; do command -v "$python" >/dev/null && exec "$python" {boot}; done; exit 127'
-    return f"{environment} /bin/sh -c {shlex.quote(search)}".strip()
+def secrets_remover(valid: t.Any) -> t.Callable[[t.Any], t.Any]:
+    """A function that takes the values of the options with no_log out of a result or text."""
+    from ansible.module_utils.common.parameters import remove_values
+
+    values = valid._no_log_values
+    return lambda value: remove_values(value, values)
+
+
+def split_answer(output: str, mark: str) -> tuple[dict[str, t.Any] | None, str]:
+    """The result between the two marks, None if it is not whole; and what follows it. Login shells and sudo may write around them."""
+    text, end, rest = output.partition(mark)[2].partition(mark)
+    try:
+        return (json.loads(text) if end else None), rest.strip()
+    except ValueError:
+        return None, rest.strip()
+
+
+def warn(reason: str) -> dict[str, t.Any] | None:
+    """Show why the module goes Ansible's way; None, as the result."""
+    Display().warning(FALLBACK.format(reason, VARIABLE))
+    return None
