@@ -335,6 +335,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import PackageNeeded
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import parse_options
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.system import System
 
 ARGUMENT_SPEC = {
     "root": {"type": "path", "required": True},
@@ -402,7 +403,9 @@ def main() -> None:
         options = parse_options(module.params)
         if options.destdir:
             # Lazy, for start-up time: hosts do not need it.
-            from ansible_collections.erlang.otp.plugins.module_utils._target_system.image import Image as System
+            from ansible_collections.erlang.otp.plugins.module_utils._target_system.image import Image
+
+            system: System = Image(options, changes)
         else:
             system = System(options, changes)
         result = system.apply()
