@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.erlang.otp.plugins.plugin_utils._box.arguments import argument_validator
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.arguments import argument_validator, masked, secret_values
 
 
 class HostOrBoxAction(ActionBase):
@@ -49,5 +48,5 @@ def on_box(action: ActionBase, module: str, arguments: dict[str, t.Any], task_va
         return {"failed": True, "msg": "; ".join(valid.error_messages)}
     # As a module gets them: without Ansible's own kinds of text.
     parameters = json.loads(json.dumps(valid.validated_parameters))
-    result: dict[str, t.Any] = remove_values(run_on_box(action, module, parameters, task_vars, package), valid._no_log_values)
+    result: dict[str, t.Any] = masked(run_on_box(action, module, parameters, task_vars, package), secret_values(valid))
     return result

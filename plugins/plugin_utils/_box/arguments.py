@@ -2,11 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Checks a module's options on the controller, for a module that does not go to the host the way that Ansible sends modules."""
+"""Checks a module's options and masks its secrets on the controller, for a module that does not go to the host in Ansible's own way."""
 
 from __future__ import annotations
 
 import importlib
+import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
@@ -22,3 +23,22 @@ def argument_validator(module: str) -> tuple[ArgumentSpecValidator, list[str]]:
     paths = [option for option, entry in loaded.ARGUMENT_SPEC.items() if entry["type"] == "path"]
     options = {option: {**entry, "type": "str"} if option in paths else entry for option, entry in loaded.ARGUMENT_SPEC.items()}
     return ArgumentSpecValidator(options, **getattr(loaded, "ARGUMENT_RULES", {})), paths
+
+
+def secret_values(valid: t.Any) -> list[str]:
+    """The values of the options with no_log that a validator found, the longest first."""
+    return sorted(filter(None, map(str, valid._no_log_values)), key=len, reverse=True)
+
+
+def masked(value: t.Any, secrets: list[str]) -> t.Any:
+    """The value, a result or a part of it, without these secrets. Ansible's own function for this ends with ansible-core 2.25."""
+    if isinstance(value, dict):
+        return {key: masked(item, secrets) for key, item in value.items()}
+    if isinstance(value, list):
+        return [masked(item, secrets) for item in value]
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return value
+    text = str(value)
+    for secret in secrets:
+        text = text.replace(secret, "********")
+    return value if text == str(value) else text

@@ -26,7 +26,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.stdin_runner import STARTED
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.action import is_box, on_box
-from ansible_collections.erlang.otp.plugins.plugin_utils._box.arguments import argument_validator
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.arguments import argument_validator, masked, secret_values
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.conditions import (
     VARIABLE,
     NotAvailable,
@@ -80,7 +80,7 @@ class StdinTransport:
         try:
             check_conditions(action)
             command = python_command(action, variables, BOOT.format(size=len(self.program)))
-            run_command, without_secrets = action._low_level_execute_command, secrets_remover(valid)
+            run_command, known_secrets = action._low_level_execute_command, secret_values(valid)
         except NotAvailable as error:
             return warn(str(error))
         except Exception as error:
@@ -91,10 +91,11 @@ class StdinTransport:
         output = run_command(command, in_data=content)
         answer, rest = split_answer(output["stdout"], mark)
         if rest:
-            Display().warning(without_secrets(f"Module invocation had junk after the JSON data: {rest}"))
+            Display().warning(masked(f"Module invocation had junk after the JSON data: {rest}", known_secrets))
         if answer is not None:
-            return without_secrets(answer)
-        reason = without_secrets(f"status {output['rc']}: {output['stderr'].strip()}")
+            result: dict[str, t.Any] = masked(answer, known_secrets)
+            return result
+        reason = masked(f"status {output['rc']}: {output['stderr'].strip()}", known_secrets)
         if STARTED in output["stdout"]:
             return {"failed": True, "msg": f"The module ended without an answer, with {reason}"}
         return warn(f"Python did not start on a host ({reason})")
@@ -118,14 +119,6 @@ class StdinTransport:
             with open(package, "rb") as file:
                 shutil.copyfileobj(file, content, 1 << 20)
         return content.getvalue()
-
-
-def secrets_remover(valid: t.Any) -> t.Callable[[t.Any], t.Any]:
-    """A function that takes the values of the options with no_log out of a result or text."""
-    from ansible.module_utils.common.parameters import remove_values
-
-    values = valid._no_log_values
-    return lambda value: remove_values(value, values)
 
 
 def split_answer(output: str, mark: str) -> tuple[dict[str, t.Any] | None, str]:
