@@ -171,3 +171,74 @@ def test_without_become_the_message_names_it(remote: Remote) -> None:
     said = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False)
     assert said.returncode == 2 and "use become" in said.stdout.partition("fatal: [remote]")[2].lower()
     assert not os.path.exists(remote.root)
+
+
+class Hosts:
+    """Names for the host of these tests, and a module that predicts a new system there."""
+
+    def __init__(self, remote: Remote) -> None:
+        self.remote = remote
+        host = yaml.safe_load((remote.directory / "inventory" / "hosts.yml").read_text())["otp"]["hosts"]["remote"]
+        self.host = {name: value for name, value in host.items() if name.startswith("ansible_")}
+        self.output = ""
+
+    def predict(self, *, pipelining: bool = True, environment: dict[str, str] | None = None, **variables: t.Any) -> list[str]:
+        """The warnings of a run on two hosts. self.output: all that Ansible shows."""
+        # An interpreter that is not discovered: that gives warnings too.
+        hosts = {name: {**self.host, "ansible_python_interpreter": "/usr/bin/python3", **variables} for name in ("one", "two")}
+        inventory = self.remote.directory / "two.yml"
+        inventory.write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
+        arguments = f"root={self.remote.directory}/srv/new user=root group=root home={self.remote.directory}/srv"
+        command = [Path(sys.executable).parent / "ansible", "-i", inventory, "all", "--check", "-vvvv", "-m", "erlang.otp.otp_target_system", "-a", arguments]
+        settings = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_PIPELINING": str(pipelining), **(environment or {})}
+        done = subprocess.run(command, text=True, capture_output=True, timeout=600, check=False, env=settings)
+        self.output = done.stdout + done.stderr
+        assert done.returncode == 0 and self.output.count("| CHANGED =>") == 2, self.output
+        return re.findall(r"^\[WARNING\]: (.*)$", self.output.replace("\r", ""), re.MULTILINE)
+
+    def went_ansibles_way(self) -> bool:
+        return "Using module file" in self.output
+
+
+@pytest.fixture
+def hosts(remote: Remote) -> Hosts:
+    return Hosts(remote)
+
+
+def test_standard_input_and_the_switch(hosts: Hosts) -> None:
+    assert not hosts.predict() and not hosts.went_ansibles_way() and " PUT " not in hosts.output
+    assert not hosts.predict(otp_stdin_transport=False) and hosts.went_ansibles_way()
+    assert not hosts.predict(environment={"ERLANG_OTP_STDIN_TRANSPORT": "false"}) and hosts.went_ansibles_way()
+    assert not hosts.predict(environment={"ERLANG_OTP_STDIN_TRANSPORT": "false"}, otp_stdin_transport=True) and not hosts.went_ansibles_way()
+
+
+def test_one_warning_for_all_hosts(hosts: Hosts) -> None:
+    warnings = hosts.predict(pipelining=False)
+    assert hosts.went_ansibles_way() and len(warnings) == 1 and "pipelining is off (set ansible_pipelining to true)" in warnings[0]
+
+
+def test_a_login_shell_that_writes_before_and_after(hosts: Hosts) -> None:
+    shell = hosts.remote.directory / "shell"
+    shell.write_text('#!/bin/sh\nprintf "Welcome \\377"\n/bin/sh "$@"\nstatus=$?\necho logout\nexit $status\n')
+    shell.chmod(0o755)
+    try:
+        run("usermod", "--shell", shell, hosts.remote.login)
+        warnings = hosts.predict()
+    finally:
+        run("usermod", "--shell", "/bin/sh", hosts.remote.login)
+    assert not hosts.went_ansibles_way() and warnings == ["Module invocation had junk after the JSON data: logout"]
+
+
+def test_a_large_package_is_uploaded(remote: Remote, tmp_path: Path) -> None:
+    """It is not a package, which the module finds out on the host: nothing of it stays there, and the message has its name on the controller."""
+    package = tmp_path / "large.tar.gz"
+    with package.open("wb") as file:
+        file.truncate(17 << 20)
+    command = [Path(sys.executable).parent / "ansible", "-i", remote.directory / "inventory", "remote", "-vvvv", "-m", "erlang.otp.otp_release_handler"]
+    arguments = f"root={remote.directory}/srv/new release=1.0 state=unpacked transport=offline package={package}"
+    done = subprocess.run(
+        [*command, "-a", arguments], text=True, capture_output=True, timeout=600, check=False, env={**os.environ, "ANSIBLE_PIPELINING": "true"}
+    )
+    assert done.returncode == 2 and f"{package}" in done.stdout.partition('"msg": ')[2], done.stdout
+    assert " PUT " in done.stdout and "Using module file" not in done.stdout
+    assert not list((remote.directory / "login" / ".ansible" / "tmp").glob("*"))

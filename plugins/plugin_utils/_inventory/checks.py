@@ -18,8 +18,8 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.client impor
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.service import service
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.upgrade import upgrade
 
-# Of the playbooks: which hosts they work on, how many at a time, and where a report goes.
-PLAYBOOK_VARIABLES = {"otp_hosts", "otp_builders", "otp_serial", "otp_max_fail_percentage", "otp_status_page"}
+# Of the playbooks: which hosts they work on, how many at a time, and where a report goes; and how modules go to the hosts.
+PLAYBOOK_VARIABLES = {"otp_hosts", "otp_builders", "otp_serial", "otp_max_fail_percentage", "otp_status_page", "otp_stdin_transport"}
 
 # What role and start script say themselves, and the variable that says it.
 FLAGS_WITH_A_VARIABLE = {"-name": "otp_node_name", "-sname": "otp_node_name", "-heart": "otp_heart"}

@@ -40,7 +40,7 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._transport.imports impo
 # Reads and runs the program, whose size it has; the program reads the rest of standard input.
 BOOT = "import sys,zlib;exec(zlib.decompress(sys.stdin.buffer.read({size})))"
 # Ansible shows equal warnings once in a run, so they name no host.
-FALLBACK = "erlang.otp: modules go to the hosts in Ansible's own, slower way, because {}. To use that way without this warning, set {} to false."
+FALLBACK = "erlang.otp: modules go to the hosts in Ansible's own, usually slower way, because {}. To use that way without this warning, set {} to false."
 
 
 class StdinTransport:

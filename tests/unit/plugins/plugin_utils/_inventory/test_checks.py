@@ -31,7 +31,7 @@ def told(**variables):
         {"otp_root": "/srv/ρίζα with space"},
         {"otp_erl_flags": ["+P", "500000"], "otp_vm_args": "# no -setcookie here\n+K true\n"},
         {"otp_hosts": "boxes", "otp_serial": 1, "otp_max_fail_percentage": 0, "otp_environment": {"LANG": "C"}},
-        {"otp_heart_beat_timeout": "11", "otp_status_page": "fleet.html"},
+        {"otp_heart_beat_timeout": "11", "otp_status_page": "fleet.html", "otp_stdin_transport": False},
         {"otp_erl_flags": ["-kernel", "inet_dist_use_interface", "{127, 0, 0, 1}"], "otp_user": "_exchange-1", "otp_log_dir": "/var/log/exchange"},
     ],
 )
