@@ -28,6 +28,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
+        has_steps = boolean(arguments.pop("_has_steps", False), strict=False)
         package = arguments.get("package")
         if package and not is_url(package) and not boolean(arguments.get("remote_src", False), strict=False):
             result.update(run_module(self, TRANSPORT, arguments, task_vars))
@@ -35,5 +36,5 @@ class ActionModule(ActionBase):
             result.update(TRANSPORT.execute(self, arguments, task_vars))
         if result.get("needs_package"):
             result.update(failed=True, msg=f"{result['msg']}: give package.")
-        result["ended"] = time.time()
+        result.update(ended=time.time(), has_steps=has_steps)
         return result

@@ -212,6 +212,10 @@ options:
     description:
       - The release in the package. Internal, set by the action plugin where it is to be judged before the package is sent.
     type: dict
+  _has_steps:
+    description:
+      - Whether the role C(erlang.otp.upgrade) has hooks or gates for the host. Internal; the action plugin returns it with the result.
+    type: bool
 notes:
   - The release must be configured before it is current, or all configuration is lost. See M(erlang.otp.otp_release_config).
 seealso:
@@ -421,6 +425,7 @@ ARGUMENT_SPEC = {
     "restart_timeout": {"type": "float", "default": 60.0},
     "lock_timeout": {"type": "float", "default": 60.0},
     "_package_release": {"type": "dict"},
+    "_has_steps": {"type": "bool"},
 }
 ARGUMENT_RULES: dict = {
     "mutually_exclusive": [("cookie", "cookie_file")],

@@ -19,13 +19,13 @@ from upgrade_walk import Case, Walk, cases_of, make_packages, tasks_on_hosts
 
 HOSTS = ("north", "south")
 # Those that no undisturbed run comes to; they have tests of their own.
-BACK = "Go back while the node runs"
+BACK = "Roll back while the node runs"
 BACK_BY_REBOOT = "Reboot the node into the release before"
 REBOOT = "Reboot into the release"
-OFFLINE = "Have the release boot next"
+OFFLINE = "Make the release boot next"
 # A question that one batch does not ask, and a gate as the commands are.
-HARMLESS = {"Ask whether the host can go", "Get the URLs"}
-# Without steps of one's own it is one task that goes all the way.
+HARMLESS = {"Check whether the host can be upgraded", "Get the URLs"}
+# Without per-host steps one task does the whole upgrade.
 PLAIN = "Install the release"
 NO_STEPS: dict[str, t.Any] = {"otp_hooks": {}, "otp_gates": []}
 

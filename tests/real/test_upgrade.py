@@ -86,7 +86,7 @@ def test_a_gate_that_fails_takes_the_host_back_and_ends_the_run(site: Site, prog
 
 def test_check_mode_tells_and_brings_nothing(site: Site) -> None:
     run = site.play("upgrade", "--check", "--limit", "west", **site.package("THIRD"))
-    assert run.rows["west"][:2] == ["SECOND", "SECOND"] and run.rows["west"][3] == "would go"
+    assert run.rows["west"][:2] == ["SECOND", "SECOND"] and run.rows["west"][3] == "would change"
     assert site.releases("west") == {("SECOND", "permanent"), ("FIRST", "old")}
     assert not os.path.exists(f"{site.root('west')}/releases/THIRD")
 
@@ -126,7 +126,7 @@ def test_rollback_goes_to_the_release_that_each_node_came_from(site: Site) -> No
     assert ("FIRST", "permanent") in site.releases("north") and site.ask("north", "version") == "version 1.0"
     assert site.pids() == pids
     none_left = site.play("rollback", "--limit", "north", code=2)
-    assert none_left.rows["north"][3] == "refused" and "there is no release to go to" in none_left.output
+    assert none_left.rows["north"][3] == "refused" and "there is no release to change to" in none_left.output
 
 
 def test_a_run_that_was_killed_before_the_commit_is_finished_by_the_next(site: Site) -> None:

@@ -68,7 +68,7 @@ def test_a_host_is_paused(fleet: Fleet) -> None:
     host = fleet.hosts[2]
     run = fleet.upgrade("SECOND", host, **fleet.strike("pause")).end(2)
     assert run.rows[host][:2] == ["FIRST", "?"] and run.outcomes() == ["failed"], run.output
-    assert "the host cannot be reached" in run.text and "; and it is not back: the host cannot be reached: " in run.text, run.output
+    assert "the host cannot be reached" in run.text and "; and the rollback failed: the host cannot be reached: " in run.text, run.output
     fleet.revive("unpause", host)
     assert fleet.look(host)[0] in [ON_SECOND, ("SECOND", "FIRST")]
     run = fleet.upgrade("SECOND", host).end(0)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What has become of a host in an upgrade, from what the tasks of the role upgrade said of it. Plain data in and out."""
+"""What became of one host in an upgrade, from the results of the tasks of the role upgrade. Plain data in and out."""
 
 from __future__ import annotations
 
@@ -11,88 +11,128 @@ import typing as t
 
 Data = t.Mapping[str, t.Any]
 
-NOTHING_TO_DO = ("unchanged", "down, left alone")
-# An operator says these options of otp_release_handler by variables of the role.
-OPTIONS = re.compile(r"\b(with|until) (force|allow_restart|down)\b")
+# The outcomes that count as a failure of the host.
+BAD = ("refused", "rolled back", "failed", "not finished")
+# The variables in which a host has the result of a task: _otp_bring_result and so on.
+TASKS = ("bring", "install", "step", "rollback", "reboot", "cleanup")
+# Options of otp_release_handler that are variables of the role with a prefix.
+OPTIONS = re.compile(r"\b([Ss]et|[Ww]ith|until) (force|allow_restart|down)\b")
 NO_RELEASE = "set otp_upgrade_to to its version, or have it built by the host of the group otp_builders"
 
 
-def outcome_of(host: Data, *, down: str = "fail") -> dict[str, t.Any]:
+def outcome_of(host: Data, *, down: str = "fail", check_mode: bool = False) -> dict[str, t.Any]:
     """The outcome of one host.
 
-    host: of its variables, ``_otp_batch`` (when it began), ``_otp_brought`` and ``_otp_went`` (what otp_release_handler said when the
-    release was brought, and installed), ``_otp_said`` (what came after that, outcome and reason), ``_otp_installed`` (a rollback's
-    question). down: otp_down.
+    host: of its variables, ``_otp_batch`` (``began``, and whether it ``goes``), ``_otp_TASK_result`` of each of TASKS,
+    ``_otp_steps`` (when all per-host steps had ended), ``_otp_rollback`` (the cause, and when it had ended), ``_otp_cleanup_failure`` (what failed
+    at the end), ``_otp_info_result`` (what a rollback knows of the host). down: otp_down.
     Returns ``outcome`` (not reached, refused, unchanged, done, ...), ``reason``, ``before`` and ``now`` (releases), ``seconds`` from the
-    beginning of the batch, ``down`` (seconds without an answer), ``is_due`` (the host is to go), ``is_over`` (it has no steps of its
-    operator's, and no more to do), ``is_lost`` (it was to go, and nothing came of it).
+    beginning of the batch, ``down`` (seconds without an answer), ``is_due`` (the host can be upgraded, its batch goes on, and its node has not
+    been changed yet), ``is_over`` (nothing is left to do), ``is_bad`` (it counts as failed).
     """
-    brought, went, said = (host.get(f"_otp_{name}") or {} for name in ("brought", "went", "said"))
-    batch = host.get("_otp_batch") or {}
-    before = (brought.get("before") or {}).get("permanent") or ""
-    verdict = {**judged(brought, host.get("_otp_installed") or {}, down), **gone(went), **said}
-    outcome = verdict["outcome"]
-    is_due = outcome == "unchanged" and brought.get("way") not in (None, "none")
-    ended = verdict.get("ended")
+    result = {task: host.get(f"_otp_{task}_result") or {} for task in TASKS}
+    bring, batch = result["bring"], host.get("_otp_batch") or {}
+    before = (bring.get("before") or {}).get("permanent") or ""
+    found = after_bring(bring, host.get("_otp_info_result") or {}, down) | after_install(result["install"]) | after_steps(host.get("_otp_steps") or {})
+    found |= after_rollback(host.get("_otp_rollback") or {}, result, found.get("reason", ""))
+    found |= after_cleanup(found, host.get("_otp_cleanup_failure") or {}, [result[task] for task in ("bring", "install", "cleanup")])
+    outcome, ended = found["outcome"], found.get("ended")
+    can_go = outcome == "unchanged" and bring.get("way") not in (None, "none")
+    is_due = can_go and bool(batch.get("goes")) and not check_mode
     return {
-        "outcome": outcome,
-        "reason": verdict.get("reason", ""),
+        "outcome": "would change" if can_go and check_mode else outcome,
+        "reason": found.get("reason", ""),
         "before": before,
-        "now": {"done": brought.get("release"), "not finished": brought.get("release"), "failed": "?"}.get(outcome, before),
-        "ended": ended,
-        "seconds": ended - batch["began"] if ended and batch and outcome != "unchanged" else None,
-        "down": verdict.get("down") or 0,
+        "now": {"done": bring.get("release"), "not finished": bring.get("release"), "failed": "?"}.get(outcome, before),
+        "seconds": ended - batch["began"] if ended and batch else None,
+        "down": sum(each.get("unreachable_seconds") or 0 for each in result.values()),
         "is_due": is_due,
-        "is_over": not said and (outcome == "done" or outcome in NOTHING_TO_DO and went.get("false_condition") == "_otp_is_due"),
-        "is_lost": is_due and bool(batch.get("goes")),
+        # Where a host is unchanged, hooks and gates may still be due: an interrupted run may have left them out.
+        "is_over": outcome in ("done", "down, left alone")
+        and not host.get("_otp_steps")
+        or outcome == "unchanged"
+        and not is_due
+        and (check_mode or not bring.get("has_steps")),
+        "is_bad": outcome in BAD,
     }
 
 
-def judged(brought: Data, installed: Data, down: str) -> dict[str, t.Any]:
-    """Whether the host can go."""
-    if not brought:
+def after_bring(bring: Data, info: Data, down: str) -> dict[str, t.Any]:
+    """Whether the host can be upgraded."""
+    if not bring:
         return {"outcome": "not reached"}
-    if brought.get("unreachable"):
-        left_alone = {"outcome": "down, left alone"}
-        return left_alone if down == "skip" else {"outcome": "refused", "reason": unreachable(brought)}
-    if brought.get("failed"):
-        return {"outcome": "refused", "reason": refusal(brought, installed)}
-    if down == "skip" and (brought.get("before") or {}).get("running") is None:
+    is_down = bring.get("unreachable") or not bring.get("failed") and (bring.get("before") or {}).get("running") is None
+    if down == "skip" and is_down:
         return {"outcome": "down, left alone"}
-    return kept({"outcome": "unchanged"}, brought)
+    if bring.get("unreachable") or bring.get("failed"):
+        return {"outcome": "refused", "reason": refusal(bring, info)}
+    return {"outcome": "unchanged"}
 
 
-def gone(went: Data) -> dict[str, t.Any]:
-    """What became of the one task that installs and commits; nothing when it did not run."""
-    if not went or went.get("skipped"):
+def after_install(install: Data) -> dict[str, t.Any]:
+    """What the one task that installs and commits did; nothing when it did not run."""
+    if not install or install.get("skipped"):
         return {}
-    if went.get("failed") or went.get("unreachable"):
-        reason = unreachable(went) if went.get("unreachable") else in_words_of_the_role(went.get("msg", "it failed"))
-        return {"outcome": "failed", "reason": f"Install the release: {reason}"}
-    return kept({"outcome": "done", "ended": went["ended"], "down": went.get("unreachable_seconds")}, went)
+    if has_failed(install):
+        return {"outcome": "failed", "reason": f"Install the release: {message(install)}"}
+    return {"outcome": "done", "ended": install["ended"]}
 
 
-def kept(verdict: dict[str, t.Any], said: Data) -> dict[str, t.Any]:
-    """The same, or that a release of old could not be removed."""
-    causes = [f"{problem['cause']}. {problem['remedy']}." for problem in said.get("problems") or [] if problem["kind"] == "not_removed"]
-    return {**verdict, "outcome": "not finished", "reason": causes[0]} if causes else verdict
+def after_steps(steps: Data) -> dict[str, t.Any]:
+    return {"outcome": "done", "ended": steps["ended"]} if steps else {}
 
 
-def refusal(brought: Data, installed: Data) -> str:
-    """Why the host cannot go."""
-    release = brought.get("release")
-    if not release:
-        if installed.get("unreachable"):
-            return unreachable(installed)
-        return f"there is no release to go to: {installed.get('msg') or NO_RELEASE}"
-    reason = in_words_of_the_role(brought.get("msg", "it failed"))
-    is_unknown = brought.get("needs_package") or "give its package" in reason
-    return f"{reason} (otp_upgrade_to is {release})" if is_unknown else reason
+def after_rollback(rollback: Data, result: t.Mapping[str, Data], reason: str) -> dict[str, t.Any]:
+    """Where the node is after a rollback. reason: why the installation failed, if it did."""
+    if not rollback:
+        return {}
+    reason = cause(rollback["cause"]) or reason
+    was_rebooted = result["reboot"] and not result["reboot"].get("skipped")
+    last = result["reboot" if was_rebooted else "rollback"]
+    if has_failed(last):
+        why = message(last) if last.get("msg") else f"the node runs {(last.get('after') or {}).get('running') or 'no release'}"
+        return {"outcome": "failed", "reason": f"{reason}; and the rollback failed: {why}", "ended": rollback["ended"]}
+    return {"outcome": "rolled back", "reason": reason, "ended": rollback["ended"]}
 
 
-def unreachable(said: Data) -> str:
-    return f"the host cannot be reached: {said.get('msg', '')}"
+def after_cleanup(found: Data, failure: Data, results: t.Iterable[Data]) -> dict[str, t.Any]:
+    """What is not finished: a hook that failed at the end, or an old release that could not be removed."""
+    reasons = [cause(failure)] if failure else []
+    if found["outcome"] in ("unchanged", "done"):
+        problems = [problem for result in results for problem in result.get("problems") or [] if problem["kind"] == "not_removed"]
+        reasons += dict.fromkeys(f"{problem['cause']}. {problem['remedy']}." for problem in problems)
+    if not reasons:
+        return {}
+    return {
+        "outcome": found["outcome"] if found["outcome"] in BAD else "not finished",
+        "reason": "; ".join(filter(None, (found.get("reason"), *reasons))),
+    }
 
 
-def in_words_of_the_role(text: str) -> str:
-    return OPTIONS.sub(r"\1 otp_\2", text)
+def cause(failure: Data) -> str:
+    """Why something failed: ``reason``, or ``task`` and ``result`` of the task that failed, with each item of its loop that did."""
+    result = failure.get("result") or {}
+    items = [f"{item_name(item.get('item'))}: {message(item)}" for item in result.get("results") or [] if has_failed(item)]
+    return failure.get("reason") or (f"{failure['task']}: {', '.join(items) or message(result)}" if failure else "")
+
+
+def item_name(item: t.Any) -> str:
+    """A gate by its name, its URL or its command; any other item of a loop as it is."""
+    return str(next((item[key] for key in ("name", "url", "command") if key in item), item) if isinstance(item, t.Mapping) else item)
+
+
+def refusal(bring: Data, info: Data) -> str:
+    """Why the host cannot be upgraded."""
+    if not bring.get("unreachable") and not bring.get("release"):
+        return message(info) if info.get("unreachable") else f"there is no release to change to: {info.get('msg') or NO_RELEASE}"
+    return message(bring) + (f" (otp_upgrade_to is {bring['release']})" if bring.get("needs_package") else "")
+
+
+def has_failed(result: Data) -> bool:
+    return bool(result.get("failed") or result.get("unreachable"))
+
+
+def message(result: Data) -> str:
+    """Why a task failed, with the names that the role has for the module's options."""
+    text = OPTIONS.sub(r"\1 otp_\2", str(result.get("msg") or "it failed"))
+    return f"the host cannot be reached: {text}" if result.get("unreachable") else text

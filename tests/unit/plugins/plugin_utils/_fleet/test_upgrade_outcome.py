@@ -2,87 +2,127 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""What became of a host in an upgrade.
+
+Rules: a later result counts more than an earlier one; a host that could not be asked is refused, or left alone where otp_down says so; a rollback
+that fails is named with both reasons; what is left undone at the end is not forgotten; a host is due only while its batch goes on, its node is
+unchanged and it is not check mode; a host without hooks and gates is over when its node is; the module's options have the role's names.
+"""
+
 from __future__ import annotations
 
 import typing as t
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.upgrade_outcome import outcome_of
+from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.upgrade_outcome import cause, outcome_of
 
 BEFORE = {"running": "1", "permanent": "1"}
 READY = {"release": "2", "way": "upgrade", "before": BEFORE, "problems": []}
 THERE = {"release": "1", "way": "none", "before": BEFORE, "problems": []}
 DOWN = {"release": "2", "way": "none", "before": {"running": None, "permanent": "1"}}
 DONE = {"release": "2", "ended": 12.0, "unreachable_seconds": 0.5, "problems": []}
+NO = {"failed": True, "msg": "no"}
+GONE = {"unreachable": True, "msg": "no line"}
+SKIPPED = {"skipped": True}
+STEPS = {"has_steps": True}
+ENDED = {"ended": 11.0}
 GOES = {"began": 10.0, "goes": True}
-SKIPPED = {"skipped": True, "false_condition": "_otp_is_due"}
-STEPS = {"skipped": True, "false_condition": "not _otp_has_steps"}
+BACK = {"rollback": {"cause": {"reason": "rain"}, "ended": 11.0}}
 NOT_REMOVED = [{"kind": "heart", "cause": "a", "remedy": "b"}, {"kind": "not_removed", "cause": "c", "remedy": "d"}]
 
 
-def outcome(brought: t.Any, went: t.Any = None, said: t.Any = None, *, down: str = "fail", batch: t.Any = None, **more: t.Any) -> dict[str, t.Any]:
-    return outcome_of({"_otp_batch": GOES if batch is None else batch, "_otp_brought": brought, "_otp_went": went, "_otp_said": said, **more}, down=down)
+def outcome(bring: t.Any, *, down: str = "fail", check_mode: bool = False, **of: t.Any) -> dict[str, t.Any]:
+    """bring and so on: the results of these tasks; the other names are as in the host's variables."""
+    tasks = {"bring": bring, **{task: of.pop(task) for task in ("install", "step", "rolled", "reboot", "cleanup", "info") if task in of}}
+    tasks["rollback"] = tasks.pop("rolled", {})
+    host = {"_otp_batch": GOES, **{f"_otp_{task}_result": result for task, result in tasks.items()}, **{f"_otp_{name}": value for name, value in of.items()}}
+    return outcome_of(host, down=down, check_mode=check_mode)
 
 
 @pytest.mark.parametrize(
-    ("host", "expected", "before", "now", "is_over"),
+    ("host", "expected", "before", "now", "is_due", "is_over"),
     [
-        (outcome_of({}), "not reached", "", "", False),
-        (outcome({}), "not reached", "", "", False),
-        (outcome(THERE, SKIPPED), "unchanged", "1", "1", True),
-        (outcome(THERE, STEPS), "unchanged", "1", "1", False),
-        (outcome(READY), "unchanged", "1", "1", False),
-        (outcome(READY, DONE), "done", "1", "2", True),
-        (outcome(READY, {**DONE, "problems": NOT_REMOVED}), "not finished", "1", "2", False),
-        (outcome({**THERE, "problems": NOT_REMOVED}, SKIPPED), "not finished", "1", "1", False),
-        (outcome(READY, {"failed": True, "msg": "no"}), "failed", "1", "?", False),
-        (outcome(READY, {"failed": True, "msg": "no"}, {"outcome": "rolled back", "reason": "r", "ended": 11.0}), "rolled back", "1", "1", False),
-        (outcome(READY, STEPS, {"outcome": "done", "ended": 11.0}), "done", "1", "2", False),
-        (outcome({"failed": True, "release": "2", "msg": "no"}, SKIPPED), "refused", "", "", False),
-        (outcome({"unreachable": True, "msg": "no"}, SKIPPED), "refused", "", "", False),
-        (outcome({"unreachable": True, "msg": "no"}, SKIPPED, down="skip"), "down, left alone", "", "", True),
-        (outcome(DOWN, SKIPPED, down="skip"), "down, left alone", "1", "1", True),
-        (outcome({**DOWN, "way": "offline"}, DONE, down="offline"), "done", "1", "2", True),
+        (outcome_of({}), "not reached", "", "", False, False),
+        (outcome({}), "not reached", "", "", False, False),
+        (outcome(THERE, install=SKIPPED), "unchanged", "1", "1", False, True),
+        (outcome({**THERE, **STEPS}, install=SKIPPED), "unchanged", "1", "1", False, False),
+        (outcome(READY), "unchanged", "1", "1", True, False),
+        (outcome({**READY, **STEPS}, install=SKIPPED), "unchanged", "1", "1", True, False),
+        (outcome(READY, batch={"began": 1.0, "goes": False}), "unchanged", "1", "1", False, True),
+        (outcome(READY, check_mode=True), "would change", "1", "1", False, True),
+        (outcome({**READY, **STEPS}, check_mode=True), "would change", "1", "1", False, True),
+        (outcome({**THERE, **STEPS}, check_mode=True), "unchanged", "1", "1", False, True),
+        (outcome(READY, install=DONE), "done", "1", "2", False, True),
+        (outcome(READY, install={**DONE, "problems": NOT_REMOVED}), "not finished", "1", "2", False, False),
+        (outcome({**THERE, "problems": NOT_REMOVED}), "not finished", "1", "1", False, False),
+        (outcome(READY, install=NO), "failed", "1", "?", False, False),
+        (outcome(READY, install=NO, rolled={}, **BACK), "rolled back", "1", "1", False, False),
+        (outcome({**READY, **STEPS}, steps=ENDED), "done", "1", "2", False, False),
+        (outcome({**READY, **STEPS}, steps=ENDED, cleanup={"problems": NOT_REMOVED}), "not finished", "1", "2", False, False),
+        (outcome({**READY, **STEPS}, steps=ENDED, rolled={}, reboot=SKIPPED, **BACK), "rolled back", "1", "1", False, False),
+        (outcome(READY, rolled=NO, reboot={"after": {}}, **BACK), "rolled back", "1", "1", False, False),
+        (outcome(READY, rolled=NO, reboot=NO, **BACK), "failed", "1", "?", False, False),
+        (outcome(READY, rolled={}, cleanup_failure={"task": "t", "result": NO}, **BACK), "rolled back", "1", "1", False, False),
+        (outcome({"release": "2", **NO}), "refused", "", "", False, False),
+        (outcome(GONE), "refused", "", "", False, False),
+        (outcome(GONE, down="skip"), "down, left alone", "", "", False, True),
+        (outcome(NO, down="skip"), "refused", "", "", False, False),
+        (outcome(DOWN, down="skip"), "down, left alone", "1", "1", False, True),
+        (outcome({**DOWN, "way": "offline"}, install=DONE, down="offline"), "done", "1", "2", False, True),
     ],
 )
-def test_what_has_become_of_a_host(host: dict[str, t.Any], expected: str, before: str, now: str, is_over: bool) -> None:
-    assert (host["outcome"], host["before"], host["now"], host["is_over"]) == (expected, before, now, is_over)
-
-
-def test_who_was_to_go_and_did_not() -> None:
-    assert outcome(READY, STEPS)["is_lost"] and outcome(READY, STEPS)["is_due"]
-    assert not outcome(READY, STEPS, batch={"began": 1.0, "goes": False})["is_lost"]
-    assert not outcome(READY, DONE)["is_due"] and not outcome(THERE, SKIPPED)["is_due"]
+def test_what_became_of_a_host(host: dict[str, t.Any], expected: str, before: str, now: str, is_due: bool, is_over: bool) -> None:
+    assert (host["outcome"], host["before"], host["now"], host["is_due"], host["is_over"]) == (expected, before, now, is_due, is_over)
+    assert host["is_bad"] == (expected in ("refused", "rolled back", "failed", "not finished"))
 
 
 def test_seconds() -> None:
-    assert (outcome(READY, DONE)["seconds"], outcome(READY, DONE)["down"]) == (2.0, 0.5)
-    assert outcome(READY, STEPS, {"outcome": "rolled back", "ended": 15.0, "down": 3.0})["seconds"] == 5.0
-    assert outcome(THERE, SKIPPED)["seconds"] is None
+    assert (outcome(READY, install=DONE)["seconds"], outcome(READY, install=DONE)["down"]) == (2.0, 0.5)
+    rolled_back = outcome(READY, step={"unreachable_seconds": 2.0}, rolled=NO, reboot={"unreachable_seconds": 1.0}, **BACK)
+    assert (rolled_back["seconds"], rolled_back["down"]) == (1.0, 3.0)
+    assert outcome(THERE)["seconds"] is None
 
 
 @pytest.mark.parametrize(
-    ("brought", "more", "reason"),
+    ("host", "reason"),
     [
-        ({"unreachable": True, "msg": "no line"}, {}, "the host cannot be reached: no line"),
-        ({"failed": True, "release": "2", "msg": "it failed before. Try again with force."}, {}, "it failed before. Try again with otp_force."),
-        ({"failed": True, "release": "2", "msg": "Allow it with allow_restart."}, {}, "Allow it with otp_allow_restart."),
-        ({"failed": True, "release": "2", "msg": "say with down what becomes of it"}, {}, "say with otp_down what becomes of it"),
-        ({"failed": True, "release": "2", "msg": "x has no release 2: give its package"}, {}, "x has no release 2: give its package (otp_upgrade_to is 2)"),
-        ({"failed": True, "release": "2", "msg": "no", "needs_package": True}, {}, "no (otp_upgrade_to is 2)"),
-        ({"failed": True, "release": ""}, {"_otp_installed": {"msg": "no history"}}, "there is no release to go to: no history"),
-        ({"failed": True, "release": ""}, {"_otp_installed": {"unreachable": True, "msg": "no"}}, "the host cannot be reached: no"),
+        (outcome(GONE), "the host cannot be reached: no line"),
+        (outcome({"failed": True, "release": "2", "msg": "It failed before. Set force to try it again."}), "It failed before. Set otp_force to try it again."),
+        (outcome({"failed": True, "release": "2", "msg": "Allow it with allow_restart."}), "Allow it with otp_allow_restart."),
+        (outcome({"failed": True, "release": "2", "msg": "the node is down: start it"}), "the node is down: start it"),
+        (outcome({"failed": True, "release": "2", "msg": "start it, or set down to skip"}), "start it, or set otp_down to skip"),
+        (outcome({"failed": True, "release": "2", "msg": "no", "needs_package": True}), "no (otp_upgrade_to is 2)"),
+        (outcome({"failed": True, "release": ""}, info={"msg": "no history"}), "there is no release to change to: no history"),
+        (outcome({"failed": True, "release": ""}, info=GONE), "the host cannot be reached: no line"),
+        (outcome(READY, install={"failed": True, "msg": "Set force to try"}), "Install the release: Set otp_force to try"),
+        (outcome(READY, install=GONE), "Install the release: the host cannot be reached: no line"),
+        (outcome(READY, install=NO, rollback={"cause": {}, "ended": 1.0}), "Install the release: no"),
+        (outcome(READY, rolled=NO, reboot=GONE, **BACK), "rain; and the rollback failed: the host cannot be reached: no line"),
+        (outcome(READY, rolled={"failed": True, "after": {"running": "2"}}, **BACK), "rain; and the rollback failed: the node runs 2"),
+        (outcome(READY, rolled={"failed": True}, **BACK), "rain; and the rollback failed: the node runs no release"),
+        (outcome(READY, install={**DONE, "problems": NOT_REMOVED}, cleanup_failure={"task": "Drain", "result": NO}), "Drain: no; c. d."),
+        (outcome(READY, cleanup={"problems": NOT_REMOVED}, **BACK), "rain"),
     ],
 )
-def test_why_a_host_cannot_go(brought: dict[str, t.Any], more: dict[str, t.Any], reason: str) -> None:
-    assert outcome(brought, SKIPPED, **more)["reason"] == reason
+def test_the_reason(host: dict[str, t.Any], reason: str) -> None:
+    assert host["reason"] == reason
 
 
-def test_without_a_release_the_way_out_is_told() -> None:
-    assert "set otp_upgrade_to" in outcome({"failed": True, "release": ""}, SKIPPED)["reason"]
+def test_without_a_release_the_way_out_is_named() -> None:
+    assert "set otp_upgrade_to" in outcome({"failed": True, "release": ""})["reason"]
 
 
-def test_why_an_installation_failed() -> None:
-    assert outcome(READY, {"failed": True, "msg": "is refused here until force"})["reason"] == "Install the release: is refused here until otp_force"
-    assert outcome(READY, {"unreachable": True, "msg": "no"})["reason"] == "Install the release: the host cannot be reached: no"
+@pytest.mark.parametrize(
+    ("failure", "text"),
+    [
+        ({}, ""),
+        ({"reason": "another host failed"}, "another host failed"),
+        ({"task": "Drain", "result": {"failed": True}}, "Drain: it failed"),
+        ({"task": "Get", "result": {"results": [{"item": {"url": "u"}, **NO}, {"item": {"name": "n", "url": "u"}}]}}, "Get: u: no"),
+        ({"task": "Get", "result": {"results": [{"item": {"name": "n", "command": "c"}, **NO}, {"item": {"command": "c"}, **NO}]}}, "Get: n: no, c: no"),
+        ({"task": "Hook", "result": {"results": [{"item": 3, **NO}], "msg": "One or more items failed"}}, "Hook: 3: no"),
+    ],
+)
+def test_why_a_task_failed(failure: dict[str, t.Any], text: str) -> None:
+    assert cause(failure) == text

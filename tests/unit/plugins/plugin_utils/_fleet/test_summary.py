@@ -2,30 +2,26 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What playbooks/deploy.yml says at its end, from what otp_target_system returned for each host."""
+"""The table at the end of playbooks/deploy.yml, from what otp_target_system returned for each host.
+
+Rules: a row for each host, also for one that failed or was not reached; columns as wide as their widest cell; what is left to do, and why a
+host failed, is below the table on lines of 88 characters; check mode reports what would change.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
-
-jinja2 = pytest.importorskip("jinja2")
-
-TEMPLATE = Path(__file__).parents[3] / "playbooks" / "templates" / "summary.j2"
+from ansible_collections.erlang.otp.plugins.filter.deploy_summary import FilterModule
 
 
-def system(**said):
+def system(**more):
     node = {"name": "a@localhost", "running": True, "pid": 4711, "release": "FIRST"}
     release = {"name": "exchange", "version": "FIRST"}
-    return {"before": "FIRST", "release": release, "pending": None, "node": node, "seconds": 0.44, "changed": False, "unreachable_seconds": None, **said}
+    return {"before": "FIRST", "release": release, "pending": None, "node": node, "seconds": 0.44, "changed": False, "unreachable_seconds": None, **more}
 
 
 def summary(check_mode=False, **hosts):
-    known = {"ansible_play_hosts_all": list(hosts), "hostvars": {host: {"_otp_system": said} if said else {} for host, said in hosts.items()}}
-    # As Ansible reads templates.
-    template = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined).from_string(TEMPLATE.read_text())
-    return template.render(ansible_check_mode=check_mode, **known).splitlines()
+    known = [{"inventory_hostname": host, **({"_otp_system": result} if result else {})} for host, result in hosts.items()]
+    return FilterModule().filters()["deploy_summary"](known, check_mode=check_mode)
 
 
 def test_a_row_for_each_host():
@@ -43,28 +39,28 @@ def test_a_row_for_each_host():
     ]
 
 
-def test_what_is_left_to_do_stands_below():
+def test_what_is_left_to_do_is_below():
     waits = system(changed=True, release={"name": "exchange", "version": "SECOND"}, pending="upgrade to SECOND")
     silent = {**waits, "node": {"name": "", "running": True, "pid": 4711}}
-    said = summary(north=waits, south=silent)
-    assert said[1].split()[:3] == ["north", "FIRST", "FIRST"] and said[2].split()[:3] == ["south", "FIRST", "FIRST"]
-    assert said[3:] == ["north: upgrade to SECOND", "south: upgrade to SECOND"]
+    lines = summary(north=waits, south=silent)
+    assert lines[1].split()[:3] == ["north", "FIRST", "FIRST"] and lines[2].split()[:3] == ["south", "FIRST", "FIRST"]
+    assert lines[3:] == ["north: upgrade to SECOND", "south: upgrade to SECOND"]
 
 
-def test_a_host_that_failed_says_why_and_others_what_became_of_them():
-    said = summary(
+def test_a_host_that_failed_has_its_reason():
+    lines = summary(
         broken={"failed": True, "msg": "no room\non the disk", "seconds": 3.0, "changed": False},
         lost={"unreachable": True, "msg": "no route", "changed": False},
         later=None,
     )
-    assert [line.split() for line in said[1:4]] == [
+    assert [line.split() for line in lines[1:4]] == [
         ["broken", "-", "-", "3.0", "failed", "-", "-"],
         ["lost", "-", "-", "-", "unreachable", "-", "-"],
         ["later", "-", "-", "-", "not", "reached", "-", "-"],
     ]
-    assert said[4:] == ["broken: no room on the disk", "lost: no route"]
+    assert lines[4:] == ["broken: no room on the disk", "lost: no route"]
 
 
-def test_check_mode_says_what_would_change():
-    said = summary(check_mode=True, north=system(before=None, changed=True, node={"name": "", "running": True}))
-    assert said[1] == "north  -       FIRST  0.4      would change  to be started  -"
+def test_check_mode_reports_what_would_change():
+    lines = summary(check_mode=True, north=system(before=None, changed=True, node={"name": "", "running": True}))
+    assert lines[1] == "north  -       FIRST  0.4      would change  to be started  -"

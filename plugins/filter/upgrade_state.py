@@ -1,0 +1,117 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The filter upgrade_state."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.erlang.otp.plugins.plugin_utils._fleet import upgrade_state as _upgrade_state
+
+DOCUMENTATION = r"""
+name: upgrade_state
+short_description: What became of hosts in an upgrade, and what follows for their batch
+version_added: 0.1.0
+author:
+  - The erlang.otp authors
+description:
+  - Derives from the results of the tasks of the role C(erlang.otp.upgrade) whether each host has come to the release, and if not, why.
+  - The role decides by it whether a batch goes on, is rolled back, or ends the run, and shows its report.
+positional: _input
+options:
+  _input:
+    description: The variables of the hosts, as in C(hostvars).
+    type: list
+    elements: dict
+    required: true
+  down:
+    description: The variable C(otp_down) of the role, what to do with a host whose node is down.
+    type: str
+    default: fail
+  check_mode:
+    description: Whether the run is in check mode.
+    type: bool
+    default: false
+  max_fail_percentage:
+    description: How many hosts of a hundred may fail before the run ends.
+    type: float
+    default: 0
+  playing:
+    description: The hosts that Ansible has not lost, C(ansible_play_hosts). All by default.
+    type: list
+    elements: str
+  serial:
+    description: The batches, as in the keyword C(serial) of a play.
+    type: raw
+    default: 1
+"""
+
+EXAMPLES = r"""
+- name: Report the outcome of the fleet
+  ansible.builtin.debug:
+    msg: "{{ (groups['otp'] | map('extract', hostvars) | erlang.otp.upgrade_state).hosts | map(attribute='outcome') }}"
+  run_once: true
+"""
+
+RETURN = r"""
+_value:
+  description: The state of the hosts.
+  type: dict
+  contains:
+    hosts:
+      description:
+        - For each host C(outcome), C(reason), C(before) and C(now) (releases), C(seconds), C(down) (seconds without an answer), C(is_due), C(is_over)
+          and C(is_bad).
+      type: list
+      elements: dict
+    is_refused:
+      description: Whether more hosts than may fail cannot be upgraded.
+      type: bool
+    is_failed:
+      description: Whether more hosts than may fail have failed.
+      type: bool
+    has_failed:
+      description: Whether the node of a host was rolled back, or is not back.
+      type: bool
+    is_over:
+      description: Whether nothing is left to do on any host.
+      type: bool
+    is_well:
+      description: Whether no host counts as failed.
+      type: bool
+    is_one_batch:
+      description: Whether the first batch has all of the hosts.
+      type: bool
+    lines:
+      description: The report, a table with the reasons below it.
+      type: list
+      elements: str
+"""
+
+
+def upgrade_state(
+    hosts: t.Any,
+    *,
+    down: str = "fail",
+    check_mode: bool = False,
+    max_fail_percentage: float = 0,
+    playing: list[str] | None = None,
+    serial: t.Any = 1,
+) -> dict[str, t.Any]:
+    """The state of the hosts."""
+    if isinstance(hosts, (str, t.Mapping)) or not isinstance(hosts, t.Iterable):
+        raise AnsibleFilterError("upgrade_state needs a list of variables of hosts, such as ansible_play_hosts_all | map('extract', hostvars)")
+    return _upgrade_state.upgrade_state(
+        [*hosts], down=str(down), check_mode=check_mode, max_fail_percentage=float(max_fail_percentage), playing=playing, serial=serial
+    )
+
+
+class FilterModule:
+    """The filter, for Ansible."""
+
+    def filters(self) -> dict[str, t.Callable]:
+        return {"upgrade_state": upgrade_state}

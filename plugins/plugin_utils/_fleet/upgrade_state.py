@@ -1,0 +1,62 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What follows for a batch, and for the whole run, from the outcomes of its hosts; and the report at the end. Plain data in and out."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.summary import summary_lines
+from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.upgrade_outcome import Data, outcome_of
+
+LOST = "Ansible could not go on with the host, see above. Run the playbook again: it goes on from where the host is."
+
+
+def upgrade_state(
+    hosts: t.Sequence[Data], *, down: str, check_mode: bool, max_fail_percentage: float, playing: t.Collection[str] | None, serial: t.Any
+) -> dict[str, t.Any]:
+    """The state of these hosts, which are a batch or the fleet.
+
+    hosts: their variables. down: otp_down; max_fail_percentage: so many of a hundred hosts may fail; playing: those that Ansible has not
+    lost, None for all; serial: the batches, as the keyword of a play.
+    Returns ``hosts``, the outcome of each (see outcome_of); ``is_refused`` (more hosts than may fail cannot be upgraded), ``is_failed`` (more
+    hosts than may fail did), ``has_failed`` (a node was changed in vain), ``is_over`` (nothing is left to do on any), ``is_well`` (none is bad),
+    ``is_one_batch`` (the first batch has all of them), ``lines`` (the report).
+    """
+    outcomes = [outcome_of(host, down=down, check_mode=check_mode) for host in hosts]
+
+    def too_many(count: int) -> bool:
+        return count * 100 > max_fail_percentage * len(outcomes)
+
+    rows = [row(host, outcome, playing) for host, outcome in zip(hosts, outcomes)]
+    return {
+        "hosts": outcomes,
+        "is_refused": too_many(sum(outcome["outcome"] == "refused" for outcome in outcomes)),
+        "is_failed": too_many(sum(outcome["is_bad"] or outcome["is_due"] for outcome in outcomes)),
+        "has_failed": any(outcome["outcome"] in ("rolled back", "failed") for outcome in outcomes),
+        "is_over": all(outcome["is_over"] for outcome in outcomes),
+        "is_well": not any(outcome["is_bad"] for outcome in outcomes),
+        "is_one_batch": is_one_batch(serial, len(hosts)),
+        "lines": summary_lines(["HOST", "BEFORE", "NOW", "SECONDS", "OUTCOME", "DOWN"], rows),
+    }
+
+
+def row(host: Data, outcome: Data, playing: t.Collection[str] | None) -> tuple[list[t.Any], str]:
+    """The cells of a host, and the reason below the table."""
+    name, what, reason = host.get("inventory_hostname"), outcome["outcome"], outcome["reason"]
+    if what in ("unchanged", "would change"):
+        if not host.get("_otp_batch"):
+            what = "not reached"
+        elif outcome["is_due"] or playing is not None and name not in playing:
+            what, reason = "lost", LOST
+    down = f"{outcome['down']:.1f} s" if outcome["down"] else None
+    return [name, outcome["before"], outcome["now"], outcome["seconds"], what, down], reason
+
+
+def is_one_batch(serial: t.Any, count: int) -> bool:
+    """Whether the first batch has all of so many hosts. serial: a number, a percentage, or a list of these; 0 is all."""
+    first = str(serial[0] if isinstance(serial, (list, tuple)) else serial)
+    size = int(first.rstrip("%")) * count // 100 if first.endswith("%") else int(first)
+    return first == "0" or count <= max(1, size)

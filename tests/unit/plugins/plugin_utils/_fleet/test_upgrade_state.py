@@ -1,0 +1,92 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What follows for a batch and for a run, from the outcomes of the hosts; and the report.
+
+Rules: a batch goes on while no more hosts than otp_max_fail_percentage are refused, and the run ends when more failed or were lost; a batch is over
+when all of its hosts are; the first batch is the fleet if it has all hosts; a host that Ansible lost is in the report as lost.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.erlang.otp.plugins.filter.upgrade_state import FilterModule
+from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.upgrade_state import is_one_batch
+
+BEFORE = {"running": "1", "permanent": "1"}
+BATCH = {"_otp_batch": {"began": 10.0, "goes": True}}
+REFUSED = {**BATCH, "_otp_bring_result": {"failed": True, "release": "2", "msg": "no way"}}
+DUE = {**BATCH, "_otp_bring_result": {"release": "2", "way": "upgrade", "before": BEFORE}}
+DONE = {**DUE, "_otp_install_result": {"ended": 12.04, "unreachable_seconds": 0.5}}
+ROLLED_BACK = {**DUE, "_otp_rollback": {"cause": {"reason": "the gate is closed " * 8}, "ended": 12.0}}
+UNCHANGED = {**BATCH, "_otp_bring_result": {"release": "1", "way": "none", "before": BEFORE}}
+INSPECTED = {**DUE, "_otp_batch": {}}
+
+
+def state(*hosts: t.Mapping[str, t.Any], **options: t.Any) -> dict[str, t.Any]:
+    named = [{"inventory_hostname": f"h{number}", **host} for number, host in enumerate(hosts, 1)]
+    return FilterModule().filters()["upgrade_state"](named, **options)
+
+
+@pytest.mark.parametrize(
+    ("found", "true"),
+    [
+        (state(UNCHANGED, DONE), {"is_over", "is_well"}),
+        (state(REFUSED, DUE), {"is_refused", "is_failed"}),
+        (state(REFUSED, DUE, max_fail_percentage="50"), {"is_failed"}),
+        (state(REFUSED, DONE, max_fail_percentage=50), set()),
+        (state(REFUSED, DONE, max_fail_percentage=49), {"is_refused", "is_failed"}),
+        (state(DUE, DONE), {"is_failed", "is_well"}),
+        (state(ROLLED_BACK, DONE), {"is_failed", "has_failed"}),
+        (state({**DUE, "_otp_install_result": {"failed": True}}), {"is_failed", "has_failed", "is_one_batch"}),
+        (state(DUE, DUE, check_mode=True), {"is_over", "is_well"}),
+        (state(DONE, DONE, serial="100%"), {"is_over", "is_well", "is_one_batch"}),
+    ],
+)
+def test_what_follows(found: dict[str, t.Any], true: set[str]) -> None:
+    assert {name for name, value in found.items() if value is True} == true
+
+
+@pytest.mark.parametrize(
+    ("serial", "count", "expected"),
+    [
+        (1, 1, True), (1, 2, False), (3, 3, True), ("3", 4, False), ("0", 9, True), (0, 9, True), ("100%", 9, True), ("25%", 4, False), ("25%", 1, True),
+        (["1", "25%", "100%"], 1, True), (["1", "25%", "100%"], 2, False), ([2, 1], 2, True), (["50%"], 2, False), ("99%", 100, False),
+    ],
+)  # fmt: skip
+def test_whether_one_batch_has_all_hosts(serial: t.Any, count: int, expected: bool) -> None:
+    assert is_one_batch(serial, count) is expected
+
+
+def test_the_report() -> None:
+    assert state(DONE, ROLLED_BACK, REFUSED, DUE, UNCHANGED, UNCHANGED, INSPECTED, {}, playing=["h1", "h5"])["lines"] == [
+        "HOST  BEFORE  NOW  SECONDS  OUTCOME      DOWN",
+        "h1    1       2    2.0      done         0.5 s",
+        "h2    1       1    2.0      rolled back  -",
+        "h3    -       -    -        refused      -",
+        "h4    1       1    -        lost         -",
+        "h5    1       1    -        unchanged    -",
+        "h6    1       1    -        lost         -",
+        "h7    1       1    -        not reached  -",
+        "h8    -       -    -        not reached  -",
+        "h2: the gate is closed the gate is closed the gate is closed the gate is closed the gate",
+        "  is closed the gate is closed the gate is closed the gate is closed",
+        "h3: no way",
+        "h4: Ansible could not go on with the host, see above. Run the playbook again: it goes on",
+        "  from where the host is.",
+        "h6: Ansible could not go on with the host, see above. Run the playbook again: it goes on",
+        "  from where the host is.",
+    ]
+    assert state(DUE, check_mode=True, playing=["h1"])["lines"][1].split()[-3:] == ["would", "change", "-"]
+
+
+def test_input_that_is_not_a_list_of_hosts() -> None:
+    from ansible.errors import AnsibleFilterError
+
+    for wrong in ("h1", {"h1": {}}, None):
+        with pytest.raises(AnsibleFilterError, match="needs a list of variables"):
+            FilterModule().filters()["upgrade_state"](wrong)
