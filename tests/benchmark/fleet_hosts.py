@@ -133,19 +133,24 @@ class Fleet:
 
     said = ""
 
-    def run(self, program: str, *arguments: str | Path) -> Cost:
-        """What a program of Ansible costs, which must succeed. Nodes that it starts do not count."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-        environment.update(
-            ANSIBLE_PIPELINING="true",
-            ANSIBLE_FORKS="16",
-            ANSIBLE_SSH_ARGS=f"-F {self.directory}/ssh_config",
-            ANSIBLE_NOCOLOR="1",
-            ANSIBLE_INVENTORY_UNPARSED_WARNING="false",
-            HOME=str(self.directory / "home"),
-        )
+    def environment(self, **settings: str) -> dict[str, str]:
+        """The environment of a program of Ansible, with more settings."""
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
+            "ANSIBLE_PIPELINING": "true",
+            "ANSIBLE_FORKS": "16",
+            "ANSIBLE_SSH_ARGS": f"-F {self.directory}/ssh_config",
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+            "HOME": str(self.directory / "home"),
+            **settings,
+        }
+
+    def run(self, program: str, *arguments: str | Path, **settings: str) -> Cost:
+        """What a program of Ansible costs, which must succeed, with settings in its environment. Nodes that it starts do not count."""
+        command = [BIN / program, "-i", self.directory / "inventory.yml", *arguments]
         hosts, before, start = self.cpu_of_hosts(), resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        done = subprocess.run([BIN / program, "-i", self.directory / "inventory.yml", *arguments], env=environment, text=True, capture_output=True, check=False)
+        done = subprocess.run(command, env=self.environment(**settings), text=True, capture_output=True, check=False)
         wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
         if done.returncode:
             sys.exit(f"{program} {' '.join(map(str, arguments))} failed:\n{done.stdout}\n{done.stderr}")
