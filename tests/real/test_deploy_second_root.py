@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from waiting import LIMIT, free_port
 
-from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import parse_releases
+from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import parse_releases
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
 
 EXCHANGE = Path(__file__).parents[2] / "examples" / "exchange"

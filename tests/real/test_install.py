@@ -22,7 +22,7 @@ from waiting import LIMIT, wait_until
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import find_otp
 from ansible_collections.erlang.otp.plugins.module_utils._build.systools import ScriptOptions
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import parse_releases
+from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import parse_releases
 from ansible_collections.erlang.otp.plugins.module_utils._info.target import describe_target, read_target
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._install.remove import remove_release

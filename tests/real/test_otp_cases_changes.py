@@ -14,7 +14,7 @@ import pytest
 from case_site import Cases, reboot
 from handler_site import System
 
-from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import parse_releases
+from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import parse_releases
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, as_text
 

@@ -18,7 +18,7 @@ from case_site import Cases, reboot
 from handler_site import System, disagreements, files_of
 from waiting import LIMIT
 
-from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import parse_releases
+from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import parse_releases
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import as_text
 

@@ -273,7 +273,7 @@ class _Build:
             "sha256": hashlib.sha256(thin.content).hexdigest(),
             "size": len(thin.content),
             "base": base,
-            "without": sorted(thin.base.homes),
+            "without": sorted(thin.base.directories),
         }
 
     def _put_package(self) -> None:

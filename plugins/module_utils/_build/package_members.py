@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.applications import Found
 from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import DIRECTORY, FILE, LINK, PackageMember
-from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import Program, machine_of, odd_one
+from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import Program, machine_of, find_incompatible
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp
 
@@ -190,7 +190,7 @@ def check_machines(groups: t.Iterable[Group], erts: Otp | None) -> None:
                 program = _machine(member.source)
                 if program is not None:
                     programs[member.source] = program
-    odd = odd_one(programs, emulator)
+    odd = find_incompatible(programs, emulator)
     if odd:
         raise OtpError(
             f"{odd}. Give libraries with native code for the same machine type: in the Erlang/OTP tree that erts names, or compiled for it on"

@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import DIRECTORY, FILE, LINK, PackageMember, join_parts, tar_parts
 from ansible_collections.erlang.otp.plugins.module_utils._build.assemble import end_fragment, sha256_of
-from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import BASE, Base, format_base, home_digest, link_digest, read_base
+from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import BASE, Base, format_base, directory_digest, link_digest, read_base
 from ansible_collections.erlang.otp.plugins.module_utils._build.earlier_release import only_rel
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import checked_members
@@ -60,7 +60,7 @@ def make_thin(full: str, release: Release, base: str, *, mtime: int) -> Thin:
     for home, content in ours.items():
         if home and home in theirs:
             _check_equal(home, content, theirs[home], base)
-            homes[home] = home_digest(content)
+            homes[home] = directory_digest(content)
     files = sorted(path for path, digest in ours.get("", {}).items() if theirs.get("", {}).get(path) == digest and not _is_archive(path))
     said = Base(earlier.name, earlier.version, sha256_of(base) or "", sha256_of(full) or "", homes, files)
     first = PackageMember(f"releases/{release.version}/{BASE}", content=format_base(said))

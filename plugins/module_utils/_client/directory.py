@@ -18,15 +18,15 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock, read_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions, Owner, ensure_file
-from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import InstalledRelease, Release, StartErlData, format_start_erl_data
+from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import InstalledRelease, StartErlData, describe, format_start_erl_data
+from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import LOCK as HANDLER_LOCK
-from ansible_collections.erlang.otp.plugins.module_utils._install.steps import describe
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import CLIENTS, ClientTree, Section, read_config, section_of, with_section
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_temporary
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import staging
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import STAGING, missing_part
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import entry_of, read_release, switched, write_releases
-from ansible_collections.erlang.otp.plugins.module_utils._tree.repair import mend
+from ansible_collections.erlang.otp.plugins.module_utils._tree.repair import repair
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK
 
 
@@ -104,7 +104,7 @@ def _have_readable(tree: ClientTree, order: Order, writing: FileOptions, changes
     except OtpError:
         if order.runs():
             raise
-        mend(tree, changes, writing)
+        repair(tree, changes, writing)
 
 
 def _boots(tree: ClientTree, entries: list[InstalledRelease]) -> StartErlData | None:

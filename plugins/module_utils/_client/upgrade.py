@@ -31,7 +31,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree impor
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import remove_tree
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import read_release
 from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import RelupStep, find_relup_step
-from ansible_collections.erlang.otp.plugins.module_utils._tree.repair import mend
+from ansible_collections.erlang.otp.plugins.module_utils._tree.repair import repair
 
 
 def settle_client(task: Task) -> None:
@@ -80,7 +80,7 @@ class ClientWork(Work):
         if not self.running.has_handler or all(known.libraries for known in self.running.releases):
             return
         # A power cut of the master may have torn it.
-        mend(self.tree, self.changes, self.tree.file_options())
+        repair(self.tree, self.changes, self.tree.file_options())
         self.changes.do(f"have release_handler of {self.order.client}, which started without a master, read RELEASES", self.restart_handler)
         if not self.changes.check_mode:
             self.task.record("reread", release=self.running.current or "")

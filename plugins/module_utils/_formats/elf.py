@@ -99,7 +99,7 @@ def why_not(program: Program, path: str, *, like: str) -> str | None:
     return None
 
 
-def odd_one(programs: t.Mapping[str, Program], emulator: Program | None) -> str | None:
+def find_incompatible(programs: t.Mapping[str, Program], emulator: Program | None) -> str | None:
     """The first of the programs and libraries, by path, that the emulator (or the first of them) cannot load or run, as a sentence.
 
     Libraries are called ``.so``, and programs lie in a ``bin``: what is elsewhere, such as firmware of another device, is only data here.

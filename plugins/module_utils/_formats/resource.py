@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The files of releases and applications as typed records: ``.rel``, ``.app``, ``RELEASES`` and ``start_erl.data``.
-
-Their shapes are those of rel(4), app(4) and of what release_handler of OTP 25 and 27 writes and systools accepts.
-"""
+"""The resource files of releases and applications, ``.rel`` and ``.app``, as typed records: rel(4), app(4), and what systools of OTP 25 and 27 accepts."""
 
 from __future__ import annotations
 
@@ -15,7 +12,6 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, TermError, as_text, consult_bytes, format_term, format_terms
 
 START_TYPES = ("permanent", "transient", "temporary", "load", "none")
-STATUSES = ("unpacked", "current", "permanent", "old", "tmp_current")
 
 
 class ReleaseApplication(NamedTuple):
@@ -49,36 +45,11 @@ class Application(NamedTuple):
     registered: tuple[str, ...]
 
 
-class Library(NamedTuple):
-    """An application of an installed release; ``directory`` is absolute, or relative to the root directory."""
-
-    name: str
-    version: str
-    directory: str
-
-
-class InstalledRelease(NamedTuple):
-    """An entry of ``RELEASES``."""
-
-    name: str
-    version: str
-    erts_version: str
-    libraries: tuple[Library, ...]
-    status: str
-
-
-class StartErlData(NamedTuple):
-    """What boots next: ``ERTS_VERSION RELEASE_VERSION``."""
-
-    erts_version: str
-    release_version: str
-
-
 def parse_rel(data: bytes, *, filename: str) -> Release:
     """The release of a ``.rel`` file's content, its first term. Raises OtpError."""
-    file = _File(filename)
+    file = TermFile(filename)
     term = file.first_term(data)
-    if not (_tagged(term, "release", 4) and _shaped(term[1], 2) and _tagged(term[2], "erts", 2) and isinstance(term[3], list)):
+    if not (is_tagged(term, "release", 4) and is_shaped(term[1], 2) and is_tagged(term[2], "erts", 2) and isinstance(term[3], list)):
         raise file.error(term, 'is not {release,{"Name","Vsn"},{erts,"Vsn"},[Application, ...]}')
     applications = tuple(_release_application(file, entry) for entry in term[3])
     return Release(
@@ -104,13 +75,13 @@ def format_rel(release: Release) -> bytes:
 
 def parse_app(data: bytes, *, filename: str) -> Application:
     """The application of an ``.app`` file's content; only its version has to be there. Raises OtpError."""
-    file = _File(filename)
+    file = TermFile(filename)
     term = file.first_term(data)
-    if not (_tagged(term, "application", 3) and isinstance(term[1], Atom) and isinstance(term[2], list)):
+    if not (is_tagged(term, "application", 3) and isinstance(term[1], Atom) and isinstance(term[2], list)):
         raise file.error(term, "is not {application,Name,[{Key,Value}, ...]}")
     values: dict = {}
     for entry in term[2]:
-        if not (_shaped(entry, 2) and isinstance(entry[0], Atom)):
+        if not (is_shaped(entry, 2) and isinstance(entry[0], Atom)):
             raise file.error(entry, "is not {Key,Value}")
         # As lists:keyfind/3 does: the first one counts.
         values.setdefault(entry[0].name, entry[1])
@@ -132,43 +103,7 @@ def parse_app(data: bytes, *, filename: str) -> Application:
     )
 
 
-def parse_releases(data: bytes, *, filename: str) -> list[InstalledRelease]:
-    """The entries of ``RELEASES``, in its order. Raises OtpError."""
-    file = _File(filename)
-    term = file.first_term(data)
-    return [_installed_release(file, entry) for entry in file.items(term, "the file's term")]
-
-
-def format_releases(releases: list[InstalledRelease]) -> bytes:
-    """The content of ``RELEASES`` as release_handler reads and writes it."""
-    entries = []
-    for release in releases:
-        libraries = [(Atom(library.name), library.version, library.directory) for library in release.libraries]
-        entries.append((Atom("release"), release.name, release.version, release.erts_version, libraries, Atom(release.status)))
-    return format_terms([entries])
-
-
-def parse_start_erl_data(data: bytes, *, filename: str) -> StartErlData:
-    """The versions that ``start_erl.data`` names; it may lack its final newline. Raises OtpError."""
-    file = _File(filename)
-    try:
-        words = data.decode("utf-8").split()
-    except UnicodeDecodeError:
-        raise OtpError(f"{filename}: is not UTF-8") from None
-    if len(words) != 2:
-        raise OtpError(f"{filename}: is not the line ERTS_VERSION RELEASE_VERSION, but {data[:60]!r}")
-    return StartErlData(file.path_part(words[0], "the version of erts"), file.path_part(words[1], "the version of the release"))
-
-
-def format_start_erl_data(value: StartErlData) -> bytes:
-    """The content of ``start_erl.data``. Raises OtpError when a version has white space, which the file cannot hold."""
-    for version in value:
-        if not version or version.split() != [version]:
-            raise OtpError(f"start_erl.data cannot hold the version {version!r}: it is empty or has white space. Choose another version.")
-    return f"{value.erts_version} {value.release_version}\n".encode()
-
-
-class _File(NamedTuple):
+class TermFile(NamedTuple):
     """The file that an error names."""
 
     name: str
@@ -210,19 +145,19 @@ class _File(NamedTuple):
         return tuple(names)
 
 
-def _tagged(term, tag: str, size: int) -> bool:
-    return _shaped(term, size) and term[0] == Atom(tag)
+def is_tagged(term, tag: str, size: int) -> bool:
+    return is_shaped(term, size) and term[0] == Atom(tag)
 
 
-def _shaped(term, size: int) -> bool:
+def is_shaped(term, size: int) -> bool:
     return isinstance(term, tuple) and len(term) == size
 
 
 def _module(entry):
-    return entry[0] if _shaped(entry, 2) else entry
+    return entry[0] if is_shaped(entry, 2) else entry
 
 
-def _release_application(file: _File, entry) -> ReleaseApplication:
+def _release_application(file: TermFile, entry) -> ReleaseApplication:
     shape = "is not {App,Vsn}, {App,Vsn,Type}, {App,Vsn,[Included, ...]} or {App,Vsn,Type,[Included, ...]}"
     if not (isinstance(entry, tuple) and 2 <= len(entry) <= 4 and isinstance(entry[0], Atom)):
         raise file.error(entry, shape)
@@ -242,28 +177,3 @@ def _release_application(file: _File, entry) -> ReleaseApplication:
     # OTP's own start_all_example.rel has no versions for applications that it was built without.
     version = "" if entry[1] in ("", []) else file.path_part(entry[1], "the version of an application")
     return ReleaseApplication(name, version, kind, included)
-
-
-def _installed_release(file: _File, entry) -> InstalledRelease:
-    if not (_tagged(entry, "release", 6) and isinstance(entry[5], Atom)):
-        raise file.error(entry, "is not {release,Name,Vsn,ErtsVsn,[{App,Vsn,Dir}, ...],Status}")
-    if entry[5].name not in STATUSES:
-        raise file.error(entry[5], f"is none of the statuses {', '.join(STATUSES)}")
-    libraries = []
-    for library in file.items(entry[4], "the applications of a release"):
-        if not (_shaped(library, 3) and isinstance(library[0], Atom)):
-            raise file.error(library, "is not {App,Vsn,Dir}")
-        libraries.append(
-            Library(
-                name=file.path_part(library[0].name, "the name of an application"),
-                version=file.path_part(library[1], "the version of an application"),
-                directory=file.text(library[2], "the directory of an application"),
-            )
-        )
-    return InstalledRelease(
-        name=file.text(entry[1], "the name of a release"),
-        version=file.path_part(entry[2], "the version of a release"),
-        erts_version=file.path_part(entry[3], "the version of erts"),
-        libraries=tuple(libraries),
-        status=entry[5].name,
-    )

@@ -30,7 +30,7 @@ class TarError(OtpError):
     """The bytes are no tar archive, or not a whole one."""
 
 
-class Member:
+class TarMember:
     """One member: its name as it stands there, its kind (see _KINDS), permissions, size in bytes, target of a link."""
 
     __slots__ = ("name", "kind", "mode", "size", "target")
@@ -44,7 +44,7 @@ class Member:
 
 
 def members(stream):
-    """Yield each Member of the stream; the caller has read none, some or all of its content when it asks for the next.
+    """Yield each TarMember of the stream; the caller has read none, some or all of its content when it asks for the next.
 
     stream has ``read(size)`` (exactly so many bytes, else it raises) and ``left``, the bytes of content that the
     caller has still to read: it is set here and lowered by the stream's ``content()``.
@@ -75,7 +75,7 @@ def members(stream):
         stream.skip(-member.size % BLOCK)
 
 
-def _member(header: bytes, kind: bytes, size: int, extended: dict[str, str]) -> Member:
+def _member(header: bytes, kind: bytes, size: int, extended: dict[str, str]) -> TarMember:
     name = _text(header[:100])
     if header[257:263] == b"ustar\0" and header[345] != 0:
         name = _text(header[345:500]) + "/" + name
@@ -87,7 +87,7 @@ def _member(header: bytes, kind: bytes, size: int, extended: dict[str, str]) -> 
     # An old tar writes a directory as a file whose name ends in a slash.
     if kind in (b"0", b"\0") and name.endswith("/"):
         kind = b"5"
-    return Member(
+    return TarMember(
         name=name,
         kind=_KINDS.get(kind, f"member of type {kind!r}"),
         mode=_number(header[100:108], "mode") & 0o7777,

@@ -21,7 +21,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._handler.request import
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._install.remove import remove_release
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import make_permanent, read_release, register
-from ansible_collections.erlang.otp.plugins.module_utils._tree.repair import mend
+from ansible_collections.erlang.otp.plugins.module_utils._tree.repair import repair
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK
 
 
@@ -30,10 +30,10 @@ def settle_offline(task: Task) -> None:
     order, tree = task.order, task.tree
     task.result["transport"] = "offline"
     if task.changes.check_mode or not tree.has("releases"):
-        mend(tree, task.changes, FileOptions())
+        repair(tree, task.changes, FileOptions())
     else:
         with lock(tree.path(LOCK), timeout=order.lock_timeout):
-            mend(tree, task.changes, tree.file_options())
+            repair(tree, task.changes, tree.file_options())
     task.result["before"] = describe(None, tree)
     permanent = task.result["before"]["permanent"]
     if order.state == "current":

@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
-from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import InstalledRelease, StartErlData
+from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import InstalledRelease, StartErlData
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import ClientTree, find_clients
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_temporary
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import PROGRAMS, SCRIPTS, STAGING

@@ -16,9 +16,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import flush_directory, lock
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
-from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import InstalledRelease
+from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import InstalledRelease, describe
 from ansible_collections.erlang.otp.plugins.module_utils._install.library_variables import systems, work_in
-from ansible_collections.erlang.otp.plugins.module_utils._install.steps import describe
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import uses
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import staging
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import STAGING

@@ -15,7 +15,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import v
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import inherited_owner, lock
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
-from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import InstalledRelease, Release, ReleaseApplication
+from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import describe
+from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, ReleaseApplication
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import PackageNeeded, result_of
 from ansible_collections.erlang.otp.plugins.module_utils._install.library_variables import check_variables, locate, tidy_elsewhere, unpack_elsewhere
 from ansible_collections.erlang.otp.plugins.module_utils._install.stage_bin import stage_bin
@@ -25,7 +26,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base impo
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import flush_file_systems, publish, staging
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import RECORD, STAGING, find_record, format_record
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import make_permanent, register
-from ansible_collections.erlang.otp.plugins.module_utils._tree.repair import mend
+from ansible_collections.erlang.otp.plugins.module_utils._tree.repair import repair
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK, Tree, emulators
 
 
@@ -77,7 +78,7 @@ def _base(order: Order) -> Base | None:
 def _work(order: Order, changes: Changes, descriptor: int) -> dict:
     tree = order.tree
     if not emulators(tree):
-        mend(tree, changes, order.options)
+        repair(tree, changes, order.options)
     before = tree.releases() or []
     # Somebody else may have installed it while we waited for the lock.
     record = find_record(tree.directory, order.digest, tree.destdir, order.variables)
@@ -160,15 +161,6 @@ def _record(digest: str, release: Release, unpacked: Unpacked) -> dict:
 def _release(record: dict) -> Release:
     applications = tuple(ReleaseApplication(name, version) for name, version in record["applications"].items())
     return Release(record["name"], record["version"], record["erts_version"], applications)
-
-
-def describe(entries: list[InstalledRelease]) -> str:
-    """Releases with their status and applications, a line each, for a diff."""
-    lines = []
-    for entry in sorted(entries):
-        lines.append(f"{entry.name} {entry.version} on ERTS {entry.erts_version}: {entry.status}\n")
-        lines += [f"  {library.name} {library.version}\n" for library in sorted(entry.libraries)]
-    return "".join(lines)
 
 
 def _with_owner(tree: Tree, options: FileOptions) -> FileOptions:

@@ -20,7 +20,7 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
-from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import Program, machine_of, odd_one, parse_program, why_not
+from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import Program, find_incompatible, machine_of, parse_program, why_not
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import PackageError, Writer, checked_members
@@ -133,7 +133,7 @@ def check_machines(unpacked: Unpacked, tree: Tree, package: str) -> None:
         # Unless nothing is known of a box.
         with contextlib.suppress(OtpError):
             reason = why_not(emulator, path, like=like)
-    reason = reason or odd_one(unpacked.programs, emulator)
+    reason = reason or find_incompatible(unpacked.programs, emulator)
     if reason:
         raise PackageError(f"package {package}: {reason}. Build it for this host's machine type and C library (erts, otp_root)")
 

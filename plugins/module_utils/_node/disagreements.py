@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import InstalledRelease, StartErlData
+from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import InstalledRelease, StartErlData
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_temporary
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree

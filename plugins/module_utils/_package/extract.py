@@ -16,7 +16,7 @@ import unicodedata
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated, InflateError
-from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_reader import Member, TarError, members
+from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_reader import TarError, TarMember, members
 from ansible_collections.erlang.otp.plugins.module_utils._package.limits import MAX_MEMBERS, MAX_SIZE
 
 # Directories that the system stands on: a link in their place would lead all below it elsewhere.
@@ -40,7 +40,7 @@ class Rules:
         self.files: set[str] = set()
         self._folded: dict[str, str] = {}
 
-    def check(self, member: Member) -> str:
+    def check(self, member: TarMember) -> str:
         """The member's path below the root, without a slash at its end; "" for the root itself. Raises PackageError."""
         path = _plain_path(member.name)
         self._count(member)
@@ -66,7 +66,7 @@ class Rules:
             self.directories.add(path)
         return path
 
-    def _count(self, member: Member) -> None:
+    def _count(self, member: TarMember) -> None:
         self.count += 1
         self.size += member.size
         if self.count > self.max_members:
@@ -152,7 +152,7 @@ def _saying_where(package: str, at: list[str]):
 
 
 def checked_members(stream: Inflated, *, max_size: int = MAX_SIZE, max_members: int = MAX_MEMBERS):
-    """Yield (path, Member, pieces of its content) of each member that has passed the rules.
+    """Yield (path, TarMember, pieces of its content) of each member that has passed the rules.
 
     The pieces may be left unread; each is to be used before the next one is asked for.
 
@@ -169,7 +169,7 @@ def checked_members(stream: Inflated, *, max_size: int = MAX_SIZE, max_members: 
         stream.finish()
 
 
-def _content(stream: Inflated, member: Member):
+def _content(stream: Inflated, member: TarMember):
     with _saying_where(stream.path, [member.name]):
         yield from stream.content()
 
@@ -188,7 +188,7 @@ class Writer:
         self.mask = mask
         self._made = {""}
 
-    def write(self, path: str, member: Member, pieces) -> None:
+    def write(self, path: str, member: TarMember, pieces) -> None:
         """Write the member, whose content the pieces are, at the path that Rules.check() gave."""
         try:
             if member.kind == "directory":

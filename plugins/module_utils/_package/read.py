@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
+from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import parse_start_erl_data
 from ansible_collections.erlang.otp.plugins.module_utils._formats.relup import parse_relup
-from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, parse_rel, parse_start_erl_data
-from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_reader import Member
+from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, parse_rel
+from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_reader import TarMember
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import PackageError, checked_members
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import SCRIPTS
 
@@ -28,7 +29,7 @@ def is_text(path: str) -> bool:
     return home.startswith("erts-") and home.count("/") == 1 and (name in SCRIPTS or name.endswith(".src"))
 
 
-def read_text(member: Member, pieces, *, package: str) -> bytes:
+def read_text(member: TarMember, pieces, *, package: str) -> bytes:
     """The content of a member for which is_text() holds."""
     if member.size > _TEXT_LIMIT:
         raise PackageError(f"package {package}: {member.name!r} has {member.size} bytes: at most {_TEXT_LIMIT} are read from a file of its kind")

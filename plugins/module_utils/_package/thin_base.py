@@ -32,7 +32,7 @@ _SCRIPTS = ("bin/erl", "bin/start")
 
 
 class Base(t.NamedTuple):
-    """name, version, sha256: of the base release and its package. homes: the digest of each lib/APP-VSN and erts-VSN that the thin
+    """name, version, sha256: of the base release and its package. directories: the digest of each lib/APP-VSN and erts-VSN that the thin
     package goes without, files: those in no such directory. full: the sha256 of the package that has everything.
     """
 
@@ -40,7 +40,7 @@ class Base(t.NamedTuple):
     version: str
     sha256: str
     full: str
-    homes: dict[str, str]
+    directories: dict[str, str]
     files: list[str]
 
 
@@ -53,7 +53,7 @@ def parse_base(content: bytes, *, filename: str) -> Base:
     """What format_base() was given. Raises PackageError."""
     try:
         base = Base(**json.loads(content))
-        texts = [base.name, base.version, base.sha256, base.full, *base.homes, *base.homes.values(), *base.files]
+        texts = [base.name, base.version, base.sha256, base.full, *base.directories, *base.directories.values(), *base.files]
         if not all(isinstance(text, str) for text in texts):
             raise TypeError
     except (ValueError, TypeError, AttributeError):
@@ -100,9 +100,9 @@ class _Head:
 def check_base(base: Base, tree: Tree, package: str) -> None:
     """Raise OtpError, naming what is missing, unless the tree has all that the thin package goes without."""
     known = base.sha256 in known_packages(tree.directory, tree.destdir)
-    missing = [_title(home) for home in base.homes if not os.path.isdir(tree.path(home))]
+    missing = [_title(home) for home in base.directories if not os.path.isdir(tree.path(home))]
     missing += [path for path in base.files if not tree.has(path)]
-    other = [] if missing or known else [_title(home) for home, digest in base.homes.items() if _digest_there(tree, home) != digest]
+    other = [] if missing or known else [_title(home) for home, digest in base.directories.items() if _digest_there(tree, home) != digest]
     if missing or other:
         what = f"lacks {', '.join(missing)}" if missing else f"has other content under the name of {', '.join(other)}"
         raise OtpError(
@@ -117,14 +117,14 @@ def _title(home: str) -> str:
     return f"{'ERTS' if home == f'erts-{version}' else name} {version}"
 
 
-def home_digest(files: t.Mapping[str, str]) -> str:
+def directory_digest(files: t.Mapping[str, str]) -> str:
     """Of a home: from the digest of each file, or the target of each link, by path in the home."""
     lines = [f"{path}\0{text}\n" for path, text in sorted(files.items()) if path not in _SCRIPTS]
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def link_digest(target: str) -> str:
-    """Of a link, for home_digest()."""
+    """Of a link, for directory_digest()."""
     return f"link to {target}"
 
 
@@ -137,4 +137,4 @@ def _digest_there(tree: Tree, home: str) -> str:
                 found[os.path.relpath(path, top)] = link_digest(os.readlink(path))
             elif os.path.isfile(path):
                 found[os.path.relpath(path, top)] = sha256(path)
-    return home_digest(found)
+    return directory_digest(found)

@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
-from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import InstalledRelease, StartErlData
+from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import InstalledRelease, StartErlData
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, decode, format_terms, parse
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_machine_type, is_node_name
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, absolute_library

@@ -14,15 +14,14 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
-from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import (
+from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import (
     InstalledRelease,
     Library,
-    Release,
     StartErlData,
     format_releases,
     format_start_erl_data,
-    parse_rel,
 )
+from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, parse_rel
 from ansible_collections.erlang.otp.plugins.module_utils._tree.backup import forget_saved, save
 from ansible_collections.erlang.otp.plugins.module_utils._tree.bin_directory import refresh_bin
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_temporary

@@ -10,7 +10,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
-from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import (
+from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import (
     InstalledRelease,
     StartErlData,
     format_releases,
@@ -22,7 +22,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.register import s
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import SAVED, Tree
 
 
-def mend(tree: Tree, changes: Changes, options: FileOptions) -> None:
+def repair(tree: Tree, changes: Changes, options: FileOptions) -> None:
     """Mend RELEASES and start_erl.data of a system that is down, if they are torn, or at odds after a change that was cut short.
 
     Raises OtpError when nothing tells what they said.

@@ -17,12 +17,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import inherited_owner, read_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
-from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import (
-    InstalledRelease,
-    StartErlData,
-    parse_releases,
-    parse_start_erl_data,
-)
+from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import InstalledRelease, StartErlData, parse_releases, parse_start_erl_data
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulators
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import RECORD, parse_record
 

@@ -61,7 +61,7 @@ def test_only_what_the_base_lacks(host: Thinner) -> None:
     wanted = [name for name in names(host.second) if name.startswith(("releases/", "lib/pea-2.0/", "log"))]
     assert found[1:] == wanted
     thin = host.make(host.second)
-    assert set(thin.base.homes) == HOMES and thin.base.files == PROGRAMS
+    assert set(thin.base.directories) == HOMES and thin.base.files == PROGRAMS
     assert [thin.base.version, f"sha256:{thin.base.sha256}", f"sha256:{thin.base.full}"] == ["FIRST", checksum(host.first), checksum(host.second)]
     assert read_base(host.thin) == thin.base and read_base(host.second) is None
     # The same bytes, whoever makes it and whenever.
@@ -178,7 +178,7 @@ def test_base_json() -> None:
     assert parse_base(format_base(BASE), filename="base.json") == BASE
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"null", json.dumps({**BASE._asdict(), "homes": []}).encode(), b'{"name": 1}', b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"null", json.dumps({**BASE._asdict(), "directories": []}).encode(), b'{"name": 1}', b"\xff"])
 def test_a_damaged_base_json(content: bytes, tmp_path: Path) -> None:
     with pytest.raises(OtpError, match="base.json does not say what the package is based on"):
         parse_base(content, filename="base.json")

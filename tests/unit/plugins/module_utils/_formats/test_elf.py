@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import Program, machine_of, odd_one, read_program, why_not_here
+from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import Program, find_incompatible, machine_of, read_program, why_not_here
 
 
 def elf(*, bits: int = 64, order: str = "<", machine: int = 62, interpreter: str = "") -> bytes:
@@ -82,7 +82,7 @@ def test_what_a_machine_runs_as_well(tmp_path: Path) -> None:
 def test_the_odd_one() -> None:
     arm, intel = machine_of(elf(machine=183)), machine_of(elf())
     assert arm and intel and machine_of(b"\x7fELF") is None and machine_of(bytes(64)) is None
-    assert odd_one({}, arm) is None and odd_one({"a.so": arm, "b.so": arm}, arm) is None and odd_one({"a.so": arm}, None) is None
-    assert odd_one({"a.so": arm, "b.so": intel}, arm) == "b.so was made for x86_64, 64 bits, and the emulator is for aarch64, 64 bits"
-    assert odd_one({"a.so": arm, "b.so": intel}, None)
-    assert odd_one({"lib/os_mon-2.8/priv/bin/memsup": intel}, arm) and odd_one({"lib/mast-1.0/priv/firmware.elf": intel}, arm) is None
+    assert find_incompatible({}, arm) is None and find_incompatible({"a.so": arm, "b.so": arm}, arm) is None and find_incompatible({"a.so": arm}, None) is None
+    assert find_incompatible({"a.so": arm, "b.so": intel}, arm) == "b.so was made for x86_64, 64 bits, and the emulator is for aarch64, 64 bits"
+    assert find_incompatible({"a.so": arm, "b.so": intel}, None)
+    assert find_incompatible({"lib/os_mon-2.8/priv/bin/memsup": intel}, arm) and find_incompatible({"lib/mast-1.0/priv/firmware.elf": intel}, arm) is None

@@ -2,27 +2,17 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The files of releases and applications."""
+"""The resource files of releases and applications.
+
+Rules: every shape of rel(4) and app(4) is read; any other is refused with file, term and rule; a name or version that leads out of the tree too.
+"""
 
 from __future__ import annotations
 
 import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import (
-    InstalledRelease,
-    Library,
-    Release,
-    ReleaseApplication,
-    StartErlData,
-    format_rel,
-    format_releases,
-    format_start_erl_data,
-    parse_app,
-    parse_rel,
-    parse_releases,
-    parse_start_erl_data,
-)
+from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, ReleaseApplication, format_rel, parse_app, parse_rel
 
 REL = """%% a release
 {release, {"MY αβ", "FIRST"}, {erts, "13.1.5"},
@@ -105,53 +95,3 @@ def test_app_with_nothing_but_its_version():
 def test_app_in_a_wrong_shape(text, message):
     with pytest.raises(OtpError, match=message):
         parse_app(text.encode(), filename="pea.app")
-
-
-RELEASES = [
-    InstalledRelease("MY αβ", "SECOND", "15.2", (Library("kernel", "10.2", "lib/kernel-10.2"),), "unpacked"),
-    InstalledRelease("MY αβ", "FIRST", "13.1", (Library("kernel", "8.5", "/opt/αβ/lib/kernel-8.5"),), "permanent"),
-    InstalledRelease("MY αβ", "__new_emulator__FIRST", "15.2", (), "tmp_current"),
-]
-
-
-def test_releases():
-    content = format_releases(RELEASES)
-    assert content.startswith(b"%% coding: utf-8\n[{release,")
-    assert content.endswith(b".\n")
-    assert parse_releases(content, filename="RELEASES") == RELEASES
-    assert parse_releases(b"[].", filename="RELEASES") == []
-
-
-@pytest.mark.parametrize(
-    "text, message",
-    [
-        ("", "^RELEASES: has no term"),
-        ("{release}.", "is not a list"),
-        ('[{release,"a","1","2",[]}].', r"is not \{release,Name,Vsn,ErtsVsn"),
-        ('[{release,"a","1","2",[],gone}].', "^RELEASES: gone is none of the statuses unpacked, current, permanent, old, tmp_current"),
-        ('[{release,"a","../..","2",[],old}].', "cannot be the version of a release"),
-        ('[{release,"a","1","2",[{kernel,"8"}],old}].', r"is not \{App,Vsn,Dir\}"),
-    ],
-)
-def test_releases_in_a_wrong_shape(text, message):
-    with pytest.raises(OtpError, match=message):
-        parse_releases(text.encode(), filename="RELEASES")
-
-
-@pytest.mark.parametrize("content", [b"13.1.5 FIRST\n", b"13.1.5 FIRST", b" 13.1.5\tFIRST \n\n"])
-def test_start_erl_data(content):
-    value = parse_start_erl_data(content, filename="start_erl.data")
-    assert value == StartErlData("13.1.5", "FIRST")
-    assert format_start_erl_data(value) == b"13.1.5 FIRST\n"
-
-
-@pytest.mark.parametrize("content", [b"", b"13.1.5", b"1 2 3", b"13.1.5 ../x", b".. FIRST", b"\xff x"])
-def test_start_erl_data_in_a_wrong_shape(content):
-    with pytest.raises(OtpError, match="^start_erl.data: "):
-        parse_start_erl_data(content, filename="start_erl.data")
-
-
-@pytest.mark.parametrize("version", ["", "a b", "a\n"])
-def test_start_erl_data_cannot_hold(version):
-    with pytest.raises(OtpError, match="cannot hold the version"):
-        format_start_erl_data(StartErlData("13.1.5", version))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import InstalledRelease, Library, StartErlData
+from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import InstalledRelease, Library, StartErlData
 from ansible_collections.erlang.otp.plugins.module_utils._node.disagreements import disagreements
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Known, Running
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree

@@ -12,7 +12,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
 from ansible_collections.erlang.otp.plugins.module_utils._tree.backup import save
-from ansible_collections.erlang.otp.plugins.module_utils._tree.repair import mend
+from ansible_collections.erlang.otp.plugins.module_utils._tree.repair import repair
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import SAVED, Tree
 
 BEFORE = '[{release,"x","2","14",[{kernel,"9","lib/kernel-9"}],unpacked},\n {release,"x","1","13",[{kernel,"8","lib/kernel-8"}],permanent}].\n'
@@ -62,13 +62,13 @@ def test_torn_files(tree: Tree, releases: str, start: str, expected: tuple) -> N
     write(tree, "RELEASES", releases)
     write(tree, "start_erl.data", start)
     told, done, again = Changes(check_mode=True), Changes(), Changes()
-    mend(tree, told, FileOptions(flush=False))
+    repair(tree, told, FileOptions(flush=False))
     assert state(tree) == expected
     # That was how it will be, and not how it is.
     tree = Tree(tree.root)
-    mend(tree, done, FileOptions(flush=False))
+    repair(tree, done, FileOptions(flush=False))
     assert state(tree) == expected and done.actions == told.actions and not tree.has("releases", "RELEASES" + SAVED)
-    mend(tree, again, FileOptions(flush=False))
+    repair(tree, again, FileOptions(flush=False))
     assert again.actions == []
 
 
@@ -76,7 +76,7 @@ def test_what_is_missing_is_not_torn(tree: Tree) -> None:
     write(tree, "RELEASES", None)
     write(tree, "start_erl.data", None)
     changes = Changes()
-    mend(tree, changes, FileOptions(flush=False))
+    repair(tree, changes, FileOptions(flush=False))
     assert changes.actions == [] and tree.releases() is None
 
 
@@ -93,7 +93,7 @@ def test_nothing_tells_what_they_said(tree: Tree, releases: str, start: str, sav
     for name, content in (("RELEASES", releases), ("start_erl.data", start), ("RELEASES" + SAVED, saved)):
         write(tree, name, content)
     with pytest.raises(OtpError, match=reason):
-        mend(tree, Changes(), FileOptions(flush=False))
+        repair(tree, Changes(), FileOptions(flush=False))
     assert Path(tree.path("releases/RELEASES")).read_text() == releases
 
 
