@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: otp_target_system
-short_description: An embedded Erlang/OTP target system, from its service user to its running node
+short_description: Deploy an embedded Erlang/OTP target system
 version_added: 0.1.0
 description:
-  - Has all that a host needs of one target system, in one go. The service user, the release, its configuration, scripts, the cookie and
-    the node's state.
-  - The host is asked once. The package is sent only when the host lacks the release.
-  - The role C(erlang.otp.target_system) renders what this module is given. It is the usual way to use it.
+  - Ensures everything that a host needs for one target system. The service user, the release, its configuration, the scripts, the cookie,
+    the service and the state of the node.
+  - All of this is one request to the host. The package is sent only if the host does not have the release.
+  - Use it through the role C(erlang.otp.target_system), which renders the scripts and the service.
 author:
   - The erlang.otp authors (@erlang-otp)
 extends_documentation_fragment:
@@ -24,7 +24,7 @@ attributes:
   diff_mode:
     support: full
     details:
-      - Releases, configuration and files are shown, but neither the cookie nor files that are marked with O(files[].secret).
+      - The diff has releases, configuration and files, but neither the cookie nor files with O(files[].secret=true).
   idempotent:
     support: full
 options:
@@ -36,10 +36,10 @@ options:
   package:
     description:
       - The release package on the controller, or with O(remote_src=true) on the host.
-      - A URL that begins with V(http://) or V(https://) is fetched by the host when it lacks the package. It needs O(checksum).
-      - Without it, the release that is permanent stays.
-      - A release that is not permanent becomes so when the node does not run. Otherwise it is installed beside the one that runs,
-        and RV(pending) says so.
+      - A URL that begins with V(http://) or V(https://) is downloaded by the host if it needs the package. It requires O(checksum).
+      - Without a package, the permanent release stays.
+      - The release becomes permanent if the node is down. If the node runs another release, the new one is only installed, and RV(pending)
+        reports that.
     type: path
   remote_src:
     description:
@@ -48,11 +48,11 @@ options:
     default: false
   checksum:
     description:
-      - The package's checksum, V(sha256:) and 64 hexadecimal digits. A package with another one is refused.
+      - The checksum of the package, V(sha256:) and 64 hexadecimal digits. A package with another checksum is refused.
     type: str
   _package_release:
     description:
-      - The release in the package. Internal, set by the action plugin, which has read the package.
+      - The release in the package. Set by the action plugin, not for use in a task.
     type: dict
   _role_variables:
     description:
@@ -61,40 +61,40 @@ options:
     type: dict
   boot_variables:
     description:
-      - Directories on the host, by the name of a variable, for a package whose libraries do not all live below O(root), as the option
-        O(erlang.otp.otp_release_install#module:variables) takes them. The start script in O(files) gives them as C(-boot_var).
+      - Directories on the host by the names of boot variables, for a package that has libraries outside of O(root). See the option
+        O(erlang.otp.otp_release_install#module:variables). The start script in O(files) passes them as C(-boot_var).
     type: dict
     default: {}
   user:
     description:
-      - The service user, which owns the system and runs its node.
+      - The service user. It owns the system and runs its node.
     type: str
     default: erlang
   group:
     description:
-      - The group of the service user. The default is the one of its name.
+      - The group of the service user. The default is the name of the user.
     type: str
   home:
     description:
-      - The home directory of the service user, where its cookie file is. The default is C(/var/lib/) and its name.
+      - The home directory of the service user, which has the cookie file. The default is C(/var/lib/) and the name of the user.
     type: path
   manage_user:
     description:
-      - Whether to create the user and the group when they are missing.
+      - Whether to create the user and the group if they do not exist.
     type: bool
     default: true
   node_name:
     description:
-      - The node's name, C(NAME@HOST), as the start script in O(files) gives it. Empty for a node that is not distributed.
+      - The name of the node, C(NAME@HOST), as in the start script in O(files). Empty for a node that is not distributed.
     type: str
     default: ''
   cookie:
     description:
-      - The cookie, for C(.erlang.cookie) in O(home), which nobody but O(user) can read.
+      - The cookie. It is written to C(.erlang.cookie) in O(home), which only O(user) can read. Without it, that file stays as it is.
     type: str
   environment:
     description:
-      - Environment variables of the node, as the start script gives them. They are used to ask it.
+      - Environment variables of the node, as in the start script. The module needs them to reach the node.
     type: dict
     default: {}
   pipe_dir:
@@ -103,14 +103,14 @@ options:
     type: path
   run_dir:
     description:
-      - Where the emulator's process number is noted. The default is C(run) in O(root); else that is a link to this directory, which
-        may be on a file system that is empty at boot, so that a node can run from a root directory that is read-only.
+      - The directory of the emulator's pid file. The default is C(run) in O(root).
+      - For another directory, C(run) in O(root) is a link to it. It may be on a file system that is empty after boot, so that a node can run
+        from a read-only root directory.
     type: path
   destdir:
     description:
-      - Lays the whole system out below this directory instead, from which the file system image of a host is made. All other paths
-        are those on that host.
-      - No node is started. The user and the group are those of C(/etc/passwd) and C(/etc/group) below it.
+      - Installs the system below this directory, to make the file system image of a host from it. All other paths are paths on that host.
+      - No node is started. The user and the group are those in C(/etc/passwd) and C(/etc/group) below this directory.
     type: path
     default: ""
   log_dir:
@@ -137,26 +137,26 @@ options:
         type: str
         default: '0644'
       secret:
-        description: Whether the text is to be left out of the diff.
+        description: Whether to omit the text from the diff.
         type: bool
         default: false
   service:
     description:
-      - What starts the node when the host boots, and starts and stops it otherwise. Without it C(bin/start) does.
+      - The service that starts the node at boot, and that this module uses to start and stop it. Without a service, C(bin/start) is used.
     type: dict
     suboptions:
       manager:
         description:
-          - V(systemd), a unit; V(sysv), an init script. Either is the first of O(service.files).
+          - V(systemd) for a unit, V(sysv) for an init script. It must be the first of O(service.files).
         type: str
         choices: [systemd, sysv]
         required: true
       name:
-        description: The name of the service; of a unit without C(.service).
+        description: The name of the service. For a unit, without C(.service).
         type: str
         required: true
       at_boot:
-        description: Whether the host starts it when it boots.
+        description: Whether the host starts the service at boot.
         type: bool
         default: true
       files:
@@ -178,16 +178,16 @@ options:
             type: str
             default: '0644'
           optional:
-            description: Whether the file is left out on a host that lacks its directory.
+            description: Whether to skip the file on a host that does not have its directory.
             type: bool
             default: false
   sys_config:
     description:
-      - The text of the release's C(sys.config). Without it, it is made from C(sys.config.src) when the release has that.
+      - The text of the release's C(sys.config). Without it, the file is made from C(sys.config.src), if the release has that.
     type: str
   vm_args:
     description:
-      - The text of the release's C(vm.args). Without it, it is made from C(vm.args.src) when the release has that.
+      - The text of the release's C(vm.args). Without it, the file is made from C(vm.args.src), if the release has that.
     type: str
   variables:
     description:
@@ -196,35 +196,35 @@ options:
     default: {}
   secrets:
     description:
-      - More such values. They are in no output, and with them the configuration is left out of the diff.
+      - More such values, which must not show. They are in no output. With secrets, the diff does not have the configuration.
     type: dict
     default: {}
   state:
     description:
-      - V(started), the node runs and answers. V(stopped), it does not run. V(present), it stays as it is.
+      - With V(started), the node runs and answers. With V(stopped), it is down. With V(present), it stays as it is.
     type: str
     choices: [started, stopped, present]
     default: started
   start_timeout:
     description:
-      - How many seconds the node has to boot and to answer.
+      - How many seconds the node may take to boot and to answer.
     type: int
     default: 60
   restart_on_change:
     description:
-      - Whether to restart a node that runs without a change of its configuration. Otherwise a warning says that it does.
+      - Whether to restart a node that runs with an earlier version of its configuration or scripts. Otherwise a warning reports it.
     type: bool
     default: false
 notes:
-  - A node that is not distributed cannot be asked. It counts as started when its emulator has lived for three seconds.
-  - Run it as root, or as the service user when nothing of another user has to be made.
+  - A node that is not distributed cannot answer. It counts as started when its emulator has run for three seconds.
+  - Run it as root. The service user is enough if no user, group, service or directory of another user has to be created.
 seealso:
   - module: erlang.otp.otp_release_install
   - module: erlang.otp.otp_release_config
 """
 
 EXAMPLES = r"""
-- name: Have the exchange installed and running
+- name: Install and start the exchange
   erlang.otp.otp_target_system:
     root: /srv/exchange
     package: packages/exchange-1.0.tar.gz
@@ -237,7 +237,7 @@ EXAMPLES = r"""
         mode: "0755"
   become: true
 
-- name: Stop it
+- name: Stop the exchange
   erlang.otp.otp_target_system:
     root: /srv/exchange
     user: exchange
@@ -247,7 +247,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 before:
-  description: The version of the release that was permanent before; null when there was none.
+  description: The version of the release that was permanent before. Null if no release was installed.
   returned: success
   type: str
   sample: FIRST
@@ -257,38 +257,38 @@ release:
   type: dict
   contains:
     name:
-      description: Its name.
+      description: The name of the release.
       type: str
       sample: exchange
     version:
-      description: Its version.
+      description: The version of the release.
       type: str
       sample: FIRST
 pending:
-  description: What is left to do for the release to run; null when nothing is.
+  description: What is left to do so that the release runs. Null if nothing is left.
   returned: success
   type: str
-  sample: release SECOND is installed beside FIRST, which is permanent and runs. Upgrade to it, or stop the node first
+  sample: release SECOND is installed, but FIRST is permanent and runs. Upgrade the node, or stop it and deploy again
 node:
-  description: The node.
+  description: The state of the node.
   returned: success
   type: dict
   contains:
     name:
-      description: Its name, empty when it is not distributed.
+      description: The name of the node. Empty if it is not distributed.
       type: str
       sample: exchange@localhost
     running:
-      description: Whether its emulator runs, or would run in check mode.
+      description: Whether its emulator runs. In check mode, whether it would run.
       type: bool
       sample: true
     pid:
-      description: The emulator's process.
+      description: The process of the emulator.
       type: int
       returned: when it runs
       sample: 4711
     status:
-      description: What C(init) says, V(started) when it has booted.
+      description: The status of C(init). V(started) after the boot.
       type: str
       returned: when it has answered
       sample: started
@@ -298,7 +298,7 @@ node:
       returned: when it has answered
       sample: FIRST
     releases:
-      description: The releases that it knows, with C(name), C(version) and C(status).
+      description: The releases of its release_handler, with C(name), C(version) and C(status).
       type: list
       elements: dict
       returned: when it has answered
@@ -307,7 +307,7 @@ node:
           version: FIRST
           status: permanent
 unreachable_seconds:
-  description: For how long the node did not answer because it was restarted. Null without a restart.
+  description: How many seconds the node did not answer during a restart. Null without a restart.
   returned: success
   type: float
   sample: 1.3
@@ -323,7 +323,7 @@ transferred:
   type: bool
   sample: false
 seconds:
-  description: How long the controller had to do with the host.
+  description: How many seconds the task took on the controller.
   returned: always
   type: float
   sample: 0.4

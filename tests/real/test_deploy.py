@@ -271,9 +271,9 @@ def test_start_refuses_beside_a_running_node_and_as_another_user(site: Site, dep
     start = f"{site.root('south')}/bin/start"
     refused = site.as_user(start)
     assert refused.returncode == 1
-    assert f"the node runs already, as process {deployed.results['south']['node']['pid']}" in refused.stdout
+    assert f"the node is already running (pid {deployed.results['south']['node']['pid']})" in refused.stdout
     as_root = subprocess.run([start], text=True, stderr=subprocess.PIPE, timeout=LIMIT, check=False)
-    assert as_root.returncode == 1 and f"the node runs as user {site.user}" in as_root.stderr
+    assert as_root.returncode == 1 and f"only user {site.user} can start the node" in as_root.stderr
 
 
 @pytest.mark.parametrize("host", HOSTS)

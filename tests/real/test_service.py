@@ -91,13 +91,13 @@ def test_run_erl_is_told_how_many_logs_it_may_keep(served: Served) -> None:
 def test_the_init_script_as_init_runs_it(served: Served, shell: str) -> None:
     first = served.emulator
     said = served.run(shell, "status")
-    assert (said.returncode, said.stdout) == (0, f"north runs, its emulator is process {first}\n")
+    assert (said.returncode, said.stdout) == (0, f"north is running (pid {first})\n")
     assert served.run(shell, "start").returncode == 0 and served.emulator == first
 
     assert served.run(shell, "stop").returncode == 0 and served.emulator is None
     assert served.run(shell, "stop").returncode == 0
     said = served.run(shell, "status")
-    assert (said.returncode, said.stdout) == (3, "north does not run\n")
+    assert (said.returncode, said.stdout) == (3, "north is not running\n")
 
     assert served.run(shell, "start").returncode == 0
     second = served.emulator
@@ -114,6 +114,6 @@ def test_the_state_goes_through_the_script(served: Served) -> None:
     assert served.site.play("deploy", otp_state="stopped").changed[HOST] == 0
     with served.script.open("a") as script:
         script.write(f"touch {served.site.directory}/called\n")
-    # What is changed there is changed back before it is run.
+    # The change is overwritten before the script runs.
     assert served.site.play("deploy").changed[HOST] == 1 and served.emulator
     assert not (served.site.directory / "called").exists()

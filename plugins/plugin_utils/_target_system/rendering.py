@@ -2,10 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The files of a target system, from the otp_* variables of its host and the templates of the role target_system.
+"""The files of a target system, rendered from the otp_* variables of its host and the templates of the role target_system.
 
-Ansible's own lookup of templates copies all variables for each of them, and compiles each for each host, which is most of what a run
-costs on the controller. Here they are compiled once, before Ansible forks.
+The templates are compiled once, before Ansible forks: Ansible's lookup compiles each for each host, and copies all variables each time.
 """
 
 from __future__ import annotations
@@ -20,18 +19,20 @@ import jinja2
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.checks import truth
 
 TEMPLATES = Path(__file__).parents[3] / "roles" / "target_system" / "templates"
-MANAGED = "# Written by the role erlang.otp.target_system: what is changed here is changed back."
+MANAGED = "# Managed by Ansible (role erlang.otp.target_system): changes made here are overwritten."
 
-# The boot server's list has a file of its own. It is brought to a running server, so that its change is no reason to restart the node.
+# The clients of the boot server are in a separate file: the playbook "clients" brings a change to the running server, without a restart.
 BOOT_SERVER = "bin/boot_server.args"
 
 Variables = t.Mapping[str, t.Any]
 
 
 class Client(t.NamedTuple):
-    """A client node. root: the root directory with its libraries, and directory, that below it which is the client's own, both the same on
-    client and master; static: whether it boots what release_handler copies to releases, always on the ERTS that bin/start_erl.data names;
-    hosts: boot servers of a client without a disk.
+    """A client node.
+
+    root: the root directory with the libraries; directory: the client's directory below it; both are the same on client and master.
+    static: the client boots what release_handler copies to releases, always on the ERTS in bin/start_erl.data.
+    hosts: the boot servers of a client without a disk.
     """
 
     root: str
@@ -44,12 +45,12 @@ class Client(t.NamedTuple):
 
 
 def compiled() -> dict[str, jinja2.Template]:
-    """The role's templates by their names, without the ending."""
+    """The templates of the role by name, without the suffix .j2."""
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined)
     environment.filters.update(
         quote=lambda value: shlex.quote(str(value)),
         regex_escape=re.escape,
-        # systemd knows a percent sign as the beginning of something.
+        # systemd expands what follows a percent sign.
         for_systemd=lambda value: str(value).replace("%", "%%"),
     )
     return {path.stem: environment.get_template(path.name) for path in sorted(TEMPLATES.glob("*.j2"))}
@@ -59,12 +60,12 @@ COMPILED = compiled()
 
 
 def options(variables: Variables) -> dict[str, t.Any]:
-    """The options of otp_target_system that are made of more than one variable: files, service and environment."""
+    """The options of otp_target_system that several variables decide: files, service and environment."""
     return {"files": scripts(variables), "service": service(variables), "environment": environment(variables)}
 
 
 def scripts(variables: Variables) -> list[dict[str, str]]:
-    """bin/start, bin/start_erl and bin/stop, as otp_target_system takes files."""
+    """bin/start, bin/start_erl and bin/stop, and the list of the boot server: the option files of otp_target_system."""
     files = [{"path": f"bin/{name}", "content": rendered(name, variables), "mode": "0755"} for name in ("start", "start_erl", "stop")]
     if truth(variables["otp_boot_server"]):
         files.append({"path": BOOT_SERVER, "content": boot_server(variables["otp_boot_server_clients"]), "mode": "0644"})
@@ -72,16 +73,16 @@ def scripts(variables: Variables) -> list[dict[str, str]]:
 
 
 def boot_server(addresses: t.Iterable[str]) -> str:
-    """The emulator's arguments for a boot server that answers these IPv4 addresses and no others.
+    """The arguments of the emulator for a boot server that answers only these IPv4 addresses.
 
-    As tuples: erl_boot_server's documentation has strings, and with them the node does not boot.
+    They are tuples: with strings, as in the documentation of erl_boot_server, the node does not boot.
     """
     tuples = ",".join(f"{{{','.join(address.split('.'))}}}" for address in addresses)
     return f"-kernel start_boot_server true\n-kernel boot_server_slaves [{tuples}]\n"
 
 
 def service(variables: Variables) -> dict[str, t.Any] | None:
-    """The service with its files, as otp_target_system takes it; None where nothing is to start the node at boot."""
+    """The option service of otp_target_system; None if no service starts the node."""
     manager, name = variables["otp_service_manager"], variables["otp_service_name"]
     if manager == "none":
         return None
@@ -97,13 +98,13 @@ def service(variables: Variables) -> dict[str, t.Any] | None:
 
 
 def environment(variables: Variables) -> dict[str, t.Any]:
-    """The environment variables of the node, and of whatever asks it."""
+    """The environment variables of the node, which also apply to calls of the node."""
     address = variables["otp_epmd_address"]
     return {"ERL_EPMD_PORT": variables["otp_epmd_port"], **({"ERL_EPMD_ADDRESS": address} if address else {}), **variables["otp_environment"]}
 
 
 def client_files(variables: Variables, client: Client) -> dict[str, str]:
-    """bin/start and bin/stop of a client node, and where systemd is to run it its unit and that of its EPMD, by the templates' names."""
+    """bin/start and bin/stop of a client node, and under systemd its unit and that of its EPMD, by the names of the templates."""
     places = {
         "client": client,
         "otp_root": client.root,
@@ -118,7 +119,7 @@ def client_files(variables: Variables, client: Client) -> dict[str, str]:
 
 
 def rendered(template: str, variables: Variables) -> str:
-    """A template's text: of the variables, and of what is made of them here."""
+    """The text of a template, for the variables of a host and what is derived from them here."""
     client: Client | None = variables.get("client")
     node_directory = client.directory if client else variables["otp_root"]
     data_file = f"{node_directory}/{'bin' if client and client.static else 'releases'}/start_erl.data"
@@ -126,7 +127,7 @@ def rendered(template: str, variables: Variables) -> str:
         variables,
         managed=MANAGED.replace("target_system", "clients") if client else MANAGED,
         client=client,
-        # Where bin/start and the releases of the node are, and what says which release boots; the same as its own scripts call it.
+        # The directory of bin/start and of the releases, and the file that decides which release boots; then the same for use in a script.
         node_directory=node_directory,
         heart_data_file=data_file,
         directory=shlex.quote(node_directory) if client else "$ROOTDIR",
@@ -141,7 +142,7 @@ def rendered(template: str, variables: Variables) -> str:
 
 
 def command(variables: Variables) -> str:
-    """What run_erl's shell executes. The names are of bin/start's environment."""
+    """The command that run_erl runs in a shell. bin/start exports its variables."""
     arguments = shlex.join(flags(variables))
     if variables.get("client"):
         return f'echo $$ >"$RUN_DIR/emulator.pid" && exec "$BINDIR/erlexec" -boot "$BOOT_DIR/start" -config "$BOOT_DIR/sys" {arguments}'
@@ -149,7 +150,7 @@ def command(variables: Variables) -> str:
 
 
 def flags(variables: Variables) -> list[str]:
-    """The emulator's arguments."""
+    """The arguments of the emulator."""
     found: list[t.Any] = ["-heart"] if truth(variables["otp_heart"]) else []
     if variables["otp_node_name"]:
         found += ["-name" if truth(variables["otp_long_names"]) else "-sname", variables["otp_node_name"]]
@@ -164,7 +165,7 @@ def flags(variables: Variables) -> list[str]:
         found.append("-noinput")
     client: Client | None = variables.get("client")
     if client and client.hosts:
-        # In embedded mode all code comes at boot: what is loaded later would hang when the boot server is away.
+        # In embedded mode all code is loaded at boot. Code that is loaded later would wait for the boot server.
         found += ["-loader", "inet", "-hosts", *client.hosts, "-id", variables["otp_node_name"], "-mode", "embedded"]
     if not client and truth(variables["otp_boot_server"]):
         found += ["-args_file", f"{variables['otp_root']}/{BOOT_SERVER}"]
@@ -172,5 +173,5 @@ def flags(variables: Variables) -> list[str]:
 
 
 def has_epmd_unit(variables: Variables) -> bool:
-    """An EPMD that the node starts would be of its unit, and keep that up when the node has ended: it has a unit of its own."""
+    """Whether EPMD has its own unit. An EPMD that the node starts would keep the unit of the node active after the node has ended."""
     return variables["otp_service_manager"] == "systemd" and bool(variables["otp_node_name"])
