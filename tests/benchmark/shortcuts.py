@@ -27,8 +27,12 @@ UTILS = "plugins/plugin_utils"
 # What switches a way off: a file of the collection, a text in it, and what stands there then.
 PATCHES = {
     "bytecode for hosts with the same Python": (f"{UTILS}/_transport/stdin_transport.py", "importlib.util.MAGIC_NUMBER.hex()", "''"),
-    "facts of a package once in a run": (f"{UTILS}/_package/facts.py", "return json.loads(kept.read_bytes())", "raise FileNotFoundError"),
     "templates compiled once in a process": (f"{UTILS}/_target_system/rendering.py", "return COMPILED[", "return compiled()["),
+    "filters loaded before Ansible forks": (
+        "roles/target_system/tasks/preflight.yml",
+        '"[] | erlang.otp.to_term is none or _otp_known is none"',
+        "false",
+    ),
 }
 SETTINGS = {"modules through standard input": {"ERLANG_OTP_STDIN_TRANSPORT": "false"}}
 
