@@ -1,0 +1,102 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Rules: nothing is delivered that the box has; new files are flushed before they are renamed; libraries and ERTS come first, RELEASES and
+then start_erl.data last, each after a sync; a file is removed after everything is in place; the cookie goes through the stream with its
+mode and its owner, and no other way; a disk that is too small is reported before anything is sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.delivery import Delivery, check_room, prepare_delivery
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.inspection import Entry, Inspection
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.mirror import Mirror
+
+ROOT = "/srv/exchange"
+COOKIE = "/var/lib/erlang/.erlang.cookie"
+NEW = ("releases/start_erl.data", "releases/RELEASES", "releases/FIRST/start.boot", "bin/start", "lib/pea-1.0/ebin/pea.beam", "erts-15.2/bin/beam.smp")
+
+
+def steps_of(delivery: Delivery | None) -> list[str]:
+    assert delivery is not None
+    with tarfile.open(fileobj=io.BytesIO(delivery.stream)) as archive:
+        steps = archive.extractfile("steps")
+        assert steps
+        return steps.read().decode().splitlines()
+
+
+@pytest.fixture
+def mirror(tmp_path: Path) -> Mirror:
+    """The copy of a box whose system has RELEASES, start_erl.data, an old library, and nothing else."""
+    mirror = Mirror(str(tmp_path), ROOT, (COOKIE,))
+    directories = {ROOT: Entry("d", 0o755, 100, 100, 0, ""), **{path: Entry("d", 0o755, 100, 100, 0, "") for path in ("releases", "lib", "bin")}}
+    files = dict.fromkeys(("releases/RELEASES", "releases/start_erl.data", "lib/old"), (b"old", 7))
+    mirror.fill(Inspection(entries={**directories, **{path: Entry("-", 0o644, 100, 100, 3, "") for path in files}}, files=files))
+    return mirror
+
+
+def write(mirror: Mirror, path: str, content: bytes, mode: int = 0o644) -> None:
+    place = mirror.place(path)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(content)
+    place.chmod(mode)
+
+
+def test_nothing_is_delivered_twice(mirror: Mirror) -> None:
+    assert prepare_delivery(mirror, "100:100", {}) is None
+    write(mirror, "bin/start", b"new")
+    assert prepare_delivery(mirror, "100:100", {})
+    mirror.mark_sent()
+    assert prepare_delivery(mirror, "100:100", {}) is None
+
+
+def test_what_decides_the_release_is_renamed_last_after_a_sync(mirror: Mirror) -> None:
+    for path in NEW:
+        write(mirror, path, path.encode())
+    mirror.place("lib/old").unlink()
+    steps = steps_of(prepare_delivery(mirror, "100:100", {}))
+    first_place = next(index for index, step in enumerate(steps) if step.startswith("place"))
+    assert steps[first_place - 1] == "sync" and not any(step.startswith(("directory", "move", "copy", "link")) for step in steps[first_place:])
+    assert steps[first_place:] == [
+        "place 100:100 lib/pea-1.0",
+        "place 100:100 erts-15.2",
+        "place 100:100 bin/start",
+        "place 100:100 releases/FIRST",
+        "sync",
+        "place 100:100 releases/RELEASES",
+        "sync",
+        "place 100:100 releases/start_erl.data",
+        "sync",
+        "remove lib/old",
+    ]
+
+
+def test_the_cookie_is_in_the_stream_alone_with_its_mode_and_owner(mirror: Mirror) -> None:
+    write(mirror, COOKIE, b"secret", 0o400)
+    delivery = prepare_delivery(mirror, "100:100", {COOKIE: "100:101"})
+    digest = hashlib.sha256(b"secret").hexdigest()
+    assert f"host_file 400 100:101 {COOKIE} {digest}" in steps_of(delivery)
+    assert delivery and "secret" not in delivery.lists + " ".join(steps_of(delivery))
+
+
+def test_a_file_outside_belongs_to_root_unless_an_owner_is_given(mirror: Mirror) -> None:
+    write(mirror, COOKIE, b"x")
+    assert any(step.startswith(f"host_file 644 0:0 {COOKIE}") for step in steps_of(prepare_delivery(mirror, "100:100", {})))
+
+
+def test_a_small_disk_is_reported(mirror: Mirror) -> None:
+    write(mirror, "lib/big", b"x" * 1000)
+    delivery = prepare_delivery(mirror, "100:100", {})
+    assert delivery and delivery.room > 1000
+    check_room(delivery, delivery.room, ROOT)
+    with pytest.raises(OtpError, match="too small.*Nothing was sent"):
+        check_room(delivery, delivery.room - 1, ROOT)
