@@ -2,10 +2,13 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rule: whatever way an import is written, the file that it needs is found. What Python itself loads is the measure."""
+"""Rules: whatever way an import is written, the file that it needs is found, as Python itself loads it; nothing that goes to a host imports by a
+call, such as importlib.import_module, which is not found.
+"""
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -41,6 +44,12 @@ FORMS = {
     "relative, from far above": "from ...module_utils._formats import resource",
     "lazy": f"def work():\n    from {UTILS}._terms import parser\nwork()",
     "guarded": f"try:\n    from {UTILS}._terms import parser\nexcept ImportError:\n    pass",
+    "all names of a module": f"from {UTILS}._terms.parser import *",
+    "in a class": f"class Work:\n    import {UTILS}._terms.parser",
+    "in a function of a class": f"class Work:\n    def work(self):\n        from {UTILS}._terms import parser\nWork().work()",
+    "conditional": f"import sys\nif sys.version_info > (3, 0):\n    from {UTILS}._terms import parser",
+    "in a with statement": f"import contextlib\nwith contextlib.suppress(ImportError):\n    from {UTILS}._terms import parser",
+    "a package, and a module of it": f"import {UTILS}._terms\nfrom {UTILS}._terms import bits",
     "none": "import os.path\nfrom json import loads",
 }
 
@@ -50,3 +59,9 @@ def test_every_form_of_import_is_found(text: str) -> None:
     loaded = subprocess.run([sys.executable, "-c", LOAD, IMPORTER, text, PACKAGE], capture_output=True, text=True, timeout=600, check=True)
     found = {name for item in imports(text, IMPORTER) for name in sources(item)}
     assert found == set(json.loads(loaded.stdout))
+
+
+@pytest.mark.parametrize("module", ["otp_release_handler", "otp_target_system"])
+def test_nothing_is_imported_by_a_call(module: str) -> None:
+    calls = (node.func for text in sources(f"{PACKAGE}.modules.{module}").values() for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call))
+    assert not {ast.unparse(call) for call in calls} & {"importlib.import_module", "import_module", "__import__"}

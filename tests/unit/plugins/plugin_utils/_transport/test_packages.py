@@ -2,16 +2,26 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Rules: a package goes to a host only after it asked for it, and never in check mode; a damaged one does not go at all; a small one through
+standard input, a large one, or one in Ansible's own way, as a file that is removed afterwards; failures name the file on the controller.
+"""
+
 from __future__ import annotations
 
+import typing as t
 from pathlib import Path
 
 import pytest
+from ansible.errors import AnsibleActionFail
 
 from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import Base, format_base
-from ansible_collections.erlang.otp.plugins.plugin_utils._transport.packages import _smallest
-from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import checksum, write_package
+from ansible_collections.erlang.otp.plugins.plugin_utils._transport import packages
+from ansible_collections.erlang.otp.plugins.plugin_utils._transport.packages import _smallest, run_module
+from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transport import StdinTransport
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import checksum, release_members, write_package
+from ansible_collections.erlang.otp.tests.unit.plugins.plugin_utils._transport.tasks import Action, interpreter, make_action
 
+HANDLER = StdinTransport("otp_release_handler")
 BASE = Base("SYSTEM", "FIRST", "a" * 64, "b" * 64, {}, [])
 FULL = f"sha256:{BASE.full}"
 
@@ -34,3 +44,88 @@ def test_which_package_is_sent(tmp_path: Path, base: bytes | None, known: list[s
         write_package(thin, {"releases/SECOND/base.json": base})
     expected = (str(thin), {"checksum": checksum(str(thin))}) if is_thin else (full, {"checksum": wanted})
     assert _smallest(full, {"checksum": wanted}, {"known_packages": known}) == expected
+
+
+class Uploading(Action):
+    """Notes which files go to the host, and when the directory for them is removed; a module in Ansible's own way asks for the package once."""
+
+    def __init__(self, *arguments: t.Any) -> None:
+        super().__init__(*arguments)
+        self.steps: list[str] = []
+
+    def _find_needle(self, dummy_directory: str, needle: str) -> str:
+        return needle
+
+    def _transfer_file(self, local_path: str, remote_path: str) -> str:
+        self.steps.append("upload")
+        return str(super()._transfer_file(local_path, remote_path))
+
+    def _remove_tmp_path(self, tmp_path: str | None, force: bool = False) -> None:
+        self.steps.append("remove")
+        super()._remove_tmp_path(tmp_path, force=force)
+        assert tmp_path and not Path(tmp_path).exists()
+
+    def _execute_module(self, *arguments: t.Any, **options: t.Any) -> dict[str, t.Any]:
+        super()._execute_module(*arguments, **options)
+        package = options["module_args"]["package"]
+        self.steps.append("module with package" if package else "module")
+        return {"failed": True, "msg": f"{package}: damaged", "exception": "Traceback"} if package else {"needs_package": True}
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> str:
+    return write_package(tmp_path / "x-SECOND.tar.gz", release_members("SECOND", app_version="2.0"))
+
+
+def arguments(tmp_path: Path, package: str, **more: t.Any) -> dict[str, t.Any]:
+    """Options of otp_release_handler for a release that the host lacks."""
+    return {"root": f"{tmp_path}/srv", "release": "SECOND", "state": "unpacked", "transport": "offline", "package": package, **more}
+
+
+def test_a_small_package_goes_through_standard_input(tmp_path: Path, full: str) -> None:
+    action = make_action(kind=Uploading)
+    result = run_module(action, HANDLER, arguments(tmp_path, full), interpreter(tmp_path))
+    assert result["transferred"] and not result.get("failed") and (tmp_path / "srv/releases/SECOND").is_dir()
+    assert not action.steps
+
+
+def test_a_large_package_is_uploaded_and_removed(tmp_path: Path, full: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "STDIN_LIMIT", 10)
+    Path(full).write_bytes(b"not a package")
+    action = make_action(kind=Uploading)
+    result = run_module(action, HANDLER, arguments(tmp_path, full), interpreter(tmp_path))
+    assert result["transferred"] and result["failed"] and full in result["msg"] and "ansible" not in result["msg"]
+    assert action.steps == ["upload", "remove"]
+
+
+@pytest.mark.parametrize("transport", [HANDLER, None])
+def test_a_package_in_ansibles_way_is_uploaded_and_removed(tmp_path: Path, full: str, transport: StdinTransport | None) -> None:
+    action = make_action(kind=Uploading, pipelining=False)
+    result = run_module(action, transport, arguments(tmp_path, full), interpreter(tmp_path))
+    assert result == {"failed": True, "msg": f"{full}: damaged", "transferred": True}
+    assert action.steps == ["module", "upload", "module with package", "remove"]
+
+
+def test_nothing_is_sent_in_check_mode(tmp_path: Path, full: str) -> None:
+    action = make_action(kind=Uploading, check_mode=True)
+    action._execute_module = lambda **options: {"needs_package": True, "release": options["module_args"]["_package_release"]["version"]}
+    result = run_module(action, None, arguments(tmp_path, full), {})
+    assert result == {"needs_package": True, "release": "SECOND", "transferred": False} and not action.steps
+
+
+def test_a_package_with_another_checksum_is_not_sent(tmp_path: Path, full: str) -> None:
+    action = make_action(kind=Uploading)
+    with pytest.raises(AnsibleActionFail, match="is damaged, or another package: its checksum is sha256:.*, and sha256:00 was expected"):
+        run_module(action, HANDLER, arguments(tmp_path, full, checksum="sha256:00"), interpreter(tmp_path))
+    assert not action.steps
+
+
+def test_the_directory_is_removed_when_the_upload_fails(tmp_path: Path, full: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*dummy: t.Any) -> t.NoReturn:
+        raise AnsibleActionFail("disk full")
+
+    monkeypatch.setattr(Uploading, "_transfer_file", fail)
+    action = make_action(kind=Uploading)
+    with pytest.raises(AnsibleActionFail, match="disk full"):
+        run_module(action, None, arguments(tmp_path, full), {})
+    assert action.steps == ["module", "remove"]

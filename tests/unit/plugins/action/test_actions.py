@@ -1,0 +1,44 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Rules: each action plugin runs the module of its own name; no module goes to a box without Python."""
+
+from __future__ import annotations
+
+import importlib
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.erlang.otp.plugins.plugin_utils._box import action as box_action
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.action import HostOrBoxAction, is_box
+from ansible_collections.erlang.otp.tests.unit.plugins.plugin_utils._transport.tasks import Action, make_action
+
+ACTIONS = Path(__file__).parents[4] / "plugins" / "action"
+PACKAGE = "ansible_collections.erlang.otp.plugins.action"
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in ACTIONS.glob("*.py")))
+def test_the_module_has_the_name_of_the_plugin(name: str) -> None:
+    plugin = importlib.import_module(f"{PACKAGE}.{name}")
+    assert getattr(plugin.ActionModule, "module", name) == name
+    assert not hasattr(plugin, "TRANSPORT") or plugin.TRANSPORT.name == name
+
+
+class Chooser(HostOrBoxAction, Action):
+    module = "otp_rpc"
+
+
+@pytest.mark.parametrize(("otp_box", "delegate_to", "is_on_box"), [(True, None, True), ("yes", None, True), (False, None, False), (True, "master", False)])
+def test_a_box_gets_no_module(monkeypatch: pytest.MonkeyPatch, otp_box: t.Any, delegate_to: str | None, is_on_box: bool) -> None:
+    calls = []
+    monkeypatch.setattr(box_action, "on_box", lambda _action, module, *_arguments: calls.append(module) or {"changed": False})
+    monkeypatch.setattr(Action, "_execute_module", lambda *_arguments, **_options: calls.append("host") or {})
+    monkeypatch.setattr(Action, "run", lambda *_arguments: {})
+    action = make_action(kind=Chooser)
+    action._task.delegate_to = delegate_to
+    assert is_box(action, {"otp_box": otp_box}) is is_on_box
+    action.run(None, {"otp_box": otp_box})
+    assert calls == (["otp_rpc"] if is_on_box else ["host"])
