@@ -8,6 +8,8 @@ help:
 	@echo "make test     everything; or some steps of it: make test STEPS='unit sanity'"
 	@echo "make test-ansible ANSIBLE_CORE='~=2.20.0'"
 	@echo "              sanity, unit and integration tests with another ansible-core"
+	@echo "make mutations"
+	@echo "              take rules out of the code, one at a time: a test must miss each (long)"
 	@echo "make format   format the Python files with ruff"
 	@echo "make docs     the documentation as HTML, in build/docs"
 	@echo "make picture  draw docs/upgrade.svg again, from a real run"
@@ -51,4 +53,4 @@ clean:
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	$(MAKE) -C examples/exchange clean
 
-.PHONY: help setup demo picture check test test-ansible format docs clean
+.PHONY: help setup demo picture check test test-ansible mutations format docs clean
