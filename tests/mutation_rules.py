@@ -119,17 +119,17 @@ RULES = (
         PUBLISH,
         "                os.unlink(name, dir_fd=descriptor)\n    os.rmdir",
         "                pass\n    os.rmdir",
-        OF_INSTALL,
+        OF_PUBLISH,
     ),
     Rule(
         "what fails is undone",
         PUBLISH,
         "            with contextlib.suppress(OSError):\n                os.rename",
         "            with contextlib.suppress(OSError):\n                continue\n                os.rename",
-        OF_INSTALL,
+        OF_PUBLISH,
     ),
     Rule(
-        "the release directory comes last", PUBLISH, '_ORDER = {"lib": 0, "bin": 2, "releases": 3}', '_ORDER = {"lib": 3, "bin": 2, "releases": 0}', OF_INSTALL
+        "the release directory comes last", PUBLISH, '_ORDER = {"lib": 0, "bin": 2, "releases": 3}', '_ORDER = {"lib": 3, "bin": 2, "releases": 0}', OF_PUBLISH
     ),
     Rule("names are flushed", PUBLISH, "            flush_directory(directory)\n", "            pass\n", OF_PUBLISH),
     Rule("contents are flushed", PUBLISH, "            if not _syncfs(descriptor):\n", "            if False:\n", (REAL + "test_power_cut.py",)),
