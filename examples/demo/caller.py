@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A subscriber who keeps calling, on a connection of its own for each call, and counts what comes of it."""
+"""A caller that keeps calling, on a new connection for each call, and counts calls and failures."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Caller:
                 count.calls += 1
                 count.longest = max(count.longest, seconds)
                 if answer != expected:
-                    count.failures.append(f"{node} should have said {expected!r}, and said {answer!r}")
+                    count.failures.append(f"{node} should answer {expected!r}, and answered {answer!r}")
             # After a failure it goes on from where the exchange is.
             words, _space, number = (answer if answer.startswith("dialled carla ") else expected).rpartition(" ")
             expected = f"{words} {int(number) + 1}"

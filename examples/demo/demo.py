@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From a release to three running nodes on this machine, to the next release and back, in front of a newcomer: `make demo`.
+"""From a release to three running nodes on this machine, to the next release and back: `make demo`.
 
-All is kept in build/demo, with ports of its own, and removed at the end; KEEP=1 leaves the nodes running.
+Everything is in build/demo, uses its own ports, and is removed at the end. KEEP=1 leaves the nodes running.
 """
 
 from __future__ import annotations
@@ -29,45 +29,45 @@ def show_first() -> None:
     run("make", "-s", "-C", "examples/exchange")
     headline("2. Build the release FIRST of it, and deploy it to three nodes on this machine")
     play("deploy")
-    headline("3. Use one")
+    headline("3. Use one of them")
     commands = ("version", "dial anna", "dial anna", "dial bert", "calls")
     for command, answer in zip(commands, fleet.ask("north", *commands)):
         print(f"  {command:<12}-> {answer}")
-    headline("4. Deploy again: nothing changes, no package is transferred")
+    headline("4. Deploy again: nothing changes, and no package is sent")
     play("deploy")
     headline("5. Kill an emulator: heart brings it back")
     kill_one("south")
 
 
 def show_next() -> None:
-    """The releases that follow, while somebody is calling all the time."""
+    """The next releases, while a caller keeps calling all nodes."""
     with Caller() as caller:
-        headline("6. Upgrade to SECOND, one node after the other; somebody keeps calling all three")
+        headline("6. Upgrade to SECOND, one node after the other, while a caller keeps calling all three")
         before = {node: fleet.emulator(node) for node in NODES}
         play("upgrade", "-e", "exchange_release=SECOND")
         expect_calls(caller)
         expect_releases(north="SECOND", south="SECOND", west="SECOND")
 
-        headline("7. Upgrade to THIRD with a gate, which south does not pass: it goes back, and west is left alone")
-        says("The gate: the subscriber nobody has never been called. In the south, somebody does call him.")
-        fleet.ask("south", "dial nobody")
+        headline("7. Upgrade to THIRD with a gate that south fails: south is rolled back, west is not touched")
+        says("The gate: the subscriber `dora` has no calls. On south we call this subscriber once, so the gate fails there.")
+        fleet.ask("south", "dial dora")
         play("upgrade", "-e", "exchange_release=THIRD", "-e", "@examples/demo/gates.yml", code=2)
         expect_calls(caller)
         expect_releases(north="THIRD", south="SECOND", west="SECOND")
 
-        headline("8. Take north back as well, as planned, to the release that it came from")
+        headline("8. Roll back north too, on purpose, to the release that it had before")
         play("rollback", "--limit", "north")
         expect_calls(caller)
         expect_releases(north="SECOND", south="SECOND", west="SECOND")
     if (after := {node: fleet.emulator(node) for node in NODES}) != before:
-        raise Failed(f"an emulator has been restarted: {before} before, {after} now")
-    says("No emulator has been restarted, and no call is forgotten.")
-    headline("9. What runs where, and what has failed")
+        raise Failed(f"an emulator was restarted: processes {before} before, {after} now")
+    says("No emulator was restarted, and no call was lost.")
+    headline("9. Report what runs where, and what failed")
     play("status")
 
 
 def expect_calls(caller: Caller) -> None:
-    """Say how the calls went. Raises Failed when one has failed."""
+    """Print how many calls there were. Raises Failed if one failed."""
     counts = caller.take()
     failures = [failure for count in counts.values() for failure in count.failures]
     calls = ", ".join(f"{node} {count.calls}" for node, count in counts.items())
@@ -76,20 +76,20 @@ def expect_calls(caller: Caller) -> None:
     if failures:
         raise Failed("\n".join(failures[:10]))
     if silent := [node for node, count in counts.items() if not count.calls]:
-        raise Failed(f"nobody has called {', '.join(silent)}")
+        raise Failed(f"the caller made no call to {', '.join(silent)}")
 
 
 def expect_releases(**expected: str) -> None:
-    """Raises Failed when a node runs another release, as its exchange and the file tell that the next start reads."""
+    """Raises Failed if a node runs another release, by the answer of its exchange or by the file that its next start reads."""
     for node, release in expected.items():
         (version,) = fleet.ask(node, "version")
         starts = (PLACE / node / "releases" / "start_erl.data").read_text().split()[1]
         if (version, starts) != (f"version {APPLICATION[release]}", release):
-            raise Failed(f"{node} should run {release}, but its exchange says {version!r}, and it would start {starts}")
+            raise Failed(f"{node} should run {release}, but its exchange answers {version!r}, and its next start is {starts}")
 
 
 def kill_one(node: str) -> None:
-    """As if the emulator had crashed: heart starts another."""
+    """As if the emulator had crashed: heart starts a new one."""
     before = fleet.emulator(node)
     if before is None or str(PLACE / node) not in Path(f"/proc/{before}/cmdline").read_text():
         raise Failed(f"process {before} is not the emulator of {node}")
@@ -119,18 +119,18 @@ def interrupt(*_signal: object) -> None:
 
 
 def show() -> None:
-    """All of it. Raises Failed."""
+    """The whole demo. Raises Failed."""
     began = time.monotonic()
     if PLACE.exists():
-        headline("0. Remove what an earlier demo has left")
+        headline("0. Remove the files and nodes of an earlier demo")
         fleet.remove_all()
     PLACE.mkdir(parents=True, mode=0o700)
     show_first()
     show_next()
     if os.environ.get("KEEP"):
-        print(f"\nThe nodes run on, below {PLACE}; the next `make demo` removes them.")
+        print(f"\nThe nodes keep running, below {PLACE}. The next `make demo` removes them.")
         return
-    headline("10. Stop everything, and remove it")
+    headline("10. Stop and remove everything")
     stop_all()
     fleet.remove_all()
     print(f"  nothing is left\n\n{BOLD}Done in {time.monotonic() - began:.0f} s.{PLAIN}")
@@ -144,13 +144,13 @@ def main() -> int:
         return 0
     except (Failed, OSError) as failure:
         fleet.kill_all()
-        print(f"\n{failure}\nThe nodes have been ended; their logs are below {PLACE} until the next `make demo`.", file=sys.stderr)
+        print(f"\n{failure}\nThe nodes were stopped. Their logs are below {PLACE} until the next `make demo`.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         with contextlib.suppress(OSError):
-            print("\nInterrupted: everything is ended and removed.", flush=True)
+            print("\nInterrupted: everything is stopped and removed.", flush=True)
         fleet.remove_all()
         return 128 + signal.SIGINT
 

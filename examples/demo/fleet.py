@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The demo's nodes: where they are, what they say, and how nothing of them is left."""
+"""The demo's nodes: where they are, what they answer, and how they are removed without a trace."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ PLACE = Path(os.environ.get("DEMO_DIRECTORY") or TOP / "build" / "demo")
 NODES = ("north", "south", "west")
 # Seconds. What takes longer hangs.
 LIMIT = 300
-# Whatever the demo starts has this in its environment.
+# Every process that the demo starts has this in its environment.
 MARK = f"ERLANG_OTP_DEMO={PLACE}"
 
 
 class Failed(Exception):
-    """Something is not as the demo says that it is."""
+    """Something is not as the demo claims."""
 
 
 def environment() -> dict[str, str]:
-    """The inventory's variables come from it; Ansible is that of the Python that runs this, and its temporary files are the demo's."""
+    """The environment of the playbooks: the inventory's variables, the Ansible of this Python, and temporary files in the demo's directory."""
     name, _equals, value = MARK.partition("=")
     mine = {
         name: value,
@@ -47,7 +47,7 @@ def environment() -> dict[str, str]:
 
 
 def first_port() -> int:
-    """Of four free ones in a row, the same for the whole life of the nodes. Another demo may look for some at the same time."""
+    """The first of four free ports in a row, the same as long as the nodes exist. Random, as another demo may search at the same time."""
     remembered = PLACE / "first_port"
     if not remembered.exists():
         candidates = random.sample(range(17000, 21000, 4), 100)
@@ -82,7 +82,7 @@ def ask(node: str, *commands: str) -> list[str]:
 
 
 def emulator(node: str) -> int | None:
-    """The process of the node as its exchange tells it; None when nothing answers."""
+    """The process of the node, as its exchange reports it; None if there is no answer."""
     try:
         (answer,) = ask(node, "node")
     except OSError:
@@ -91,7 +91,7 @@ def emulator(node: str) -> int | None:
 
 
 def processes() -> list[int]:
-    """What runs out of the demo's directory (emulators, heart, run_erl, the port mapper), and what the demo has started."""
+    """The processes whose program is in the demo's directory (emulators, heart, run_erl, EPMD), and those that the demo started."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -103,7 +103,7 @@ def processes() -> list[int]:
 
 
 def kill_all() -> None:
-    """Nothing runs on; a process that was about to start another is given the time to, and killed as well."""
+    """Kill all processes. A process that was about to start another one gets the time to do so, and both are killed."""
     quiet = 0
     while quiet < 2:
         left = processes()

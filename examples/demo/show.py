@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the demo does in front of people: headlines, what one would type, and what is worth seeing of what it says."""
+"""What the demo prints: headlines, commands, and the interesting lines of their output."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def typed(*command: str) -> None:
 
 
 def says(text: str) -> None:
-    """A line of its own, folded to the width of the terminal."""
+    """Print a line, folded to the width of the terminal."""
     width = max(60, min(shutil.get_terminal_size().columns, 120))
     print(textwrap.fill(text, width, initial_indent="  ", subsequent_indent="      ", break_long_words=False, break_on_hyphens=False), flush=True)
 
 
 @contextlib.contextmanager
 def started(*command: str) -> t.Iterator[subprocess.Popen[str]]:
-    """A process with its standard error in its output, in front of whoever watches."""
+    """A process with its standard error in its output; the command is printed."""
     typed(*command)
     process = subprocess.Popen(
         command, cwd=fleet.TOP, env=fleet.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -61,7 +61,7 @@ def run(*command: str) -> str:
 
 
 class Playbook:
-    """A playbook's output, reduced while it comes: which task changed which hosts, and the last table."""
+    """The output of a playbook, reduced while it arrives: which task changed which hosts, and the last table."""
 
     def __init__(self) -> None:
         self.output: list[str] = []
@@ -72,7 +72,7 @@ class Playbook:
     def read(self, line: str) -> None:
         self.output.append(line)
         if found := re.match(r"(?:TASK \[(?:.* : )?(.*)\]|PLAY)", line):
-            self.tell()
+            self.report()
             self.task = found[1] or ""
         elif found := re.match(r"changed: \[([^] ]*)", line):
             self.changed.append(found[1])
@@ -85,14 +85,14 @@ class Playbook:
         elif found := re.match(r'        (".*"),?$', line):
             self.table.append(json.loads(found[1]))
 
-    def tell(self) -> None:
+    def report(self) -> None:
         if self.changed:
             says(f"{self.task}: changed {', '.join(sorted(self.changed))}")
         self.changed = []
 
 
 def play(name: str, *arguments: str, code: int = 0) -> None:
-    """A playbook of the collection, and the table that it ends with. Raises Failed when its exit status is not the code."""
+    """Run a playbook of the collection and print its last table. Raises Failed if its exit status is not the code."""
     began = time.monotonic()
     playbook = Playbook()
     command = ("ansible-playbook", f"erlang.otp.{name}", "-i", INVENTORY, *arguments)
@@ -102,7 +102,7 @@ def play(name: str, *arguments: str, code: int = 0) -> None:
         process.wait()
     output = "\n".join(playbook.output)
     if process.returncode != code or not playbook.table:
-        raise fleet.Failed(f"{shlex.join(command)}: exit status {process.returncode}, and not {code}\n{output}")
+        raise fleet.Failed(f"{shlex.join(command)}: exit status {process.returncode}, expected {code}\n{output}")
     print()
     for row in playbook.table:
         says(row) if ": " in row else print(f"  {row}".rstrip())

@@ -97,7 +97,7 @@ def test_a_call_without_an_answer_fails_the_demo(stage: Stage) -> None:
     stage.exchanges["south"].lost = {3}
     with stage.caller() as caller:
         wait_for_calls(stage, 6)
-    with pytest.raises(stage.demo.Failed, match="^south should have said 'dialled carla 3', and said ''$"):
+    with pytest.raises(stage.demo.Failed, match="^south should answer 'dialled carla 3', and answered ''$"):
         stage.demo.expect_calls(caller)
 
 
@@ -106,12 +106,12 @@ def test_an_exchange_that_forgets_its_calls_fails_the_demo(stage: Stage) -> None
         wait_for_calls(stage, 3)
         stage.exchanges["west"].calls = 0
         wait_for_calls(stage, 3)
-    with pytest.raises(stage.demo.Failed, match="^west should have said 'dialled carla [0-9]+', and said 'dialled carla 1'$"):
+    with pytest.raises(stage.demo.Failed, match="^west should answer 'dialled carla [0-9]+', and answered 'dialled carla 1'$"):
         stage.demo.expect_calls(caller)
 
 
 def test_a_node_that_is_called_no_more_fails_the_demo(stage: Stage) -> None:
-    with pytest.raises(stage.demo.Failed, match="nobody has called north, south, west"):
+    with pytest.raises(stage.demo.Failed, match="the caller made no call to north, south, west"):
         stage.demo.expect_calls(stage.caller())
 
 
@@ -126,7 +126,7 @@ def test_a_node_on_another_release_fails_the_demo(stage: Stage, starts: str, exp
 
 
 def test_a_playbook_that_ends_otherwise_than_expected_fails_the_demo(stage: Stage) -> None:
-    with pytest.raises(stage.demo.Failed, match=r"exit status 1, and not 2\n(.*\n)*.*does_not_exist"):
+    with pytest.raises(stage.demo.Failed, match=r"exit status 1, expected 2\n(.*\n)*.*does_not_exist"):
         stage.show.play("does_not_exist", code=2)
 
 
