@@ -49,7 +49,7 @@ def show_next() -> None:
         expect_releases(north="SECOND", south="SECOND", west="SECOND")
 
         headline("7. Upgrade to THIRD with a gate that south fails: south is rolled back, west is not touched")
-        says("The gate: the subscriber `dora` has no calls. On south we call this subscriber once, so the gate fails there.")
+        says("The gate: subscriber `dora` has no calls. On south we call `dora` once, so the gate fails there.")
         fleet.ask("south", "dial dora")
         play("upgrade", "-e", "exchange_release=THIRD", "-e", "@examples/demo/gates.yml", code=2)
         expect_calls(caller)

@@ -65,7 +65,9 @@ def test_the_lock_of_an_ended_run_is_broken_and_reported() -> None:
     assert [call["BREAK"] for call in box.calls] == ["", holder]
 
 
-@pytest.mark.parametrize("holder", [f"{HERE} {os.getpid()} now 00 boot", "other@elsewhere 1 now 00 boot", "nothing known"])
+@pytest.mark.parametrize(
+    "holder", [f"{HERE} {os.getpid()} now 00 boot", "other@elsewhere 1 now 00 boot", "nothing known"], ids=["ours", "of another", "unknown"]
+)
 def test_another_lock_is_respected(holder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_lock, "LOCK_PAUSE", 0.0)
     box = Box(holder)
