@@ -323,7 +323,7 @@ def test_another_release_waits_while_the_node_runs_and_is_taken_when_it_does_not
     beside = site.deploy("--limit", "builder,north", **second)
     assert beside.changed["north"] == 1 and beside.results["north"]["transferred"]
     assert beside.results["north"]["pending"].startswith("release SECOND is installed, but FIRST is permanent")
-    summary = beside.output.partition("Say what runs where")[2]
+    summary = beside.output.partition("Report what runs where")[2]
     assert re.search(r"north +FIRST +FIRST +\d+\.\d +changed +running", summary) and "north: release SECOND is installed, but FIRST is permanent" in summary
     assert site.ask("north", "version") == "version 1.0"
     again = site.deploy("--limit", "builder,north", **second)
