@@ -29,8 +29,7 @@ attributes:
     support: full
 options:
   root:
-    description:
-      - The root directory of the system, C($ROOT).
+    description: The root directory of the system, C($ROOT).
     type: path
     required: true
   package:
@@ -42,17 +41,14 @@ options:
         reports that.
     type: path
   remote_src:
-    description:
-      - Whether O(package) is a path on the host.
+    description: Whether O(package) is a path on the host.
     type: bool
     default: false
   checksum:
-    description:
-      - The checksum of the package, V(sha256:) and 64 hexadecimal digits. A package with another checksum is refused.
+    description: The checksum of the package, V(sha256:) and 64 hexadecimal digits. A package with another checksum is refused.
     type: str
   _package_release:
-    description:
-      - The release in the package. Set by the action plugin, not for use in a task.
+    description: The release in the package. Set by the action plugin, not for use in a task.
     type: dict
   _role_variables:
     description:
@@ -66,40 +62,32 @@ options:
     type: dict
     default: {}
   user:
-    description:
-      - The service user. It owns the system and runs its node.
+    description: The service user. It owns the system and runs its node.
     type: str
     default: erlang
   group:
-    description:
-      - The group of the service user. The default is the name of the user.
+    description: The group of the service user. The default is the name of the user.
     type: str
   home:
-    description:
-      - The home directory of the service user, which has the cookie file. The default is C(/var/lib/) and the name of the user.
+    description: The home directory of the service user, which has the cookie file. The default is C(/var/lib/) and the name of the user.
     type: path
   manage_user:
-    description:
-      - Whether to create the user and the group if they do not exist.
+    description: Whether to create the user and the group if they do not exist.
     type: bool
     default: true
   node_name:
-    description:
-      - The name of the node, C(NAME@HOST), as in the start script in O(files). Empty for a node that is not distributed.
+    description: The name of the node, C(NAME@HOST), as in the start script in O(files). Empty for a node that is not distributed.
     type: str
     default: ''
   cookie:
-    description:
-      - The cookie. It is written to C(.erlang.cookie) in O(home), which only O(user) can read. Without it, that file stays as it is.
+    description: The cookie. It is written to C(.erlang.cookie) in O(home), which only O(user) can read. Without it, that file stays as it is.
     type: str
   environment:
-    description:
-      - Environment variables of the node, as in the start script. The module needs them to reach the node.
+    description: Environment variables of the node, as in the start script. The module needs them to reach the node.
     type: dict
     default: {}
   pipe_dir:
-    description:
-      - The directory of run_erl's pipes. The default is C(run/pipe) in O(root).
+    description: The directory of run_erl's pipes. The default is C(run/pipe) in O(root).
     type: path
   run_dir:
     description:
@@ -114,12 +102,10 @@ options:
     type: path
     default: ""
   log_dir:
-    description:
-      - The directory of run_erl's logs and of crash dumps. The default is C(log) in O(root).
+    description: The directory of run_erl's logs and of crash dumps. The default is C(log) in O(root).
     type: path
   files:
-    description:
-      - Files of the system, such as C(bin/start).
+    description: Files of the system, such as C(bin/start).
     type: list
     elements: dict
     default: []
@@ -141,13 +127,11 @@ options:
         type: bool
         default: false
   service:
-    description:
-      - The service that starts the node at boot, and that this module uses to start and stop it. Without a service, C(bin/start) is used.
+    description: The service that starts the node at boot, and that this module uses to start and stop it. Without a service, C(bin/start) is used.
     type: dict
     suboptions:
       manager:
-        description:
-          - V(systemd) for a unit, V(sysv) for an init script. It must be the first of O(service.files).
+        description: V(systemd) for a unit, V(sysv) for an init script. It must be the first of O(service.files).
         type: str
         choices: [systemd, sysv]
         required: true
@@ -182,37 +166,30 @@ options:
             type: bool
             default: false
   sys_config:
-    description:
-      - The text of the release's C(sys.config). Without it, the file is made from C(sys.config.src), if the release has that.
+    description: The text of the release's C(sys.config). Without it, the file is made from C(sys.config.src), if the release has that.
     type: str
   vm_args:
-    description:
-      - The text of the release's C(vm.args). Without it, the file is made from C(vm.args.src), if the release has that.
+    description: The text of the release's C(vm.args). Without it, the file is made from C(vm.args.src), if the release has that.
     type: str
   variables:
-    description:
-      - Values for the variables in C(sys.config.src) and C(vm.args.src).
+    description: Values for the variables in C(sys.config.src) and C(vm.args.src).
     type: dict
     default: {}
   secrets:
-    description:
-      - More such values, which must not show. They are in no output. With secrets, the diff does not have the configuration.
+    description: More such values, which must not show. They are in no output. With secrets, the diff does not have the configuration.
     type: dict
     default: {}
   state:
-    description:
-      - With V(started), the node runs and answers. With V(stopped), it is down. With V(present), it stays as it is.
+    description: With V(started), the node runs and answers. With V(stopped), it is down. With V(present), it stays as it is.
     type: str
     choices: [started, stopped, present]
     default: started
   start_timeout:
-    description:
-      - How many seconds the node may take to boot and to answer.
+    description: How many seconds the node may take to boot and to answer.
     type: int
     default: 60
   restart_on_change:
-    description:
-      - Whether to restart a node that runs with an earlier version of its configuration or scripts. Otherwise a warning reports it.
+    description: Whether to restart a node that runs with an earlier version of its configuration or scripts. Otherwise a warning reports it.
     type: bool
     default: false
 notes:

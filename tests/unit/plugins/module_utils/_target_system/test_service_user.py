@@ -2,10 +2,15 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""User, group, directories, files and cookie; users are made by programs of the test's own."""
+"""Rules: a missing user or group is created once, under a lock, by root alone, and not against otp_manage_user; check mode creates none; the
+cookie file has mode 0400 and the owner of the node, and its text is in no action sentence.
+
+No test here creates a user.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import grp
 import os
 import pwd
@@ -26,7 +31,22 @@ def mode(path):
     return stat.S_IMODE(os.stat(path).st_mode)
 
 
-def test_a_user_that_is_there():
+@pytest.fixture(autouse=True)
+def created(tmp_path, monkeypatch):
+    """The commands that would have been run, each while the lock was held."""
+    lock, commands = str(tmp_path / "users.lock"), []
+
+    def run(command):
+        with open(lock) as file, pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        commands.append(command)
+
+    monkeypatch.setattr(_service_user, "LOCK", lock)
+    monkeypatch.setattr(_service_user, "run_first", run)
+    return commands
+
+
+def test_a_user_that_exists():
     user = pwd.getpwuid(os.getuid())
     group = grp.getgrgid(user.pw_gid).gr_name
     changes = Changes()
@@ -34,35 +54,34 @@ def test_a_user_that_is_there():
     assert not changes.changed
 
 
-def test_check_mode_tells_which_user_would_be_made():
+def test_check_mode_reports_which_user_would_be_created(created):
     changes = Changes(check_mode=True)
     assert ensure_user("no-such-user", "no-such-group", "/", manage=True, changes=changes) == (-1, -1)
     assert changes.actions == ["create the group no-such-group", "create the system user no-such-user"]
+    assert created == []
 
 
-def test_a_missing_user_that_must_not_be_made():
-    user = pwd.getpwuid(os.getuid())
-    group = grp.getgrgid(user.pw_gid).gr_name
+def test_a_missing_user_that_must_not_be_created(created):
+    group = grp.getgrgid(pwd.getpwuid(os.getuid()).pw_gid).gr_name
     with pytest.raises(OtpError, match="this host has no user 'no-such-user', and otp_manage_user is false"):
         ensure_user("no-such-user", group, "/", manage=False, changes=Changes())
     with pytest.raises(OtpError, match="has no group 'no-such-group'"):
         ensure_user("no-such-user", "no-such-group", "/", manage=False, changes=Changes())
+    assert created == []
 
 
-def test_a_user_is_made_once_though_two_want_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(_service_user, "LOCK", str(tmp_path / "lock"))
-    made = []
-    monkeypatch.setattr(_service_user, "run_first", made.append)
+def test_a_user_is_created_once_under_the_lock_although_two_runs_need_it(created, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    _service_user.make_once(lambda name: made or None, "x", ["command"])
-    _service_user.make_once(lambda name: made or None, "x", ["command"])
-    assert made == [["command"]]
+    _service_user.make_once(lambda name: created or None, "x", ["command"])
+    _service_user.make_once(lambda name: created or None, "x", ["command"])
+    assert created == [["command"]]
 
 
-def test_only_root_makes_users(monkeypatch):
+def test_only_root_creates_users(created, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(OtpError, match="no user or group 'no-such-group', and only root can create it: use become"):
         ensure_user("no-such-user", "no-such-group", "/", manage=True, changes=Changes())
+    assert created == []
 
 
 def test_the_first_program_that_the_host_has_is_run_and_quoted_when_it_fails():
@@ -128,3 +147,10 @@ def test_check_mode_writes_no_cookie(tmp_path):
     changes = Changes(check_mode=True)
     assert ensure_cookie(str(tmp_path / "home" / ".erlang.cookie"), "secret", owner=Owner(-1, -1), changes=changes) is True
     assert changes.changed and not (tmp_path / "home").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_the_cookie_belongs_to_the_user_of_the_node(tmp_path):
+    ensure_cookie(str(tmp_path / ".erlang.cookie"), "secret", owner=Owner(4711, 4712), changes=Changes())
+    status = os.stat(tmp_path / ".erlang.cookie")
+    assert (status.st_uid, status.st_gid) == (4711, 4712)

@@ -2,7 +2,13 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a host gets, step by step and run by run. The release is installed really; only the node is a number."""
+"""Rules: a second run changes nothing, and check mode changes nothing and reports the same; a package that is needed is requested before
+anything is changed; the node is stopped before a release becomes permanent, and a running one is never restarted unless
+otp_restart_on_change is set; everything belongs to the service user, with the modes of docs; neither the cookie nor a secret file nor
+sys.config with secrets is in the diff.
+
+The release is really installed; only the node is a number.
+"""
 
 from __future__ import annotations
 
@@ -223,3 +229,39 @@ def test_what_is_current_is_what_runs(host):
     host.settle()
     host.answer = _node.Answer("started", (("SYSTEM", "FIRST", "permanent"), ("SYSTEM", "SECOND", "current")))
     assert host.settle()[0]["node"]["release"] == "SECOND"
+
+
+def test_a_configuration_with_secrets_is_not_in_the_diff(host):
+    secret = {"sys_config": '[{pea,[{key,"very private"}]}].\n', "vm_args": None, "variables": {}, "secrets": {"KEY": "very private"}}
+    dummy, actions, system = host.settle(configuration=secret)
+    assert "very private" not in str(system.diff) + str(actions)
+    with open(host.root + "/releases/FIRST/sys.config") as file:
+        assert "very private" in file.read()
+
+
+def test_directories_have_their_modes_and_the_run_directory_its_link(host, tmp_path):
+    run = str(tmp_path / "volatile")
+    host.node = host.node._replace(log_directory=str(tmp_path / "logs"))
+    host.settle(run_directory=run, pipe_directory=run + "/pipe")
+    modes = {path: os.stat(path).st_mode & 0o777 for path in (host.node.home, host.node.log_directory, run, run + "/pipe")}
+    assert list(modes.values()) == [0o750, 0o750, 0o755, 0o700]
+    assert os.readlink(host.root + "/run") == run
+    assert host.settle(run_directory=run, pipe_directory=run + "/pipe")[1] == []
+
+
+def test_a_run_directory_of_an_earlier_deployment_is_in_the_way(host, tmp_path):
+    host.settle()
+    with pytest.raises(OtpError, match=r"/run is a directory, and otp_run_dir is .*: stop the node and remove"):
+        host.settle(run_directory=str(tmp_path / "volatile"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_everything_belongs_to_the_service_user(host, tmp_path):
+    user = pwd.getpwnam("daemon")
+    host.node = host.node._replace(user="daemon")
+    host.settle(group=grp.getgrgid(user.pw_gid).gr_name, run_directory=str(tmp_path / "volatile"), pipe_directory=str(tmp_path / "volatile/pipe"))
+    trees = [host.root, host.node.home, str(tmp_path / "volatile")]
+    paths = [os.path.join(path, name) for tree in trees for path, names, files in os.walk(tree) for name in names + files]
+    # The number of the emulator is a file of the test's own node.
+    owners = {path: os.lstat(path)[4:6] for path in [*trees, *paths] if not path.endswith("emulator.pid")}
+    assert {path: owner for path, owner in owners.items() if owner != (user.pw_uid, user.pw_gid)} == {}
