@@ -31,6 +31,9 @@ OF_FILES = (UNIT + "_core/test_files.py",)
 OF_EXTRACT = (UNIT + "_package/test_extract.py", UNIT + "_package/test_writer.py")
 OF_STDIN = ("tests/unit/plugins/plugin_utils/_transport/test_stdin_transport.py",)
 OF_PUBLISH = (UNIT + "_tree/test_publish.py",)
+STEPS, REMOVE, HISTORY = UTILS + "_install/steps.py", UTILS + "_install/remove.py", UTILS + "_tree/history.py"
+CONNECT, SERVICE, RUN = UTILS + "_node/connect.py", UTILS + "_node/service.py", UTILS + "_core/run.py"
+ASSEMBLE, CACHE, PROTOCOL = UTILS + "_build/assemble.py", UTILS + "_build/cache.py", UTILS + "_node/distribution_protocol.py"
 OF_LIFECYCLE = (UNIT + "_node/test_lifecycle.py",)
 OF_SERVICE_USER = (UNIT + "_target_system/test_service_user.py",)
 
@@ -134,4 +137,151 @@ RULES = (
     Rule("names are flushed", PUBLISH, "            flush_directory(directory)\n", "            pass\n", OF_PUBLISH),
     Rule("contents are flushed", PUBLISH, "            if not _syncfs(descriptor):\n", "            if False:\n", (REAL + "test_power_cut.py",)),
     Rule("a file that is there stays", PUBLISH, "if tree.has(path) and path not in replace:", "if tree.has(path) and is_directory:", OF_PUBLISH),
+    # The copies of what release_handler writes in place.
+    Rule("a torn file is not copied", BACKUP, "content is not None and read() is not None and", "content is not None and", (UNIT + "_tree/test_backup.py",)),
+    Rule(
+        "what was changed is flushed before its copy goes",
+        BACKUP,
+        "            os.fsync(file.fileno())\n",
+        "            pass\n",
+        (UNIT + "_tree/test_backup.py",),
+    ),
+    Rule("its name is flushed before its copy goes", BACKUP, '    flush_directory(tree.path("releases"))\n', "", (UNIT + "_tree/test_backup.py",)),
+    Rule("the copy of RELEASES goes last", BACKUP, "for name in reversed(NAMES):", "for name in NAMES:", (UNIT + "_tree/test_backup.py",)),
+    Rule(
+        "a change of what boots is copied before",
+        REGISTER,
+        "        save(tree, options)\n",
+        "        pass\n",
+        (UNIT + "_install/test_install.py", REAL + "test_power_cut.py"),
+    ),
+    Rule(
+        "copies go after the change",
+        REGISTER,
+        "        forget_saved(tree)\n",
+        "        pass\n",
+        (UNIT + "_install/test_install.py", REAL + "test_power_cut.py"),
+    ),
+    Rule("a running system is not switched by its files", REGISTER, "    if running:\n", "    if False:\n", (UNIT + "_install/test_install.py",)),
+    Rule("a torn RELEASES is mended", REPAIR, "    if torn_releases:\n", "    if False:\n", (UNIT + "_tree/test_repair.py",)),
+    Rule("a torn start_erl.data is mended", REPAIR, "    if torn_start:\n", "    if False:\n", (UNIT + "_tree/test_repair.py",)),
+    Rule("what cannot be told is an error", REPAIR, "        if len(permanent) != 1:\n", "        if not permanent:\n", (UNIT + "_tree/test_repair.py",)),
+    Rule("an entry of the history is flushed", HISTORY, "        os.fsync(descriptor)\n", "", (UNIT + "_tree/test_history.py",)),
+    Rule(
+        "the name of a new history is flushed", HISTORY, "        flush_directory(os.path.dirname(path))\n", "        pass\n", (UNIT + "_tree/test_history.py",)
+    ),
+    Rule("the history follows no link", HISTORY, "os.O_APPEND | os.O_NOFOLLOW", "os.O_APPEND", (UNIT + "_tree/test_history.py",)),
+    Rule("an unfinished line ends before the next", HISTORY, 'start = b"\\n" if size and', 'start = b"" if size and', (UNIT + "_tree/test_history.py",)),
+    # The steps of an installation and a removal.
+    Rule(
+        "an installation is alone",
+        STEPS,
+        "    with lock(tree.path(LOCK), timeout=order.lock_timeout):\n",
+        "    with contextlib.nullcontext():\n",
+        (UNIT + "_install/test_install.py",),
+    ),
+    Rule(
+        "a removal is alone",
+        REMOVE,
+        "with lock(tree.path(LOCK), timeout=lock_timeout), staging(tree, changes):",
+        "with staging(tree, changes):",
+        (UNIT + "_install/test_remove.py",),
+    ),
+    Rule(
+        "the permanent release stays", REMOVE, 'if entry.version == version and entry.status == "permanent":', "if False:", (UNIT + "_install/test_remove.py",)
+    ),
+    Rule(
+        "a removal is flushed",
+        REMOVE,
+        "        flush_directory(tree.path(directory))\n",
+        "        pass\n",
+        (UNIT + "_install/test_remove.py", REAL + "test_power_cut.py"),
+    ),
+    Rule("contents are on the disk before names", STEPS, "        flush_file_systems([tree, *others])\n", "        pass\n", (REAL + "test_power_cut.py",)),
+    # Secrets.
+    Rule("the cookie is its user's alone", SERVICE_USER, "mode=0o400, owner=owner", "mode=0o444, owner=owner", OF_SERVICE_USER),
+    Rule("a cookie file that others can read is refused", CONNECT, "    if mode & 0o077:\n", "    if False:\n", (UNIT + "_node/test_connect.py",)),
+    Rule(
+        "the text of an address has no cookie",
+        CONNECT,
+        '        return f"NodeAddress({self.node or self.pipe_dir!r})"\n',
+        "        return tuple.__repr__(self)\n",
+        (UNIT + "_node/test_connect.py",),
+    ),
+    Rule(
+        "a node must know the cookie as well",
+        PROTOCOL,
+        "if not hmac.compare_digest(message[1:], digest(self._cookie, self._challenge)):",
+        "if False:",
+        (UNIT + "_node/test_distribution_protocol.py",),
+    ),
+    Rule("a URL has no password", DOWNLOAD, "if urllib.parse.urlsplit(url).username is not None:", "if False:", (UNIT + "_package/test_download.py",)),
+    Rule("a package that is fetched has the checksum", DOWNLOAD, "if found.hexdigest() != digest:", "if False:", (UNIT + "_package/test_download.py",)),
+    Rule(
+        "files of a call are the node's alone",
+        CONSOLE_SCRIPT,
+        "os.O_CREAT | os.O_EXCL, 0o600, dir_fd",
+        "os.O_CREAT | os.O_EXCL, 0o644, dir_fd",
+        (UNIT + "_node/test_console_script.py",),
+    ),
+    Rule(
+        "an answer is no link",
+        CONSOLE_SCRIPT,
+        'os.open("outcome", os.O_RDONLY | os.O_NOFOLLOW',
+        'os.open("outcome", os.O_RDONLY',
+        (UNIT + "_node/test_console_script.py",),
+    ),
+    Rule("an answer is no pipe that is waited for", CONSOLE_SCRIPT, "os.O_NOFOLLOW | os.O_NONBLOCK", "os.O_NOFOLLOW", (UNIT + "_node/test_console_script.py",)),
+    Rule(
+        "another directory in the call's place gets nothing",
+        CONSOLE_SCRIPT,
+        "if os.fstat(self._directory).st_uid != us:",
+        "if False:",
+        (UNIT + "_node/test_console_script.py",),
+    ),
+    # Users, and the programs of the host.
+    Rule("users are made one after the other", SERVICE_USER, "    with lock(LOCK):\n", "    if True:\n", OF_SERVICE_USER),
+    Rule(
+        "a user is made once", SERVICE_USER, "        if find(name) is None:\n            run_first", "        if True:\n            run_first", OF_SERVICE_USER
+    ),
+    Rule("only root makes users", SERVICE_USER, "    if os.geteuid() != 0:\n", "    if False:\n", OF_SERVICE_USER),
+    Rule(
+        "a new directory is its owner's alone until it has its mode",
+        OWNERSHIP,
+        "        os.mkdir(path, 0o700)\n",
+        "        os.mkdir(path, 0o755)\n",
+        OF_SERVICE_USER,
+    ),
+    Rule("a program gets no environment but its own", RUN, 'env={"PATH": PATH,', 'env={**os.environ, "PATH": PATH,', OF_LIFECYCLE),
+    # The stop of a node.
+    Rule("a service is stopped before its node", LIFECYCLE, "        _service.stop(node.service)\n", "        pass\n", OF_LIFECYCLE),
+    Rule("a node is ended by SIGTERM", LIFECYCLE, "        os.kill(pid, signal.SIGTERM)\n", "        os.kill(pid, signal.SIGKILL)\n", OF_LIFECYCLE),
+    Rule("SIGTERM comes again", LIFECYCLE, "if now - signalled.get(pid, 0.0) >= 1.0:", "if pid not in signalled:", OF_LIFECYCLE),
+    Rule("a stop waits for quiet", LIFECYCLE, "if now - last_seen >= quiet:", "if True:", OF_LIFECYCLE),
+    Rule("a stop gives up", LIFECYCLE, "            if now >= deadline:\n", "            if signalled and False:\n", OF_LIFECYCLE),
+    Rule("what heart starts over and over is stopped", LIFECYCLE, "            halt(node, quiet=2.0)\n", "            pass\n", OF_LIFECYCLE),
+    # A module through standard input.
+    Rule("a package that is cut is not installed", STDIN, "            if not block:\n", "            if False:\n", OF_STDIN),
+    Rule("a package is not waited for without end", STDIN, "            signal.alarm(PATIENCE)\n", "", OF_STDIN),
+    Rule("bytecode is for the same Python alone", STDIN, 'if request["magic"] == importlib.util.MAGIC_NUMBER.hex():', "if True:", OF_STDIN),
+    Rule("check mode goes along", STDIN, '        self.check_mode = request["check_mode"]\n', "        self.check_mode = False\n", OF_STDIN),
+    # A build.
+    Rule(
+        "a package is made new",
+        ASSEMBLE,
+        "os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW",
+        "os.O_WRONLY | os.O_CREAT",
+        (UNIT + "_build/test_assemble.py",),
+    ),
+    Rule("a package is flushed", ASSEMBLE, "            os.fsync(file.fileno())\n", "            pass\n", (UNIT + "_build/test_assemble.py",)),
+    Rule(
+        "a package that fails is removed",
+        ASSEMBLE,
+        "        with contextlib.suppress(OSError):\n            os.unlink(path)\n        raise",
+        "        raise",
+        (UNIT + "_build/test_assemble.py",),
+    ),
+    Rule(
+        "the cache believes nothing that is broken", CACHE, "if hashlib.sha256(content).digest() != stored[:32]:", "if False:", (UNIT + "_build/test_cache.py",)
+    ),
 )

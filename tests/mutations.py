@@ -110,9 +110,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("words", nargs="*", metavar="WORD")
     parser.add_argument("--list", action="store_true", help="only check that the table agrees with the code")
+    parser.add_argument("--unit", action="store_true", help="without the rules that tests/real misses, which takes longer")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
     rules = [rule for rule in RULES if not arguments.words or any(word in f"{rule.name} {rule.file} {rule.tests}" for word in arguments.words)]
+    if arguments.unit:
+        rules = [rule for rule in rules if all(test.startswith("tests/unit/") for test in rule.tests)]
     faults = [f"{rule.name}: {fault}" for rule in rules for fault in faults_of(rule)]
     if faults or not rules:
         print("tests/mutation_rules.py is to be mended:\n" + "\n".join(faults or ["no rule has one of the words"]))

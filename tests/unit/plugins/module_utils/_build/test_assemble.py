@@ -2,6 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Fragments of a package, and the package file.
+
+Rules: a package is made new, no link is followed; it is flushed; a package that fails is removed.
+"""
+
 from __future__ import annotations
 
 import gzip
@@ -24,6 +29,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._build.assemble import 
 from ansible_collections.erlang.otp.plugins.module_utils._build.cache import Cache
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_writer import gzip_parts
 from ansible_collections.erlang.otp.plugins.module_utils._build.package_members import Group
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.file_calls import FileCalls
 
 
 def group(tmp_path, content: bytes = b"content") -> Group:
@@ -98,3 +104,25 @@ def test_a_package_that_fails_half_way_leaves_nothing(tmp_path):
     with pytest.raises(OSError, match="half way"):
         write_package(str(tmp_path / "package"), fragments())
     assert os.listdir(str(tmp_path)) == []
+
+
+def test_a_package_is_flushed_and_made_new(tmp_path, monkeypatch):
+    calls = FileCalls(monkeypatch)
+    write_package(str(tmp_path / "p"), [end_fragment()])
+    assert calls.named("create", "flush") == [("create", "p", calls.done[0][2]), ("flush", "p")]
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"whole")
+    (tmp_path / "link").symlink_to(victim)
+    with pytest.raises(FileExistsError):
+        write_package(str(tmp_path / "link"), [end_fragment()])
+    assert victim.read_bytes() == b"whole"
+
+
+def test_a_package_that_fails_is_removed(tmp_path):
+    def fragments():
+        yield end_fragment()
+        raise OSError("no space")
+
+    with pytest.raises(OSError, match="no space"):
+        write_package(str(tmp_path / "p"), fragments())
+    assert not (tmp_path / "p").exists()

@@ -1,10 +1,14 @@
 # Copyright (c) The erlang.otp authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A release that is to be absent: what goes with it, what stays, and what is refused."""
+"""A release that is to be absent: what goes with it, what stays, and what is refused.
+
+Rules: a removal is alone in its tree; the permanent release stays; RELEASES forgets the release before its directories go; the names are flushed.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -12,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.file_calls import FileCalls
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.install_host import Host, second
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import release_members, tree, write_package
 
@@ -119,3 +125,22 @@ def test_absent_refuses_when_an_entry_is_incomplete(host: Host) -> None:
     )
     with pytest.raises(OtpError, match="does not say which libraries release FIRST uses"):
         host.remove("SECOND")
+
+
+def test_another_run_is_waited_for(host: Host) -> None:
+    host.run(host.package())
+    host.run(second(host))
+    with lock(str(host.root / ".lock")), pytest.raises(OtpError, match=f"locked by process {os.getpid()}"):
+        host.remove("SECOND", lock_timeout=0.0)
+    assert (host.root / "releases/SECOND").is_dir()
+
+
+def test_releases_forgets_it_before_its_directories_go_and_names_are_flushed(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.run(host.package())
+    host.run(second(host))
+    calls = FileCalls(monkeypatch)
+    host.remove("SECOND")
+    renamed = [call[1] for call in calls.named("rename")]
+    assert renamed[0] == "RELEASES" and len(renamed) > 1
+    last = max(index for index, call in enumerate(calls.done) if call[0] == "rename")
+    assert {call[1] for call in calls.done[last:] if call[0] == "flush"} >= {"releases", "lib", "root"}

@@ -2,12 +2,18 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A node that is started and stopped; a start that fails; the last words."""
+"""A node that is started and stopped; a start that fails; the last words.
+
+Rules: a stop is SIGTERM, again and again while the emulator boots, and an error when it does not end; with quiet, a stop goes on until nothing
+has started again; the service is stopped before its node; what heart starts over and over is stopped; the start script runs as the node's
+user, with nothing of our environment.
+"""
 
 from __future__ import annotations
 
 import os
 import pwd
+import signal
 import time
 
 import pytest
@@ -15,6 +21,7 @@ import pytest
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
 from ansible_collections.erlang.otp.plugins.module_utils._node.log_tail import last_words, slogan_of
+from ansible_collections.erlang.otp.plugins.module_utils._node.service import Service, ServiceFile
 
 
 def user():
@@ -29,15 +36,16 @@ def test_stop_repeats_the_signal_that_a_booting_emulator_loses(tmp_path, emulato
 
 
 def test_stop_gives_up(tmp_path, emulator):
-    process = emulator(tmp_path, deaf=1000)
+    process = emulator(tmp_path, deaf=3)
     with pytest.raises(OtpError, match=f"process {process.pid}, has not ended within 0.2 s"):
         _node.stop(str(tmp_path), timeout=0.2)
 
 
-def test_a_start_script_that_refuses_is_quoted(tmp_path):
+def test_a_start_script_that_refuses_is_quoted(tmp_path, monkeypatch):
+    monkeypatch.setenv("FOREIGN", "of ours")
     script = tmp_path / "bin" / "start"
     script.parent.mkdir()
-    script.write_text('#!/bin/sh\necho "no, $HOME $EXTRA $(pwd)"\nexit 3\n')
+    script.write_text('#!/bin/sh\necho "no, $HOME $EXTRA$FOREIGN $(pwd)"\nexit 3\n')
     script.chmod(0o755)
     node = _node.Node(root=str(tmp_path), user=user(), home="/nowhere", log_directory=str(tmp_path), environment={"EXTRA": "more"})
     with pytest.raises(OtpError, match="ended with code 3: no, /nowhere more /$"):
@@ -84,3 +92,59 @@ def test_the_slogan_of_a_crash_dump_that_is_not_older(tmp_path):
     assert slogan_of(str(dump)) == "Kernel pid terminated (application_controller)"
     assert "says: Kernel pid terminated" in last_words(str(tmp_path), since=time.time() - 60)
     assert "says" not in last_words(str(tmp_path), since=time.time() + 60)
+
+
+class Heart:
+    """Starts an emulator when one is looked for and none runs, so many times."""
+
+    def __init__(self, root, emulator, monkeypatch, times):
+        self.root, self.emulator, self.times = root, emulator, times
+        self.find = _node.find_emulator
+        self.started = [emulator(root)]
+        monkeypatch.setattr(_node, "find_emulator", self.look)
+
+    def look(self, root):
+        found = self.find(root)
+        if found is None and len(self.started) < self.times:
+            self.started.append(self.emulator(self.root))
+        return found
+
+
+def test_a_stop_goes_on_until_it_is_quiet(tmp_path, emulator, monkeypatch):
+    heart = Heart(tmp_path, emulator, monkeypatch, 2)
+    assert _node.stop(str(tmp_path), timeout=600, quiet=2.0) is True
+    assert len(heart.started) == 2 and heart.find(str(tmp_path)) is None
+
+
+def test_a_node_that_is_started_over_and_over_is_stopped(tmp_path, emulator, monkeypatch):
+    heart = Heart(tmp_path, emulator, monkeypatch, 3)
+
+    def ends_at_once(root):
+        found = heart.look(root)
+        if len(heart.started) < 3 and found:
+            os.kill(found, signal.SIGKILL)
+        return found
+
+    monkeypatch.setattr(_node, "find_emulator", ends_at_once)
+    node = _node.Node(root=str(tmp_path), user=user(), home="/", log_directory=str(tmp_path))
+    with pytest.raises(OtpError, match="does not stay up"):
+        _node.wait_until_answering(node, timeout=600)
+    assert len(heart.started) == 3 and heart.find(str(tmp_path)) is None
+
+
+def test_the_service_is_stopped_before_its_node(tmp_path, emulator):
+    process = emulator(tmp_path)
+    script = tmp_path / "S80node"
+    script.write_text(f"#!/bin/sh\nkill -0 {process.pid} && echo $1 > {tmp_path}/asked\n")
+    script.chmod(0o755)
+    service = Service("sysv", "node", True, (ServiceFile(str(script), "", 0o755),))
+    _node.halt(_node.Node(root=str(tmp_path), user=user(), home="/", log_directory=str(tmp_path), service=service))
+    assert (tmp_path / "asked").read_text() == "stop\n" and process.wait(timeout=600) == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_program_runs_as_the_user_with_its_groups_alone(tmp_path):
+    node = _node.Node(root=str(tmp_path), user="nobody", home="/", log_directory=str(tmp_path))
+    nobody = pwd.getpwnam("nobody")
+    assert _node.run_as_user(node, ["id", "-u"], timeout=600) == (0, str(nobody.pw_uid))
+    assert _node.run_as_user(node, ["id", "-G"], timeout=600) == (0, " ".join(map(str, os.getgrouplist("nobody", nobody.pw_gid))))

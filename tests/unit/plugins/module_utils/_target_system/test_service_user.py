@@ -23,6 +23,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, ensure_directory, ensure_file, make_directory
 from ansible_collections.erlang.otp.plugins.module_utils._target_system import service_user as _service_user
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.service_user import ensure_cookie, ensure_user, run_first
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.file_calls import FileCalls
 
 ME = Owner(os.getuid(), os.getgid())
 
@@ -154,3 +155,11 @@ def test_the_cookie_belongs_to_the_user_of_the_node(tmp_path):
     ensure_cookie(str(tmp_path / ".erlang.cookie"), "secret", owner=Owner(4711, 4712), changes=Changes())
     status = os.stat(tmp_path / ".erlang.cookie")
     assert (status.st_uid, status.st_gid) == (4711, 4712)
+
+
+def test_a_new_directory_is_its_maker_s_alone_until_it_has_its_owner(tmp_path, monkeypatch):
+    calls = FileCalls(monkeypatch)
+    before = os.umask(0)
+    make_directory(str(tmp_path / "new"), 0o755, Owner(5, 6))
+    os.umask(before)
+    assert calls.done == [("mkdir", "new", 0o700), ("chown", "new", (5, 6), True), ("chmod", "new", 0o755)]

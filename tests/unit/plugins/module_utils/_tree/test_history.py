@@ -2,6 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""The history of a system.
+
+Rules: an entry is on the disk when it is appended, and so is the name of a new file; no link is followed; a line that a power cut has left
+unfinished costs itself alone; what is not an entry is left out.
+"""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -10,6 +16,7 @@ import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._tree.history import append, entry_of, failure_of, parse, read, uncommitted
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.file_calls import FileCalls
 
 
 @pytest.fixture
@@ -100,3 +107,20 @@ def test_what_was_installed_and_not_committed(words: list[str], release: str | N
 
 def test_back_to_the_permanent_release_needs_no_commit() -> None:
     assert uncommitted([*entries("install 2"), entry_of("install", "1", before="2", permanent=True)]) is None
+
+
+def test_an_entry_is_on_the_disk_when_it_is_appended(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = FileCalls(monkeypatch)
+    append(tree, entry_of("install", "2.0"))
+    assert calls.named("flush") == [("flush", "history.jsonl"), ("flush", "releases")]
+    append(tree, entry_of("commit", "2.0"))
+    assert calls.named("flush")[2:] == [("flush", "history.jsonl")]
+
+
+def test_a_link_is_not_followed(tree: Tree, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("whole")
+    Path(tree.path("releases", "history.jsonl")).symlink_to(victim)
+    with pytest.raises(OSError, match="symbolic link"):
+        append(tree, entry_of("install", "2.0"))
+    assert victim.read_text() == "whole"
