@@ -28,16 +28,15 @@ def ensure_user(user: str, group: str, home: str, *, manage: bool, changes: Chan
 
     Raises OtpError if one of them is missing and manage is false, or if it cannot be created.
     """
-    for find, kind, name in ((find_group, "group", group), (find_user, "user", user)):
-        if not manage and find(name) is None:
-            raise OtpError(f"this host has no {kind} {name!r}, and otp_manage_user is false: create the {kind}, or set otp_manage_user.")
-    if find_group(group) is None:
-        changes.do(f"create the group {group}", make_once, find_group, group, [["groupadd", "--system", group], ["addgroup", "-S", group]])
-    if find_user(user) is None:
-        shell = next((path for path in NO_SHELLS if os.path.exists(path)), NO_SHELLS[-1])
-        shadow = ["useradd", "--system", "--gid", group, "--home-dir", home, "--no-create-home", "--shell", shell, user]
-        busybox = ["adduser", "-S", "-D", "-H", "-G", group, "-h", home, "-s", shell, user]
-        changes.do(f"create the system user {user}", make_once, find_user, user, [shadow, busybox])
+    shell = next((path for path in NO_SHELLS if os.path.exists(path)), NO_SHELLS[-1])
+    group_commands = [["groupadd", "--system", group], ["addgroup", "-S", group]]
+    shadow = ["useradd", "--system", "--gid", group, "--home-dir", home, "--no-create-home", "--shell", shell, user]
+    busybox = ["adduser", "-S", "-D", "-H", "-G", group, "-h", home, "-s", shell, user]
+    for find, kind, name, commands in ((find_group, "group", group, group_commands), (find_user, "system user", user, [shadow, busybox])):
+        if find(name) is None and not manage:
+            raise OtpError(f"this host has no {kind} {name!r}, and otp_manage_user is false: create it, or set otp_manage_user.")
+        if find(name) is None:
+            changes.do(f"create the {kind} {name}", make_once, find, name, commands)
     found_user, found_group = find_user(user), find_group(group)
     return Owner(found_user.pw_uid if found_user else -1, found_group.gr_gid if found_group else -1)
 

@@ -37,24 +37,23 @@ def run_on_box(action: ActionBase, name: str, parameters: Parameters, task_vars:
 
     parameters = {**parameters, "package": package or parameters.get("package")}
     changes = Changes(check_mode=bool(action._task.check_mode))
+    root = (parameters.get("root") or value("otp_root")).rstrip("/")
     target = BoxTarget(
-        root=(parameters.get("root") or value("otp_root")).rstrip("/"),
-        pipe_dir=parameters.get("pipe_dir") or value("otp_pipe_dir"),
+        root=root,
+        pipe_dir=parameters.get("pipe_dir") or value("otp_pipe_dir") or f"{root}/run/pipe",
         user=parameters.get("user") or value("otp_user"),
         writes=name in WRITERS and not changes.check_mode,
         lock_timeout=parameters.get("lock_timeout") or 60.0,
     )
-    target = target._replace(pipe_dir=target.pipe_dir or f"{target.root}/run/pipe")
     try:
         if name == "otp_target_system":
             options = parse_options(parameters)
             service = options.node.service
             target = target._replace(init_script=service.files[0].path if service else "", outside=paths_outside(options))
         with open_box(action, target) as box:
-            result = _run(name, parameters, changes, box)
+            return _run(name, parameters, changes, box)
     except OtpError as error:
         return {"failed": True, "msg": str(error), "actions": changes.actions}
-    return result
 
 
 def _run(name: str, parameters: Parameters, changes: Changes, box: Box) -> Result:
@@ -70,25 +69,22 @@ def _run(name: str, parameters: Parameters, changes: Changes, box: Box) -> Resul
             # The history has what happened.
             box.send_changes()
         result = {"failed": True, "msg": str(error), **error.result}
-    except OtpError as error:
+    except (OtpError, OSError) as error:
         box.has_failed = True
-        result = {"failed": True, "msg": str(error)}
-    except OSError as error:
-        box.has_failed = True
-        result = {"failed": True, "msg": f"{error.filename}: {error.strerror}."}
+        result = {"failed": True, "msg": str(error) if isinstance(error, OtpError) else f"{error.filename}: {error.strerror}."}
     else:
         if not changes.check_mode:
             box.send_changes()
     result = {"changed": changes.changed and not result.get("needs_package"), "actions": changes.actions, **result}
     line = {"round_trips": box.shell.round_trips, "sent": box.shell.sent, "received": box.shell.received}
-    warnings = [*result.get("warnings", []), *box.warnings]
-    return {**without_destdir(box.destdir, result), "line": line, "transferred": box.has_sent, **({"warnings": warnings} if warnings else {})}
+    warnings = {"warnings": [*result.get("warnings", []), *box.warnings]} if result.get("warnings") or box.warnings else {}
+    return {**without_destdir(box.destdir, {**result, **warnings}), "line": line, "transferred": box.has_sent}
 
 
 def _target_system(parameters: Parameters, changes: Changes, box: Box) -> Result:
     system = BoxSystem(parse_options(parameters), changes, box)
     result = system.apply()
-    return {**result, "diff": system.diff, "warnings": without_destdir(box.destdir, system.warnings)}
+    return {**result, "diff": system.diff, "warnings": system.warnings}
 
 
 def _handler(parameters: Parameters, changes: Changes, box: Box) -> Result:
@@ -109,7 +105,7 @@ def _info(parameters: Parameters, changes: Changes, box: Box) -> Result:
 
 def _rpc(parameters: Parameters, changes: Changes, box: Box) -> Result:
     if changes.check_mode and not parameters["read_only"]:
-        return {"skipped": True, "msg": "Not called in check mode: read_only says that a function changes nothing."}
+        return {"skipped": True, "msg": "Not called in check mode. Set read_only if the function changes nothing."}
     result: Result = {"changed": not parameters["read_only"]}
     otp_rpc.call(parameters, result)
     return result

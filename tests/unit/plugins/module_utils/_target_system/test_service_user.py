@@ -64,7 +64,7 @@ def test_check_mode_reports_which_user_would_be_created(created):
 
 def test_a_missing_user_that_must_not_be_created(created):
     group = grp.getgrgid(pwd.getpwuid(os.getuid()).pw_gid).gr_name
-    with pytest.raises(OtpError, match="this host has no user 'no-such-user', and otp_manage_user is false"):
+    with pytest.raises(OtpError, match="this host has no system user 'no-such-user', and otp_manage_user is false"):
         ensure_user("no-such-user", group, "/", manage=False, changes=Changes())
     with pytest.raises(OtpError, match="has no group 'no-such-group'"):
         ensure_user("no-such-user", "no-such-group", "/", manage=False, changes=Changes())
