@@ -180,7 +180,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.erlang.otp.plugins.module_utils._client.directory import Order, settle_client
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import group_number, permissions, user_number
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import group_number, parse_mode, user_number
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError
 from ansible_collections.erlang.otp.plugins.module_utils._node.epmd import default_port, look_up
 
@@ -223,7 +223,7 @@ def order_of(params: dict) -> Order:
         masters=tuple(params["masters"]),
         uid=user_number(params["owner"]),
         gid=group_number(params["group"]),
-        mode=permissions(params["mode"]),
+        mode=parse_mode(params["mode"]),
         runs=lambda: runs(params),
         **{name: params[name] for name in COMMON_OPTIONS},
     )

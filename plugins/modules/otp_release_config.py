@@ -138,14 +138,14 @@ actions:
   sample: [write /opt/exchange/releases/2.0/sys.config]
 """
 
-import os
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.erlang.otp.plugins.module_utils._config.configure import configure_release
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import group_number, permissions, user_number
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import group_number, parse_mode, user_number
+from ansible_collections.erlang.otp.plugins.module_utils._core.values import texts
+from ansible_collections.erlang.otp.plugins.module_utils._tree.names import check_version
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 ARGUMENT_SPEC = {
@@ -168,48 +168,34 @@ def permanent_release(tree: Tree) -> str:
     return start.release_version
 
 
-def values(option: str, variables: dict) -> dict[str, str]:
-    """The variables with strings for values, as an operator would have written them."""
-    texts = {}
-    for name, value in variables.items():
-        if isinstance(value, bool):
-            texts[name] = "true" if value else "false"
-        elif isinstance(value, (str, int, float)):
-            texts[name] = str(value)
-        else:
-            raise OtpError(f"{option}: the value of {name} is neither a string nor a number nor a boolean")
-    return texts
-
-
 def configure(parameters: dict, changes: Changes, *, destdir: str = "") -> dict:
     tree = Tree(parameters["root"], destdir)
     release = parameters["release"] or permanent_release(tree)
-    if release != os.path.basename(release) or release in (".", ".."):
-        raise OtpError(f"release {release!r} is not a version, which names a directory below releases")
-    said = configure_release(
+    check_version(release)
+    result = configure_release(
         directory=tree.path("releases", release),
-        variables=values("variables", parameters["variables"]),
-        secrets=values("secrets", parameters["secrets"]),
+        variables=texts("variables", parameters["variables"]),
+        secrets=texts("secrets", parameters["secrets"]),
         sys_config=parameters["sys_config"],
         vm_args=parameters["vm_args"],
         uid=user_number(parameters["owner"]),
         gid=group_number(parameters["group"]),
-        mode=permissions(parameters["mode"]),
+        mode=parse_mode(parameters["mode"]),
         changes=changes,
     )
-    return {"release": release, **said}
+    return {"release": release, **result}
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     changes = Changes(check_mode=module.check_mode)
     try:
-        said = configure(module.params, changes)
+        result = configure(module.params, changes)
     except OtpError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=f"{error.filename}: {error.strerror}")
-    module.exit_json(changed=changes.changed, actions=changes.actions, **said)
+    module.exit_json(changed=changes.changed, actions=changes.actions, **result)
 
 
 if __name__ == "__main__":

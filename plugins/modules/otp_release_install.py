@@ -250,14 +250,12 @@ actions:
   sample: [install release exchange 1.0 below /srv/exchange]
 """
 
-import grp
-import pwd
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.text.formatters import human_to_bytes
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import group_number, parse_mode, user_number
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import PackageNeeded, install_release
 from ansible_collections.erlang.otp.plugins.module_utils._install.remove import remove_release
 
@@ -288,35 +286,12 @@ def arguments_of(parameters: dict) -> dict:
     return {
         **{name: parameters[name] for name in same},
         "release": parameters["_package_release"],
-        "uid": number_of(parameters["owner"], lambda name: pwd.getpwnam(name).pw_uid, "owner"),
-        "gid": number_of(parameters["group"], lambda name: grp.getgrnam(name).gr_gid, "group"),
-        "mode": mode_of(parameters["mode"]),
+        "uid": user_number(parameters["owner"]),
+        "gid": group_number(parameters["group"]),
+        "mode": parse_mode(parameters["mode"]),
         "max_size": size_of(parameters["max_size"]),
         "variables": {name: str(directory) for name, directory in parameters["variables"].items()},
     }
-
-
-def number_of(name: str | None, find, option: str) -> int:
-    """The number of a user or group; -1 for none."""
-    if name is None:
-        return -1
-    if name.isdigit():
-        return int(name)
-    try:
-        return find(name)
-    except KeyError:
-        raise OtpError(f"{option}: this host has no {name!r}: create it first, or give a number") from None
-
-
-def mode_of(text: str) -> int:
-    """An octal mode; Raises OtpError."""
-    try:
-        mode = int(text, 8)
-    except ValueError:
-        mode = -1
-    if not 0o400 <= mode <= 0o777:
-        raise OtpError(f"mode: {text!r} is not an octal mode between '0400' and '0777'")
-    return mode
 
 
 def size_of(text: str) -> int:

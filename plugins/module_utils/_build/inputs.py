@@ -7,17 +7,17 @@
 from __future__ import annotations
 
 import os
-import re
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.applications import CodePath, Found, RequestedApplication, applications_of, close_over
 from ansible_collections.erlang.otp.plugins.module_utils._build.earlier_release import Search
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp, read_otp
+from ansible_collections.erlang.otp.plugins.module_utils._core.values import is_directory_name
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, format_rel, parse_rel
 from ansible_collections.erlang.otp.plugins.module_utils._build.systools import ScriptOptions
-from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import consult_bytes
 from ansible_collections.erlang.otp.plugins.module_utils._build.upgrades import Upgrades, read_upgrades
+from ansible_collections.erlang.otp.plugins.module_utils._formats.sys_config import parse_sys_config
 
 
 class Options(t.NamedTuple):
@@ -99,7 +99,7 @@ def read_sources(options: Options, otp: Otp) -> Sources:
 
 def _check_names(release: Release, stem: str) -> None:
     for what, name in (("version", release.version), ("file_name", stem)):
-        if not name or name in (".", "..") or re.search(r"[/\0\n]", name):
+        if not is_directory_name(name):
             raise OtpError(f"Release {what} {name!r} can't be the name of a file. Give one without '/'.")
 
 
@@ -128,18 +128,8 @@ def _release_files(options: Options) -> dict[str, bytes]:
         # No path has a line break, and no such file does without.
         files[name] = value.encode("utf-8", "surrogateescape") if "\n" in value else _read(value, option)
         if name == "sys.config":
-            _check_sys_config(files[name], "sys_config" if "\n" in value else value)
+            parse_sys_config(files[name], source="sys_config" if "\n" in value else value)
     return files
-
-
-def _check_sys_config(content: bytes, filename: str) -> None:
-    """config(4): one list of {Application, Parameters} and names of other such files. Raises OtpError."""
-    terms = consult_bytes(content, filename=filename)
-    if len(terms) != 1 or not isinstance(terms[0], list):
-        raise OtpError(f"{filename} holds {len(terms)} terms; sys.config is one list, [{{Application, [{{Parameter, Value}}]}}]. with a full stop.")
-    for item in terms[0]:
-        if not isinstance(item, str) and not (isinstance(item, tuple) and len(item) == 2):
-            raise OtpError(f"{filename}: an element of sys.config is neither {{Application, Parameters}} nor the name of a file.")
 
 
 def _read(path: str, option: str) -> bytes:

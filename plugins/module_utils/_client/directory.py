@@ -18,11 +18,17 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock, read_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions, Owner, ensure_file
-from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import InstalledRelease, StartErlData, describe, format_start_erl_data
+from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import (
+    InstalledRelease,
+    StartErlData,
+    describe,
+    format_start_erl_data,
+    permanent_release,
+)
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import LOCK as HANDLER_LOCK
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import CLIENTS, ClientTree, Section, read_config, section_of, with_section
-from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_temporary
+from ansible_collections.erlang.otp.plugins.module_utils._tree.names import check_version, is_temporary
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import staging
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import STAGING, missing_part
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import entry_of, read_release, switched, write_releases
@@ -109,8 +115,7 @@ def _have_readable(tree: ClientTree, order: Order, writing: FileOptions, changes
 
 def _boots(tree: ClientTree, entries: list[InstalledRelease]) -> StartErlData | None:
     """The release of a client that has one."""
-    permanent = [StartErlData(entry.erts_version, entry.version) for entry in entries if entry.status == "permanent"]
-    return (tree.start_erl_data() if entries else None) or next(iter(permanent), None)
+    return (tree.start_erl_data() if entries else None) or permanent_release(entries)
 
 
 def _result(tree: ClientTree, release: str | None, erts_version: str | None, diff: list[dict[str, str]]) -> dict[str, t.Any]:
@@ -124,8 +129,7 @@ def _appointed(tree: ClientTree, order: Order, boots: StartErlData | None) -> Re
     version = order.release or (permanent.release_version if permanent else None)
     if version is None:
         raise OtpError(f"{shared.root} has no permanent release: name the release that the client {order.client} shall have")
-    if version in (".", "..") or "/" in version:
-        raise OtpError(f"{version!r} is not the version of a release: it names no directory")
+    check_version(version)
     release = read_release(shared, version)
     if release is None:
         raise OtpError(f"{shared.path('releases', version)} has no release {version}: install it below {shared.root} first")

@@ -17,14 +17,22 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, ensure_file
-from ansible_collections.erlang.otp.plugins.module_utils._formats.substitute import substitute
-from ansible_collections.erlang.otp.plugins.module_utils._formats.sys_config import Content, check_sys_config
+from ansible_collections.erlang.otp.plugins.module_utils._formats.substitute import Replacement, substitute
+from ansible_collections.erlang.otp.plugins.module_utils._formats.sys_config import parse_sys_config
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import declared_encoding, decode
 
 SYS_CONFIG = "sys.config"
 VM_ARGS = "vm.args"
 # start_erl passes -config always: a release without the file would not boot.
 EMPTY_SYS_CONFIG = b"[].\n"
+
+
+class Content(t.NamedTuple):
+    """The new content of a file, where it is from (for errors), and the variables in it."""
+
+    data: bytes
+    source: str
+    replacements: list[Replacement]
 
 
 def configure_release(
@@ -72,7 +80,7 @@ def _contents(directory: str, given: dict[str, str | None], values: dict[str, st
             content = _content(directory, name, text, values)
             if name == SYS_CONFIG:
                 content = content or Content(EMPTY_SYS_CONFIG, name, [])
-                check_sys_config(content)
+                parse_sys_config(content.data, source=content.source, replacements=content.replacements)
             if content is not None:
                 contents[name] = content
         except OtpError as error:

@@ -42,34 +42,31 @@ def find_group(name: str):
 
 def user_number(name: str | None) -> int:
     """The number of a user given by name or number; -1 for None. Raises OtpError."""
-    return _number("user", name, find_user, "pw_uid")
+    return _number("owner", "user", name, find_user, "pw_uid")
 
 
 def group_number(name: str | None) -> int:
     """The number of a group given by name or number; -1 for None. Raises OtpError."""
-    return _number("group", name, find_group, "gr_gid")
+    return _number("group", "group", name, find_group, "gr_gid")
 
 
-def _number(kind: str, name: str | None, find, field: str) -> int:
+def _number(option: str, kind: str, name: str | None, find, field: str) -> int:
     if name is None:
         return -1
     if name.isdigit():
         return int(name)
     entry = find(name)
     if entry is None:
-        raise OtpError(f"there is no {kind} {name} on this host")
+        raise OtpError(f"{option}: this host has no {kind} {name!r}. Create it first, or give a number.")
     return getattr(entry, field)
 
 
-def permissions(mode: str) -> int:
-    """The bits of permissions in octal digits. Raises OtpError."""
-    try:
-        bits = int(mode, 8)
-    except ValueError:
-        bits = -1
-    if not 0 <= bits <= 0o777:
-        raise OtpError(f"mode {mode!r} is not permissions in octal digits, such as 0640")
-    return bits
+def parse_mode(text: str) -> int:
+    """The permission bits of octal digits, with which the owner can read the file. Raises OtpError."""
+    mode = int(text, 8) if text and not set(text) - set("01234567") else 0
+    if not 0o400 <= mode <= 0o777:
+        raise OtpError(f"mode: {text!r} is not an octal mode between '0400' and '0777'. Give digits in quotes, such as '0640'.")
+    return mode
 
 
 class FileOptions(t.NamedTuple):

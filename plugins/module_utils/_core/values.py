@@ -25,6 +25,11 @@ def texts(option: str, values: t.Mapping[str, t.Any]) -> dict[str, str]:
     return found
 
 
+def is_directory_name(text: str) -> bool:
+    """Whether the text, as a part of a path, names a file or directory there and leads nowhere else."""
+    return text not in ("", ".", "..") and "/" not in text and text.isprintable()
+
+
 def expanded(path: str) -> str:
     """The path with the home directory for ``~``: what Ansible does for an option of type path, where the value need not be one."""
     return os.path.expanduser(path)

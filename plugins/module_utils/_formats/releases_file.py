@@ -76,6 +76,12 @@ def format_start_erl_data(value: StartErlData) -> bytes:
     return f"{value.erts_version} {value.release_version}\n".encode()
 
 
+def permanent_release(releases: list[InstalledRelease]) -> StartErlData | None:
+    """The release that is permanent, which start_erl.data names in a tree at rest; None unless it is exactly one."""
+    permanent = [StartErlData(release.erts_version, release.version) for release in releases if release.status == "permanent"]
+    return permanent[0] if len(permanent) == 1 else None
+
+
 def describe(releases: list[InstalledRelease]) -> str:
     """Releases with their status and applications, a line each, for a diff."""
     lines = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.values import is_directory_name
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, TermError, as_text, consult_bytes, format_term, format_terms
 
 START_TYPES = ("permanent", "transient", "temporary", "load", "none")
@@ -132,7 +133,7 @@ class TermFile(NamedTuple):
     def path_part(self, term, what: str) -> str:
         """A text that becomes a part of a path, and so must not lead anywhere else."""
         text = self.text(term, what)
-        if text in ("", ".", "..") or "/" in text or not text.isprintable():
+        if not is_directory_name(text):
             raise self.error(term, f"cannot be {what}: it has to be usable as the name of a directory")
         return text
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``sys.config``: what the emulator takes as one, checked before it is put in place (config(4))."""
+"""``sys.config``: the one check of what the emulator accepts, for a build, a configuration and a client (config(4))."""
 
 from __future__ import annotations
 
@@ -13,45 +13,39 @@ from ansible_collections.erlang.otp.plugins.module_utils._formats.substitute imp
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, TermError, as_text, decode, parse
 
 
-class Content(t.NamedTuple):
-    """What a file shall hold, where that comes from (for errors), and the variables that went into it."""
-
-    data: bytes
-    source: str
-    replacements: list[Replacement]
-
-
-def check_sys_config(content: Content) -> None:
-    """Raise OtpError unless the emulator takes the content as sys.config; the error shows no text, which may be secret.
+def parse_sys_config(content: bytes, *, source: str, replacements: t.Sequence[Replacement] = ()) -> list:
+    """The elements of a sys.config that the emulator accepts. Raises OtpError for any other; it shows no text, which may be secret.
 
     The rules were found by starting OTP 25 and 27 with ``-config``: one list of ``{Application,[{Parameter,Value}, ...]}`` and of names
-    of other such files. Whether those files are there is not looked at, as they may come later.
+    of other such files. Whether those files exist is not checked, as they may come later.
+    source: where the content is from, for errors. replacements: the variables in it.
     """
     try:
-        terms = parse(decode(content.data, filename=content.source), filename=content.source, portable=True)
+        terms = parse(decode(content, filename=source), filename=source, portable=True)
     except TermError as error:
-        raise _unreadable(content, error) from None
+        raise _unreadable(source, replacements, error) from None
     if len(terms) != 1 or not (isinstance(terms[0], list) or terms[0] == ""):
-        raise OtpError(f"{content.source}: has to be one list that ends with a full stop, such as [{{kernel,[{{logger_level,info}}]}}].")
+        raise OtpError(f"{source}: sys.config must be one list that ends with a full stop, such as [{{kernel,[{{logger_level,info}}]}}].")
     for number, element in enumerate(terms[0], 1):
         problem = _problem(element)
         if problem:
-            raise OtpError(f"{content.source}: element {number} of the list {problem}")
+            raise OtpError(f"{source}: element {number} of the list {problem}")
+    return list(terms[0])
 
 
-def _unreadable(content: Content, error: TermError) -> OtpError:
-    """The error in words of the template: its line, and the variables that are there."""
+def _unreadable(source: str, replacements: t.Sequence[Replacement], error: TermError) -> OtpError:
+    """The error in words of the template: its line, and the variables in that line."""
     line = error.line or 1
-    here = [replacement for replacement in content.replacements if replacement.first <= line <= replacement.last]
+    here = [replacement for replacement in replacements if replacement.first <= line <= replacement.last]
     if here:
         names = " and ".join(dict.fromkeys(replacement.name for replacement in here))
         return OtpError(
-            f"{content.source}, line {here[0].line}: with the value of {names} this is not Erlang terms: {error.reason}."
+            f"{source}, line {here[0].line}: with the value of {names} this is not Erlang terms: {error.reason}."
             " Text needs quotes around the variable, and no quote or backslash in its value."
         )
     # Values of several lines shift those after them.
-    line -= sum(replacement.last - replacement.first for replacement in content.replacements if replacement.last < line)
-    return OtpError(f"{content.source}, line {line}, column {error.column}: is not Erlang terms: {error.reason}")
+    line -= sum(replacement.last - replacement.first for replacement in replacements if replacement.last < line)
+    return OtpError(f"{source}, line {line}, column {error.column}: is not Erlang terms: {error.reason}")
 
 
 def _problem(element) -> str | None:

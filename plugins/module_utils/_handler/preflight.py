@@ -20,7 +20,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.files import read
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import why_not_here
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
-from ansible_collections.erlang.otp.plugins.module_utils._formats.sys_config import Content, check_sys_config
+from ansible_collections.erlang.otp.plugins.module_utils._formats.sys_config import parse_sys_config
 from ansible_collections.erlang.otp.plugins.module_utils._node.disagreements import disagreements
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import missing_part
@@ -89,7 +89,7 @@ def of_configuration(tree: Tree, version: str) -> t.Iterator[Problem]:
         yield Problem("sys_config", f"{path} is missing{more}: all configuration would be lost", remedy)
         return
     try:
-        check_sys_config(Content(content, path, []))
+        parse_sys_config(content, source=path)
     except OtpError as error:
         yield Problem("sys_config", str(error).rstrip("."), remedy)
 

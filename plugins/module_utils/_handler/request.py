@@ -24,6 +24,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler i
 from ansible_collections.erlang.otp.plugins.module_utils._node.verify import Check
 from ansible_collections.erlang.otp.plugins.module_utils._tree import history as _history
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import ClientTree
+from ansible_collections.erlang.otp.plugins.module_utils._tree.names import check_version
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
@@ -75,8 +76,7 @@ class Task:
     """An order being carried out: tree, changes, history, and the result so far."""
 
     def __init__(self, order: Order, changes: Changes) -> None:
-        if not order.release or order.release in (".", "..") or "/" in order.release:
-            raise OtpError(f"{order.release!r} is not the version of a release: it names no directory")
+        check_version(order.release)
         self.order = order
         self.changes = changes
         self.tree = ClientTree(order.root, order.client, order.machine_type) if order.client else Tree(order.root, order.destdir)

@@ -19,6 +19,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import 
 from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import InstalledRelease, describe
 from ansible_collections.erlang.otp.plugins.module_utils._install.library_variables import systems, work_in
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import uses
+from ansible_collections.erlang.otp.plugins.module_utils._tree.names import check_version
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import staging
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import STAGING
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import entry_of, read_release, write_releases
@@ -37,8 +38,7 @@ def remove_release(
     it cannot be told what other releases use.
     """
     tree = Tree(root, destdir)
-    if not version or version in (".", "..") or "/" in version:
-        raise OtpError(f"{version!r} is not the version of a release: it names no directory")
+    check_version(version)
     try:
         if changes.check_mode or not os.path.isdir(tree.directory):
             return _remove(tree, version, name, changes, lock_timeout, may_run)

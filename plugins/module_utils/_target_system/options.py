@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import permissions
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import parse_mode
 from ansible_collections.erlang.otp.plugins.module_utils._core.values import texts
 from ansible_collections.erlang.otp.plugins.module_utils._node.lifecycle import Node
 from ansible_collections.erlang.otp.plugins.module_utils._node.service import Service, ServiceFile
@@ -83,11 +83,11 @@ def parse_options(parameters: dict[str, t.Any]) -> SystemOptions:
 def _file(entry: dict[str, t.Any]) -> File:
     if entry["path"].startswith("/") or ".." in entry["path"].split("/"):
         raise OtpError(f"files: {entry['path']!r} is not a path below the root directory. Give a relative path without '..'.")
-    return File(entry["path"], entry["content"], permissions(entry["mode"]), entry["secret"])
+    return File(entry["path"], entry["content"], parse_mode(entry["mode"]), entry["secret"])
 
 
 def _service(entry: dict[str, t.Any]) -> Service:
-    files = tuple(ServiceFile(file["path"], file["content"], permissions(file["mode"]), file["optional"]) for file in entry["files"])
+    files = tuple(ServiceFile(file["path"], file["content"], parse_mode(file["mode"]), file["optional"]) for file in entry["files"])
     if not files or not all(file.path.startswith("/") for file in files):
         raise OtpError("service: files is empty, or has a path that is not absolute. Give the unit or the init script first, each with an absolute path.")
     return Service(entry["manager"], entry["name"], entry["at_boot"], files)

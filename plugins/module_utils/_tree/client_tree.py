@@ -15,8 +15,9 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
-from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import InstalledRelease, StartErlData
-from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, decode, format_terms, parse
+from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import InstalledRelease, StartErlData, permanent_release
+from ansible_collections.erlang.otp.plugins.module_utils._formats.sys_config import parse_sys_config
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, format_terms
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_machine_type, is_node_name
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, absolute_library
 
@@ -53,10 +54,9 @@ class ClientTree(Tree):
         if not self.is_static:
             return super().start_erl_data()
         try:
-            permanent = [entry for entry in self.releases() or [] if entry.status == "permanent"]
+            return permanent_release(self.releases() or [])
         except OtpError:
             return None
-        return StartErlData(permanent[0].erts_version, permanent[0].version) if permanent else None
 
     def places(self, version: str) -> dict[str, str]:
         return self.shared.places(version)
@@ -168,8 +168,8 @@ def section_of(tree: ClientTree, masters: t.Sequence[str], *, static_emulator: b
 
 def read_section(content: bytes, *, source: str) -> dict[str, t.Any]:
     """Those of the section's parameters that a sys.config has, as terms. Raises OtpError for what is no sys.config."""
-    for element in _elements(content, source):
-        if element[0] == Atom("sasl"):
+    for element in parse_sys_config(content, source=source):
+        if isinstance(element, tuple) and element[0] == Atom("sasl"):
             return {parameter[0].name: parameter[1] for parameter in element[1] if parameter[0].name in Section._fields}
     return {}
 
@@ -188,7 +188,7 @@ def with_section(content: bytes, section: Section, *, source: str, strict: bool 
             raise OtpError(f"{source}: the parameter {name} of sasl is not what client {section.client_directory} needs: leave it out, it is put there")
     kept: list = []
     own = [(Atom(name), value) for name, value in wanted.items()]
-    for element in _terms_of(content, source):
+    for element in parse_sys_config(content, source=source):
         if isinstance(element, tuple) and element[0] == Atom("sasl"):
             own = [parameter for parameter in element[1] if parameter[0].name not in Section._fields] + own
         else:
@@ -198,17 +198,6 @@ def with_section(content: bytes, section: Section, *, source: str, strict: bool 
 
 def _is_default(name: str, value) -> bool:
     return name == "static_emulator" and value == Atom("false")
-
-
-def _elements(content: bytes, source: str) -> list[tuple]:
-    return [element for element in _terms_of(content, source) if isinstance(element, tuple)]
-
-
-def _terms_of(content: bytes, source: str) -> list:
-    from ansible_collections.erlang.otp.plugins.module_utils._formats.sys_config import Content, check_sys_config
-
-    check_sys_config(Content(content, source, []))
-    return list(parse(decode(content, filename=source), filename=source, portable=True)[0])
 
 
 def read_config(tree: ClientTree, version: str) -> bytes | None:

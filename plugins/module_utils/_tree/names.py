@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import re
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.values import is_directory_name
+
 # As OTP's net_kernel has it for what is before the @ (erl -sname, -name); what is after it can also be an address.
 NODE = re.compile(r"[A-Za-z0-9_-]+@[A-Za-z0-9_.:-]+")
 MACHINE_TYPE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
@@ -28,3 +31,9 @@ def is_machine_type(name: str) -> bool:
 def is_temporary(version: str) -> bool:
     """Whether release_handler made the release for the time between two emulators (macro tmp_vsn of SASL's release_handler.erl)."""
     return version.startswith("__new_emulator__")
+
+
+def check_version(version: str) -> None:
+    """Raise OtpError unless a release can have the version: its files are in the directory of that name below releases."""
+    if not is_directory_name(version):
+        raise OtpError(f"release {version!r} is not a version, because it cannot be the name of a directory. Give a version, such as 1.0.")

@@ -10,6 +10,7 @@ is slow to start with (the parsers among them).
 
 from __future__ import annotations
 
+import json
 import os
 
 RECORD = "package.json"
@@ -20,9 +21,7 @@ PROGRAMS = ("epmd", "run_erl", "to_erl")
 
 
 def format_record(record: dict) -> bytes:
-    """The record as JSON, a pair a line; texts come before mappings."""
-    import json
-
+    """The record as JSON."""
     return json.dumps(record, indent=1).encode() + b"\n"
 
 
@@ -30,30 +29,9 @@ def parse_record(content: bytes) -> dict | None:
     """What format_record() was given; None for anything else.
 
     name, version, erts_version, sha256; applications: versions by name. full: of a thin package, the sha256 of the full one. Where
-    libraries lie outside of ``$ROOT/lib``: places (directories by application), variables (their directories by name), archives (those of
+    libraries are outside of ``$ROOT/lib``: places (directories by application), variables (their directories by name), archives (those of
     the variables' that the package brought).
     """
-    if b"\\" in content or not (content.startswith(b"{\n ") and content.endswith(b"\n}\n")):
-        return _json(content)
-    record: dict = {}
-    inner = record
-    try:
-        for line in content.decode().split("\n")[1:-2]:
-            words = line.split('"')
-            if len(words) == 5:
-                inner[words[1]] = words[3]
-            elif len(words) == 3 and words[2] == ": {":
-                inner = record[words[1]] = {}
-            elif line.strip() not in ("}", "},"):
-                return _json(content)
-    except ValueError:
-        return None
-    return record if _is_record(record) else None
-
-
-def _json(content: bytes) -> dict | None:
-    import json
-
     try:
         record = json.loads(content)
     except ValueError:

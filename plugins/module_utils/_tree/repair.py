@@ -16,6 +16,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file 
     format_releases,
     format_start_erl_data,
     parse_releases,
+    permanent_release,
 )
 from ansible_collections.erlang.otp.plugins.module_utils._tree.backup import forget_saved
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import switched
@@ -38,10 +39,10 @@ def repair(tree: Tree, changes: Changes, options: FileOptions) -> None:
         if start.release_version in [entry.version for entry in entries if entry.status != "permanent"]:
             _put(tree, "RELEASES", format_releases(agreed), changes, options)
     if torn_start:
-        permanent = [entry for entry in entries or [] if entry.status == "permanent"]
-        if len(permanent) != 1:
+        permanent = permanent_release(entries or [])
+        if permanent is None:
             raise torn_start
-        _put(tree, "start_erl.data", format_start_erl_data(StartErlData(permanent[0].erts_version, permanent[0].version)), changes, options)
+        _put(tree, "start_erl.data", format_start_erl_data(permanent), changes, options)
     if is_cut_short and not changes.check_mode:
         forget_saved(tree)
 

@@ -70,10 +70,10 @@ def test_files_by_path_and_by_content(tmp_path, otp):
 
 BAD_CONFIGS = [
     ("[{kernel, [}].\n", "sys_config, line 1, column 12"),
-    ("\n", "holds 0 terms; sys.config is one list"),
-    ("[].\n[].\n", "holds 2 terms; sys.config is one list"),
-    ("{kernel, []}.\n", "sys.config is one list"),
-    ("[kernel].\n", "is neither {Application, Parameters} nor the name of a file"),
+    ("\n", "sys.config must be one list"),
+    ("[].\n[].\n", "sys.config must be one list"),
+    ("{kernel, []}.\n", "sys.config must be one list"),
+    ("[kernel].\n", "is neither {Application,[{Parameter,Value}, ...]} nor the name of another configuration file"),
 ]
 
 

@@ -192,7 +192,7 @@ def test_absent(master: Master) -> None:
         ({"machine_type": ".."}, "is not a machine type"),
         ({"masters": ()}, "masters is empty"),
         ({"masters": ("m@h/..",)}, "is not the name of a node"),
-        ({"release": "../FIRST"}, "is not the version of a release"),
+        ({"release": "../FIRST"}, "is not a version"),
         ({"release": "THIRD"}, "has no release THIRD: install it below"),
         ({"start_script": None}, "bin/start is missing, and start_script is not given"),
         ({"sys_config": "[{sasl, [{masters, [x@h]}]}]."}, "the given sys_config: the parameter masters of sasl"),

@@ -134,16 +134,16 @@ def test_an_unreadable_source_without_variables_there(directory):
 
 # What the emulator does with each is tried in tests/real.
 REFUSED = [
-    ("", "the given sys.config: has to be one list that ends with a full stop"),
-    ("[]. [].", "has to be one list"),
-    ("{kernel,[]}.", "has to be one list"),
+    ("", "the given sys.config: sys.config must be one list that ends with a full stop"),
+    ("[]. [].", "must be one list"),
+    ("{kernel,[]}.", "must be one list"),
     ("[]", "line 1, column 3: is not Erlang terms: expected a full stop"),
     ("[{sasl,[{a,else}]}].", "column 12: is not Erlang terms: expected a term"),
     ("[kernel].", "element 1 of the list is neither {Application,[{Parameter,Value}, ...]} nor the name of another configuration file"),
     ('["other",""].', "element 2 of the list is neither"),
     ('[{"sasl",[]}].', "element 1 of the list is neither"),
     ("[{sasl,[],x}].", "element 1 of the list is neither"),
-    ("[{sasl,[]}|x].", "has to be one list"),
+    ("[{sasl,[]}|x].", "must be one list"),
     ("[{sasl,foo}].", "element 1 of the list has no list of parameters for sasl"),
     ("[{sasl,[{a,1}|x]}].", "element 1 of the list has no list of parameters for sasl"),
     ("[{sasl,[{a,1},foo]}].", "element 1 of the list has as parameter 2 of sasl something else than {Parameter,Value}"),

@@ -108,8 +108,8 @@ def test_absent_refuses(host: Host) -> None:
     for version, keywords, message in (
         ("FIRST", {}, "is permanent: make another one permanent first"),
         ("SECOND", {"name": "OTHER"}, "is one of SYSTEM, not of OTHER"),
-        ("..", {}, "is not the version of a release"),
-        ("", {}, "is not the version of a release"),
+        ("..", {}, "is not a version"),
+        ("", {}, "is not a version"),
     ):
         before = tree(host.root)
         with pytest.raises(OtpError, match=re.escape(message)):

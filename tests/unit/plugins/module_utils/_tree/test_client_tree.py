@@ -80,7 +80,7 @@ def test_static() -> None:
         (b"[{sasl, [{masters, [other@h]}]}].", "x: the parameter masters of sasl is not what client /srv/m/clients/c1@h needs"),
         (b"[{sasl, [{static_emulator, true}]}].", "x: the parameter static_emulator of sasl is not what"),
         (b"[{sasl, [}].", "x, line 1, column 10: is not Erlang terms"),
-        (b"{sasl, []}.", "x: has to be one list"),
+        (b"{sasl, []}.", "x: sys.config must be one list"),
     ],
 )
 def test_a_configuration_that_is_refused(text: bytes, message: str) -> None:
