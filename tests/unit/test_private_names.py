@@ -21,6 +21,7 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._transport import condi
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transport import StdinTransport
 from ansible_collections.erlang.otp.tests.unit.plugins.plugin_utils._transport.tasks import Action, interpreter, make_action
 
+TRANSPORT = StdinTransport("otp_target_system")
 ROOT = Path(__file__).parents[2]
 FILES = [path for kind in ("action", "filter", "plugin_utils") for path in sorted((ROOT / "plugins" / kind).rglob("*.py"))]
 # Of Python's own named tuples and contexts.
@@ -94,7 +95,7 @@ def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def goes_ansibles_way(action: Action, variables: dict[str, t.Any], warnings: list[str], name: str) -> None:
-    StdinTransport("otp_target_system").execute(action, {"root": "/nowhere/srv", "checksum": "sha256:" + 64 * "0"}, variables)
+    TRANSPORT.execute(action, {"root": "/nowhere/srv", "checksum": "sha256:" + 64 * "0"}, variables)
     assert action.went_ansibles_way == 1
     assert len(warnings) == 1 and name in warnings[0]
 

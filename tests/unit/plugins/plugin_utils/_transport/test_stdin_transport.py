@@ -8,6 +8,7 @@ twice in memory; a package that is not whole is not used; noise around the resul
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import subprocess
@@ -29,6 +30,13 @@ MARK = "0123456789abcdef"
 TRANSPORTS = {name: StdinTransport(name) for name in (HANDLER, SYSTEM)}
 
 
+def new_transport(module: str) -> StdinTransport:
+    """One that a test may change; to make it from the files takes long."""
+    transport = copy.copy(TRANSPORTS[module])
+    transport.modules = [*transport.modules]
+    return transport
+
+
 def run_program(
     module: str, arguments: dict[str, t.Any], *, package: Path | None = None, magic: str = "", cut: int = 0, room: int | None = None
 ) -> tuple[str, dict[str, t.Any]]:
@@ -36,7 +44,7 @@ def run_program(
 
     magic: of another Python, whose bytecode this one cannot take. cut: how many bytes do not arrive. room: how large a file can be.
     """
-    transport = StdinTransport(module)
+    transport = new_transport(module)
     transport.magic = magic or transport.magic
     command = [sys.executable, "-I", "-S", "-c", BOOT.format(size=len(transport.program))]
     if room is not None:
@@ -81,7 +89,7 @@ def test_a_module_answers(magic: str) -> None:
 
 def test_another_python_gets_no_bytecode() -> None:
     """Bytecode of another version can crash a Python."""
-    transport = StdinTransport(SYSTEM)
+    transport = new_transport(SYSTEM)
     transport.magic, transport.modules[1] = "550d0d0a", zlib.compress(b"bytecode of another Python")
     command = [sys.executable, "-I", "-S", "-c", BOOT.format(size=len(transport.program))]
     done = subprocess.run(command, input=content_for(transport, ABSENT), capture_output=True, timeout=600, check=False)
@@ -102,7 +110,7 @@ def test_an_incomplete_package_is_not_installed(tmp_path: Path, package: Path) -
 
 def test_a_package_over_a_dead_connection(tmp_path: Path, package: Path) -> None:
     """Nothing closes standard input."""
-    transport = StdinTransport(SYSTEM)
+    transport = new_transport(SYSTEM)
     text = zlib.decompress(transport.program)
     transport.program = zlib.compress(text.replace(b"PATIENCE = 300", b"PATIENCE = 1"))
     assert b"PATIENCE = 300" in text
@@ -125,7 +133,7 @@ def test_a_package_that_does_not_fit(tmp_path: Path, package: Path) -> None:
 
 def test_a_package_has_no_name_on_the_host(tmp_path: Path, package: Path) -> None:
     """While the program waits for the rest of the package, /proc shows which files it has open."""
-    transport = StdinTransport(SYSTEM)
+    transport = new_transport(SYSTEM)
     command = [sys.executable, "-I", "-S", "-c", BOOT.format(size=len(transport.program))]
     package.write_bytes(bytes(1 << 20))
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
@@ -189,7 +197,7 @@ def test_noise_around_the_result(tmp_path: Path, warnings: list[str], before: st
 
 def transport_of(main: str) -> StdinTransport:
     """A transport of the module otp_target_system, with another main()."""
-    transport = StdinTransport(SYSTEM)
+    transport = new_transport(SYSTEM)
     text = f"from ansible.module_utils.basic import AnsibleModule\ndef main():\n    module = AnsibleModule()\n    {main}\n"
     transport.magic = ""
     transport.modules[0] = zlib.compress(json.dumps({**json.loads(zlib.decompress(transport.modules[0])), transport.module: text}).encode())
