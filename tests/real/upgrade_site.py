@@ -134,7 +134,7 @@ class Site:
 
     def releases(self, host: str) -> set[tuple[str, str]]:
         """What the node's own release_handler says."""
-        return {(version, status) for _name, version, status in _node.ask(self.node(host)).releases}
+        return {(known.version, known.status) for known in _node.ask(self.node(host)).releases}
 
     def ask(self, host: str, question: str) -> str:
         """What the exchange itself answers."""

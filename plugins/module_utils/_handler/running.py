@@ -42,9 +42,9 @@ RESTARTING = ("install_release", "reboot_old_release")
 def settle_running(task: Task) -> None:
     """Take the release to the state that the task's order says. Raises HandlerError, PackageNeeded, OtpError."""
     order = task.order
-    transport = order.transport if order.transport != "auto" else ("distribution" if order.address.node else "pipe")
-    task.result["transport"] = transport
-    with Session(order.address._replace(transport=transport), timeout=order.timeout) as session:
+    address = order.address._replace(transport=order.transport).resolved()
+    task.result["transport"] = address.transport
+    with Session(address, timeout=order.timeout) as session:
         work = Work(task, session)
         try:
             work.settle()

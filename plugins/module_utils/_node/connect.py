@@ -40,6 +40,10 @@ class NodeAddress(t.NamedTuple):
     port: int = 0
     epmd_port: int = 0
 
+    def resolved(self) -> NodeAddress:
+        """With the transport for which auto stands: distribution for a node with a name, else the pipes."""
+        return self._replace(transport="distribution" if self.node else "pipe") if self.transport == "auto" else self
+
     def __repr__(self) -> str:
         """Without the cookie: what is printed may be logged."""
         return f"NodeAddress({self.node or self.pipe_dir!r})"
@@ -54,8 +58,7 @@ def connect(address: NodeAddress, *, timeout: float = 5.0):
     """A Connection or a Console: a context manager with call(module, function, arguments, timeout=seconds). Raises CallError, OtpError."""
     if remote_host():
         return remote_host().connect(address, timeout=timeout)
-    transport = address.transport if address.transport != "auto" else ("distribution" if address.node else "pipe")
-    if transport == "pipe":
+    if address.resolved().transport == "pipe":
         from ansible_collections.erlang.otp.plugins.module_utils._node.run_erl_console import Console
 
         if not address.pipe_dir:

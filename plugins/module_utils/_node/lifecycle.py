@@ -21,7 +21,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.run import run
 from ansible_collections.erlang.otp.plugins.module_utils._node import service as _service
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import COOKIE_FILE, NodeAddress, connect
 from ansible_collections.erlang.otp.plugins.module_utils._node.log_tail import last_words
-from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import observe
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Known, Running, observe
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import as_text
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, names_of
 
@@ -40,13 +40,6 @@ class Node(t.NamedTuple):
     @property
     def cookie_file(self) -> str:
         return os.path.join(self.home, COOKIE_FILE)
-
-
-class Answer(t.NamedTuple):
-    """What a node says about itself."""
-
-    status: str  # of init: starting, started, stopping
-    releases: tuple[tuple[str, str, str], ...]  # name, version, status; of release_handler, or of init when there is no sasl
 
 
 class NoAnswer(OtpError):
@@ -118,7 +111,7 @@ def terminate(pid: int) -> None:
         raise OtpError(f"not allowed to stop the emulator, process {pid}: use become to work as root or as the node's user.") from None
 
 
-def wait_until_answering(node: Node, *, timeout: float) -> tuple[int, Answer | None]:
+def wait_until_answering(node: Node, *, timeout: float) -> tuple[int, Running | None]:
     """Return the emulator's process and the node's answer when it has booted.
 
     A node that is not distributed cannot be asked: its answer is None, and it counts as started when its emulator has lived for
@@ -165,8 +158,8 @@ def failure(node: Node, seconds: float, starts: int, what: str) -> OtpError:
     return OtpError(f"the node {node.name or 'below ' + node.root} {what}. {words}")
 
 
-def ask(node: Node, *, timeout: float = 5.0) -> Answer:
-    """Ask a distributed node for its status and releases. Raises NoAnswer."""
+def ask(node: Node, *, timeout: float = 5.0) -> Running:
+    """The state of a distributed node. Without sasl its one release is the one that init booted. Raises NoAnswer."""
     port = node.environment.get("ERL_EPMD_PORT", "")
     address = NodeAddress(node=node.name, cookie_file=node.cookie_file, epmd_port=int(port) if port.isdigit() else 0)
     try:
@@ -175,16 +168,14 @@ def ask(node: Node, *, timeout: float = 5.0) -> Answer:
             # controller then answers no more.
             connection.call("application", "which_applications", [4000], timeout=timeout)
             running = observe(connection, timeout=timeout)
-            if running.has_handler:
-                releases = tuple((known.name, known.version, known.status) for known in running.releases)
-            else:
+            if not running.has_handler:
                 name, version = map(as_text, connection.call("init", "script_id", [], timeout=timeout))
-                releases = ((name, version, "permanent"),)
+                running = running._replace(releases=(Known(name, version, "permanent", ()),))
     except OtpError as error:
         raise NoAnswer(str(error)) from None
     if running.root.encode("utf-8", "surrogateescape") not in names_of(node.root):
         raise NoAnswer(f"the node that has the name {node.name} is another one, which runs the system below {running.root}")
-    return Answer(running.status, releases)
+    return running
 
 
 def run_as_user(node: Node, command: list[str], *, timeout: float) -> tuple[int, str]:

@@ -82,10 +82,8 @@ class NodeState:
         result: dict[str, t.Any] = {"running": pid is not None, "pid": pid}
         if answer is not None:
             result["status"] = answer.status
-            result["releases"] = [{"name": name, "version": version, "status": status} for name, version, status in answer.releases]
-            # A current release runs although another one is permanent.
-            ranked = sorted(answer.releases, key=lambda release: release[2] != "current")
-            result["release"] = next((version for dummy, version, status in ranked if status in ("current", "permanent")), None)
+            result["releases"] = [{"name": known.name, "version": known.version, "status": known.status} for known in answer.releases]
+            result["release"] = answer.current
         return result
 
     def find_newer(self, pid: int, written: set[str]) -> list[str]:

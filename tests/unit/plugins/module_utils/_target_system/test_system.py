@@ -34,6 +34,12 @@ GROUP = grp.getgrgid(pwd.getpwuid(os.getuid()).pw_gid).gr_name
 SCRIPT = File("bin/start", "#!/bin/sh\n", 0o755)
 
 
+def running(*releases: tuple[str, str]) -> _node.Running:
+    """The node with these releases, as version and status."""
+    known = tuple(_node.Known("SYSTEM", version, status, ()) for version, status in releases)
+    return _node.Running("a@localhost", 1, 1, "started", True, known, "", "", "")
+
+
 class Host:
     """A host on which a node is a number in its pid file, and its answer what the test says."""
 
@@ -42,7 +48,7 @@ class Host:
         self.pid = None
         self.starts = 0
         self.silence = ""
-        self.answer = _node.Answer("started", (("SYSTEM", "FIRST", "permanent"),))
+        self.answer = running(("FIRST", "permanent"))
         self.packages = {
             version: write_package(directory / f"{version}.tar.gz", release_members(version, app_version=number))
             for version, number in (("FIRST", "1.0"), ("SECOND", "2.0"))
@@ -227,7 +233,7 @@ def test_a_running_node_that_does_not_answer(host):
 
 def test_what_is_current_is_what_runs(host):
     host.settle()
-    host.answer = _node.Answer("started", (("SYSTEM", "FIRST", "permanent"), ("SYSTEM", "SECOND", "current")))
+    host.answer = running(("FIRST", "permanent"), ("SECOND", "current"))
     assert host.settle()[0]["node"]["release"] == "SECOND"
 
 
