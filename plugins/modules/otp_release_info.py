@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: otp_release_info
-short_description: Tell which releases a target system has
+short_description: List the releases of a target system
 version_added: 0.1.0
 description:
   - Tells what lies below the root directory of a target system, however it came there; its releases and their status, the one
