@@ -23,7 +23,7 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._box.mirror import Mirr
 
 ROOT = "/srv/exchange"
 COOKIE = "/var/lib/erlang/.erlang.cookie"
-NEW = ("releases/start_erl.data", "releases/RELEASES", "releases/FIRST/start.boot", "bin/start", "lib/pea-1.0/ebin/pea.beam", "erts-15.2/bin/beam.smp")
+NEW = ("releases/start_erl.data", "releases/RELEASES", "releases/z1/start.boot", "bin/start", "lib/pea-1.0/ebin/pea.beam", "erts-15.2/bin/beam.smp")
 
 
 def steps_of(delivery: Delivery | None) -> list[str]:
@@ -70,7 +70,7 @@ def test_what_decides_the_release_is_renamed_last_after_a_sync(mirror: Mirror) -
         "place 100:100 lib/pea-1.0",
         "place 100:100 erts-15.2",
         "place 100:100 bin/start",
-        "place 100:100 releases/FIRST",
+        "place 100:100 releases/z1",
         "sync",
         "place 100:100 releases/RELEASES",
         "sync",

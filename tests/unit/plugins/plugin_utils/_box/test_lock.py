@@ -30,6 +30,9 @@ def ended_process() -> int:
     return process.pid
 
 
+ENDED = ended_process()
+
+
 class Box:
     """Answers inspections as inspect.sh does: the lock, or the inspection once it is free."""
 
@@ -58,7 +61,7 @@ def test_a_free_lock_is_taken_at_once() -> None:
 
 
 def test_the_lock_of_an_ended_run_is_broken_and_reported() -> None:
-    holder = f"{HERE} {ended_process()} 2026-01-01T00:00:00Z 00 boot"
+    holder = f"{HERE} {ENDED} 2026-01-01T00:00:00Z 00 boot"
     box = Box(holder)
     (warning,) = take(box)
     assert holder in warning
@@ -66,7 +69,7 @@ def test_the_lock_of_an_ended_run_is_broken_and_reported() -> None:
 
 
 @pytest.mark.parametrize(
-    "holder", [f"{HERE} {os.getpid()} now 00 boot", "other@elsewhere 1 now 00 boot", "nothing known"], ids=["ours", "of another", "unknown"]
+    "holder", [f"{HERE} {os.getpid()} now 00 boot", f"other@elsewhere {ENDED} now 00 boot", "nothing known"], ids=["ours", "of another", "unknown"]
 )
 def test_another_lock_is_respected(holder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_lock, "LOCK_PAUSE", 0.0)
