@@ -256,7 +256,8 @@ from ansible.module_utils.common.text.formatters import human_to_bytes
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import group_number, parse_mode, user_number
-from ansible_collections.erlang.otp.plugins.module_utils._install.install import PackageNeeded, install_release
+from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
+from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded
 from ansible_collections.erlang.otp.plugins.module_utils._install.remove import remove_release
 
 ARGUMENT_SPEC = {

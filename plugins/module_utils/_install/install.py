@@ -17,17 +17,10 @@ import os
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import digest_of, sha256
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded, result_of
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import download, is_url
 from ansible_collections.erlang.otp.plugins.module_utils._package.limits import MAX_SIZE
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import find_record, known_packages, status_at_rest
-
-
-class PackageNeeded(OtpError):
-    """The target lacks the package: call again with it. Nothing has been touched. known: the sha256 of those that it has."""
-
-    def __init__(self, message: str, known: list[str] | None = None) -> None:
-        super().__init__(message)
-        self.known = known or []
 
 
 def install_release(
@@ -75,21 +68,21 @@ def install_release(
             return result_of(record, root, status)
         if record is None and package is None and not (changes.check_mode and release):
             raise PackageNeeded(f"the system below {directory} lacks the package with sha256 {digest}", known_packages(directory, destdir.rstrip("/")))
-        order = {"digest": digest, "digest_is_given": checksum is not None, "state": state, "release": release}
-        order.update(emulator=emulator, max_size=max_size, variables=variables, lock_timeout=lock_timeout)
+        arguments = {"digest": digest, "digest_is_given": checksum is not None, "state": state, "release": release}
+        arguments.update(emulator=emulator, max_size=max_size, variables=variables, lock_timeout=lock_timeout)
         how = {"uid": uid, "gid": gid, "mask": mode, "flush": flush}
         if record is not None or package is None:
-            return _go_on(root, destdir, None, order, how, changes)
+            return _go_on(root, destdir, None, arguments, how, changes)
         from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
 
         fetched = None
         if is_url(package):
             fetched = download(package, digest)
-            order["digest_is_given"] = False
+            arguments["digest_is_given"] = False
         # What is inflated meanwhile waits in memory; nothing of it is looked at before the checksum has been verified.
         with Inflated(package, fetched) as stream:
             size = stream.size()
-            return _go_on(root, destdir, stream, order, how, changes)
+            return _go_on(root, destdir, stream, arguments, how, changes)
     except OSError as error:
         hint = ""
         if isinstance(error, PermissionError):
@@ -108,25 +101,10 @@ def _room(directory: str, size: int) -> str:
     return f" Make room: {space.f_bavail * space.f_frsize / 2**20:.1f} MiB is free{need}."
 
 
-def _go_on(root: str, destdir: str, stream, order: dict, how: dict, changes: Changes) -> dict:
+def _go_on(root: str, destdir: str, stream, arguments: dict, how: dict, changes: Changes) -> dict:
     # Only now, so that a run with nothing to do costs little more than a start of Python.
     from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
-    from ansible_collections.erlang.otp.plugins.module_utils._install.steps import Order, install
+    from ansible_collections.erlang.otp.plugins.module_utils._install.steps import Installation, install
     from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
-    return install(Order(tree=Tree(root, destdir), stream=stream, options=FileOptions(**how), **order), changes)
-
-
-def result_of(record: dict, root: str, status: str, *, kept=(), before: str = "", after: str = "") -> dict:
-    """What a run returns about the release; before and after are the texts of a diff."""
-    return {
-        "name": record["name"],
-        "release": record["version"],
-        "erts_version": record["erts_version"],
-        "status": status,
-        "applications": record["applications"],
-        "sha256": record["sha256"],
-        "directory": f"{root}/releases/{record['version']}",
-        "kept": sorted(kept),
-        "diff": {"before": before, "after": after},
-    }
+    return install(Installation(tree=Tree(root, destdir), stream=stream, options=FileOptions(**how), **arguments), changes)

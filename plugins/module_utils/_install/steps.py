@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The steps of an installation, in their order; how they are chosen, see _install."""
+"""The steps of an installation in their order: repair, unpack, publish, register, make permanent. _install/install decides whether any is needed."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import 
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
 from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import describe
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, ReleaseApplication
-from ansible_collections.erlang.otp.plugins.module_utils._install.install import PackageNeeded, result_of
 from ansible_collections.erlang.otp.plugins.module_utils._install.library_variables import check_variables, locate, tidy_elsewhere, unpack_elsewhere
+from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded, result_of
 from ansible_collections.erlang.otp.plugins.module_utils._install.stage_bin import stage_bin
 from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import Unpacked, check_complete, check_machines, unpack
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import Writer
@@ -30,8 +30,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.repair import rep
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK, Tree, emulators
 
 
-class Order(t.NamedTuple):
-    """What is wanted of a tree. stream: the package's content, None when it is elsewhere. The rest: arguments of install_release()."""
+class Installation(t.NamedTuple):
+    """A release that is to be in a tree. stream: the package's content, None when it is elsewhere. The rest: arguments of install_release()."""
 
     tree: Tree
     stream: Inflated | None
@@ -46,91 +46,91 @@ class Order(t.NamedTuple):
     options: FileOptions
 
 
-def install(order: Order, changes: Changes) -> dict:
+def install(installation: Installation, changes: Changes) -> dict:
     """Do all that is left to do, under the tree's lock. Result as of install_release()."""
-    tree = order.tree
-    check_variables(order.variables, tree)
-    if order.stream is not None and order.digest_is_given:
-        verify(order.stream.path, order.digest)
-    base = _base(order)
+    tree = installation.tree
+    check_variables(installation.variables, tree)
+    if installation.stream is not None and installation.digest_is_given:
+        verify(installation.stream.path, installation.digest)
+    base = _base(installation)
     if base is not None:
-        check_base(base, tree, order.stream.path if order.stream else f"with sha256 {order.digest}")
-    order = order._replace(options=_with_owner(tree, order.options))
+        check_base(base, tree, installation.stream.path if installation.stream else f"with sha256 {installation.digest}")
+    installation = installation._replace(options=_with_owner(tree, installation.options))
     if changes.check_mode:
         with staging(tree, changes):
-            return _work(order, changes, -1)
+            return _work(installation, changes, -1)
     if not os.path.isdir(tree.directory):
         os.makedirs(os.path.dirname(tree.directory), exist_ok=True)
-        order.options.directory(tree.directory)
-    with lock(tree.path(LOCK), timeout=order.lock_timeout):
+        installation.options.directory(tree.directory)
+    with lock(tree.path(LOCK), timeout=installation.lock_timeout):
         with staging(tree, changes) as descriptor:
-            return _work(order._replace(options=order.options._replace(beside=tree.path(STAGING))), changes, descriptor)
+            return _work(installation._replace(options=installation.options._replace(beside=tree.path(STAGING))), changes, descriptor)
 
 
-def _base(order: Order) -> Base | None:
+def _base(installation: Installation) -> Base | None:
     """Of a thin package, that of a full one is None."""
-    if order.stream is not None:
-        return read_base(order.stream.path, order.stream.another())
-    base = (order.release or {}).get("base")
+    if installation.stream is not None:
+        return read_base(installation.stream.path, installation.stream.another())
+    base = (installation.release or {}).get("base")
     return Base(**base) if base else None
 
 
-def _work(order: Order, changes: Changes, descriptor: int) -> dict:
-    tree = order.tree
+def _work(installation: Installation, changes: Changes, descriptor: int) -> dict:
+    tree = installation.tree
     if not emulators(tree):
-        repair(tree, changes, order.options)
+        repair(tree, changes, installation.options)
     before = tree.releases() or []
     # Somebody else may have installed it while we waited for the lock.
-    record = find_record(tree.directory, order.digest, tree.destdir, order.variables)
+    record = find_record(tree.directory, installation.digest, tree.destdir, installation.variables)
     kept: list[str] = []
     if record is None:
-        release, kept = _install(order, changes, descriptor)
-        record = _record(order.digest, release, Unpacked())
+        release, kept = _install(installation, changes, descriptor)
+        record = _record(installation.digest, release, Unpacked())
     else:
         release = _release(record)
-        tidy_elsewhere(record, tree, changes, order.lock_timeout)
-    after = register(tree, release, changes, order.options, emulator=order.emulator)
-    if order.state == "permanent":
-        after = make_permanent(tree, release, after, changes, order.options, emulator=order.emulator)
+        tidy_elsewhere(record, tree, changes, installation.lock_timeout)
+    after = register(tree, release, changes, installation.options, emulator=installation.emulator)
+    if installation.state == "permanent":
+        after = make_permanent(tree, release, after, changes, installation.options, emulator=installation.emulator)
     (status,) = [entry.status for entry in after if entry.version == release.version]
     return result_of(record, tree.root, status, kept=kept, before=describe(before), after=describe(after))
 
 
-def _install(order: Order, changes: Changes, descriptor: int) -> tuple[Release, list[str]]:
+def _install(installation: Installation, changes: Changes, descriptor: int) -> tuple[Release, list[str]]:
     """Unpack and publish; in check mode read and compare only. Returns the release, and the files of the tree that stay."""
-    tree = order.tree
+    tree = installation.tree
     kept: list[str] = []
-    if order.stream is None:
+    if installation.stream is None:
         if not changes.check_mode:
-            raise PackageNeeded(f"the system below {tree.directory} lacks the package with sha256 {order.digest}")
-        release = _release(order.release)
+            raise PackageNeeded(f"the system below {tree.directory} lacks the package with sha256 {installation.digest}")
+        release = _release(installation.release)
     else:
-        release, kept = _unpack_and_publish(order, changes, descriptor)
+        release, kept = _unpack_and_publish(installation, changes, descriptor)
     changes.actions.append(f"install release {release.name} {release.version} below {tree.directory}")
     return release, kept
 
 
-def _unpack_and_publish(order: Order, changes: Changes, descriptor: int) -> tuple[Release, list[str]]:
-    tree, options, package, size = order.tree, order.options, order.stream.path, {"max_size": order.max_size}
+def _unpack_and_publish(installation: Installation, changes: Changes, descriptor: int) -> tuple[Release, list[str]]:
+    tree, options, package, size = installation.tree, installation.options, installation.stream.path, {"max_size": installation.max_size}
     writer = None if changes.check_mode else Writer(descriptor, uid=options.uid, gid=options.gid, mask=options.mask)
-    unpacked = unpack(order.stream, tree, writer, emulator=order.emulator, variables=order.variables, **size)
-    locate(unpacked, order.variables, package=package)
+    unpacked = unpack(installation.stream, tree, writer, emulator=installation.emulator, variables=installation.variables, **size)
+    locate(unpacked, installation.variables, package=package)
     with contextlib.ExitStack() as stack:
-        others = unpack_elsewhere(unpacked, tree, options, changes, stack, package=package, lock_timeout=order.lock_timeout, **size)
+        others = unpack_elsewhere(unpacked, tree, options, changes, stack, package=package, lock_timeout=installation.lock_timeout, **size)
         check_complete(unpacked, tree, package)
         check_machines(unpacked, tree, package)
         if writer is not None:
-            _publish(order, unpacked, writer, others)
+            _publish(installation, unpacked, writer, others)
     return unpacked.release, unpacked.kept
 
 
-def _publish(order: Order, unpacked: Unpacked, writer: Writer, others: list[Tree]) -> None:
+def _publish(installation: Installation, unpacked: Unpacked, writer: Writer, others: list[Tree]) -> None:
     """Into the tree with what is staged, and into the others, where libraries lie, before it."""
-    tree, options, release = order.tree, order.options, unpacked.release
-    stage_bin(tree, unpacked, writer, order.emulator)
+    tree, options, release = installation.tree, installation.options, unpacked.release
+    stage_bin(tree, unpacked, writer, installation.emulator)
     writer.make_directories("log")
     record = f"releases/{release.version}/{RECORD}"
-    content = format_record(_record(order.digest, release, unpacked))
+    content = format_record(_record(installation.digest, release, unpacked))
     is_there = tree.has("releases", release.version)
     if not is_there:
         writer.make_directories(f"releases/{release.version}")

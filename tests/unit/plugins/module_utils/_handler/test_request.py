@@ -13,7 +13,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import Problem
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Order, Task, predict, settle
-from ansible_collections.erlang.otp.plugins.module_utils._install.install import PackageNeeded
+from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded
 from ansible_collections.erlang.otp.plugins.module_utils._tree.history import append, entry_of
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 

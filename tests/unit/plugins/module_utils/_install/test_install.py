@@ -21,7 +21,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
 from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import parse_releases
-from ansible_collections.erlang.otp.plugins.module_utils._install.install import PackageNeeded, install_release
+from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
+from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.install_host import Host, second
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import checksum, tree
