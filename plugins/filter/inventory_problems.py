@@ -6,9 +6,6 @@
 
 from __future__ import annotations
 
-import glob
-import os
-import re
 import typing as t
 
 from ansible.errors import AnsibleFilterError
@@ -22,22 +19,23 @@ version_added: 0.1.0
 author:
   - The erlang.otp authors
 description:
-  - Checks a host's variables on the controller, before the host is touched.
-  - Names every variable at fault and the way out. A variable that no role of this collection has is reported
-    with the nearest name that there is.
+  - Checks a host's variables on the controller, before the host is changed.
+  - Names every variable at fault and the way out. A variable that no role of this collection has is reported with the most similar name.
+  - Types and choices are those of the roles' argument specs.
+positional: _input
 options:
   _input:
     description: The host's variables that begin with C(otp_), and their values.
     type: dict
     required: true
   target:
-    description: Whether the host is to have a target system. V(false) checks the names of the variables only, as on a builder.
+    description: Whether the host is to have a target system. V(false) checks only the names of the variables, as on a builder.
     type: bool
     default: true
 """
 
 EXAMPLES = r"""
-- name: Check the variables before any host is touched
+- name: Check the variables before any host is changed
   ansible.builtin.assert:
     that: problems | length == 0
     fail_msg: "{{ problems | join(' ') }}"
@@ -48,32 +46,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: One sentence a problem; empty when there is none.
+  description: One sentence for each problem; empty when there is none.
   type: list
   elements: str
 """
-
-OPTION = re.compile(r"^      (otp_\w+):", re.MULTILINE)
-ROLES = os.path.join(os.path.dirname(__file__), "..", "..", "roles")
 
 
 def inventory_problems(variables: t.Any, *, target: bool = True) -> list[str]:
     """What is wrong with the variables, by all roles' argument specs."""
     if not isinstance(variables, dict):
         raise AnsibleFilterError(f"inventory_problems needs a mapping of variables, not {type(variables).__name__}")
-    return problems(variables, known=known_variables(), target=target)
-
-
-def known_variables() -> set[str]:
-    """The names of all variables of all roles: the options in their argument specs, found by their place in the line.
-
-    This runs for each host, and YAML would take longer than all the rest.
-    """
-    names: set[str] = set()
-    for path in glob.glob(os.path.join(ROLES, "*", "meta", "argument_specs.yml")):
-        with open(path, encoding="utf-8") as file:
-            names.update(OPTION.findall(file.read()))
-    return names
+    return problems(variables, target=target)
 
 
 class FilterModule:

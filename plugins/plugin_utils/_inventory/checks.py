@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is wrong with an inventory's otp_* variables, told on the controller before any host is touched."""
+"""What is wrong with the otp_* variables of a host, checked on the controller before any host is changed.
+
+Kinds and choices are checked by the roles' argument specs. What is here is what these cannot express.
+"""
 
 from __future__ import annotations
 
@@ -16,60 +19,49 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_n
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.box import box
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.client import client
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.service import service
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.specs import options, typed
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.upgrade import upgrade
 
-# Of the playbooks: which hosts they work on, how many at a time, and where a report goes; and how modules go to the hosts.
+# Of the playbooks: which hosts they work on, how many at a time, and where a report goes; and how modules reach the hosts.
 PLAYBOOK_VARIABLES = {"otp_hosts", "otp_builders", "otp_serial", "otp_max_fail_percentage", "otp_status_page", "otp_stdin_transport"}
 
-# What role and start script say themselves, and the variable that says it.
+# Flags that the role and its start script set, and the variable for each.
 FLAGS_WITH_A_VARIABLE = {"-name": "otp_node_name", "-sname": "otp_node_name", "-heart": "otp_heart"}
 
 # No system is installed over these.
 DIRECTORIES_OF_THE_HOST = set("/ /bin /boot /dev /etc /home /lib /opt /proc /root /run /sbin /srv /sys /tmp /usr /var".split())
 
+# Paths on the host, and the names of users there.
+PATHS = (
+    *("otp_home", "otp_run_dir", "otp_pipe_dir", "otp_log_dir", "otp_destdir"),
+    *("otp_client_home", "otp_client_run_dir", "otp_client_log_dir", "otp_client_unit_dir"),
+)
+
 Variables = t.Mapping[str, t.Any]
 
-# The kinds of what the role renders itself, so that nothing converts it before.
-LISTS = ("otp_erl_flags",)
-MAPPINGS = ("otp_environment", "otp_sys_config", "otp_boot_variables")
-TEXTS = ("otp_root", "otp_user", "otp_group", "otp_home", "otp_node_name", "otp_vm_args", "otp_pipe_dir", "otp_log_dir", "otp_package")
 
-
-def problems(variables: Variables, *, known: t.Collection[str], target: bool = True) -> list[str]:
+def problems(variables: Variables, *, target: bool = True) -> list[str]:
     """Sentences, each with the variable at fault and the way out; empty when all is well.
 
-    variables: those of a host that begin with otp_; known: the names that the roles have; target: whether the host is to have a
-    target system.
+    variables: those of a host that begin with otp_; target: whether the host is to have a target system.
     """
-    found = [*unknown_names(variables, known)]
+    found = [*unknown_names(variables)]
     if not target:
         return found
-    of_another_kind = [*kinds(variables)]
+    values, of_another_kind = typed(variables)
     if of_another_kind:
         return found + of_another_kind
     for check in (root, user, directories, node, cookie, flags, environment, timeouts, package, configuration, service, box, client, upgrade):
-        found.extend(check(variables))
+        found.extend(check(values))
     return found
 
 
-def unknown_names(variables: Variables, known: t.Collection[str]) -> t.Iterator[str]:
-    known = {*known, *PLAYBOOK_VARIABLES}
+def unknown_names(variables: Variables) -> t.Iterator[str]:
+    known = {*options(), *PLAYBOOK_VARIABLES}
     for name in sorted(set(variables) - known):
         near = difflib.get_close_matches(name, sorted(known), n=1)
-        hint = f"did you mean {near[0]}?" if near else "see the roles' documentation for those that there are."
+        hint = f"did you mean {near[0]}?" if near else "see the documentation of the roles for the variables that they have."
         yield f"{name} is not a variable of erlang.otp: {hint}"
-
-
-def kinds(variables: Variables) -> t.Iterator[str]:
-    for name in LISTS:
-        if not isinstance(variables.get(name) or [], list):
-            yield f"{name} must be a list of single arguments, such as ['+P', '500000']."
-    for name in MAPPINGS:
-        if not isinstance(variables.get(name) or {}, dict):
-            yield f"{name} must be a mapping of names to values, such as {{LANG: C.UTF-8}}."
-    for name in TEXTS:
-        if isinstance(variables.get(name), (list, dict)):
-            yield f"{name} must be text, and no list or mapping."
 
 
 def root(variables: Variables) -> t.Iterator[str]:
@@ -88,11 +80,11 @@ def user(variables: Variables) -> t.Iterator[str]:
     for name in ("otp_user", "otp_group"):
         value = str(variables.get(name, "erlang") or "")
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", value):
-            yield f"{name} is {value!r}: that is no name of a {name[len('otp_') :]}, such as erlang."
+            yield f"{name} is {value!r}: it must be the name of a {name[len('otp_') :]}, such as erlang."
 
 
 def directories(variables: Variables) -> t.Iterator[str]:
-    for name in ("otp_home", "otp_run_dir", "otp_pipe_dir", "otp_log_dir", "otp_destdir"):
+    for name in PATHS:
         path = str(variables.get(name) or "")
         if path and not path.startswith("/"):
             yield f"{name} is {path!r}: it must be an absolute path."
@@ -105,7 +97,7 @@ def node(variables: Variables) -> t.Iterator[str]:
     if not is_node_name(name):
         yield f"otp_node_name is {name!r}: a node's name is NAME@HOST, such as exchange@localhost; leave it empty for a node that is not distributed."
         return
-    long_names = truth(variables.get("otp_long_names", "." in name.split("@")[1]))
+    long_names = variables.get("otp_long_names", "." in name.split("@")[1])
     if long_names != ("." in name.split("@")[1]):
         rule = "long names need a host with a dot" if long_names else "short names need a host without a dot"
         yield f"otp_node_name is {name!r} and otp_long_names is {str(long_names).lower()}: {rule}."
@@ -114,7 +106,7 @@ def node(variables: Variables) -> t.Iterator[str]:
 def cookie(variables: Variables) -> t.Iterator[str]:
     secret = str(variables.get("otp_cookie") or "")
     if variables.get("otp_node_name") and not secret:
-        yield "otp_cookie is not set, and a distributed node needs one: give a secret, best from ansible-vault (or leave otp_node_name empty)."
+        yield "otp_cookie is not set, and a distributed node needs one: give a secret, preferably from ansible-vault, or leave otp_node_name empty."
     elif secret and not re.fullmatch(r"[\x21-\x7e]{1,255}", secret):
         yield "otp_cookie must be 1 to 255 printable ASCII characters without spaces."
 
@@ -124,26 +116,26 @@ def flags(variables: Variables) -> t.Iterator[str]:
     lines = re.sub(r"(?m)#.*$", "", str(variables.get("otp_vm_args") or ""))
     for name, words in (("otp_erl_flags", [str(word) for word in given]), ("otp_vm_args", lines.split())):
         if "-setcookie" in words:
-            yield f"{name} has -setcookie: the cookie would stand in the host's list of processes. Give it as otp_cookie."
+            yield f"{name} has -setcookie: every user of the host could read the cookie in `ps`. Set otp_cookie instead."
         for word in words:
             if re.match(r"[-+][A-Za-z]\S*\s", word):
-                yield f"{name} has {word.split()[0]} and more in one element: give each argument an element of its own."
+                yield f"{name} has {word.split()[0]} and more in one element: make each argument a separate element."
         for flag in sorted(set(words) & set(FLAGS_WITH_A_VARIABLE)):
-            yield f"{name} has {flag}: say that by {FLAGS_WITH_A_VARIABLE[flag]}."
+            yield f"{name} has {flag}: set {FLAGS_WITH_A_VARIABLE[flag]} instead."
 
 
 def environment(variables: Variables) -> t.Iterator[str]:
     for name in variables.get("otp_environment") or {}:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", str(name)):
-            yield f"otp_environment has {name!r}, which is no name of an environment variable."
+            yield f"otp_environment has {name!r}, which is not a name for an environment variable: use letters, digits and _."
 
 
 def timeouts(variables: Variables) -> t.Iterator[str]:
     timeout = variables.get("otp_heart_beat_timeout", 60)
-    if not str(timeout).isdigit() or not 10 < int(timeout) <= 65535:
+    if not 10 < timeout <= 65535:
         yield f"otp_heart_beat_timeout is {timeout}: heart takes 11 to 65535 seconds."
     timeout = variables.get("otp_start_timeout", 60)
-    if not str(timeout).isdigit() or int(timeout) == 0:
+    if timeout <= 0:
         yield f"otp_start_timeout is {timeout}: it must be a number of seconds, such as 60."
 
 
@@ -151,7 +143,7 @@ def package(variables: Variables) -> t.Iterator[str]:
     path = str(variables.get("otp_package") or "")
     if is_url(path):
         if not variables.get("otp_package_checksum"):
-            yield f"otp_package is {path}, from where each host fetches it: set otp_package_checksum to sha256: and what sha256sum says of the file."
+            yield f"otp_package is {path}, from where each host fetches it: set otp_package_checksum to sha256: and the output of sha256sum for the file."
     elif path and not os.path.isfile(os.path.expanduser(path)):
         yield f"otp_package is {path!r}, and there is no such file on the controller."
 
@@ -160,8 +152,3 @@ def configuration(variables: Variables) -> t.Iterator[str]:
     template = str(variables.get("otp_sys_config_template") or "")
     if template and variables.get("otp_sys_config"):
         yield "otp_sys_config and otp_sys_config_template are both set: leave one of them out."
-
-
-def truth(value: t.Any) -> bool:
-    """As Ansible reads a boolean, which in an INI inventory is a string."""
-    return str(value).lower() in ("true", "yes", "on", "1", "y", "t")

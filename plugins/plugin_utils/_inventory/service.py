@@ -25,19 +25,19 @@ def service(variables: t.Mapping[str, t.Any]) -> t.Iterator[str]:
     if manager == "sysv" and script and not script.startswith("/"):
         yield f"otp_init_script is {script!r}: it must be an absolute path, such as /etc/init.d/exchange."
     lines = variables.get("otp_unit_lines") or []
-    for line in lines if isinstance(lines, list) else [lines]:
+    for line in lines:
         if not re.fullmatch(r"[A-Z][A-Za-z]+=.*", str(line)):
             yield f"otp_unit_lines has {line!r}: give lines for the section [Service], such as MemoryMax=2G."
     if variables.get("otp_console") == "journal" and not variables.get("otp_node_name"):
-        yield "otp_console is journal and otp_node_name is empty: nobody could ask the node. Give it a name, or leave its console to run_erl."
+        yield "otp_console is journal and otp_node_name is empty: the node could not be called at all. Set otp_node_name, or otp_console to run_erl."
     yield from numbers(variables)
     yield from distribution_ports(str(variables.get("otp_dist_ports") or ""))
 
 
 def numbers(variables: t.Mapping[str, t.Any]) -> t.Iterator[str]:
     for name, allowed in (("otp_epmd_port", PORTS), ("otp_log_generations", LOG_GENERATIONS), ("otp_log_max_size", LOG_MAX_SIZE)):
-        value = str(variables.get(name, allowed[0]))
-        if not value.isdigit() or int(value) not in allowed:
+        value = variables.get(name, allowed[0])
+        if value not in allowed:
             yield f"{name} is {value}: it must be a number from {allowed[0]} to {allowed[-1]}."
 
 

@@ -23,24 +23,21 @@ def upgrade(variables: Variables) -> t.Iterator[str]:
     """Sentences, each with the variable at fault and the way out."""
     yield from hooks(variables.get("otp_hooks") or {})
     yield from gates(variables.get("otp_gates") or [])
-    yield from wanted(str(variables.get("otp_upgrade_to") or ""), os.path.expanduser(str(variables.get("otp_package") or "")))
+    yield from check_release(str(variables.get("otp_upgrade_to") or ""), os.path.expanduser(str(variables.get("otp_package") or "")))
 
 
 def hooks(given: t.Any) -> t.Iterator[str]:
-    if not isinstance(given, t.Mapping):
-        yield f"otp_hooks must be a mapping of {', '.join(HOOKS)} to files of tasks."
-        return
     for name, path in given.items():
         if name not in HOOKS:
-            yield f"otp_hooks has {name!r}: there are {', '.join(HOOKS)}."
+            yield f"otp_hooks has {name!r}: the hooks are {', '.join(HOOKS)}."
         elif not os.path.isabs(str(path)):
             yield f"otp_hooks.{name} is {path!r}: give an absolute path on the controller, such as {{{{ inventory_dir }}}}/{os.path.basename(str(path))}."
         elif not os.path.isfile(path):
-            yield f"otp_hooks.{name} is {path!r}, and there is no such file on the controller."
+            yield f"otp_hooks.{name} is {path!r}, which is not a file on the controller."
 
 
 def gates(given: t.Any) -> t.Iterator[str]:
-    if not isinstance(given, t.Sequence) or isinstance(given, str) or not all(isinstance(gate, t.Mapping) for gate in given):
+    if not all(isinstance(gate, t.Mapping) for gate in given):
         yield f"otp_gates must be a list of mappings, each with one of {', '.join(GATES)}."
         return
     for gate in given:
@@ -48,8 +45,8 @@ def gates(given: t.Any) -> t.Iterator[str]:
             yield f"otp_gates has a gate with {', '.join(gate) or 'nothing'}: it must have one of {', '.join(GATES)}, and may have name, and status for a url."
 
 
-def wanted(version: str, package: str) -> t.Iterator[str]:
-    """Whether the release that is wanted is the one in the package."""
+def check_release(version: str, package: str) -> t.Iterator[str]:
+    """Whether the package has the requested release."""
     if not version or not os.path.isfile(package):
         return
     try:
@@ -60,7 +57,7 @@ def wanted(version: str, package: str) -> t.Iterator[str]:
     if found != version:
         yield (
             f"otp_upgrade_to is {version!r}, and otp_package is {package!r}, which has release {found}: correct one of them;"
-            " with an empty otp_package a node goes to a release that it has."
+            " with an empty otp_package a node changes to a release that it already has."
         )
 
 
@@ -75,4 +72,4 @@ def shared_systems(hosts: t.Iterable[Variables]) -> t.Iterator[str]:
             continue
         key = address, str(host.get("ansible_port") or 22), os.path.normpath(f"{host.get('otp_destdir') or ''}/{root}")
         if root and seen.setdefault(key, name) != name:
-            yield f"otp_root: the hosts {seen[key]} and {name} are one system, {root} on {address}. Give each a root directory of its own, or leave one out."
+            yield f"otp_root: the hosts {seen[key]} and {name} are one system, {root} on {address}. Give each a different root directory, or remove one."

@@ -15,8 +15,7 @@ import typing as t
 from pathlib import Path
 
 import jinja2
-
-from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.checks import truth
+from ansible.module_utils.parsing.convert_bool import boolean
 
 TEMPLATES = Path(__file__).parents[3] / "roles" / "target_system" / "templates"
 MANAGED = "# Managed by Ansible (role erlang.otp.target_system): changes made here are overwritten."
@@ -67,7 +66,7 @@ def options(variables: Variables) -> dict[str, t.Any]:
 def scripts(variables: Variables) -> list[dict[str, str]]:
     """bin/start, bin/start_erl and bin/stop, and the list of the boot server: the option files of otp_target_system."""
     files = [{"path": f"bin/{name}", "content": rendered(name, variables), "mode": "0755"} for name in ("start", "start_erl", "stop")]
-    if truth(variables["otp_boot_server"]):
+    if boolean(variables["otp_boot_server"], strict=False):
         files.append({"path": BOOT_SERVER, "content": boot_server(variables["otp_boot_server_clients"]), "mode": "0644"})
     return files
 
@@ -137,7 +136,7 @@ def rendered(template: str, variables: Variables) -> str:
         command=command(variables),
         environment=environment(variables),
         has_epmd_unit=has_epmd_unit(variables),
-        has_heart=truth(variables["otp_heart"]),
+        has_heart=boolean(variables["otp_heart"], strict=False),
     )
 
 
@@ -151,9 +150,9 @@ def command(variables: Variables) -> str:
 
 def flags(variables: Variables) -> list[str]:
     """The arguments of the emulator."""
-    found: list[t.Any] = ["-heart"] if truth(variables["otp_heart"]) else []
+    found: list[t.Any] = ["-heart"] if boolean(variables["otp_heart"], strict=False) else []
     if variables["otp_node_name"]:
-        found += ["-name" if truth(variables["otp_long_names"]) else "-sname", variables["otp_node_name"]]
+        found += ["-name" if boolean(variables["otp_long_names"], strict=False) else "-sname", variables["otp_node_name"]]
     if has_epmd_unit(variables):
         found += ["-start_epmd", "false"]
     if variables["otp_dist_ports"]:
@@ -167,7 +166,7 @@ def flags(variables: Variables) -> list[str]:
     if client and client.hosts:
         # In embedded mode all code is loaded at boot. Code that is loaded later would wait for the boot server.
         found += ["-loader", "inet", "-hosts", *client.hosts, "-id", variables["otp_node_name"], "-mode", "embedded"]
-    if not client and truth(variables["otp_boot_server"]):
+    if not client and boolean(variables["otp_boot_server"], strict=False):
         found += ["-args_file", f"{variables['otp_root']}/{BOOT_SERVER}"]
     return [str(flag) for flag in (*found, *variables["otp_erl_flags"])]
 
