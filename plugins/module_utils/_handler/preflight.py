@@ -111,15 +111,17 @@ def of_tree(tree: Tree) -> t.Iterator[Problem]:
 
 def of_node(tree: Tree, running: Running) -> t.Iterator[Problem]:
     """The node as it runs, against the files."""
+    start = releases = unreadable = None
     try:
         start, releases = tree.start_erl_data(), tree.releases()
     except OtpError as error:
-        remedy = "A node that was started without RELEASES writes it so. Stop the node, remove the file, and install the release that runs again"
-        yield Problem("unreadable", str(error).rstrip("."), remedy)
-        return
+        unreadable = str(error).rstrip(".")
     for kind, text in disagreements(running, tree, start, releases):
-        if kind in REMEDIES:
+        if kind in REMEDIES and (kind == "incomplete_entry" or not unreadable):
             yield Problem(kind, text, REMEDIES[kind], fatal=kind != "incomplete_entry")
+    if unreadable:
+        remedy = "A node that was started without RELEASES writes it so. Stop the node, remove the file, and install the release that runs again"
+        yield Problem("unreadable", unreadable, remedy)
 
 
 def of_way(tree: Tree, running: Running, version: str, *, allow_restart: bool, upgrade_from: t.Mapping[str, str] | None = None) -> t.Iterator[Problem]:
