@@ -10,12 +10,12 @@ module: otp_release_info
 short_description: List the releases of a target system
 version_added: 0.1.0
 description:
-  - Tells what lies below the root directory of a target system, however it came there; its releases and their status, the one
-    that boots next, ERTS versions, and packages that wait to be unpacked.
-  - With O(node) or O(pipe_dir), also what the running node says, and which actions of M(erlang.otp.otp_release_handler) there were.
-  - Of a master, also which client nodes have directories there. With O(client) it tells of that client, on the host of its master.
-  - Says where C(RELEASES), C(start_erl.data), the files and the running node disagree.
-  - A damaged system is reported, and is no failure. A root directory that is not there has RV(installed=false).
+  - Lists the releases below the root directory of a target system with their status, the release that boots next, the ERTS versions,
+    and the packages that are not unpacked yet. It does not matter how they were installed.
+  - With O(node) or O(pipe_dir), also reports the state of the running node.
+  - On a master, also lists the client nodes that have directories there. With O(client), reports on that client. Run it on the host of the master.
+  - Reports where C(RELEASES), C(start_erl.data), the files and the running node disagree.
+  - A damaged system is reported and does not fail the task. If the root directory does not exist, RV(installed=false).
 author:
   - The erlang.otp authors (@erlang-otp)
 extends_documentation_fragment:
@@ -30,13 +30,13 @@ options:
     required: true
   destdir:
     description:
-      - A prefix below which the tree lies, as of the image of a host that does not run.
+      - A prefix of O(root), such as the directory of an image.
     type: path
     default: ""
   client:
     description:
-      - The name of a client node, C(NAME@HOST), to be told of. O(root) is that of its master, on whose host the task runs.
-      - The client is asked when O(node) is given. Its process is then one of its own host.
+      - The name of a client node, C(NAME@HOST), to report on. O(root) is the root directory of its master, on whose host the task runs.
+      - With O(node), the client is called as well. RV(running.pid) is then a process of the host of the client.
     type: str
   type:
     description:
@@ -44,7 +44,7 @@ options:
     type: str
   timeout:
     description:
-      - For how many seconds to wait for the node's answer.
+      - How many seconds to wait for the node's answer.
     type: float
     default: 5.0
   history:
@@ -58,12 +58,12 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: See what is installed
+- name: List what is installed
   erlang.otp.otp_release_info:
     root: /srv/exchange
   register: system
 
-- name: See what runs as well
+- name: List what is installed and what runs
   erlang.otp.otp_release_info:
     root: /srv/exchange
     node: exchange@north
@@ -76,11 +76,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 installed:
-  description: Whether there is a system, or what is left of one.
+  description: Whether there is a system, or remains of one.
   returned: always
   type: bool
 permanent:
-  description: The release that boots next, as C(start_erl.data) says. Null when nothing says so.
+  description: The release that boots next, from C(start_erl.data). Null if that file is missing or damaged.
   returned: always
   type: dict
   sample: {release: "1.0", erts_version: 13.1.5}
@@ -150,7 +150,7 @@ packages:
       description: Its size in bytes.
       type: int
 disagreements:
-  description: What does not fit together, a sentence each.
+  description: What does not fit together, one sentence each.
   returned: always
   type: list
   elements: str
@@ -184,7 +184,7 @@ clients:
       type: dict
       sample: {"1.0": permanent}
 running:
-  description: The node. Null when the module was not told how to reach it.
+  description: The node. Null without O(node) and O(pipe_dir).
   returned: always
   type: dict
   contains:
@@ -198,11 +198,11 @@ running:
       description: Why it did not answer.
       type: str
     name:
-      description: What the node calls itself. Empty when it was asked through the pipes.
+      description: The name that the node reports. Empty if it was called through the pipes.
       type: str
       sample: exchange@north
     status:
-      description: What C(init) says, V(starting), V(started) or V(stopping).
+      description: What C(init) reports, V(starting), V(started) or V(stopping).
       type: str
     started:
       description: When the emulator was started, in UTC.
@@ -213,7 +213,7 @@ running:
       type: int
       sample: 86400
     erts_version:
-      description: The ERTS it is.
+      description: The version of its ERTS.
       type: str
       sample: 13.1.5
     release:
@@ -228,7 +228,7 @@ running:
       description: The command of C(heart), empty when it has none. Null when the node runs without C(heart).
       type: str
     releases:
-      description: What C(release_handler:which_releases(\)) says.
+      description: The result of C(release_handler:which_releases(\)).
       type: list
       elements: dict
       sample: [{name: exchange, version: "2.0", status: current, libraries: [kernel-8.5.3]}]
@@ -294,7 +294,7 @@ ARGUMENT_RULES: dict = {"mutually_exclusive": [("cookie", "cookie_file")], "requ
 
 
 def describe(params: dict) -> dict:
-    """All that is to be told. Raises OtpError."""
+    """What the module returns. Raises OtpError."""
     if params["client"]:
         target = read_tree(ClientTree(params["root"], params["client"], params["type"] or ""))
     else:

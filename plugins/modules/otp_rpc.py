@@ -12,9 +12,9 @@ version_added: 0.1.0
 description:
   - Calls one function of a running Erlang node and returns its result, as data and as text.
   - A distributed node is called as other nodes call it, as a hidden node that is not in C(nodes(\)). A node that is not distributed is called
-    through the pipes of C(run_erl). Neither needs any Erlang on the host but the node's own.
-  - Fails when the node cannot be reached, when the function raises an exception, when it does not answer in time, and when its result is not
-    as O(expect) says. Ansible's own C(retries) and C(delay) are for waiting.
+    through the pipes of C(run_erl). Both work without an Erlang installation on the host.
+  - Fails if the node cannot be reached, if the function raises an exception or does not answer in time, and if its result does not match
+    O(expect). To wait for a result, use C(retries) and C(delay) of the task.
   - The distribution protocol is spoken without TLS, to nodes of Erlang/OTP 23 and later.
 author:
   - The erlang.otp authors (@erlang-otp)
@@ -25,7 +25,7 @@ attributes:
   check_mode:
     support: partial
     details:
-      - What a function changes cannot be known. In check mode the task is skipped, unless it is O(read_only=true), or has C(check_mode=false).
+      - The module cannot know what a function changes. In check mode it skips the call, except with O(read_only=true) or C(check_mode=false).
   diff_mode:
     support: none
   idempotent:
@@ -41,7 +41,7 @@ options:
     default: auto
   force:
     description:
-      - Call through the pipes even when somebody is attached to the console with C(to_erl).
+      - Call through the pipes even if C(to_erl) is attached to the console.
     type: bool
     default: false
   module:
@@ -66,18 +66,18 @@ options:
     default: []
   timeout:
     description:
-      - After how many seconds without an answer to give up. The call may go on in the node.
+      - How many seconds to wait for the answer. After that the task fails, and the call may continue in the node.
     type: float
     default: 30.0
   expect:
     description:
-      - The result that the function must have, for the task not to fail.
+      - The result that the function must return. The task fails on any other result.
       - As for O(arguments), a string is the text of an Erlang term, and anything else is plain data. In a text, C(_) stands for any term,
         and a map for one that has at least these keys. V({ok,_,[]}) is a tuple of three elements, of which the second does not matter.
     type: raw
   read_only:
     description:
-      - Whether the function changes nothing. Then the task is not C(changed), and makes the call in check mode as well.
+      - Whether the function only reads. The task is then never C(changed), and makes the call in check mode too.
     type: bool
     default: false
 seealso:
@@ -87,7 +87,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Ask the node which releases it has
+- name: List the releases of the node
   erlang.otp.otp_rpc:
     node: exchange@north
     cookie_file: /srv/exchange/home/.erlang.cookie
@@ -117,7 +117,7 @@ EXAMPLES = r"""
     arguments: [level, warning]
     expect: ok
 
-- name: Tell a node that is not distributed who drains it
+- name: Drain a node that is not distributed
   erlang.otp.otp_rpc:
     pipe_dir: /srv/exchange/run
     module: exchange
@@ -142,13 +142,13 @@ text:
   type: str
   sample: "{running,12}"
 node:
-  description: What the node calls itself. Empty when it was called through the pipes.
+  description: The name that the node reports. Empty if it was called through the pipes.
   returned: when the node was reached
   type: str
   sample: exchange@north
 raised:
   description: The exception that the function raised.
-  returned: when it did
+  returned: when the function raised one
   type: dict
   contains:
     class:
@@ -160,7 +160,7 @@ raised:
       type: str
       sample: "{badmatch,5}"
     stacktrace:
-      description: The entries of the stack trace, as text. Empty when the node does not tell.
+      description: The entries of the stack trace, as text. Empty if the node does not report one.
       type: list
       elements: str
       sample: ["{exchange,status,0,[{file,\"exchange.erl\"},{line,12}]}"]
@@ -222,7 +222,7 @@ def call(params: dict, result: dict) -> None:
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True, **ARGUMENT_RULES)
     if module.check_mode and not module.params["read_only"]:
-        module.exit_json(changed=False, skipped=True, msg="Not called in check mode: read_only says that a function changes nothing.")
+        module.exit_json(changed=False, skipped=True, msg="Not called in check mode. Set read_only if the function changes nothing.")
     result: dict = {"changed": not module.params["read_only"]}
     try:
         call(module.params, result)

@@ -13,6 +13,8 @@ import os
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import PackageMember
+from ansible_collections.erlang.otp.plugins.module_utils._build.build_record import BuildRecord, read_record, write_record
+from ansible_collections.erlang.otp.plugins.module_utils._build.plan import make_plan, scripted_groups
 from ansible_collections.erlang.otp.plugins.module_utils._build.assemble import (
     Assembler,
     PackageFile,
@@ -50,8 +52,6 @@ from ansible_collections.erlang.otp.plugins.module_utils._build.upgrades import 
 # (1980-01-01, the first day that every archive format can say).
 EPOCH = 315532800
 
-STATE_FORMAT = 3
-
 
 def build_release(options: Options, changes: Changes) -> dict[str, t.Any]:
     """Have the package and its .rel, .boot, .script and relup in the output directory. Returns what the module returns.
@@ -60,35 +60,18 @@ def build_release(options: Options, changes: Changes) -> dict[str, t.Any]:
     """
     sources = read_sources(options, find_otp(options.otp_root))
     try:
-        return _Build(options, sources, changes).run()
+        return ReleaseBuild(options, sources, changes).run()
     except OSError as error:
         where = error.filename or options.output_dir
         raise OtpError(f"{where}: {error.strerror}. The package in {options.output_dir}, if there was one, is as it was.") from error
 
 
-class _Plan(t.NamedTuple):
-    """Groups of members in the order of the package, and those of each variable's own archive."""
+class ReleaseBuild:
+    """One build, in this order: inputs, plan, boot scripts, fragments, package, thin package; then the outputs are put in place.
 
-    groups: list[Group]
-    variables: dict[str, list[Group]]
+    As relx's rlx_assemble and rlx_tar do; the chapter is "Creating and Upgrading a Target System".
+    """
 
-    def all_groups(self) -> list[Group]:
-        return [*self.groups, *(group for groups in self.variables.values() for group in groups)]
-
-
-class _State(t.NamedTuple):
-    """What the last run recorded beside its outputs: what they were made of, and their SHA-256 by file name."""
-
-    inputs: str = ""
-    scripts_key: str = ""
-    keys: tuple[str, ...] = ()
-    outputs: dict[str, str] = {}
-    warnings: tuple[Diagnostic, ...] = ()
-    relup: tuple[dict[str, t.Any], ...] = ()
-    thin: dict[str, t.Any] | None = None
-
-
-class _Build:
     def __init__(self, options: Options, sources: Sources, changes: Changes) -> None:
         self.options = options
         self.sources = sources
@@ -96,8 +79,9 @@ class _Build:
         self.cache = Cache(options.cache_dir or default_directory(), writable=not changes.check_mode)
         strip = repr((sources.otp.otp_version, options.strip_keep)) if options.strip else ""
         self.assembler = Assembler(cache=self.cache, mtime=_mtime(), strip=strip)
-        self.plan = _make_plan(options, sources)
+        self.plan = make_plan(options, sources)
         self.package = self._output(".tar.gz")
+        self.record_path = os.path.join(options.output_dir, f".{sources.stem}.build.json")
         self.base = _base_package(options.base)
         self.sha256 = sha256_of(self.package)
         self.erl: ScriptRun | None = None
@@ -109,7 +93,7 @@ class _Build:
         return os.path.join(self.options.output_dir, self.sources.stem + suffix)
 
     def run(self) -> dict[str, t.Any]:
-        state = self._read_state()
+        state = read_record(self.record_path)
         before = _describe(_read_release(self._output(".rel")), state.relup, self.sha256)
         with self.stack:
             state = self._update(state)
@@ -131,7 +115,7 @@ class _Build:
             "diff": {"before": before, "after": after, "before_header": self.package, "after_header": self.package},
         }
 
-    def _update(self, state: _State) -> _State:
+    def _update(self, state: BuildRecord) -> BuildRecord:
         """Bring the outputs, which the state tells of, up to date; their state then."""
         options, script = self.options, self.options.script
         key = "" if script.exref else self._scripts_key("")
@@ -148,9 +132,9 @@ class _Build:
         outputs, thin = self._keep(scripts, keys, state.outputs)
         self.cache.tidy()
         relup = describe_upgrade_paths(self.sources.upgrades, self.sources.release, scripts.relup) if scripts.relup else []
-        state = _State(inputs, key, tuple(keys.values()), outputs, warnings, tuple(relup), thin)
+        state = BuildRecord(inputs, key, tuple(keys.values()), outputs, warnings, tuple(relup), thin)
         if not self.changes.check_mode:
-            self._write_state(state)
+            write_record(self.record_path, state)
         return state
 
     def _scripts_key(self, content: str) -> str:
@@ -170,7 +154,7 @@ class _Build:
         inputs = (key, keys, archives, self.options.var_tar, sorted(self.sources.files.items()), _mtime(), self.base and sha256_of(self.base))
         return hashlib.sha256(repr(inputs).encode()).hexdigest()
 
-    def _is_there(self, state: _State) -> bool:
+    def _is_there(self, state: BuildRecord) -> bool:
         """Whether all outputs are as they were written."""
         for name, sha256 in state.outputs.items():
             path = os.path.join(self.options.output_dir, name)
@@ -282,7 +266,7 @@ class _Build:
 
     def _fragments(self, scripts: BootScripts, keys: dict[str, str], archives: dict[str, bytes]) -> t.Iterator[Fragment]:
         """The package's fragments, in the order of its members."""
-        for group in _scripted_groups(self.sources, scripts):
+        for group in scripted_groups(self.sources, scripts):
             yield self.assembler.fragment(group)
         for group in self.plan.groups:
             yield self._fragment(group, keys)
@@ -295,46 +279,6 @@ class _Build:
 
     def _fragment(self, group: Group, keys: dict[str, str]) -> Fragment:
         return self.assembler.fragment(group, keys[group.name], self.erl.stripped if self.erl else None)
-
-    def _state_path(self) -> str:
-        return os.path.join(self.options.output_dir, f".{self.sources.stem}.build.json")
-
-    def _read_state(self) -> _State:
-        """The record; an empty one when there is none of this format."""
-        try:
-            data = json.loads(read_file(self._state_path()) or b"")
-            if data["format"] != STATE_FORMAT:
-                return _State()
-            warnings = tuple(Diagnostic(*warning) for warning in data["warnings"])
-            return _State(data["inputs"], data["scripts_key"], tuple(data["keys"]), data["outputs"], warnings, tuple(data["relup"]), data["thin"])
-        except (ValueError, KeyError, TypeError):
-            return _State()
-
-    def _write_state(self, state: _State) -> None:
-        write_file(self._state_path(), json.dumps({"format": STATE_FORMAT, **state._asdict()}).encode())
-
-
-def _make_plan(options: Options, sources: Sources) -> _Plan:
-    """What is in the package but for what needs the boot scripts."""
-    groups: list[Group] = [erts_group(sources.erts)] if sources.erts is not None else []
-    variables: dict[str, list[Group]] = {name: [] for name, _directory in options.script.variables}
-    for found in sources.found:
-        archive, directory = place(found, options.script.variables)
-        (variables[archive] if archive else groups).append(application_group(found, directory, options.include))
-    check_machines([*groups, *(group for members in variables.values() for group in members)], sources.erts)
-    groups += [log_group(), extra_group(options.extra_files)]
-    scripts = BootScripts(b"", b"", b"", b"relup" if sources.upgrades.releases else b"", [])
-    check_names([*_scripted_groups(sources, scripts), *groups])
-    return _Plan(groups, {name: members for name, members in variables.items() if members and options.var_tar != "omit"})
-
-
-def _scripted_groups(sources: Sources, scripts: BootScripts) -> list[Group]:
-    """What systools made. The plain boot script is in the release directory, too: an upgrade has to bring bin/ up to date from there."""
-    release, rel_name = sources.release, sources.stem + ".rel"
-    files = {**sources.files, rel_name: sources.rel, "start.boot": scripts.boot, "start_clean.boot": scripts.plain_boot}
-    if scripts.relup:
-        files["relup"] = scripts.relup
-    return [release_group(release.version, release.erts_version, files, rel_name), bin_group(scripts.plain_boot)]
 
 
 def _base_package(path: str | None) -> str:

@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The address of a node, and its cookie."""
+"""The address of a node, and its cookie.
+
+Rules: the text of an address does not show the cookie; erl's rules for the rights and the content of a cookie file; no cookie in an
+error; auto stands for distribution with a name, else for the pipes.
+"""
 
 from __future__ import annotations
 
@@ -48,3 +52,14 @@ def test_cookie_of_the_user(tmp_path, monkeypatch):
 def test_addresses_that_name_no_node(address):
     with pytest.raises(OtpError):
         connect(address)
+
+
+def test_the_text_of_an_address_does_not_show_the_cookie():
+    address = NodeAddress(node="n@h", cookie="SECRET", cookie_file="/c")
+    assert "n@h" in repr(address) and not any("SECRET" in text for text in (repr(address), str(address), f"{address}", repr((address,))))
+
+
+def test_what_auto_stands_for():
+    assert NodeAddress(node="n", pipe_dir="/p").resolved().transport == "distribution"
+    assert NodeAddress(pipe_dir="/p").resolved().transport == "pipe"
+    assert NodeAddress(node="n", pipe_dir="/p", transport="pipe").resolved().transport == "pipe"
