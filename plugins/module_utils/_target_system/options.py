@@ -61,22 +61,20 @@ def parse_options(parameters: dict[str, t.Any]) -> SystemOptions:
         environment=texts("environment", parameters["environment"]),
         service=_service(parameters["service"]) if parameters["service"] else None,
     )
-    configuration = {name: parameters[name] for name in ("sys_config", "vm_args")}
+
+    def given(*names: str) -> dict[str, t.Any]:
+        return {name: parameters[name] for name in names}
+
     return SystemOptions(
         node=node,
         group=parameters["group"] or user,
         pipe_directory=parameters["pipe_dir"] or f"{root}/run/pipe",
         run_directory=parameters["run_dir"] or f"{root}/run",
         destdir=(parameters["destdir"] or "").rstrip("/"),
-        package={
-            "package": parameters["package"],
-            "checksum": parameters["checksum"],
-            "release": parameters["_package_release"],
-            "variables": texts("boot_variables", parameters["boot_variables"]),
-        },
-        configuration={**configuration, **{name: texts(name, parameters[name]) for name in ("variables", "secrets")}},
+        package={**given("package", "checksum"), "release": parameters["_package_release"], "variables": texts("boot_variables", parameters["boot_variables"])},
+        configuration={**given("sys_config", "vm_args"), **{name: texts(name, parameters[name]) for name in ("variables", "secrets")}},
         files=tuple(_file(entry) for entry in parameters["files"]),
-        **{name: parameters[name] for name in ("manage_user", "cookie", "state", "start_timeout", "restart_on_change")},
+        **given("manage_user", "cookie", "state", "start_timeout", "restart_on_change"),
     )
 
 

@@ -43,7 +43,6 @@ class Inspection:
     broken: str = ""
     me: tuple[int, int] = (0, 0)
     user: tuple[int, int] | None = None
-    machine: str = ""
     free: int = 0
     loaders: set[str] = dataclasses.field(default_factory=set)
     emulators: list[int] = dataclasses.field(default_factory=list)
@@ -70,7 +69,7 @@ def parse_inspection(output: bytes) -> Inspection:
     _entries(inspection, decoded(listing))
     for line in decoded(sums).splitlines():
         _sum(inspection, line)
-    while rest and not _is_tar(rest):
+    while rest and rest[257:262] != b"ustar":  # the tar of the small files
         head, dummy, rest = rest.partition(b"\n")
         size, dummy, name = head.partition(b" ")
         inspection.heads[decoded(name)], rest = rest[: int(size)], rest[int(size) :]
@@ -90,22 +89,16 @@ def decoded(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
-def _is_tar(data: bytes) -> bool:
-    return data[257:262] == b"ustar"
-
-
 def _fact(inspection: Inspection, word: str, value: str = "") -> None:
     words = value.split()
     if word == "complete":
         inspection.complete = True
     elif word == "missing":
         inspection.missing += words
-    elif word in ("locked", "broken", "machine"):
+    elif word in ("locked", "broken"):
         setattr(inspection, word, value)
-    elif word == "me":
-        inspection.me = int(words[0]), int(words[1])
-    elif word == "user":
-        inspection.user = (int(words[0]), int(words[1])) if len(words) == 2 else None
+    elif word in ("me", "user") and len(words) == 2:
+        setattr(inspection, word, (int(words[0]), int(words[1])))
     elif word == "free":
         inspection.free = int(value) * 1024
     elif word == "loader":

@@ -15,7 +15,7 @@
 cat >/dev/null
 inspect() {
     cd / || return
-    for t in cat chmod chown cp cut date dd df grep gzip id ln ls mkdir mv readlink rm sed sha256sum sleep sync tail tar touch tr uname; do
+    for t in cat chmod chown cp cut date dd df grep gzip id ln ls mkdir mv readlink rm sed sha256sum sleep sync tail tar touch tr; do
         command -v "$t" >/dev/null || missing="$missing $t"
     done
     [ -z "$missing" ] || {
@@ -37,7 +37,6 @@ inspect() {
     fi
     echo "me $ME $(id -g)"
     echo "user $(id -u "$NODE_USER" 2>/dev/null) $(id -g "$NODE_USER" 2>/dev/null)"
-    echo "machine $(uname -m)"
     d=$ROOT
     while [ ! -d "$d" ]; do
         d=${d%/*}

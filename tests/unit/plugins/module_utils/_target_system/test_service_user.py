@@ -15,6 +15,7 @@ import grp
 import os
 import pwd
 import stat
+import uuid
 
 import pytest
 
@@ -25,6 +26,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._target_system import s
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.service_user import ensure_cookie, ensure_user, run_first
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.file_calls import FileCalls
 
+# Names that no host has.
+USER, GROUP = f"user-{uuid.uuid4()}", f"group-{uuid.uuid4()}"
 ME = Owner(os.getuid(), os.getgid())
 
 
@@ -57,17 +60,17 @@ def test_a_user_that_exists():
 
 def test_check_mode_reports_which_user_would_be_created(created):
     changes = Changes(check_mode=True)
-    assert ensure_user("no-such-user", "no-such-group", "/", manage=True, changes=changes) == (-1, -1)
-    assert changes.actions == ["create the group no-such-group", "create the system user no-such-user"]
+    assert ensure_user(USER, GROUP, "/", manage=True, changes=changes) == (-1, -1)
+    assert changes.actions == [f"create the group {GROUP}", f"create the system user {USER}"]
     assert created == []
 
 
 def test_a_missing_user_that_must_not_be_created(created):
     group = grp.getgrgid(pwd.getpwuid(os.getuid()).pw_gid).gr_name
-    with pytest.raises(OtpError, match="this host has no system user 'no-such-user', and otp_manage_user is false"):
-        ensure_user("no-such-user", group, "/", manage=False, changes=Changes())
-    with pytest.raises(OtpError, match="has no group 'no-such-group'"):
-        ensure_user("no-such-user", "no-such-group", "/", manage=False, changes=Changes())
+    with pytest.raises(OtpError, match=f"this host has no system user '{USER}', and otp_manage_user is false"):
+        ensure_user(USER, group, "/", manage=False, changes=Changes())
+    with pytest.raises(OtpError, match=f"has no group '{GROUP}'"):
+        ensure_user(USER, GROUP, "/", manage=False, changes=Changes())
     assert created == []
 
 
@@ -80,8 +83,8 @@ def test_a_user_is_created_once_under_the_lock_although_two_runs_need_it(created
 
 def test_only_root_creates_users(created, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(OtpError, match="no user or group 'no-such-group', and only root can create it: use become"):
-        ensure_user("no-such-user", "no-such-group", "/", manage=True, changes=Changes())
+    with pytest.raises(OtpError, match=f"no user or group '{GROUP}', and only root can create it: use become"):
+        ensure_user(USER, GROUP, "/", manage=True, changes=Changes())
     assert created == []
 
 

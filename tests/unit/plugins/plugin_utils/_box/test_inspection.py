@@ -23,7 +23,6 @@ FACTS = """\
 missing tail
 me 0 0
 user 100 101
-machine armv7l
 free 2048
 loader /lib/ld-linux-armhf.so.3
 emulator 4711
@@ -65,7 +64,7 @@ def said(*, head: bytes = b"\x7fELF\n\x00rest", files: dict[str, bytes] | None =
 
 def test_a_look_is_taken_apart() -> None:
     found = parse_inspection(said())
-    assert (found.complete, found.missing, found.me, found.user, found.machine) == (True, ["tail"], (0, 0), (100, 101), "armv7l")
+    assert (found.complete, found.missing, found.me, found.user) == (True, ["tail"], (0, 0), (100, 101))
     assert (found.free, found.loaders, found.emulators) == (2 << 20, {"/lib/ld-linux-armhf.so.3"}, [4711])
     assert found.entries["/var/lib/exchange/.erlang.cookie"] == Entry("-", 0o400, 100, 101, 12, "")
     assert found.entries["bin/epmd"] == Entry("-", 0o755, 100, 101, 64376, "")
