@@ -5,11 +5,12 @@
 """The layout of plugins: packages only, imports one way, no circle; the READMEs and docs/design.md name what is there.
 
 Rules: a file of module_utils or plugin_utils is in a package; a package imports only what the README of its folder lists above it;
-no circle of files, with lazy imports counted; every package is in the lists and tables.
+no circle of files, with lazy imports counted; every package is in the lists and tables. Each file of unit tests has a docstring with its rules.
 """
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -95,3 +96,9 @@ def test_no_files_import_each_other() -> None:
         left = {name: imported for name, imported in left.items() if name not in free}
     # What is left is in a circle, or imports what is.
     assert left == {}, "these files import each other in circles, or import some that do: move what both need into a file of its own"
+
+
+def test_each_file_of_tests_says_what_it_guards() -> None:
+    files = sorted((TOP / "tests" / "unit").rglob("test_*.py"))
+    without = [str(path.relative_to(TOP)) for path in files if not ast.get_docstring(ast.parse(path.read_text("utf-8")))]
+    assert len(files) > 50 and without == [], "the docstring of a file of tests is to name the rules whose loss it notices"

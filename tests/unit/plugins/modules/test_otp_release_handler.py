@@ -2,6 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""The options of otp_release_handler.
+
+Rule: each option reaches the request, and the defaults of both agree.
+"""
+
 from __future__ import annotations
 
 import os

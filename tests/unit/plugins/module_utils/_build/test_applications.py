@@ -2,6 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Applications on a code path.
+
+Rules: own directories come before OTP's, of which the newest counts; two versions, archives and what is missing are errors; dependencies are
+closed over; versions are ordered by their numbers.
+"""
+
 from __future__ import annotations
 
 from pathlib import Path

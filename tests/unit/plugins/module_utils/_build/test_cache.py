@@ -2,6 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""The cache of a build.
+
+Rules: a broken entry is removed; the size is bounded; check mode writes nothing; a directory that others can write is not trusted; without a
+directory the build goes on.
+"""
+
 from __future__ import annotations
 
 import os

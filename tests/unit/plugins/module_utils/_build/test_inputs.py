@@ -2,6 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""What the options of a build name.
+
+Rules: a release comes from a .rel file or from applications; configuration is read and checked; a version and a file name lead nowhere else; the
+ERTS is that of the tree.
+"""
+
 from __future__ import annotations
 
 import os

@@ -2,6 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""An Erlang/OTP tree.
+
+Rules: of two ERTS the one that bin/erl starts counts; without a tree, that of erl on PATH counts, and a wrapper is asked; what is not a tree is
+an error.
+"""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -2,6 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Which members a package has.
+
+Rules: boot script and package agree on each place; what cannot be packed, a circle of links, a path that leads outside and two members of one name
+are errors.
+"""
+
 from __future__ import annotations
 
 import os

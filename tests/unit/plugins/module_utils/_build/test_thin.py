@@ -2,6 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""A thin package.
+
+Rules: it has what its base lacks, with the same content, modes and links; it is installed only where the base is, known by its package or by its
+content; a library has the same content whenever it has the same version; a damaged base.json is an error.
+"""
+
 from __future__ import annotations
 
 import json

@@ -2,6 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""What a client node may lack.
+
+Rules: each thing that is missing is a problem of its kind; a static client, and a disk-less one, cannot restart its emulator for an upgrade.
+"""
+
 from __future__ import annotations
 
 import typing as t

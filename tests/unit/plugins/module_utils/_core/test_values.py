@@ -2,6 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Values of options as text.
+
+Rules: a number and a boolean become what an operator would have written; what is not text names its variable.
+"""
+
 from __future__ import annotations
 
 import pytest

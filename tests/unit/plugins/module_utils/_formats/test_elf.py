@@ -2,6 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""The machine type of a program.
+
+Rules: it is read from the ELF header; a file that is not an ELF program has none; a machine runs what its kernel runs as well; the program that
+does not fit is found.
+"""
+
 from __future__ import annotations
 
 import struct

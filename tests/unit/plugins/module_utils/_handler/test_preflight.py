@@ -2,6 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Why an upgrade would fail.
+
+Rules: each thing that is missing or wrong is one problem of its kind, with a remedy; what needs a restart needs allow_restart, heart and a start
+script; what only warns is not fatal; a release that failed before is refused.
+"""
+
 from __future__ import annotations
 
 import shutil

@@ -2,6 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""The release before, and which releases stay.
+
+Rules: the history tells where a system came from; the release before is the last to be removed; without a history the newest stay.
+"""
+
 from __future__ import annotations
 
 import pytest

@@ -2,6 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""A request to otp_release_handler.
+
+Rules: check mode predicts and records nothing; a version leads to no other directory; fatal problems end the run before anything is touched; what
+failed is refused until force.
+"""
+
 from __future__ import annotations
 
 import os

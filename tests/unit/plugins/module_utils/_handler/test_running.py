@@ -2,6 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""A release on a running node.
+
+Rule: the copies of RELEASES and start_erl.data go when release_handler has written nothing.
+"""
+
 from __future__ import annotations
 
 import typing as t

@@ -2,6 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""What a node reports about its releases, and the checks before a commit.
+
+Rules: a refusal is an error with its reason; a check is repeated until it holds or its time is over; a check that is not a term is named.
+"""
+
 from __future__ import annotations
 
 import pytest

@@ -2,6 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""A package from a web server.
+
+Rules: its sha256 must be the expected one; whatever the server does is one error; a URL has no user name, and no message has a password.
+"""
+
 from __future__ import annotations
 
 import functools

@@ -2,6 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""Client nodes by their files on the master.
+
+Rules: names of nodes and machine types lead to no other directory; the configuration gets the section of a client, and the rest of it stays as
+text; clients are found by their directories.
+"""
+
 from __future__ import annotations
 
 import re

@@ -2,6 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""The step of a relup from one release to another.
+
+Rules: the relup of the later release has both directions; the requested release is looked at first; restarts and soft purges are found; without a
+step the error names the files.
+"""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -2,6 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""RELEASES and start_erl.data that a power cut has torn.
+
+Rules: the other file and the copies tell what a torn file contained; what is missing is not torn; what cannot be told is an error; a torn file is
+not copied.
+"""
+
 from __future__ import annotations
 
 from pathlib import Path
