@@ -165,7 +165,7 @@ RULES = (
     Rule("a running system is not switched by its files", REGISTER, "    if running:\n", "    if False:\n", (UNIT + "_install/test_install.py",)),
     Rule("a torn RELEASES is mended", REPAIR, "    if torn_releases:\n", "    if False:\n", (UNIT + "_tree/test_repair.py",)),
     Rule("a torn start_erl.data is mended", REPAIR, "    if torn_start:\n", "    if False:\n", (UNIT + "_tree/test_repair.py",)),
-    Rule("what cannot be told is an error", REPAIR, "        if len(permanent) != 1:\n", "        if not permanent:\n", (UNIT + "_tree/test_repair.py",)),
+    Rule("what cannot be told is an error", REPAIR, "        if permanent is None:\n", "        if False:\n", (UNIT + "_tree/test_repair.py",)),
     Rule("an entry of the history is flushed", HISTORY, "        os.fsync(descriptor)\n", "", (UNIT + "_tree/test_history.py",)),
     Rule(
         "the name of a new history is flushed", HISTORY, "        flush_directory(os.path.dirname(path))\n", "        pass\n", (UNIT + "_tree/test_history.py",)
@@ -176,7 +176,7 @@ RULES = (
     Rule(
         "an installation is alone",
         STEPS,
-        "    with lock(tree.path(LOCK), timeout=order.lock_timeout):\n",
+        "    with lock(tree.path(LOCK), timeout=installation.lock_timeout):\n",
         "    with contextlib.nullcontext():\n",
         (UNIT + "_install/test_install.py",),
     ),
