@@ -46,7 +46,7 @@ def seconds(command: list[str], environment: dict[str, str]) -> float:
 
 
 class Site:
-    """A node with SASL, and whoever calls it."""
+    """A node with SASL, and its callers."""
 
     def __init__(self, directory: str) -> None:
         tree = Path(directory, "ansible_collections/erlang")

@@ -36,7 +36,7 @@ PROGRAMS = ("beam.smp", "erlexec", "erl_child_setup", "epmd", "inet_gethost", "h
 
 @contextlib.contextmanager
 def own_network() -> t.Iterator[None]:
-    """Be, with all that is started meanwhile, in a network of one's own: the boot server has a port that cannot be chosen."""
+    """Run this thread, and what it starts, in an own network: the port of the boot server cannot be chosen."""
     libc = ctypes.CDLL(None, use_errno=True)
     before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     assert libc.unshare(CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())

@@ -5,7 +5,7 @@
 """A disk that keeps what was on it when its power was cut: an ext4 image, and copies of it made while it is in use.
 
 A copy has what the file system had written by then, and nothing that waited in memory. The file system is told to be as lazy as it
-may: no help for files that are renamed before they are flushed (``noauto_da_alloc``), and no writing of its own accord.
+may: no help for files that are renamed before they are flushed (``noauto_da_alloc``), and no writing on a timer.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ def workshop(tmp_path: Path) -> Workshop:
     return Workshop(tmp_path, find_otp(None))
 
 
-def test_the_same_bytes_whoever_builds_and_whenever(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_bytes_for_each_user_at_each_time(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     pea = workshop.application("pea", needs=", sasl")
     (pea / "priv").mkdir()
     (pea / "priv/data").write_bytes(bytes(range(256)) * 3000)

@@ -174,7 +174,9 @@ def test_embedded_system(tmp_path: Path, first: str, name: str) -> None:
     root = tmp_path / name
     install(root, first)
     subprocess.run([str(root / "bin/start")], env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}, check=True)
-    (emulator,) = wait_until(lambda: emulators(Tree(str(root))), "there is an emulator")
+    # For a moment there is a second process of this command line: the emulator has forked what becomes erl_child_setup.
+    wait_until(lambda: len(emulators(Tree(str(root)))) == 1, "there is one emulator")
+    (emulator,) = emulators(Tree(str(root)))
     try:
         arguments = Path(f"/proc/{emulator}/cmdline").read_text().split("\0")
         assert arguments[arguments.index("-boot") + 1] == f"{root}/releases/FIRST/start"

@@ -100,7 +100,7 @@ def test_rollback_that_is_only_logged(system: System) -> None:
     on_a_new_emulator(system, "CRASHES")
     before = system.observe()
     assert system.install("CRASHES") == (CONTINUES, "FIRST", [])
-    # It has restarted twice then, and nobody is told.
+    # It has restarted twice then, and no caller is told.
     wait_until(lambda: system.observe().status_of("CRASHES") == "unpacked" and settled_after(system, before).current == "FIRST", "the node is back on FIRST")
     error = refused(system, "CRASHES", package=False, allow_restart=True)
     assert error.result["rolled_back"] and error.result["restarted"] and "the node came up again on release FIRST" in str(error)
@@ -139,7 +139,7 @@ def test_bin_of_the_first_release(system: System) -> None:
     assert settled_after(system, before).current == "RESTARTS"
     assert system.operate("make_permanent", "RESTARTS") == OK and system.operate("remove_release", "FIRST") == OK
     assert not erl_runs(system)
-    # What follows the permanent release is made up for, whoever has committed it.
+    # bin follows the permanent release, also when release_handler committed it.
     said = system.take("RESTARTS", "permanent", package=False)
     assert said["changed"] and erl_runs(system) and disagreements(system) == []
 

@@ -116,7 +116,7 @@ def test_a_configuration_that_only_a_boot_finds_wrong(system: System) -> None:
 
 
 def test_an_emulator_that_does_not_start(system: System) -> None:
-    """heart has ended with the emulator before: nobody is left to start another. The message says how it can be started."""
+    """heart has ended with the emulator before: nothing is left that starts another. The message says how it can be started."""
     system.take("RESTARTS", "unpacked")
     Path(system.root, "releases/RESTARTS/vm.args").write_text("+nonsense\n")
     error = refused(system, "RESTARTS", package=False, allow_restart=True, restart_timeout=15.0)

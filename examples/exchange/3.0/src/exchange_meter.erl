@@ -14,7 +14,7 @@
 start_link() ->
     gen_server:start_link({local, ?MODULE}, ?MODULE, [], []).
 
-%% A call was made. Nobody waits for the meter, nor minds when it is not there.
+%% A call was made. The caller does not wait for the meter, which may be down.
 count() ->
     gen_server:cast(?MODULE, {count, now_in_seconds()}).
 

@@ -70,7 +70,7 @@ def test_only_what_the_base_lacks(host: Thinner) -> None:
     assert set(thin.base.directories) == HOMES and thin.base.files == PROGRAMS
     assert [thin.base.version, f"sha256:{thin.base.sha256}", f"sha256:{thin.base.full}"] == ["FIRST", checksum(host.first), checksum(host.second)]
     assert read_base(host.thin) == thin.base and read_base(host.second) is None
-    # The same bytes, whoever makes it and whenever.
+    # The same bytes for each user, at each time.
     assert host.make(host.second).content == thin.content
 
 

@@ -85,7 +85,7 @@ def test_what_a_machine_runs_as_well(tmp_path: Path) -> None:
     assert "was made for i386, 32 bits, and this host runs aarch64, 64 bits" in (why_not_here(str(other), like=str(here)) or "")
 
 
-def test_the_odd_one() -> None:
+def test_the_program_that_does_not_fit() -> None:
     arm, intel = machine_of(elf(machine=183)), machine_of(elf())
     assert arm and intel and machine_of(b"\x7fELF") is None and machine_of(bytes(64)) is None
     assert find_incompatible({}, arm) is None and find_incompatible({"a.so": arm, "b.so": arm}, arm) is None and find_incompatible({"a.so": arm}, None) is None
