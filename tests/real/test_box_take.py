@@ -261,3 +261,27 @@ def test_a_run_that_has_lost_its_lock_does_not_go_on(site: Site) -> None:
         box.send_changes()
     box.finish()
     assert os.listdir(site.root) == [".box.lock"]
+
+
+def test_a_run_that_loses_its_lock_during_the_transfer_puts_nothing_in_place(site: Site) -> None:
+    box = site.box()
+    site.work(box, site.first)
+    lock, tar = site.root / ".box.lock", site.connection.bin / "tar"
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    busybox = tar.resolve()
+    tar.unlink()
+    # The other run takes the lock while the files arrive.
+    tar.write_text(f'#!{site.connection.bin}/sh\nrm {lock}\nln -s "somebody@elsewhere 1 now 00 {boot}" {lock}\nexec {busybox} tar "$@"\n')
+    tar.chmod(0o755)
+    with pytest.raises(OtpError, match="another run has taken"):
+        box.send_changes()
+    box.finish()
+    assert site.boots() is None and lock.is_symlink()
+
+
+def test_damaged_steps_are_not_run(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = _delivery.pack
+    monkeypatch.setattr(_delivery, "pack", lambda files: whole({**files, "steps": files["steps"] + b"touch $ROOT/damaged\n"}))
+    with pytest.raises(OtpError):
+        site.install(site.first)
+    assert not (site.root / "damaged").exists()
