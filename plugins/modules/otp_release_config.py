@@ -12,7 +12,7 @@ description:
   - Writes C(sys.config) and C(vm.args) of a release into its release directory C(ROOT/releases/VSN), from C(sys.config.src) and
     C(vm.args.src) in the same directory, or from content that is given.
   - In the C(.src) files, C(${VAR}) and C(${VAR:-default}) are replaced as in a shell (the default counts when the variable is not defined
-    or empty), and C(%VAR%) where the variable is defined. There is no escape, values are not looked through for variables again.
+    or empty), and C(%VAR%) where the variable is defined. There is no escape sequence, and values are not searched for variables again.
   - A variable that is not defined is an error that names the file, the line and the variable; so are all of them at once.
   - The new C(sys.config) has to pass the check that the emulator makes at its start. Only then anything is written. It is one list of
     C({Application,[{Parameter,Value}]}) and of names of other such files, of which it is not checked that they are there.
@@ -51,7 +51,7 @@ options:
     default: {}
   secrets:
     description:
-      - Variables as O(variables), over which they win, that nobody may see. They never appear in output.
+      - Variables like O(variables), whose values never appear in output. They override O(variables).
     type: dict
     default: {}
   sys_config:
@@ -65,7 +65,7 @@ options:
     type: str
   owner:
     description:
-      - The name or number of the user who shall own the files.
+      - The name or number of the user who owns the files.
       - By default they keep their owner, and new ones get that of the release directory.
     type: str
   group:

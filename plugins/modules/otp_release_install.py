@@ -15,7 +15,7 @@ description:
   - The first release becomes permanent. Another one is recorded in C(releases/RELEASES) as unpacked, and nothing that runs or
     boots changes.
   - The package is sent only when the host lacks it. C(releases/VSN/package.json) records its checksum. Where a thin package of the same
-    build lies beside it on the controller, as C(NAME-thin.tar.gz) beside C(NAME.tar.gz), that one is sent to hosts that have its base.
+    build is beside it on the controller, as C(NAME-thin.tar.gz) beside C(NAME.tar.gz), that one is sent to hosts that have its base.
   - Nothing in a package is trusted. Names that lead out of the root directory, links that do or that are written through, hard
     links, devices, set-uid bits, duplicates and names that differ only in case or unicode form are refused.
   - A library or an ERTS that the root directory has already in the same version must have the same content.
@@ -45,7 +45,7 @@ attributes:
 options:
   root:
     description:
-      - The root directory of the system, C($ROOT), as the system itself will call it.
+      - The root directory of the system, C($ROOT), as the system itself sees it.
     type: path
     required: true
   package:
@@ -162,13 +162,13 @@ EXAMPLES = r"""
     owner: exchange
     group: exchange
 
-- name: Lay the next release beside it, from a server
+- name: Install the next release beside it, from a server
   erlang.otp.otp_release_install:
     package: https://packages.example.com/exchange-2.0.tar.gz
     checksum: sha256:3d1c3a7bd6a5c0a39f2a5de9a1ff0b9a0e1b2d7a1a5e5e21e8b7b8f4a9f2c001
     root: /srv/exchange
 
-- name: Have the stopped system boot it
+- name: Make it the release that the stopped system boots
   erlang.otp.otp_release_install:
     package: packages/exchange-2.0.tar.gz
     root: /srv/exchange

@@ -178,7 +178,7 @@ def test_t14_torn(releases: Releases) -> None:
             save(Tree(system.root), FileOptions())
             for name in torn:
                 Path(system.root, "releases", name).write_bytes(whole[f"releases/{name}"][:7])
-            assert f"the next run mends it with the copy {system.root}/releases/RELEASES.saved" in disagreements(system)[0]
+            assert f"the next run repairs it with the copy {system.root}/releases/RELEASES.saved" in disagreements(system)[0]
             told = system.take("SECOND", "permanent", check_mode=True, transport="offline")
             assert told["changed"] and Path(system.root, "releases", torn[0]).read_bytes() == whole[f"releases/{torn[0]}"][:7]
             said = system.take("SECOND", "permanent", transport="offline")

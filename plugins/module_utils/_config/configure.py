@@ -56,19 +56,19 @@ def configure_release(
     Raises OtpError, before anything is written, that names file, line and variable but no value.
     """
     if not os.path.isdir(directory):
-        raise OtpError(f"{directory} is no directory: install the release before it is configured")
+        raise OtpError(f"{directory} is not a directory. Install the release before you configure it.")
     values = {**(variables or {}), **(secrets or {})}
     contents = _contents(directory, {SYS_CONFIG: sys_config, VM_ARGS: vm_args}, values)
-    said: dict[str, t.Any] = {"sys_config": None, "vm_args": None, "variables": [], "diff": []}
+    result: dict[str, t.Any] = {"sys_config": None, "vm_args": None, "variables": [], "diff": []}
     for name, content in contents.items():
-        path = said[name.replace(".", "_")] = os.path.join(directory, name)
+        path = result[name.replace(".", "_")] = os.path.join(directory, name)
         owner = _owner(path, directory, uid, gid)
         before = ensure_file(path, content.data, mode=mode, owner=owner, sentence=f"write {path}", changes=changes)
         if before is not None and not secrets:
             shown = {"before": before.decode("utf-8", "replace"), "after": content.data.decode("utf-8", "replace")}
-            said["diff"].append({"before_header": path, "after_header": path, **shown})
-        said["variables"] = sorted({*said["variables"], *(replacement.name for replacement in content.replacements)})
-    return said
+            result["diff"].append({"before_header": path, "after_header": path, **shown})
+        result["variables"] = sorted({*result["variables"], *(replacement.name for replacement in content.replacements)})
+    return result
 
 
 def _contents(directory: str, given: dict[str, str | None], values: dict[str, str]) -> dict[str, Content]:

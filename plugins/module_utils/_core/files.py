@@ -97,7 +97,7 @@ def flush_directory(path: str) -> None:
 
 @contextlib.contextmanager
 def lock(path: str, *, timeout: float = 60.0):
-    """Hold the lock file at path; when somebody else holds it, wait for at most timeout seconds.
+    """Hold the lock file at path; if another process holds it, wait for at most timeout seconds.
 
     The kernel frees the lock when its holder ends, however it ends. A lock file that root makes is of the directory's owner, who
     may work here another time.
@@ -115,7 +115,7 @@ def lock(path: str, *, timeout: float = 60.0):
                 if time.monotonic() >= deadline:
                     holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
                     raise OtpError(
-                        f"{path} is locked by process {holder}: another run works on this system; waited {timeout:g} s. Try again when it has ended."
+                        f"{path} is locked by process {holder}: another run works on this system; waited {timeout:g} s. Try again after it has ended."
                     ) from None
                 time.sleep(0.1)
         os.ftruncate(descriptor, 0)

@@ -106,7 +106,7 @@ def ensure_directory(path: str, *, mode: int, owner: Owner, changes: Changes) ->
         changes.do(f"create the directory {path}", make_directory, path, mode, owner)
         return
     if not stat.S_ISDIR(found.st_mode):
-        raise OtpError(f"{path} is there and no directory.")
+        raise OtpError(f"{path} exists and is not a directory.")
     if (found.st_uid, found.st_gid) != owner and -1 not in owner:
         changes.do(f"give the directory {path} to {owner.uid}:{owner.gid}", os.chown, path, *owner)
 
@@ -118,7 +118,7 @@ def make_directory(path: str, mode: int, owner: Owner) -> None:
         os.mkdir(path, 0o700)
     except FileExistsError:
         if not os.path.isdir(path):
-            raise OtpError(f"{path} is there and no directory.") from None
+            raise OtpError(f"{path} exists and is not a directory.") from None
         # Another system of this host has it in common with this one, and was a moment earlier.
         return ensure_directory(path, mode=mode, owner=owner, changes=Changes())
     os.chown(path, *owner)

@@ -17,7 +17,7 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 def run(
     command: t.Sequence[str], *, timeout: float, environment: t.Mapping[str, str] | None = None, become: t.Callable[[], None] | None = None
 ) -> tuple[int, str]:
-    """Run the command in /; its code, and what it said, output and errors, as printable text.
+    """Run the command in /; return its exit code, and output and errors together as printable text.
 
     timeout: seconds. environment: beside PATH and the locale. become: called in the new process before the program.
     Raises OtpError when it cannot be run, or does not end.
@@ -25,7 +25,7 @@ def run(
     import subprocess  # not on the way of a run that changes nothing
     import tempfile
 
-    # A file and no pipe: nobody waits for a daemon that keeps its standard output.
+    # A file and no pipe: this does not wait for a daemon that keeps its standard output.
     with tempfile.TemporaryFile() as output:
         try:
             done = subprocess.run(  # pylint: disable=ansible-bad-function

@@ -22,11 +22,11 @@ class Appup(t.NamedTuple):
 
     def has(self, direction: str, version: str) -> bool:
         """Whether it leads "up" from this version, or "down" to it."""
-        return any(_matches(wanted, version) for wanted in getattr(self, direction))
+        return any(_matches(pattern, version) for pattern in getattr(self, direction))
 
     def versions(self, direction: str) -> str:
         """Those that it has, for a sentence."""
-        return ", ".join(wanted if isinstance(wanted, str) else wanted.decode("utf-8", "replace") for wanted in getattr(self, direction)) or "none"
+        return ", ".join(pattern if isinstance(pattern, str) else pattern.decode("utf-8", "replace") for pattern in getattr(self, direction)) or "none"
 
 
 def parse_appup(data: bytes, *, filename: str) -> Appup:
@@ -44,12 +44,12 @@ def _versions(term: t.Any) -> tuple[str | bytes, ...]:
     return tuple(version if isinstance(version, bytes) else as_text(version) for version, _instructions in term)
 
 
-def _matches(wanted: str | bytes, version: str) -> bool:
+def _matches(pattern: str | bytes, version: str) -> bool:
     """As systools_relup:appup_search_for_version/2: the first match has to be all of it."""
-    if isinstance(wanted, str):
-        return wanted == version
+    if isinstance(pattern, str):
+        return pattern == version
     try:
-        match = re.search(wanted.decode("utf-8", "replace"), version)
+        match = re.search(pattern.decode("utf-8", "replace"), version)
     except re.error:
         # Not all that Erlang's re knows is known here: systools shall judge.
         return True

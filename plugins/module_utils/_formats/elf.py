@@ -39,7 +39,7 @@ class Program(t.NamedTuple):
 
 
 def machine_of(head: bytes) -> Program | None:
-    """For which machine a program is, by its first 64 bytes; without its interpreter. None when it is no ELF file."""
+    """For which machine a program is, by its first 64 bytes; without its interpreter. None if it is not an ELF file."""
     if len(head) < 52 or head[:4] != b"\x7fELF" or head[4] not in (1, 2) or head[5] not in (1, 2):
         return None
     order = "<" if head[5] == 1 else ">"
@@ -47,7 +47,7 @@ def machine_of(head: bytes) -> Program | None:
 
 
 def read_program(path: str) -> Program:
-    """What the file's header says. Raises OtpError for a file that is no ELF program, OSError."""
+    """What the file's header says. Raises OtpError for a file that is not an ELF program, OSError."""
     with open(path, "rb") as file:
         return parse_program(file, path)
 
@@ -95,14 +95,14 @@ def why_not(program: Program, path: str, *, like: str) -> str | None:
     is_there = remote_host().has if remote_host() else os.path.exists
     # That of a program of another host, such as a client's emulator, is there.
     if program.interpreter and program.interpreter != other.interpreter and not is_there(program.interpreter):
-        return f"{path} needs {program.interpreter}, which this host has not: it was made for another C library"
+        return f"{path} needs {program.interpreter}, which this host does not have: it was made for another C library"
     return None
 
 
 def find_incompatible(programs: t.Mapping[str, Program], emulator: Program | None) -> str | None:
     """The first of the programs and libraries, by path, that the emulator (or the first of them) cannot load or run, as a sentence.
 
-    Libraries are called ``.so``, and programs lie in a ``bin``: what is elsewhere, such as firmware of another device, is only data here.
+    Libraries are called ``.so``, and programs are in a ``bin``: a file elsewhere, such as firmware of another device, is only data here.
     """
     for path, program in programs.items():
         if not path.endswith(".so") and "/bin/" not in path:

@@ -4,7 +4,7 @@
 
 """A relup as data: from which releases it leads to its own, back to which, and whether the emulator restarts on the way.
 
-Its shape is that of relup(4); what the restart instructions do is said there and in appup(4).
+Its shape is that of relup(4); it describes the restart instructions, as appup(4) does.
 """
 
 from __future__ import annotations

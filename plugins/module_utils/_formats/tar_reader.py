@@ -27,11 +27,11 @@ _KINDS = {
 
 
 class TarError(OtpError):
-    """The bytes are no tar archive, or not a whole one."""
+    """The bytes are not a tar archive, or not a whole one."""
 
 
 class TarMember:
-    """One member: its name as it stands there, its kind (see _KINDS), permissions, size in bytes, target of a link."""
+    """One member: its name as in the archive, its kind (see _KINDS), permissions, size in bytes, target of a link."""
 
     __slots__ = ("name", "kind", "mode", "size", "target")
 
@@ -56,7 +56,7 @@ def members(stream):
         if not any(header):
             # The end of an archive is two blocks of zeros.
             if any(stream.read(BLOCK)):
-                raise TarError("a lone block of zeros stands where the archive should end")
+                raise TarError("one block of zeros, not two, is where the archive should end")
             return
         _check_sum(header)
         kind = header[156:157]
@@ -105,7 +105,7 @@ def _check_sum(header: bytes) -> None:
 
 def _short_content(stream, size: int) -> bytes:
     if size > _HEADER_LIMIT:
-        raise TarError(f"a header of {size} bytes stands for one name: at most {_HEADER_LIMIT} are read")
+        raise TarError(f"a header for one name has {size} bytes: at most {_HEADER_LIMIT} are read")
     content = stream.read(size)
     stream.skip(-size % BLOCK)
     return content

@@ -45,7 +45,7 @@ def install_release(
 
     package: path on this host, or a URL from which it is fetched when it is needed, or None when it is elsewhere. In the last two
     cases checksum ("sha256:..."), its digest, must be given.
-    release: what is in the package (name, version, erts_version, applications: versions by name), told by somebody who has it,
+    release: what is in the package (name, version, erts_version, applications: versions by name), as read by the host that has it,
     for check mode without the package.
     uid, gid: numeric owner of all that is written; -1: the owner of an existing root directory, else of the process.
     variables: directories (absolute) of libraries that the release has elsewhere than in lib, by the name of the variable.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Libraries of a release that lie below the directory of a variable, such as ``$SECOND_ROOT``, and not in ``$ROOT/lib``.
+"""Libraries of a release that are below the directory of a variable, such as ``$SECOND_ROOT``, and not in ``$ROOT/lib``.
 
 The boot script says which: ``$SECOND_ROOT/APP-VSN/ebin`` (systools:make_script/2, option variables). A package brings them in an
 archive of their own, ``SECOND_ROOT.tar.gz`` (systools:make_tar/2, option var_tar), or not at all. Several systems may share
@@ -38,7 +38,7 @@ def check_variables(variables: t.Mapping[str, str], tree: Tree) -> None:
     seen = {tree.root: "root"}
     for name, directory in variables.items():
         if not name or "/" in name or name == "ROOT":
-            raise OtpError(f"variables: {name!r} is no name of a variable")
+            raise OtpError(f"variables: {name!r} is not a name of a variable")
         try:
             plain = Tree(directory).root
         except OtpError:
@@ -58,7 +58,7 @@ def find_places(boot: bytes, release: Release, *, filename: str) -> dict[str, tu
         dummy, dummy, instructions = decode(boot)
         paths = [path for name, *rest in instructions if name.name == "path" for path in rest[0]]
     except (EtfError, ValueError, TypeError, AttributeError) as error:
-        raise PackageError(f"{filename} is no boot script: {error}") from None
+        raise PackageError(f"{filename} is not a boot script: {error}") from None
     names = {f"{item.name}-{item.version}": item.name for item in release.applications}
     places = {}
     for path in paths:
@@ -82,8 +82,8 @@ def locate(unpacked: Unpacked, variables: t.Mapping[str, str], *, package: str) 
             continue
         if variable not in variables:
             raise OtpError(
-                f"package {package}: release {release.name} {release.version} looks for {name} in ${variable}/{path}, and nothing says"
-                f" where that is: add {variable} and its directory to variables (of the role: otp_boot_variables), and start the system"
+                f"package {package}: release {release.name} {release.version} looks for {name} in ${variable}/{path}, and no option gives"
+                f" its directory: add {variable} and its directory to variables (of the role: otp_boot_variables), and start the system"
                 f" with -boot_var {variable} DIRECTORY"
             )
         unpacked.variables[variable] = variables[variable]

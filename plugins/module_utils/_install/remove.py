@@ -74,11 +74,11 @@ def _check(tree: Tree, version: str, name: str | None, entries: list[InstalledRe
         if entry.version == version and name not in (None, entry.name):
             raise OtpError(f"release {version} below {tree.directory} is one of {entry.name}, not of {name}")
         if entry.version == version and entry.status == "permanent":
-            raise OtpError(f"release {version} below {tree.directory} is permanent: make another one permanent first")
+            raise OtpError(f"release {version} below {tree.directory} is permanent. Make another release permanent first.")
         if entry.version != version and not entry.libraries:
             raise OtpError(
                 f"{tree.path('releases', 'RELEASES')} does not say which libraries release {entry.version} uses: nothing is removed,"
-                " for they may be among its. Install that release again from its package; it completes the entry."
+                " because that release may use them. Install that release again from its package; this completes the entry."
             )
     clients = [f"{use.client} ({entry.status})" for use in uses(tree) for entry in use.entries if use.shares_erts and entry.version == version]
     if clients:
@@ -87,14 +87,14 @@ def _check(tree: Tree, version: str, name: str | None, entries: list[InstalledRe
             " absent there (otp_release_handler with client), before it is removed here"
         )
     if start is not None and start.release_version == version:
-        raise OtpError(f"release {version} below {tree.directory} boots next, says start_erl.data: make another one permanent first")
+        raise OtpError(f"release {version} below {tree.directory} is the one that boots next (start_erl.data). Make another release permanent first.")
 
 
 def _check_stopped(tree: Tree, version: str) -> None:
     running = emulators(tree)
     if running:
         raise OtpError(
-            f"the system below {tree.root} runs (process {running[0]}), and a release may run without any file saying so: stop it"
+            f"the system below {tree.root} runs (process {running[0]}), and no file shows whether it runs this release. Stop it"
             f' first, or have its release_handler do it: remove_release("{version}").'
         )
 

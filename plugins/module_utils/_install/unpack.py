@@ -95,7 +95,7 @@ def unpack(stream: Inflated, tree: Tree, writer: Writer | None, *, max_size: int
 
 
 def _refuse_one_directory(paths: set[str], package: str) -> None:
-    """A release that somebody packed along with the directory that it was in, as is easily done with those of mix and relx."""
+    """Refuse a release that was packed together with the directory that it was in, as happens with releases of mix and relx."""
     tops = {path.partition("/")[0] for path in paths}
     (top,) = tops if len(tops) == 1 else [""]
     if any(path.startswith(f"{top}/releases/") for path in paths):
@@ -169,7 +169,7 @@ def _own_tree(path: str, content: bytes, tree: Tree, emulator: str) -> bytes:
 
 
 def is_equal(path: str, member, pieces) -> bool:
-    """Whether what lies there is the member with this content."""
+    """Whether the file at path is the member with this content."""
     try:
         if member.kind == "directory":
             return os.path.isdir(path)
@@ -197,8 +197,8 @@ def refuse_other_content(path: str, home: str, tree: Tree, package: str) -> None
     """Raise the OtpError for a file of an installed home that is not the package's."""
     state = "differs" if tree.has(path) else "is missing"
     raise OtpError(
-        f"package {package} has another {home} than {tree.directory} has: there, {path} {state}. What has one version has one"
-        " content: give the changed part a new version, or remove the installed one if no release uses it."
+        f"package {package} has another {home} than {tree.directory} has: there, {path} {state}. A library must have the"
+        " same content whenever it has the same version. Give the changed part a new version, or remove the installed one if no release uses it."
     )
 
 
@@ -211,8 +211,8 @@ def refuse_more_modules(home: str, paths: set[str], tree: Tree, package: str) ->
     more = sorted(name for name in installed if name.endswith(".beam") and f"{home}/ebin/{name}" not in paths)
     if more:
         raise OtpError(
-            f"package {package} has another {home} than {tree.directory} has: {home}/ebin/{more[0]} is only there. What has one"
-            " version has one content: give the changed part a new version, or remove the installed one if no release uses it."
+            f"package {package} has another {home} than {tree.directory} has: {home}/ebin/{more[0]} is only there. A library must have the"
+            " same content whenever it has the same version. Give the changed part a new version, or remove the installed one if no release uses it."
         )
 
 

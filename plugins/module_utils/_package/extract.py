@@ -5,7 +5,7 @@
 """A release package's members, read safely and streaming. Nothing in a package is trusted.
 
 No member is written before it has passed every rule of ``Rules``; what it is written to is made new, below a directory
-that nobody else can enter.
+that no other user can enter.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Rules:
             return path
         self._parents(path)
         if path in self.links or path in self.files or (path in self.directories and member.kind != "directory"):
-            raise PackageError("it stands there twice")
+            raise PackageError("duplicate entry")
         self._spelling(path)
         if member.kind == "link":
             _check_target(path, member.target)
@@ -79,9 +79,9 @@ class Rules:
         if parent in self.directories or not parent:
             return
         if parent in self.links:
-            raise PackageError(f"it stands below {parent}, which is a link")
+            raise PackageError(f"it is below {parent}, which is a link")
         if parent in self.files:
-            raise PackageError(f"it stands below {parent}, which is a file")
+            raise PackageError(f"it is below {parent}, which is a file")
         self._parents(parent)
         self._spelling(parent)
         self.directories.add(parent)
@@ -129,7 +129,7 @@ def _check_target(path: str, target: str) -> None:
     while up < len(parts) and parts[up] == "..":
         up += 1
     if ".." in parts[up:]:
-        raise PackageError(f"it is a link to {target!r}: '..' may stand only at the beginning of a link")
+        raise PackageError(f"it is a link to {target!r}: '..' is allowed only at the beginning of a link")
     if up > path.count("/"):
         raise PackageError(f"it is a link to {target!r}, which leads out of the root directory")
     if path in _NO_LINKS or path.startswith("erts-") and "/" not in path or _is_home(path):
@@ -178,7 +178,7 @@ class Writer:
     """Writes members below the empty directory that the descriptor stands for.
 
     mask: which permissions of the archive are kept; the owner may always read, and write directories.
-    uid, gid: the owner, -1 for whoever writes. OSErrors name the member.
+    uid, gid: the owner, -1 for the process's. OSErrors name the member.
     """
 
     def __init__(self, directory: int, *, uid: int = -1, gid: int = -1, mask: int = 0o755) -> None:

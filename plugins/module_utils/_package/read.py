@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a release package says about itself: the release in it, told from a few small members."""
+"""The release in a release package, read from a few small members."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def read_text(member: TarMember, pieces, *, package: str) -> bytes:
 def find_release(texts: dict[str, bytes], *, package: str) -> Release:
     """The one release of a package, from the content of its .rel files and of start_erl.data, by path.
 
-    The ``.rel`` stands at ``releases/NAME.rel``, at ``releases/VSN/NAME.rel``, or at both (systools:make_tar/2, relx, mix).
+    The ``.rel`` is at ``releases/NAME.rel``, at ``releases/VSN/NAME.rel``, or at both (systools:make_tar/2, relx, mix).
     """
     found = {}
     for path, content in sorted(texts.items()):

@@ -57,7 +57,7 @@ def parse_base(content: bytes, *, filename: str) -> Base:
         if not all(isinstance(text, str) for text in texts):
             raise TypeError
     except (ValueError, TypeError, AttributeError):
-        raise PackageError(f"{filename} does not say what the package is based on: it is damaged") from None
+        raise PackageError(f"{filename} does not name the base of the package: it is damaged") from None
     return base
 
 
@@ -75,7 +75,7 @@ def read_base(package: str, file: t.BinaryIO | None = None) -> Base | None:
             return None
         return parse_base(stream.read(member.size), filename=f"{package}: {member.name}")
     except (TarError, zlib.error):
-        # Whoever reads all of it says what is wrong.
+        # The one that reads all of it reports the error.
         return None
 
 

@@ -26,11 +26,11 @@ def refresh_bin(
     """Bring bin up to the release; with only_missing, add what is not there and replace what runs another tree.
 
     bin/start is left alone as long as it is there and runs this tree: it holds the flags of the node. And bin/start_erl, which is
-    told by bin/start what to run: nothing in it depends on the release.
+    given by bin/start what to run: nothing in it depends on the release.
     """
-    wanted = _wanted(tree, version, erts_version, emulator)
+    expected = _files_of(tree, version, erts_version, emulator)
     files = {}
-    for name, (content, mode) in wanted.items():
+    for name, (content, mode) in expected.items():
         there = read_file(tree.path("bin", name))
         stays = only_missing or name in ("start", "start_erl")
         if there is None or (name in ("erl", "start") and is_foreign(there, tree.root)) or (there != content and not stays):
@@ -40,7 +40,7 @@ def refresh_bin(
         changes.do(f"bring {tree.path('bin')} up to release {version}: {names}", _write, tree, files, options)
 
 
-def _wanted(tree: Tree, version: str, erts_version: str, emulator: str) -> dict[str, tuple[bytes, int]]:
+def _files_of(tree: Tree, version: str, erts_version: str, emulator: str) -> dict[str, tuple[bytes, int]]:
     home = tree.path(f"erts-{erts_version}", "bin")
     templates = {name: read_file(f"{home}/{name}.src") for name in SCRIPTS}
     scripts = make_scripts(
@@ -49,15 +49,15 @@ def _wanted(tree: Tree, version: str, erts_version: str, emulator: str) -> dict[
         templates={name: content for name, content in templates.items() if content is not None},
         emulator=emulator,
     )
-    wanted = {name: (content, 0o755) for name, content in scripts.items()}
+    expected = {name: (content, 0o755) for name, content in scripts.items()}
     for name in PROGRAMS:
         content = read_file(f"{home}/{name}")
         if content is not None:
-            wanted[name] = content, 0o755
+            expected[name] = content, 0o755
     boot = read_file(tree.path("releases", version, CLEAN_BOOT))
     if boot is not None:
-        wanted["start.boot"] = boot, 0o644
-    return wanted
+        expected["start.boot"] = boot, 0o644
+    return expected
 
 
 def _write(tree: Tree, files: dict[str, tuple[bytes, int]], options: FileOptions) -> None:

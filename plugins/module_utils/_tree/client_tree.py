@@ -179,15 +179,15 @@ def with_section(content: bytes, section: Section, *, source: str, strict: bool 
 
     strict: raise OtpError where it says something else. Raises OtpError for what is no sys.config.
     """
-    wanted = section.terms()
+    expected = section.terms()
     found = read_section(content, source=source)
-    if {name: value for name, value in found.items() if not _is_default(name, value)} == wanted:
+    if {name: value for name, value in found.items() if not _is_default(name, value)} == expected:
         return content
     for name, value in found.items():
-        if strict and value != wanted.get(name) and not _is_default(name, value):
+        if strict and value != expected.get(name) and not _is_default(name, value):
             raise OtpError(f"{source}: the parameter {name} of sasl is not what client {section.client_directory} needs: leave it out, it is put there")
     kept: list = []
-    own = [(Atom(name), value) for name, value in wanted.items()]
+    own = [(Atom(name), value) for name, value in expected.items()]
     for element in parse_sys_config(content, source=source):
         if isinstance(element, tuple) and element[0] == Atom("sasl"):
             own = [parameter for parameter in element[1] if parameter[0].name not in Section._fields] + own

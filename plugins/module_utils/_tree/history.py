@@ -55,7 +55,7 @@ def append(tree: Tree, entry: dict[str, t.Any]) -> None:
 
 
 def read(tree: Tree) -> list[dict[str, t.Any]]:
-    """The entries, oldest first. What is no entry is left out."""
+    """The entries, oldest first. Other lines are left out."""
     return parse(read_file(tree.path("releases", HISTORY)) or b"")
 
 
@@ -84,7 +84,7 @@ def failure_of(entries: t.Sequence[dict[str, t.Any]], release: str) -> dict[str,
 
 
 def came_from(entries: t.Sequence[dict[str, t.Any]], release: str) -> str | None:
-    """The release from which the system came to this one when it became permanent the last time; None when nothing tells."""
+    """The release from which the system came to this one when it became permanent the last time; None if unknown."""
     commits = (entry["from"] for entry in reversed(entries) if entry["release"] == release and entry["action"] in COMMITS and entry["outcome"] == OK)
     return next(commits, None)
 

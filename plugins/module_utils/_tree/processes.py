@@ -23,7 +23,7 @@ def pid_file(root: str) -> str:
 
 
 def find_emulator(root: str) -> int | None:
-    """The process of the emulator that runs the system below root; None when there is none. A zombie is none."""
+    """The process of the emulator that runs the system below root; None if it is not running. Zombies do not count."""
     if remote_host():
         return next(iter(remote_host().emulators(root)), None)
     noted = read_file(pid_file(root))

@@ -23,8 +23,8 @@ _ORDER = {"lib": 0, "bin": 2, "releases": 3}
 def staging(tree: Tree, changes: Changes):
     """A new directory for what is not yet part of the tree, on its file system; yields its descriptor and removes it in the end.
 
-    What an interrupted run has left there is removed first. Nobody but the installing user can enter the directory, so that
-    nobody can exchange what is in it. In check mode there is none; the descriptor is -1.
+    What an interrupted run has left there is removed first. Only the installing user can enter the directory, so that no
+    other user can exchange its files. In check mode there is none; the descriptor is -1.
     """
     path = tree.path(STAGING)
     if tree.has(STAGING):

@@ -112,9 +112,9 @@ def missing_part(directory: str, version: str, erts_version: str, applications, 
 
 
 def status_at_rest(directory: str, record: dict) -> str | None:
-    """The status of the recorded release when the tree is complete and RELEASES lists it; None when that cannot be told at a glance.
+    """The status of the recorded release when the tree is complete and RELEASES lists it; None if only the parser can decide.
 
-    RELEASES is understood only as release_handler and we lay it out; whoever gets None parses it.
+    This reads RELEASES by its text, in the layout of release_handler and of ours alone: the parsers cost as much again as half a start of Python.
     """
     # What a run leaves that was cut short.
     if any(os.path.lexists(f"{directory}/{name}") for name in (STAGING, "releases/RELEASES.saved")):

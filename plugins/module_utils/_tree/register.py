@@ -30,9 +30,9 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree,
 
 
 def register(tree: Tree, release: Release, changes: Changes, options: FileOptions, *, emulator: str = "beam") -> list[InstalledRelease]:
-    """Have the release, which lies in the tree, in RELEASES: permanent when it is the first one, else unpacked.
+    """Ensure that the release of the tree is in RELEASES: permanent when it is the first one, else unpacked.
 
-    Returns what RELEASES says then. Raises OtpError when there is a system whose releases cannot be told.
+    Returns the entries of RELEASES then. Raises OtpError for a system whose releases cannot be determined.
     """
     start = tree.start_erl_data()
     before = tree.releases()
@@ -134,7 +134,7 @@ def _recovered(tree: Tree, start: StartErlData) -> list[InstalledRelease]:
             entries.append(entry_of(tree, release, "permanent" if version == start.release_version else "unpacked"))
         elif version == start.release_version:
             raise OtpError(
-                f"{tree.path('releases')} has no RELEASES, and what the permanent release {version} consists of cannot be told:"
+                f"{tree.path('releases')} has no RELEASES, and the parts of the permanent release {version} are not known:"
                 f" {missing} is missing. Install it from its package into another root directory."
             )
     if not any(entry.status == "permanent" for entry in entries):

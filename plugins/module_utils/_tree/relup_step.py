@@ -4,7 +4,7 @@
 
 """How release_handler gets from one release to another: the entry of a ``relup`` that it chooses.
 
-It looks for the version that runs in the relup of the wanted release, as an upgrade; then for the wanted version in the relup of
+It looks for the version that runs in the relup of the new release, as an upgrade; then for the new version in the relup of
 the release that runs, as a downgrade (release_handler.erl, get_rh_script; relup(4)).
 """
 
@@ -22,7 +22,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 class RelupStep(t.NamedTuple):
     """What leads from one release to another.
 
-    restarts: the instructions of it that restart the emulator; soft: the modules that are only purged of old code that nobody runs.
+    restarts: the instructions of it that restart the emulator; soft: the modules that are purged only if no process runs their old code.
     """
 
     path: str
@@ -35,10 +35,10 @@ class NoRelupStep(OtpError):
     """There is no entry; the text says where it was looked for and what is there."""
 
 
-def find_relup_step(tree: Tree, current: str, wanted: str, *, upgrade_from: t.Mapping[str, str] | None = None) -> RelupStep:
-    """The entry by which release_handler goes from the current release to the wanted one. Raises NoRelupStep.
+def find_relup_step(tree: Tree, current: str, new: str, *, upgrade_from: t.Mapping[str, str] | None = None) -> RelupStep:
+    """The entry by which release_handler goes from the current release to the new one. Raises NoRelupStep.
 
-    upgrade_from: of a wanted release that is still in its package, what upgrade_from() says of that package's relup.
+    upgrade_from: of a new release that is still in its package, what upgrade_from() says of that package's relup.
     """
     sought = []
     if upgrade_from is not None:
@@ -46,8 +46,8 @@ def find_relup_step(tree: Tree, current: str, wanted: str, *, upgrade_from: t.Ma
         if restarts is not None:
             return RelupStep("the package's relup", "up", {"none": (), "both": BOTH}.get(restarts, (restarts,)))
         sought.append(f"the package has no way up from {current}, only {', '.join(upgrade_from) or 'none'}")
-    for version, other, direction in ((wanted, current, "up"), (current, wanted, "down")):
-        if version == wanted and upgrade_from is not None:
+    for version, other, direction in ((new, current, "up"), (current, new, "down")):
+        if version == new and upgrade_from is not None:
             continue
         path = tree.path("releases", version, "relup")
         content = read_file(path)
@@ -64,11 +64,11 @@ def find_relup_step(tree: Tree, current: str, wanted: str, *, upgrade_from: t.Ma
             return RelupStep(path, direction, script.restarts, frozenset(map(_softly_purged, script.instructions)) - {""})
         known = ", ".join(entry.version for entry in getattr(relup, direction))
         sought.append(f"{path} has no way {direction} {'from' if direction == 'up' else 'to'} {other}, only {known or 'none'}")
-    raise NoRelupStep(f"there is no way from release {current} to {wanted}: {'; '.join(sought)}")
+    raise NoRelupStep(f"there is no way from release {current} to {new}: {'; '.join(sought)}")
 
 
 def _softly_purged(instruction) -> str:
-    """The module that is not purged while somebody runs its old code; "" for none."""
+    """The module that is not purged while a process runs its old code; "" for none."""
     if isinstance(instruction, tuple) and len(instruction) == 2 and instruction[0] in (Atom("load"), Atom("remove")):
         what = instruction[1]
         if isinstance(what, tuple) and len(what) == 3 and what[1] == Atom("soft_purge") and isinstance(what[0], Atom):

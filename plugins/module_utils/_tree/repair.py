@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""RELEASES and start_erl.data torn by a power cut: the other file and the copies of ``_tree/backup`` tell what a torn one was to say."""
+"""RELEASES and start_erl.data torn by a power cut: the other file and the copies of ``_tree/backup`` give its content."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import SAVED
 
 
 def repair(tree: Tree, changes: Changes, options: FileOptions) -> None:
-    """Mend RELEASES and start_erl.data of a system that is down, if they are torn, or at odds after a change that was cut short.
+    """Repair RELEASES and start_erl.data of a system that is down, if they are torn, or at odds after a change that was cut short.
 
-    Raises OtpError when nothing tells what they said.
+    Raises OtpError if their content cannot be determined.
     """
     entries, torn_releases = _attempt(tree.releases)
     start, torn_start = _attempt(tree.start_erl_data)
@@ -64,12 +64,12 @@ def _entries_of_copy(tree: Tree, start: StartErlData | None, torn: OtpError) -> 
     if start is None:
         return entries
     if start.release_version not in [entry.version for entry in entries]:
-        raise OtpError(f"{torn}; but that does not know release {start.release_version}, which start_erl.data boots: install it once more") from torn
+        raise OtpError(f"{torn}; but the copy has no release {start.release_version}, which start_erl.data boots. Install that release again.") from torn
     return [switched(entry, start.release_version) for entry in entries]
 
 
 def _put(tree: Tree, name: str, content: bytes, changes: Changes, options: FileOptions) -> None:
     path = tree.path("releases", name)
-    changes.do(f"mend {path}: a change was cut short", options.file, path, content)
+    changes.do(f"repair {path}: a change was interrupted", options.file, path, content)
     if changes.check_mode:
         tree.mended[name] = content

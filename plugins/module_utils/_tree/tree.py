@@ -49,11 +49,11 @@ class Tree:
         return os.path.lexists(self.path(*names))
 
     def releases(self) -> list[InstalledRelease] | None:
-        """What RELEASES says; None when there is none."""
+        """The entries of RELEASES; None if it does not exist."""
         return self._parsed(parse_releases, "RELEASES")
 
     def start_erl_data(self) -> StartErlData | None:
-        """Which release boots; None when nothing says so."""
+        """Which release boots; None if start_erl.data does not exist."""
         return self._parsed(parse_start_erl_data, "start_erl.data")
 
     def _parsed(self, parse: t.Callable, name: str):
@@ -64,17 +64,17 @@ class Tree:
         try:
             return parse(content, filename=path)
         except OtpError as error:
-            remedy = "Repair the file, or remove it: the next run of an installation makes it anew"
+            remedy = "Repair the file, or remove it: the next installation writes it again"
             if self.has("releases", "RELEASES" + SAVED):
-                remedy = f"Stop the system, if it runs: the next run mends it with the copy {self.path('releases', 'RELEASES' + SAVED)}"
+                remedy = f"Stop the system, if it runs: the next run repairs it with the copy {self.path('releases', 'RELEASES' + SAVED)}"
             raise OtpError(f"{error}. {remedy}") from error
 
     def record(self, version: str) -> dict | None:
-        """What package.json of the release says; None when it is absent or unreadable, as of a release somebody else installed."""
+        """The record of the release, package.json; None if it is missing or unreadable, as for a release that another tool installed."""
         return parse_record(read_file(self.path("releases", version, RECORD)) or b"")
 
     def places(self, version: str) -> dict[str, str]:
-        """Where the release's libraries lie that are below a variable's directory: directories by application."""
+        """Where the release's libraries are that are below a variable's directory: directories by application."""
         return (self.record(version) or {}).get("places", {})
 
     def names(self, *names: str) -> list[str]:
@@ -105,7 +105,7 @@ def library_path(tree: Tree, erts_version: str, directory: str) -> str:
 
 
 def absolute_library(tree: Tree, directory: str) -> str:
-    """Where a library directory named in RELEASES lies now: relative, relx's ``./lib/..``, or absolute."""
+    """Where a library directory named in RELEASES is now: relative, relx's ``./lib/..``, or absolute."""
     return tree.destdir + directory if directory.startswith("/") else os.path.normpath(tree.path(directory))
 
 

@@ -186,7 +186,7 @@ def test_base_json() -> None:
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"null", json.dumps({**BASE._asdict(), "directories": []}).encode(), b'{"name": 1}', b"\xff"])
 def test_a_damaged_base_json(content: bytes, tmp_path: Path) -> None:
-    with pytest.raises(OtpError, match="base.json does not say what the package is based on"):
+    with pytest.raises(OtpError, match="base.json does not name the base of the package"):
         parse_base(content, filename="base.json")
 
 

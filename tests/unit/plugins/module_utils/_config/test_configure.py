@@ -166,5 +166,5 @@ def test_what_the_emulator_takes(directory, text):
 
 
 def test_a_release_that_is_not_there(tmp_path):
-    with pytest.raises(OtpError, match="missing is no directory: install the release before it is configured"):
+    with pytest.raises(OtpError, match="missing is not a directory. Install the release before you configure it"):
         configure(tmp_path / "missing")

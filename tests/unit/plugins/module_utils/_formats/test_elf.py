@@ -57,7 +57,7 @@ def test_another_machine_and_another_library(tmp_path: Path) -> None:
     other.write_bytes(elf(machine=183))
     assert "was made for aarch64, 64 bits, and this host runs x86_64, 64 bits" in (why_not_here(str(other), like=str(here)) or "")
     other.write_bytes(elf(interpreter="/lib/ld-no-such-library.so.1"))
-    assert "ld-no-such-library.so.1, which this host has not" in (why_not_here(str(other), like=str(here)) or "")
+    assert "ld-no-such-library.so.1, which this host does not have" in (why_not_here(str(other), like=str(here)) or "")
     # What is at hand is a program of another host, which has what that needs.
     here.write_bytes(elf(interpreter="/lib/ld-no-such-library.so.1"))
     assert why_not_here(str(other), like=str(here)) is None
@@ -80,7 +80,7 @@ def test_what_a_machine_runs_as_well(tmp_path: Path) -> None:
     other.write_bytes(elf(bits=32, machine=40, interpreter=str(here)))
     assert why_not_here(str(other), like=str(here)) is None
     other.write_bytes(elf(bits=32, machine=40, interpreter="/lib/ld-none.so"))
-    assert "ld-none.so, which this host has not" in (why_not_here(str(other), like=str(here)) or "")
+    assert "ld-none.so, which this host does not have" in (why_not_here(str(other), like=str(here)) or "")
     other.write_bytes(elf(bits=32, machine=3))
     assert "was made for i386, 32 bits, and this host runs aarch64, 64 bits" in (why_not_here(str(other), like=str(here)) or "")
 

@@ -373,7 +373,7 @@ def test_tree_without_releases_file_that_proves_nothing(host: Host) -> None:
     host.run(host.package())
     (host.root / "releases/RELEASES").unlink()
     shutil.rmtree(host.root / "lib/pea-1.0")
-    with pytest.raises(OtpError, match="what the permanent release FIRST consists of cannot be told: lib/pea-1.0/ebin is missing"):
+    with pytest.raises(OtpError, match="the parts of the permanent release FIRST are not known: lib/pea-1.0/ebin is missing"):
         host.run(second(host))
 
 

@@ -165,11 +165,11 @@ def test_libraries_that_are_there_already(hosts: Hosts) -> None:
 @pytest.mark.parametrize(
     "variables, message",
     [
-        ({}, "looks for pea in $SECOND_ROOT/apps/pea-1.0, and nothing says where that is: add SECOND_ROOT and its directory to variables"),
+        ({}, "looks for pea in $SECOND_ROOT/apps/pea-1.0, and no option gives its directory: add SECOND_ROOT and its directory to variables"),
         ({"SECOND_ROOT": "relative"}, "variables: SECOND_ROOT is 'relative', which is not an absolute path"),
         ({"SECOND_ROOT": "{root}"}, "and so is root: each needs a directory of its own"),
         ({"SECOND_ROOT": "/srv/a", "OTHER": "/srv/a"}, "variables: OTHER is /srv/a, and so is SECOND_ROOT"),
-        ({"ROOT": "/srv/a"}, "'ROOT' is no name of a variable"),
+        ({"ROOT": "/srv/a"}, "'ROOT' is not a name of a variable"),
     ],
 )
 def test_bad_variables(hosts: Hosts, variables: dict[str, str], message: str) -> None:
@@ -207,7 +207,7 @@ def test_a_path_of_the_boot_script_that_leads_elsewhere(hosts: Hosts) -> None:
 def test_broken_boot_script(hosts: Hosts) -> None:
     members = release_members()
     members["releases/FIRST/start.boot"] = b"$SECOND_ROOT/"
-    hosts.refuses(write_package(hosts.directory / "broken.tar.gz", members), "releases/FIRST/start.boot is no boot script")
+    hosts.refuses(write_package(hosts.directory / "broken.tar.gz", members), "releases/FIRST/start.boot is not a boot script")
 
 
 def test_failure_while_publishing_is_undone(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,7 @@ def host(tmp_path: Path) -> Host:
 def test_another_machine_is_refused(host: Host, check: bool) -> None:
     package = host.package(more={BEAM: OTHER, NIF: OTHER})
     host.refuses(package, f"{BEAM} was made for machine 4711, 64 bits, and this host runs", check=check)
-    host.refuses(host.package(more={BEAM: here(interpreter="/lib/ld-none.so")}), f"{BEAM} needs /lib/ld-none.so, which this host has not", check=check)
+    host.refuses(host.package(more={BEAM: here(interpreter="/lib/ld-none.so")}), f"{BEAM} needs /lib/ld-none.so, which this host does not have", check=check)
 
 
 def test_wherever_the_stream_breaks_off(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:

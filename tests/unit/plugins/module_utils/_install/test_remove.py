@@ -106,7 +106,7 @@ def test_absent_refuses(host: Host) -> None:
     host.run(host.package())
     host.run(second(host))
     for version, keywords, message in (
-        ("FIRST", {}, "is permanent: make another one permanent first"),
+        ("FIRST", {}, "is permanent. Make another release permanent first."),
         ("SECOND", {"name": "OTHER"}, "is one of SYSTEM, not of OTHER"),
         ("..", {}, "is not a version"),
         ("", {}, "is not a version"),

@@ -111,13 +111,13 @@ def test_a_directory_that_another_system_of_the_host_makes_at_the_same_moment(tm
     make_directory(str(tmp_path / "home"), 0o750, ME)
     assert (tmp_path / "home").is_dir()
     (tmp_path / "link").symlink_to("nowhere")
-    with pytest.raises(OtpError, match="link is there and no directory"):
+    with pytest.raises(OtpError, match="link exists and is not a directory"):
         make_directory(str(tmp_path / "link"), 0o750, ME)
 
 
 def test_a_directory_that_is_a_file(tmp_path):
     (tmp_path / "a").write_text("")
-    with pytest.raises(OtpError, match="is there and no directory"):
+    with pytest.raises(OtpError, match="exists and is not a directory"):
         ensure_directory(str(tmp_path / "a"), mode=0o750, owner=ME, changes=Changes())
 
 

@@ -105,6 +105,6 @@ def test_nothing_tells_what_they_said(tree: Tree, releases: str, start: str, sav
 
 def test_a_torn_file_is_not_saved(tree: Tree) -> None:
     write(tree, "RELEASES", "")
-    with pytest.raises(OtpError, match="the next run mends it with the copy"):
+    with pytest.raises(OtpError, match="the next run repairs it with the copy"):
         save(tree, FileOptions(flush=False))
     assert Path(tree.path("releases", "RELEASES" + SAVED)).read_text() == BEFORE
