@@ -90,7 +90,7 @@ def test_what_is_missing_is_not_torn(tree: Tree) -> None:
     ("releases", "start", "saved", "reason"),
     [
         ("", "13 1\n", None, "RELEASES.*Repair the file, or remove it"),
-        ("", "15 3\n", BEFORE, "does not know release 3, which start_erl.data boots"),
+        ("", "15 3\n", BEFORE, "the copy has no release 3, which start_erl.data boots"),
         ("", "13 1\n", BEFORE[:20], "RELEASES.saved"),
         (BEFORE.replace("permanent", "old"), "", BEFORE, "start_erl.data"),
     ],
