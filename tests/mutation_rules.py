@@ -284,4 +284,47 @@ RULES = (
     Rule(
         "the cache believes nothing that is broken", CACHE, "if hashlib.sha256(content).digest() != stored[:32]:", "if False:", (UNIT + "_build/test_cache.py",)
     ),
+    # What else calls to a node and builds consist of.
+    Rule(
+        "another node at the address is not called",
+        PROTOCOL,
+        "        if self._wanted_node != (",
+        "        if False and (",
+        (UNIT + "_node/test_distribution_protocol.py",),
+    ),
+    Rule(
+        "a message has a limit", PROTOCOL, "            if length > MAX_MESSAGE:\n", "            if False:\n", (UNIT + "_node/test_distribution_protocol.py",)
+    ),
+    Rule(
+        "a node that does not take the name says so",
+        PROTOCOL,
+        '        elif status == "not_allowed":',
+        '        elif status == "never":',
+        (UNIT + "_node/test_distribution_protocol.py",),
+    ),
+    Rule(
+        "a call that was given up has no event",
+        PROTOCOL,
+        "        self._calls.pop(self._reference(number).text, None)\n",
+        "        pass\n",
+        (UNIT + "_node/test_distribution_protocol.py",),
+    ),
+    Rule("a cache that others can write is not used", CACHE, "status.st_mode & 0o022", "False", (UNIT + "_build/test_cache.py",)),
+    Rule("a cache of another user is not used", CACHE, "status.st_uid != os.geteuid() or ", "", (UNIT + "_build/test_cache.py",)),
+    Rule(
+        "one version has one content",
+        UTILS + "_build/thin.py",
+        "            _check_equal(home, content, theirs[home], base)\n",
+        "",
+        (UNIT + "_build/test_thin.py",),
+    ),
+    Rule("a thin package is not a base", UTILS + "_build/thin.py", "    if read_base(base) is not None:\n", "    if False:\n", (UNIT + "_build/test_thin.py",)),
+    Rule(
+        "a node and its files name one permanent release",
+        UTILS + "_node/disagreements.py",
+        "if len({running.permanent, boots, permanent}) > 1:",
+        "if False:",
+        (UNIT + "_node/test_disagreements.py",),
+    ),
+    Rule("a service is enabled only when it is not", SERVICE, "if is_at_boot(service) != service.at_boot:", "if False:", (UNIT + "_node/test_service.py",)),
 )

@@ -75,3 +75,10 @@ def test_the_default_directory(monkeypatch):
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", "/home/user")
     assert default_directory() == "/home/user/.cache/erlang.otp"
+
+
+def test_a_directory_of_another_user_is_not_used(tmp_path, monkeypatch):
+    Cache(str(tmp_path)).put("key", b"content")
+    assert Cache(str(tmp_path)).get("key") == b"content"
+    monkeypatch.setattr("os.geteuid", lambda: tmp_path.stat().st_uid + 1)
+    assert Cache(str(tmp_path)).get("key") is None
