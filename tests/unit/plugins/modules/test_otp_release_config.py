@@ -53,7 +53,7 @@ def test_another_release_with_owner_and_mode(root):
         ({"mode": "-1"}, "is not an octal mode between"),
         ({"release": "../FIRST"}, "is not a version"),
         ({"release": ".."}, "is not a version"),
-        ({"release": "NONE"}, "install the release before"),
+        ({"release": "NONE"}, "Install the release before"),
     ],
 )
 def test_options_at_fault(root, options, message):

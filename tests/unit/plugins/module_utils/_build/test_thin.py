@@ -191,7 +191,7 @@ def test_a_damaged_base_json(content: bytes, tmp_path: Path) -> None:
 
 
 def test_what_is_broken_has_no_base(tmp_path: Path) -> None:
-    with pytest.raises(OtpError, match="releases/1/base.json does not say"):
+    with pytest.raises(OtpError, match="releases/1/base.json does not name the base"):
         read_base(write_package(tmp_path / "package.tar.gz", {"releases/1/base.json": b"{"}))
     for content in (b"", b"\x1f\x8b", b"\x1f\x8b" + bytes(600), bytes(1024), b"x" * 600):
         (tmp_path / "broken").write_bytes(content)
