@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the variables of the role target_system become: flags, environment, scripts and service files."""
+"""Rules: each script is one for sh, whatever the variables have; bin/start restores what a power cut left, and removes the copies;
+the init script makes directories with the modes of the role.
+"""
 
 from __future__ import annotations
 
@@ -130,6 +132,7 @@ def test_a_host_that_boots_puts_right_what_a_power_cut_has_left(tmp_path, releas
     assert (directory / "start_erl.data").read_text() == boots
     permanent = boots.split()[1]
     assert (directory / "RELEASES").read_text() == released(permanent)
+    assert not list(directory.glob("*.saved"))
 
 
 @pytest.mark.parametrize(
