@@ -2,10 +2,15 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The roles' variables: what the argument specs promise is what the defaults hold."""
+"""The variables of the roles.
+
+Rules: argument specs and defaults agree; every variable is used by a task, is in a guide or an example; every file of tasks that a
+playbook or another role imports has an argument spec.
+"""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,7 +18,8 @@ import yaml
 
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.specs import options as known_options
 
-ROLES = Path(__file__).parents[3] / "roles"
+TOP = Path(__file__).parents[3]
+ROLES = TOP / "roles"
 NAMES = sorted(path.name for path in ROLES.iterdir())
 
 
@@ -72,3 +78,19 @@ def test_tasks_are_given_every_variable(role):
     text = "".join(path.read_text() for part in ("tasks", "templates", "vars") for path in (ROLES / role).glob(f"{part}/*"))
     for name in options(role):
         assert name in text, f"{name} is used nowhere"
+
+
+def texts(*patterns):
+    return "".join(path.read_text() for pattern in patterns for path in sorted(TOP.glob(pattern)) if path.is_file() and path != Path(__file__))
+
+
+def test_every_variable_is_in_a_guide_or_an_example():
+    words = set(re.findall(r"otp_\w+", texts("docs/docsite/rst/*.rst", "examples/**/*.yml", "examples/**/*.md", "examples/**/*.py")))
+    assert sorted({name for role in NAMES for name in options(role)} - words) == []
+
+
+def test_every_entry_point_of_a_playbook_has_a_spec():
+    used = re.findall(r"name: erlang\.otp\.(\w+)\n +tasks_from: (\w+)\.yml", texts("playbooks/*.yml", "roles/*/tasks/*.yml"))
+    assert len(set(used)) > 5
+    for role, entry in set(used):
+        assert entry in yaml.safe_load((ROLES / role / "meta" / "argument_specs.yml").read_text())["argument_specs"], (role, entry)
