@@ -78,6 +78,15 @@ def test_another_directory_in_its_place_gets_nothing(directory, tmp_path):
     assert directory.has("waiting")
 
 
+def test_a_directory_of_another_user_in_its_place_gets_no_call(tmp_path, monkeypatch):
+    owner = (os.getuid(), os.getgid())
+    # The directory that is opened is not the user's that made one.
+    monkeypatch.setattr(os, "geteuid", lambda: owner[0] + 1)
+    with pytest.raises(Unreachable):
+        CallDirectory(parent=str(tmp_path), owner=owner, call=b"call")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_outcome_of_any_size_is_refused(directory, monkeypatch):
     monkeypatch.setattr(_console_call, "MAX_OUTCOME", 10)
     Path(directory.path, "outcome").write_bytes(bytes(11))
