@@ -177,7 +177,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.erlang.otp.plugins.module_utils._client.directory import Order, settle_client
+from ansible_collections.erlang.otp.plugins.module_utils._client.directory import ClientRequest, ensure_client
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import group_number, parse_mode, user_number
@@ -216,9 +216,9 @@ def runs(params: dict) -> bool:
     return True
 
 
-def order_of(params: dict) -> Order:
-    """The module's parameters as an order. Raises OtpError."""
-    return Order(
+def request_of(params: dict) -> ClientRequest:
+    """The module's parameters as a request. Raises OtpError."""
+    return ClientRequest(
         machine_type=params["type"] or "",
         masters=tuple(params["masters"]),
         uid=user_number(params["owner"]),
@@ -233,7 +233,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     changes = Changes(check_mode=module.check_mode)
     try:
-        result = settle_client(order_of(module.params), changes)
+        result = ensure_client(request_of(module.params), changes)
     except OtpError as error:
         module.fail_json(msg=str(error), actions=changes.actions)
     module.exit_json(changed=changes.changed, actions=changes.actions, **result)

@@ -366,7 +366,7 @@ actions:
   returned: always
   type: list
   elements: str
-  sample: [take the node exchange@north from release 1.0 to 2.0, while it runs]
+  sample: ["switch the node exchange@north from release 1.0 to 2.0, without a restart"]
 ended:
   description: When the task ended, in seconds since 1970 by the controller's clock.
   returned: always
@@ -383,7 +383,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.values import expanded, texts
-from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Order, settle
+from ansible_collections.erlang.otp.plugins.module_utils._handler.local import apply_local
+from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Request
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import ADDRESS_ARGUMENTS, address_of
 from ansible_collections.erlang.otp.plugins.module_utils._node.verify import as_checks
@@ -450,11 +451,11 @@ COMMON_OPTIONS = (
 )
 
 
-def order_of(params: dict) -> Order:
-    """The module's parameters as an order. Raises OtpError."""
+def request_of(params: dict) -> Request:
+    """The module's parameters as a request. Raises OtpError."""
     package = params["package"] and expanded(params["package"])
     configuration = params["configuration"]
-    return Order(
+    return Request(
         address=address_of(params),
         package={"package": package, "checksum": params["checksum"], "release": params["_package_release"]},
         configuration=configuration and {**configuration, **{name: texts(name, configuration[name]) for name in ("variables", "secrets")}},
@@ -466,11 +467,21 @@ def order_of(params: dict) -> Order:
     )
 
 
+def apply(request: Request, changes: Changes) -> dict:
+    """Take the release to the requested state, on a node of this host or on a client of a master here. Raises as apply_local() does."""
+    if request.client:
+        # Only here, as most nodes have no clients, and every import costs start-up time.
+        from ansible_collections.erlang.otp.plugins.module_utils._client.upgrade import apply_client
+
+        return apply_client(request, changes)
+    return apply_local(request, changes)
+
+
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True, **ARGUMENT_RULES)
     changes = Changes(check_mode=module.check_mode)
     try:
-        result = settle(order_of(module.params), changes)
+        result = apply(request_of(module.params), changes)
     except PackageNeeded as needed:
         module.exit_json(changed=False, needs_package=True, known_packages=needed.known, release=module.params["release"], msg=str(needed))
     except HandlerError as error:

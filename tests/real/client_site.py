@@ -19,10 +19,10 @@ import nodes
 from handler_site import HasPackages, System
 from waiting import LIMIT, wait_until
 
-from ansible_collections.erlang.otp.plugins.module_utils._client.directory import Order as DirectoryOrder
-from ansible_collections.erlang.otp.plugins.module_utils._client.directory import settle_client
+from ansible_collections.erlang.otp.plugins.module_utils._client.directory import ClientRequest, ensure_client
+from ansible_collections.erlang.otp.plugins.module_utils._client.upgrade import apply_client
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Order, settle
+from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Request
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress
 from ansible_collections.erlang.otp.plugins.module_utils._node.distribution import Connection
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running, observe
@@ -93,7 +93,7 @@ class Client:
         changes = Changes(check_mode=check_mode)
         order = {"client": self.name, "machine_type": self.machine_type, "masters": (self.master.name,), "start_script": self.script()}
         given = {**order, "static_emulator": self.static, **options}
-        result = settle_client(DirectoryOrder(root=self.master.root, **given), changes)
+        result = ensure_client(ClientRequest(root=self.master.root, **given), changes)
         return {**result, "changed": changes.changed, "actions": changes.actions}
 
     def script(self) -> str:
@@ -236,8 +236,8 @@ class Client:
             "verify": as_checks(verify),
             **more,
         }
-        order = Order(root=self.master.root, client=self.name, machine_type=self.machine_type, release=release, state=state, **options)
-        result = settle(order, changes)
+        request = Request(root=self.master.root, client=self.name, machine_type=self.machine_type, release=release, state=state, **options)
+        result = apply_client(request, changes)
         return {**result, "changed": changes.changed, "actions": changes.actions}
 
     def refused(self, release: str, state: str = "permanent", **more: t.Any) -> HandlerError:

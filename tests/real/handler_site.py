@@ -23,7 +23,8 @@ from waiting import LIMIT, free_port, wait_until
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import find_otp
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Order, settle
+from ansible_collections.erlang.otp.plugins.module_utils._handler.local import apply_local
+from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Request
 from ansible_collections.erlang.otp.plugins.module_utils._info.target import describe_target, read_target
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
@@ -258,7 +259,7 @@ class System:
             "verify": as_checks(verify),
             **more,
         }
-        result = settle(Order(root=self.root, release=release, state=state, **options), changes)
+        result = apply_local(Request(root=self.root, release=release, state=state, **options), changes)
         return {**result, "changed": changes.changed, "actions": changes.actions}
 
     def install(self, release: str) -> t.Any:

@@ -92,7 +92,7 @@ def test_temporary_release_that_stays(releases: Releases) -> None:
         assert any("__new_emulator__FIRST" in sentence for sentence in disagreements(system))
         # Neither does it keep the next upgrade off, nor does it outlive it.
         said = system.take("SECOND", "permanent")
-        assert "have the node forget the temporary release __new_emulator__FIRST" in said["actions"]
+        assert "remove the temporary release __new_emulator__FIRST from the node" in said["actions"]
         assert system.statuses() == {"SECOND": "permanent", "CRASHES": "unpacked", "FIRST": "old"} and disagreements(system) == []
 
 

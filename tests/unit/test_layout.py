@@ -76,7 +76,6 @@ def test_the_design_names_no_file_that_is_not_there() -> None:
     assert {name for name in named if not any(path == name or path.endswith(f"/{name}") for path in there)} == set()
 
 
-@pytest.mark.xfail(reason="some edges are still to be moved", strict=False)
 def test_imports_run_one_way() -> None:
     wrong = []
     for name, imported in edges().items():
@@ -89,7 +88,6 @@ def test_imports_run_one_way() -> None:
     assert wrong == [], "move what both need into a package further up: see plugins/module_utils/README.md"
 
 
-@pytest.mark.xfail(reason="some edges are still to be moved", strict=False)
 def test_no_files_import_each_other() -> None:
     left = edges()
     while free := [name for name, imported in left.items() if not any(other in left for other in imported)]:

@@ -26,7 +26,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file 
     permanent_release,
 )
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
-from ansible_collections.erlang.otp.plugins.module_utils._handler.request import LOCK as HANDLER_LOCK
+from ansible_collections.erlang.otp.plugins.module_utils._handler.upgrade import LOCK as HANDLER_LOCK
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import CLIENTS, ClientTree, Section, read_config, section_of, with_section
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import check_version, is_temporary
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import staging
@@ -36,7 +36,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.repair import rep
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK
 
 
-class Order(t.NamedTuple):
+class ClientRequest(t.NamedTuple):
     """What is wanted of a client's directory. release: None for the one it has, or else the permanent one of its root directory.
 
     sys_config: None to keep what it has; start_script: likewise, content of bin/start. uid, gid: -1 for those of the root directory.
@@ -59,35 +59,35 @@ class Order(t.NamedTuple):
     lock_timeout: float = 60.0
 
 
-def settle_client(order: Order, changes: Changes) -> dict[str, t.Any]:
+def ensure_client(request: ClientRequest, changes: Changes) -> dict[str, t.Any]:
     """Have the directory as ordered. Returns client_directory, root, release, erts_version and diff. Raises OtpError before anything is touched."""
-    tree = ClientTree(order.root, order.client, order.machine_type)
-    work = _remove if order.state == "absent" else _have
+    tree = ClientTree(request.root, request.client, request.machine_type)
+    work = _remove if request.state == "absent" else _have
     try:
         with contextlib.ExitStack() as locks:
             # As _handler takes them: first that of the client, then that of the libraries.
             for path in (tree.path(HANDLER_LOCK), tree.shared.path(LOCK)):
                 if not changes.check_mode and os.path.isdir(os.path.dirname(path)):
-                    locks.enter_context(lock(path, timeout=order.lock_timeout))
-            return work(tree, order, changes)
+                    locks.enter_context(lock(path, timeout=request.lock_timeout))
+            return work(tree, request, changes)
     except OSError as error:
-        raise OtpError(f"client {order.client} below {order.root}: {error.filename}: {error.strerror}") from error
+        raise OtpError(f"client {request.client} below {request.root}: {error.filename}: {error.strerror}") from error
 
 
-def _have(tree: ClientTree, order: Order, changes: Changes) -> dict[str, t.Any]:
+def _have(tree: ClientTree, request: ClientRequest, changes: Changes) -> dict[str, t.Any]:
     if not tree.shared.has("releases"):
         raise OtpError(f"{tree.root} is no root directory of a target system: install a release there (otp_release_install with root: {tree.root})")
-    writing = _writing(tree, order)
-    _have_readable(tree, order, writing, changes)
+    writing = _writing(tree, request)
+    _have_readable(tree, request, writing, changes)
     before = tree.releases() or []
     boots = _boots(tree, before)
-    release = _appointed(tree, order, boots)
-    if boots is not None and boots.release_version != release.version and order.runs():
+    release = _appointed(tree, request, boots)
+    if boots is not None and boots.release_version != release.version and request.runs():
         raise OtpError(
-            f"client {order.client} runs release {boots.release_version}, and {release.version} is wanted: a client that runs is led to another"
+            f"client {request.client} runs release {boots.release_version}, and {release.version} is wanted: a client that runs is led to another"
             " release by otp_release_handler with client (playbook upgrade). Stop it to have another release appointed"
         )
-    files = _files(tree, order, release, boots)
+    files = _files(tree, request, release, boots)
     after = [switched(entry, release.version) for entry in before if not is_temporary(entry.version)]
     if release.version not in [entry.version for entry in after]:
         after = [entry_of_client(tree, release, "permanent"), *after]
@@ -97,18 +97,18 @@ def _have(tree: ClientTree, order: Order, changes: Changes) -> dict[str, t.Any]:
     diff = [_write(path, content, mode, writing, changes) for path, (content, mode) in files.items()]
     if after != before:
         changes.do(f"record release {release.version} as permanent in {tree.path('releases', 'RELEASES')}", write_releases, tree, after, writing)
-    _appoint(tree, order, StartErlData(release.erts_version, release.version), files, writing, changes)
+    _appoint(tree, request, StartErlData(release.erts_version, release.version), files, writing, changes)
     releases = {"before_header": tree.client_directory, "after_header": tree.client_directory, "before": describe(before), "after": describe(after)}
     return _result(tree, release.version, release.erts_version, [*filter(None, diff), releases])
 
 
-def _have_readable(tree: ClientTree, order: Order, writing: FileOptions, changes: Changes) -> None:
+def _have_readable(tree: ClientTree, request: ClientRequest, writing: FileOptions, changes: Changes) -> None:
     """Mend what a power cut of the master has torn. A client that runs has it in its memory, and writes it again."""
     try:
         tree.releases()
         tree.start_erl_data()
     except OtpError:
-        if order.runs():
+        if request.runs():
             raise
         repair(tree, changes, writing)
 
@@ -122,13 +122,13 @@ def _result(tree: ClientTree, release: str | None, erts_version: str | None, dif
     return {"client_directory": tree.client_directory, "root": tree.root, "release": release, "erts_version": erts_version, "diff": diff}
 
 
-def _appointed(tree: ClientTree, order: Order, boots: StartErlData | None) -> Release:
+def _appointed(tree: ClientTree, request: ClientRequest, boots: StartErlData | None) -> Release:
     """The release that the client shall have, whole in the tree of its type."""
     shared = tree.shared
     permanent = boots or shared.start_erl_data()
-    version = order.release or (permanent.release_version if permanent else None)
+    version = request.release or (permanent.release_version if permanent else None)
     if version is None:
-        raise OtpError(f"{shared.root} has no permanent release: name the release that the client {order.client} shall have")
+        raise OtpError(f"{shared.root} has no permanent release: name the release that the client {request.client} shall have")
     check_version(version)
     release = read_release(shared, version)
     if release is None:
@@ -139,10 +139,10 @@ def _appointed(tree: ClientTree, order: Order, boots: StartErlData | None) -> Re
     return release
 
 
-def _files(tree: ClientTree, order: Order, release: Release, boots: StartErlData | None) -> dict[str, tuple[bytes, int]]:
+def _files(tree: ClientTree, request: ClientRequest, release: Release, boots: StartErlData | None) -> dict[str, tuple[bytes, int]]:
     """Content and mode by path, of all but what says which release boots. Raises OtpError."""
     version = release.version
-    section = section_of(tree, order.masters, static_emulator=order.static_emulator)
+    section = section_of(tree, request.masters, static_emulator=request.static_emulator)
     own = tree.path("releases", version)
     files = {}
     for name, content in release_files(tree, release).items():
@@ -150,10 +150,10 @@ def _files(tree: ClientTree, order: Order, release: Release, boots: StartErlData
         # What release_handler has installed stays.
         if not os.path.exists(path):
             files[path] = (content, 0o644)
-    files[os.path.join(own, "sys.config")] = (config_for(tree, version, section, boots, order.sys_config), order.mode)
+    files[os.path.join(own, "sys.config")] = (config_for(tree, version, section, boots, request.sys_config), request.mode)
     start = tree.path("bin", "start")
-    if order.start_script is not None:
-        files[start] = (order.start_script.encode(), 0o755)
+    if request.start_script is not None:
+        files[start] = (request.start_script.encode(), 0o755)
     elif not os.path.exists(start):
         raise OtpError(f"{start} is missing, and start_script is not given: without it heart would start the master's {tree.shared.path('bin', 'start')}")
     return files
@@ -198,11 +198,11 @@ def _directories(tree: ClientTree, version: str) -> list[str]:
     ]
 
 
-def _appoint(tree: ClientTree, order: Order, boots: StartErlData, files: dict, writing: FileOptions, changes: Changes) -> None:
+def _appoint(tree: ClientTree, request: ClientRequest, boots: StartErlData, files: dict, writing: FileOptions, changes: Changes) -> None:
     """What the start script reads: start_erl.data, or of a static client the boot script and the configuration beside it."""
     data = tree.path("releases", "start_erl.data")
     copies = {name: tree.path("releases", name) for name in ("sys.config", "start.boot")}
-    if not order.static_emulator:
+    if not request.static_emulator:
         content = format_start_erl_data(boots)
         # release_handler writes it without a newline.
         if (read_file(data) or b"").split() != content.split():
@@ -230,16 +230,16 @@ def _write(path: str, content: bytes, mode: int, writing: FileOptions, changes: 
     return {"before_header": path, "after_header": path, **shown}
 
 
-def _writing(tree: ClientTree, order: Order) -> FileOptions:
+def _writing(tree: ClientTree, request: ClientRequest) -> FileOptions:
     """Files for whom the master's node can write: by default the owner of its root directory's releases."""
-    return tree.shared.file_options(order.uid, order.gid)
+    return tree.shared.file_options(request.uid, request.gid)
 
 
-def _remove(tree: ClientTree, order: Order, changes: Changes) -> dict[str, t.Any]:
+def _remove(tree: ClientTree, request: ClientRequest, changes: Changes) -> dict[str, t.Any]:
     if not os.path.lexists(tree.client_directory):
         return _result(tree, None, None, [])
-    if order.runs():
-        raise OtpError(f"client {order.client} runs: stop it before its directory {tree.client_directory} is removed")
+    if request.runs():
+        raise OtpError(f"client {request.client} runs: stop it before its directory {tree.client_directory} is removed")
     before = describe(tree.releases() or [])
     with staging(tree.shared, changes):
         changes.do(f"remove {tree.client_directory}", os.rename, tree.client_directory, tree.shared.path(STAGING, "client"))

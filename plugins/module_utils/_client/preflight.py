@@ -26,7 +26,7 @@ Loader = case init:get_argument(loader) of {ok, [[Name | _] | _]} -> Name; _ -> 
 """
 
 
-class Facts(t.NamedTuple):
+class ClientFacts(t.NamedTuple):
     """What makes the node a client, by its own words. silent: masters that do not answer it; loader: efile, or inet of one that has no disk."""
 
     masters: tuple[str, ...]
@@ -37,10 +37,10 @@ class Facts(t.NamedTuple):
     loader: str
 
 
-def ask(node, *, timeout: float) -> Facts:
+def ask(node, *, timeout: float) -> ClientFacts:
     """The facts; node is a Connection or a Session. Raises CallError."""
     masters, silent, directory, program, static, loader = evaluate(node, QUESTION, timeout=timeout)
-    return Facts(_names(masters), _names(silent), _text(directory), _text(program), static == Atom("true"), _text(loader))
+    return ClientFacts(_names(masters), _names(silent), _text(directory), _text(program), static == Atom("true"), _text(loader))
 
 
 def _names(terms) -> tuple[str, ...]:
@@ -54,12 +54,12 @@ def _text(term) -> str:
         return ""
 
 
-def section_now(tree: ClientTree, facts: Facts) -> Section:
+def section_now(tree: ClientTree, facts: ClientFacts) -> Section:
     """What every sys.config of the client has to say: it is read anew when a release is installed."""
     return Section(facts.masters, tree.client_directory, facts.start_prg, facts.static_emulator)
 
 
-def of_client(tree: ClientTree, facts: Facts, running: Running) -> t.Iterator[Problem]:
+def check_client(tree: ClientTree, facts: ClientFacts, running: Running) -> t.Iterator[Problem]:
     """The node as a client of this master, before anything is written."""
     again = "Configure it with otp_release_client, and start it again"
     if not facts.masters or not facts.client_directory:
@@ -78,10 +78,10 @@ def of_client(tree: ClientTree, facts: Facts, running: Running) -> t.Iterator[Pr
     if facts.silent:
         cause = f"the client {running.node} cannot reach its master {', '.join(facts.silent)}, through which it has its files written"
         yield Problem("master", cause, "Start the master node, or see to the network between them")
-    yield from _of_files(tree, facts)
+    yield from _check_files(tree, facts)
 
 
-def _of_files(tree: ClientTree, facts: Facts) -> t.Iterator[Problem]:
+def _check_files(tree: ClientTree, facts: ClientFacts) -> t.Iterator[Problem]:
     """What release_handler overwrites when it commits, and fails when it is not there."""
     needed = ("start.boot", "sys.config") if facts.static_emulator else ("start_erl.data",)
     missing = [tree.path("releases", name) for name in needed if not tree.has("releases", name)]
@@ -91,7 +91,7 @@ def _of_files(tree: ClientTree, facts: Facts) -> t.Iterator[Problem]:
         yield Problem("missing_file", cause, "Have its directory completed by otp_release_client")
 
 
-def of_passage(tree: ClientTree, facts: Facts, passage: RelupStep | None, version: str) -> t.Iterator[Problem]:
+def check_client_step(tree: ClientTree, facts: ClientFacts, passage: RelupStep | None, version: str) -> t.Iterator[Problem]:
     """What a client cannot do on the way to a release."""
     if passage is None or not passage.restarts:
         return

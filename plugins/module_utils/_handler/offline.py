@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The states of a release on a system that is down: RELEASES, start_erl.data and bin as release_handler would have left them.
+"""A release of a system that is down: RELEASES, start_erl.data and bin are changed as release_handler would have left them.
 
-A release can be unpacked, permanent or absent then; what is current is never written.
+A release is unpacked, permanent or absent there; nothing is current on a system that is down.
 """
 
 from __future__ import annotations
@@ -15,106 +15,101 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
-from ansible_collections.erlang.otp.plugins.module_utils._handler import preflight as _preflight
-from ansible_collections.erlang.otp.plugins.module_utils._handler.ready import configure, remove_older
-from ansible_collections.erlang.otp.plugins.module_utils._handler.request import Task, describe
-from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
+from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import check_release, check_tree
+from ansible_collections.erlang.otp.plugins.module_utils._handler.unpack import install_package, no_release
+from ansible_collections.erlang.otp.plugins.module_utils._handler.upgrade import Upgrade, describe
 from ansible_collections.erlang.otp.plugins.module_utils._install.remove import remove_release
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import make_permanent, read_release, register
 from ansible_collections.erlang.otp.plugins.module_utils._tree.repair import repair
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK
 
 
-def settle_offline(task: Task) -> None:
-    """Take the release to the state. Raises HandlerError, PackageNeeded, OtpError."""
-    order, tree = task.order, task.tree
-    task.result["transport"] = "offline"
-    if task.changes.check_mode or not tree.has("releases"):
-        repair(tree, task.changes, FileOptions())
+def apply_offline(upgrade: Upgrade) -> None:
+    """Take the release to the requested state. Raises HandlerError, PackageNeeded, OtpError."""
+    request, tree, result = upgrade.request, upgrade.tree, upgrade.result
+    result["transport"] = "offline"
+    if upgrade.changes.check_mode or not tree.has("releases"):
+        repair(tree, upgrade.changes, FileOptions())
     else:
-        with lock(tree.path(LOCK), timeout=order.lock_timeout):
-            repair(tree, task.changes, tree.file_options())
-    task.result["before"] = describe(None, tree)
-    permanent = task.result["before"]["permanent"]
-    if order.state == "current":
+        with lock(tree.path(LOCK), timeout=request.lock_timeout):
+            repair(tree, upgrade.changes, tree.file_options())
+    result["before"] = describe(None, tree)
+    permanent = result["before"]["permanent"]
+    if request.state == "current":
         raise OtpError(f"the system below {tree.root} is down, and a release is current only while it runs: start it, or use state permanent")
-    if order.state == "absent":
-        _remove(task, order.release)
+    if request.state == "absent":
+        _remove(upgrade, upgrade.version)
         action = "remove"
     else:
-        action = "unpack" if order.state in ("unpacked", "ready") else "offline"
-        if order.state != "unpacked" and permanent != order.release:
-            task.judge_history()
-        _lay_out(task)
-        configure(task)
-        if order.state == "ready":
-            task.result["way"] = "none" if permanent == order.release else "offline"
-            _judge(task)
-        elif order.state != "unpacked":
-            _make_permanent(task)
-    task.result["after"] = describe(None, tree)
-    if task.changes.changed and not task.changes.check_mode:
-        task.record(action, before=permanent)
-    if order.keep and task.result["after"]["permanent"] == order.release:
-        remove_older(task, lambda version: _remove(task, version))
-        task.result["after"] = describe(None, tree)
+        action = "unpack" if request.state in ("unpacked", "ready") else "offline"
+        if request.state != "unpacked" and permanent != upgrade.version:
+            upgrade.check_history()
+        _unpack(upgrade)
+        if request.configuration is not None:
+            upgrade.configure(request.configuration)
+        if request.state == "ready":
+            result["way"] = "none" if permanent == upgrade.version else "offline"
+            _check(upgrade)
+        elif request.state != "unpacked":
+            _make_permanent(upgrade)
+    result["after"] = describe(None, tree)
+    if upgrade.changes.changed and not upgrade.changes.check_mode:
+        upgrade.record(action, before=permanent)
+    if request.keep and result["after"]["permanent"] == upgrade.version:
+        upgrade.remove_older(lambda version: _remove(upgrade, version))
+        result["after"] = describe(None, tree)
 
 
-def _remove(task: Task, version: str) -> None:
-    tree, order = task.tree, task.order
-    name = order.name if version == order.release else None
-    remove_release(root=tree.root, destdir=tree.destdir, version=version, name=name, changes=task.changes, lock_timeout=order.lock_timeout)
-
-
-def _lay_out(task: Task) -> None:
-    """Have the release in the tree, and in RELEASES."""
-    package = dict(task.order.package)
-    if package.get("package") or package.get("checksum"):
-        said = install_release(root=task.tree.root, destdir=task.tree.destdir, changes=task.changes, lock_timeout=task.order.lock_timeout, **package)
-        if said["release"] != task.order.release:
-            raise OtpError(f"the package has release {said['release']}, not {task.order.release}")
+def _unpack(upgrade: Upgrade) -> None:
+    """Put the release into the tree, and into RELEASES."""
+    if install_package(upgrade, upgrade.tree):
         return
-    if read_release(task.tree, task.order.release) is None:
-        raise OtpError(f"{task.tree.path('releases', task.order.release)} has no release {task.order.release}: give its package")
-    _in_the_tree(task, None)
+    if read_release(upgrade.tree, upgrade.version) is None:
+        raise no_release(upgrade.tree, upgrade.version)
+    _register(upgrade)
 
 
-def _make_permanent(task: Task) -> None:
-    tree, version = task.tree, task.order.release
-    release = read_release(tree, version)
-    if release is None:
-        # In check mode, and the package is elsewhere.
-        task.changes.actions.append(f"make release {version} permanent below {tree.directory}")
+def _check(upgrade: Upgrade) -> None:
+    """Check the release, unless it is permanent. Raises HandlerError for a fatal problem."""
+    release = read_release(upgrade.tree, upgrade.version)
+    if release is not None and upgrade.result["before"]["permanent"] != upgrade.version:
+        host = remote_host()
+        problems = check_release(upgrade.tree, release, like=host.program if host else sys.executable)
+        # A system that is down needs no release_handler to commit the release.
+        upgrade.report([*(problem for problem in problems if problem.kind != "sasl"), *check_tree(upgrade.tree)])
+
+
+def _make_permanent(upgrade: Upgrade) -> None:
+    tree, version = upgrade.tree, upgrade.version
+    if read_release(tree, version) is None:
+        # In check mode, with a package that is still on the controller.
+        upgrade.changes.actions.append(f"make release {version} permanent below {tree.directory}")
         return
-    known = [entry for entry in tree.releases() or [] if entry.version == version]
-    if task.order.state == "rebooted_old" and [entry.status for entry in known] not in (["old"], ["permanent"]):
-        raise OtpError(f"release {version} below {tree.directory} is no old release: use state permanent")
-    _judge(task)
-    _in_the_tree(task, make_permanent)
+    statuses = [entry.status for entry in tree.releases() or [] if entry.version == version]
+    if upgrade.request.state == "rebooted_old" and statuses not in (["old"], ["permanent"]):
+        raise OtpError(f"release {version} below {tree.directory} is not an old release: use state permanent")
+    _check(upgrade)
+    _register(upgrade, make_permanent)
 
 
-def _judge(task: Task) -> None:
-    """Judge the release where it is not permanent already. Raises HandlerError for a fatal problem."""
-    tree, version = task.tree, task.order.release
-    release = read_release(tree, version)
-    if release is not None and task.result["before"]["permanent"] != version:
-        problems = _preflight.of_release(tree, release, like=remote_host().program if remote_host() else sys.executable)
-        # The release_handler of a system that is down commits nothing.
-        task.judge([*(problem for problem in problems if problem.kind != "sasl"), *_preflight.of_tree(tree)])
+def _register(upgrade: Upgrade, then=None) -> None:
+    """Put the release into RELEASES, and call then with the entries."""
+    tree, changes, options = upgrade.tree, upgrade.changes, upgrade.tree.file_options()
+    release = read_release(tree, upgrade.version)
 
+    def write() -> None:
+        entries = register(tree, release, changes, options)
+        if then is not None:
+            then(tree, release, entries, changes, options)
 
-def _in_the_tree(task: Task, step) -> None:
-    """Have the release in RELEASES, and then do the step with it."""
-    tree, writing = task.tree, task.tree.file_options()
-    release = read_release(tree, task.order.release)
-
-    def work() -> None:
-        entries = register(tree, release, task.changes, writing)
-        if step is not None:
-            step(tree, release, entries, task.changes, writing)
-
-    if task.changes.check_mode:
-        work()
+    if changes.check_mode:
+        write()
         return
-    with lock(tree.path(LOCK), timeout=task.order.lock_timeout):
-        work()
+    with lock(tree.path(LOCK), timeout=upgrade.request.lock_timeout):
+        write()
+
+
+def _remove(upgrade: Upgrade, version: str) -> None:
+    tree, request = upgrade.tree, upgrade.request
+    name = request.name if version == upgrade.version else None
+    remove_release(root=tree.root, destdir=tree.destdir, version=version, name=name, changes=upgrade.changes, lock_timeout=request.lock_timeout)

@@ -52,14 +52,14 @@ class Problem(t.NamedTuple):
         return f"{self.cause}. {self.remedy}."
 
 
-def of_history(version: str, failure: dict[str, t.Any] | None, *, force: bool) -> t.Iterator[Problem]:
+def check_history(version: str, failure: dict[str, t.Any] | None, *, force: bool) -> t.Iterator[Problem]:
     """The release has failed here before."""
     if failure is not None:
         cause = f"release {version} failed on this host at {failure['time']}: {failure['reason'].rstrip('.')}"
         yield Problem("failed_before", cause, "Build a release with another version, or try this one again with force", fatal=not force)
 
 
-def of_release(tree: Tree, release: Release, *, like: str) -> t.Iterator[Problem]:
+def check_release(tree: Tree, release: Release, *, like: str) -> t.Iterator[Problem]:
     """What lies on disk. like: a program that runs on this host."""
     version, home = release.version, f"erts-{release.erts_version}/bin"
     part = missing_part(tree.directory, version, release.erts_version, [(item.name, item.version) for item in release.applications])
@@ -76,10 +76,10 @@ def of_release(tree: Tree, release: Release, *, like: str) -> t.Iterator[Problem
     if not any(item.name == "sasl" for item in release.applications):
         cause = f"release {version} lacks the application sasl, and so the release_handler that would commit it"
         yield Problem("sasl", cause, "Add sasl to the release")
-    yield from of_configuration(tree, version)
+    yield from check_configuration(tree, version)
 
 
-def of_configuration(tree: Tree, version: str) -> t.Iterator[Problem]:
+def check_configuration(tree: Tree, version: str) -> t.Iterator[Problem]:
     """An upgrade to a release whose sys.config cannot be read resets every application's environment and says nothing; the next boot fails."""
     path = tree.path("releases", version, "sys.config")
     content = read_file(path)
@@ -94,7 +94,7 @@ def of_configuration(tree: Tree, version: str) -> t.Iterator[Problem]:
         yield Problem("sys_config", str(error).rstrip("."), remedy)
 
 
-def of_tree(tree: Tree) -> t.Iterator[Problem]:
+def check_tree(tree: Tree) -> t.Iterator[Problem]:
     """Of the system as a whole."""
     space = os.statvfs(tree.path("releases"))
     free = remote_host().free if remote_host() else space.f_bavail * space.f_frsize
@@ -109,7 +109,7 @@ def of_tree(tree: Tree) -> t.Iterator[Problem]:
             return
 
 
-def of_node(tree: Tree, running: Running) -> t.Iterator[Problem]:
+def check_node(tree: Tree, running: Running) -> t.Iterator[Problem]:
     """The node as it runs, against the files."""
     start = releases = unreadable = None
     try:
@@ -124,7 +124,7 @@ def of_node(tree: Tree, running: Running) -> t.Iterator[Problem]:
         yield Problem("unreadable", unreadable, remedy)
 
 
-def of_way(tree: Tree, running: Running, version: str, *, allow_restart: bool, upgrade_from: t.Mapping[str, str] | None = None) -> t.Iterator[Problem]:
+def check_relup(tree: Tree, running: Running, version: str, *, allow_restart: bool, upgrade_from: t.Mapping[str, str] | None = None) -> t.Iterator[Problem]:
     """The way from the release that runs. upgrade_from: as of find_relup_step()."""
     current = running.current or ""
     try:
@@ -134,29 +134,29 @@ def of_way(tree: Tree, running: Running, version: str, *, allow_restart: bool, u
         yield Problem("no_way", str(error), remedy)
         return
     if passage.restarts:
-        yield from of_restart(tree, running, passage, allow_restart=allow_restart)
+        yield from check_restart(tree, running, passage, allow_restart=allow_restart)
     else:
         # It goes without, but nothing brings the node back if the release ends it before the commit.
-        yield from (problem._replace(fatal=False) for problem in of_heart(running))
+        yield from (problem._replace(fatal=False) for problem in check_heart(running))
 
 
-def of_old_code(processes: dict[str, list[str]]) -> t.Iterator[Problem]:
+def check_old_code(processes: dict[str, list[str]]) -> t.Iterator[Problem]:
     """Processes, by module, that run old code which the relup does not take from under them."""
     for module, names in processes.items():
         cause = f"{', '.join(names)} still run old code of {module}, which the relup purges softly"
         yield Problem("old_processes", cause, "Have these processes end, or load the module anew themselves, first")
 
 
-def of_restart(tree: Tree, running: Running, passage: RelupStep, *, allow_restart: bool) -> t.Iterator[Problem]:
+def check_restart(tree: Tree, running: Running, passage: RelupStep, *, allow_restart: bool) -> t.Iterator[Problem]:
     """What a restart of the emulator needs. Without heart the node would forget its state and go on as before, or stay down."""
     what = " and ".join(passage.restarts)
     if not allow_restart:
         yield Problem("restart", f"{passage.path} restarts the emulator ({what}), which is not allowed", "Allow it with allow_restart")
-    yield from of_heart(running)
-    yield from of_start_program(tree, running)
+    yield from check_heart(running)
+    yield from check_start_program(tree, running)
 
 
-def of_start_program(tree: Tree, running: Running) -> t.Iterator[Problem]:
+def check_start_program(tree: Tree, running: Running) -> t.Iterator[Problem]:
     """The program that heart is told to start the node with on another emulator."""
     program = running.start or f"{tree.root}/bin/start"
     here = tree.destdir + program
@@ -181,7 +181,7 @@ def _has_program(command: str, program: str) -> bool:
     return program in command
 
 
-def of_heart(running: Running) -> t.Iterator[Problem]:
+def check_heart(running: Running) -> t.Iterator[Problem]:
     """Whether heart brings the node back."""
     if running.heart is None:
         yield Problem("heart", f"the node {running.node} runs without heart: nothing would start it again", "Start it with -heart and HEART_COMMAND")

@@ -13,7 +13,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, settle
+from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import SystemOptions, parse_options
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import find_record
@@ -88,9 +88,10 @@ def _target_system(parameters: Parameters, changes: Changes, box: Box) -> Result
 
 
 def _handler(parameters: Parameters, changes: Changes, box: Box) -> Result:
-    order = otp_release_handler.order_of(parameters)
-    transport = order.transport if order.transport == "offline" else "auto"
-    return settle(order._replace(destdir=box.destdir, transport=transport, address=order.address._replace(pipe_dir=box.target.pipe_dir)), changes)
+    request = otp_release_handler.request_of(parameters)
+    transport = request.transport if request.transport == "offline" else "auto"
+    address = request.address._replace(pipe_dir=box.target.pipe_dir)
+    return otp_release_handler.apply(request._replace(destdir=box.destdir, transport=transport, address=address), changes)
 
 
 def _config(parameters: Parameters, changes: Changes, box: Box) -> Result:

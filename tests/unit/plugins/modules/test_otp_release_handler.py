@@ -13,22 +13,22 @@ import os
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.module_utils._handler.request import Order
+from ansible_collections.erlang.otp.plugins.module_utils._handler.request import Request
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress
 from ansible_collections.erlang.otp.plugins.module_utils._node.verify import Check
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
-from ansible_collections.erlang.otp.plugins.modules.otp_release_handler import ARGUMENT_SPEC, order_of
+from ansible_collections.erlang.otp.plugins.modules.otp_release_handler import ARGUMENT_SPEC, request_of
 
 NO_PACKAGE = {"package": None, "checksum": None, "release": None}
 
 
-def order(**given) -> Order:
+def request(**given) -> Request:
     defaults = {name: spec.get("default") for name, spec in ARGUMENT_SPEC.items()}
-    return order_of({**defaults, "root": "/srv/x", "release": "2", **given})
+    return request_of({**defaults, "root": "/srv/x", "release": "2", **given})
 
 
-def test_the_defaults_are_those_of_an_order() -> None:
-    assert order() == Order(root="/srv/x", release="2", state="permanent", package=NO_PACKAGE)
+def test_the_defaults_are_those_of_a_request() -> None:
+    assert request() == Request(root="/srv/x", release="2", state="permanent", package=NO_PACKAGE)
 
 
 @pytest.mark.parametrize(
@@ -58,4 +58,4 @@ def test_the_defaults_are_those_of_an_order() -> None:
     ],
 )
 def test_options(given, name, expected) -> None:
-    assert getattr(order(**given), name) == expected
+    assert getattr(request(**given), name) == expected

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.module_utils._client.directory import Order, settle_client
+from ansible_collections.erlang.otp.plugins.module_utils._client.directory import ClientRequest, ensure_client
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
@@ -40,7 +40,7 @@ class Master(Host):
 
     def have(self, *, check: bool = False, **options: t.Any) -> dict[str, t.Any]:
         changes = Changes(check_mode=check)
-        result = settle_client(Order(root=str(self.root), **{**WANTED, **options}), changes)
+        result = ensure_client(ClientRequest(root=str(self.root), **{**WANTED, **options}), changes)
         self.actions = changes.actions
         return result
 
@@ -205,7 +205,7 @@ def test_what_is_refused(master: Master, options: dict[str, t.Any], message: str
 
 def test_no_master_there(tmp_path: Path) -> None:
     with pytest.raises(OtpError, match="is no root directory of a target system"):
-        settle_client(Order(root=str(tmp_path), **WANTED), Changes())
+        ensure_client(ClientRequest(root=str(tmp_path), **WANTED), Changes())
 
 
 def test_an_incomplete_release(master: Master) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.module_utils._client.preflight import Facts, of_client, of_passage
+from ansible_collections.erlang.otp.plugins.module_utils._client.preflight import ClientFacts, check_client, check_client_step
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import ClientTree
 from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import RelupStep
@@ -30,8 +30,8 @@ def tree(tmp_path: Path) -> ClientTree:
     return tree
 
 
-def facts(tree: ClientTree, **changed: t.Any) -> Facts:
-    return Facts(("m@h",), (), tree.client_directory, tree.path("bin", "start"), False, "efile")._replace(**changed)
+def facts(tree: ClientTree, **changed: t.Any) -> ClientFacts:
+    return ClientFacts(("m@h",), (), tree.client_directory, tree.path("bin", "start"), False, "efile")._replace(**changed)
 
 
 def running(tree: ClientTree, **changed: t.Any) -> Running:
@@ -39,7 +39,7 @@ def running(tree: ClientTree, **changed: t.Any) -> Running:
 
 
 def test_a_client_as_it_should_be(tree: ClientTree) -> None:
-    assert [*of_client(tree, facts(tree), running(tree))] == []
+    assert [*check_client(tree, facts(tree), running(tree))] == []
 
 
 @pytest.mark.parametrize(
@@ -54,18 +54,18 @@ def test_a_client_as_it_should_be(tree: ClientTree) -> None:
     ],
 )
 def test_what_a_client_may_lack(tree: ClientTree, changed: dict[str, t.Any], kind: str, words: str) -> None:
-    (problem,) = of_client(tree, facts(tree, **changed), running(tree))
+    (problem,) = check_client(tree, facts(tree, **changed), running(tree))
     assert problem.kind == kind and problem.fatal and words in problem.cause
 
 
 def test_its_releases_are_elsewhere(tree: ClientTree) -> None:
-    (problem,) = of_client(tree, facts(tree), running(tree, directory=f"{tree.root}/releases"))
+    (problem,) = check_client(tree, facts(tree), running(tree, directory=f"{tree.root}/releases"))
     assert problem.kind == "other_directory" and "Its start script has to set RELDIR so" in str(problem)
 
 
 def test_nothing_says_what_it_boots(tree: ClientTree) -> None:
     Path(tree.path("releases", "start_erl.data")).unlink()
-    (problem,) = of_client(tree, facts(tree), running(tree))
+    (problem,) = check_client(tree, facts(tree), running(tree))
     assert problem.kind == "missing_file" and "start_erl.data is missing" in problem.cause
 
 
@@ -73,7 +73,7 @@ RESTARTS = RelupStep("relup", "up", ("restart_new_emulator",))
 
 
 @pytest.mark.parametrize(
-    ("changed", "passage", "kinds"),
+    ("changed", "step", "kinds"),
     [
         ({"static_emulator": True, "loader": "inet"}, RESTARTS, ["static_emulator"]),
         ({"loader": "inet"}, RESTARTS, ["diskless_restart"]),
@@ -82,5 +82,5 @@ RESTARTS = RelupStep("relup", "up", ("restart_new_emulator",))
         ({"static_emulator": True}, None, []),
     ],
 )
-def test_a_restart(tree: ClientTree, changed: dict[str, t.Any], passage: RelupStep | None, kinds: list[str]) -> None:
-    assert [problem.kind for problem in of_passage(tree, facts(tree, **changed), passage, "SECOND")] == kinds
+def test_a_restart(tree: ClientTree, changed: dict[str, t.Any], step: RelupStep | None, kinds: list[str]) -> None:
+    assert [problem.kind for problem in check_client_step(tree, facts(tree, **changed), step, "SECOND")] == kinds

@@ -51,8 +51,12 @@ def running(tree: Tree, **more) -> Running:
 
 def problems(tree: Tree, node: Running | None = None, **options) -> list[_preflight.Problem]:
     node = node or running(tree)
-    found = [*_preflight.of_node(tree, node), *_preflight.of_tree(tree), *_preflight.of_release(tree, options.get("release", RELEASE), like=sys.executable)]
-    return found + [*_preflight.of_way(tree, node, options.get("version", "2"), allow_restart=options.get("allow_restart", True))]
+    found = [
+        *_preflight.check_node(tree, node),
+        *_preflight.check_tree(tree),
+        *_preflight.check_release(tree, options.get("release", RELEASE), like=sys.executable),
+    ]
+    return found + [*_preflight.check_relup(tree, node, options.get("version", "2"), allow_restart=options.get("allow_restart", True))]
 
 
 def kinds(found: list[_preflight.Problem]) -> list[tuple[str, bool]]:
@@ -100,7 +104,7 @@ def test_a_program_of_another_kind(tree: Tree) -> None:
 
 def test_without_sasl(tree: Tree) -> None:
     assert kinds(problems(tree, release=RELEASE._replace(applications=RELEASE.applications[:1]))) == [("sasl", True)]
-    assert kinds(list(_preflight.of_node(tree, running(tree, has_handler=False)))) == [("sasl", True)]
+    assert kinds(list(_preflight.check_node(tree, running(tree, has_handler=False)))) == [("sasl", True)]
 
 
 @pytest.mark.parametrize(
@@ -124,13 +128,13 @@ def test_a_restart_is_to_be_allowed(tree: Tree) -> None:
 
 def test_a_path_that_heart_would_split(tree: Tree, tmp_path: Path) -> None:
     moved = Tree(str(Path(tree.root).rename(tmp_path / "the root")))
-    assert kinds(list(_preflight.of_start_program(moved, running(moved)))) == [("start_program", True)]
+    assert kinds(list(_preflight.check_start_program(moved, running(moved)))) == [("start_program", True)]
     (tmp_path / "plain").symlink_to(moved.root)
     line = {"start": f"{tmp_path}/plain/bin/start", "heart": f"'{moved.root}/bin/start' '{moved.root}/releases/start_erl.data'"}
-    assert kinds(list(_preflight.of_start_program(moved, running(moved, **line)))) == [("start_program", True)]
-    assert list(_preflight.of_start_program(moved, running(moved, directory=f"{tmp_path}/plain/releases", **line))) == []
+    assert kinds(list(_preflight.check_start_program(moved, running(moved, **line)))) == [("start_program", True)]
+    assert list(_preflight.check_start_program(moved, running(moved, directory=f"{tmp_path}/plain/releases", **line))) == []
     greek = Tree(str(Path(moved.root).rename(tmp_path / "ρίζα")))
-    assert list(_preflight.of_start_program(greek, running(greek))) == []
+    assert list(_preflight.check_start_program(greek, running(greek))) == []
 
 
 @pytest.mark.parametrize(
@@ -143,7 +147,7 @@ def test_a_path_that_heart_would_split(tree: Tree, tmp_path: Path) -> None:
     ],
 )
 def test_the_node_and_the_files(tree: Tree, more: dict, kind: str, fatal: bool) -> None:
-    assert kinds(list(_preflight.of_node(tree, running(tree, **more)))) == [(kind, fatal)]
+    assert kinds(list(_preflight.check_node(tree, running(tree, **more)))) == [(kind, fatal)]
 
 
 @pytest.mark.parametrize("heart", [None, ""])
@@ -163,7 +167,7 @@ def test_values_that_only_a_start_evaluates(tree: Tree) -> None:
 
 def test_a_release_that_failed_before() -> None:
     failure = {"time": "2026-01-31T12:00:00Z", "reason": "it crashed."}
-    (problem,) = _preflight.of_history("2", failure, force=False)
+    (problem,) = _preflight.check_history("2", failure, force=False)
     assert str(problem).startswith("release 2 failed on this host at 2026-01-31T12:00:00Z: it crashed. Build")
-    assert _preflight.fatal(_preflight.of_history("2", failure, force=True)) == []
-    assert list(_preflight.of_history("2", None, force=False)) == []
+    assert _preflight.fatal(_preflight.check_history("2", failure, force=True)) == []
+    assert list(_preflight.check_history("2", None, force=False)) == []

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._handler.request import Order, Task
-from ansible_collections.erlang.otp.plugins.module_utils._handler.running import Work
+from ansible_collections.erlang.otp.plugins.module_utils._handler.node_upgrade import NodeUpgrade
+from ansible_collections.erlang.otp.plugins.module_utils._handler.request import Request
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Refused
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
 
@@ -44,8 +44,9 @@ def test_copies_go_when_nothing_has_been_written(tmp_path: Path, reason: str, le
     (releases / "RELEASES").write_text('[{release,"x","1","13",[{kernel,"8","lib/kernel-8"}],permanent}].\n')
     (releases / "start_erl.data").write_text("13 1\n")
     node = Node(releases, reason)
-    work = Work(Task(Order(root=str(tmp_path), release="2", state="permanent"), Changes()), t.cast(t.Any, node))
+    upgrade = NodeUpgrade(Request(root=str(tmp_path), release="2", state="permanent"), Changes())
+    upgrade.session = t.cast(t.Any, node)
     with pytest.raises(Refused):
-        work.operate("make_permanent", "2")
+        upgrade.call_with_copies("make_permanent", "2")
     assert node.seen == NAMES | COPIES
     assert {path.name for path in releases.iterdir()} == NAMES | left

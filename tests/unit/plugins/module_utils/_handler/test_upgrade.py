@@ -17,8 +17,10 @@ import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._handler.local import apply_local
 from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import Problem
-from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Order, Task, predict, settle
+from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Request
+from ansible_collections.erlang.otp.plugins.module_utils._handler.upgrade import Upgrade, predict
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded
 from ansible_collections.erlang.otp.plugins.module_utils._tree.history import append, entry_of
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
@@ -59,45 +61,45 @@ def test_prediction_of_a_node_that_is_down() -> None:
 @pytest.mark.parametrize("version", ["", ".", "..", "a/b", "../x"])
 def test_a_version_that_leads_elsewhere(tmp_path: Path, version: str) -> None:
     with pytest.raises(OtpError, match="is not a version"):
-        Task(Order(root=str(tmp_path), release=version, state="absent"), Changes())
+        Upgrade(Request(root=str(tmp_path), release=version, state="absent"), Changes())
 
 
 def test_problems_are_noted_and_fatal_ones_end_it(tmp_path: Path) -> None:
-    task = Task(Order(root=str(tmp_path), release="2", state="current"), Changes())
-    task.judge([Problem("mix", "a", "b", fatal=False)])
+    upgrade = Upgrade(Request(root=str(tmp_path), release="2", state="current"), Changes())
+    upgrade.report([Problem("mix", "a", "b", fatal=False)])
     with pytest.raises(HandlerError, match=r"^c\. d\. e\. f\.$"):
-        task.judge([Problem("x", "c", "d"), Problem("y", "e", "f")])
-    assert [problem["kind"] for problem in task.result["problems"]] == ["mix", "x", "y"]
+        upgrade.report([Problem("x", "c", "d"), Problem("y", "e", "f")])
+    assert [problem["kind"] for problem in upgrade.result["problems"]] == ["mix", "x", "y"]
 
 
 def test_what_failed_is_refused_until_force(tmp_path: Path) -> None:
     (tmp_path / "releases").mkdir()
     append(Tree(str(tmp_path)), entry_of("install", "2", outcome="failed", reason="it crashed", before="1"))
-    order = Order(root=str(tmp_path), release="2", state="current")
+    request = Request(root=str(tmp_path), release="2", state="current")
     with pytest.raises(HandlerError, match="it crashed"):
-        Task(order, Changes()).judge_history()
-    Task(order._replace(force=True), Changes()).judge_history()
-    Task(order._replace(release="3"), Changes()).judge_history()
+        Upgrade(request, Changes()).check_history()
+    Upgrade(request._replace(force=True), Changes()).check_history()
+    Upgrade(request._replace(release="3"), Changes()).check_history()
 
 
 def test_in_check_mode_nothing_is_recorded(tmp_path: Path) -> None:
-    task = Task(Order(root=str(tmp_path), release="2", state="current"), Changes(check_mode=True))
-    task.record("install")
-    assert [entry["action"] for entry in task.result["history"]] == ["install"] and os.listdir(tmp_path) == []
+    upgrade = Upgrade(Request(root=str(tmp_path), release="2", state="current"), Changes(check_mode=True))
+    upgrade.record("install")
+    assert [entry["action"] for entry in upgrade.result["history"]] == ["install"] and os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize("check_mode", [True, False])
 def test_the_package_is_asked_for_before_anything_is_touched(tmp_path: Path, check_mode: bool) -> None:
     package = {"checksum": "sha256:" + "0" * 64, "package": None, "release": None}
     with pytest.raises(PackageNeeded):
-        settle(Order(root=str(tmp_path / "root"), release="2", state="permanent", package=package), Changes(check_mode=check_mode))
+        apply_local(Request(root=str(tmp_path / "root"), release="2", state="permanent", package=package), Changes(check_mode=check_mode))
     assert os.listdir(tmp_path) == []
 
 
 def test_nothing_is_there(tmp_path: Path) -> None:
     with pytest.raises(OtpError, match="has no release 2: give its package"):
-        settle(Order(root=str(tmp_path / "root"), release="2", state="permanent"), Changes())
+        apply_local(Request(root=str(tmp_path / "root"), release="2", state="permanent"), Changes())
     with pytest.raises(OtpError, match="is down"):
-        settle(Order(root=str(tmp_path / "root"), release="2", state="current"), Changes())
-    assert not settle(Order(root=str(tmp_path / "root"), release="2", state="absent"), Changes())["history"]
+        apply_local(Request(root=str(tmp_path / "root"), release="2", state="current"), Changes())
+    assert not apply_local(Request(root=str(tmp_path / "root"), release="2", state="absent"), Changes())["history"]
     assert os.listdir(tmp_path) == []

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.module_utils._handler.ready import superfluous
+from ansible_collections.erlang.otp.plugins.module_utils._handler.upgrade import releases_to_remove
 from ansible_collections.erlang.otp.plugins.module_utils._tree.history import came_from, entry_of
 
 HISTORY = [
@@ -34,8 +34,8 @@ def test_where_a_system_came_from(release: str, before: str | None) -> None:
     [(0, []), (1, ["5", "4", "2"]), (2, ["5", "4", "2"]), (3, ["4", "2"]), (4, ["2"]), (5, []), (9, [])],
 )
 def test_the_release_before_is_the_last_to_go(keep: int, versions: list[str]) -> None:
-    assert superfluous(STATUSES, HISTORY, "1", keep) == versions
+    assert releases_to_remove(STATUSES, HISTORY, "1", keep) == versions
 
 
 def test_without_a_history_the_newest_stay() -> None:
-    assert superfluous(STATUSES, [], "1", 3) == ["2", "3"]
+    assert releases_to_remove(STATUSES, [], "1", 3) == ["2", "3"]

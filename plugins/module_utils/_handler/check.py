@@ -1,0 +1,79 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Step 2: which checks of ``_handler/preflight`` apply to the requested step, and what release_handler says to it.
+
+release_handler(3), check_install_release/1: it changes nothing.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.erlang.otp.plugins.module_utils._handler import preflight as _preflight
+from ansible_collections.erlang.otp.plugins.module_utils._handler.node_upgrade import NodeUpgrade
+from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import Problem, fatal
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Refused, processes_in_old_code
+from ansible_collections.erlang.otp.plugins.module_utils._tree.register import read_release
+from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import RelupStep, find_relup_step
+
+
+def check_package(upgrade: NodeUpgrade) -> None:
+    """Check the relup of a package that is not on the host yet, where it is known: a package of no use is not sent. Raises HandlerError."""
+    paths = (upgrade.request.package.get("release") or {}).get("upgrade_from")
+    if paths is not None and read_release(upgrade.tree, upgrade.version) is None:
+        upgrade.report(fatal(_check_relup(upgrade, paths)))
+
+
+def check_upgrade(upgrade: NodeUpgrade) -> RelupStep | None:
+    """Check the step to the release. Returns it, or None when it is not known in check mode. Raises HandlerError for a fatal problem."""
+    tree, version, current = upgrade.tree, upgrade.version, upgrade.running.current or ""
+    problems = [*_preflight.check_tree(tree)]
+    release = read_release(tree, version)
+    if release is None:
+        # In check mode, with a package that is still on the controller, no more is known than its relup, if that is.
+        paths = (upgrade.request.package.get("release") or {}).get("upgrade_from")
+        if paths is not None:
+            problems += _check_relup(upgrade, paths)
+        upgrade.report(problems)
+        return None if paths is None else find_relup_step(tree, current, version, upgrade_from=paths)
+    problems += _preflight.check_release(tree, release, like=upgrade.program())
+    problems += _check_relup(upgrade, None)
+    if upgrade.running.status_of(version) is not None and not fatal(problems):
+        problems += _ask_release_handler(upgrade)
+    upgrade.report(problems)
+    step = find_relup_step(tree, current, version)
+    if step.restarts:
+        upgrade.report(upgrade.start_problems)
+    return step
+
+
+def check_boot(upgrade: NodeUpgrade) -> None:
+    """Check a boot of the release, which is in the tree. Raises HandlerError for a fatal problem."""
+    release = read_release(upgrade.tree, upgrade.version)
+    problems = [*_preflight.check_heart(upgrade.running)]
+    if release is not None:
+        problems += _preflight.check_release(upgrade.tree, release, like=upgrade.program())
+    upgrade.report(problems)
+
+
+def _check_relup(upgrade: NodeUpgrade, upgrade_from) -> list[Problem]:
+    options = {"allow_restart": upgrade.request.allow_restart, "upgrade_from": upgrade_from}
+    return [*_preflight.check_relup(upgrade.tree, upgrade.running, upgrade.version, **options)]
+
+
+def _ask_release_handler(upgrade: NodeUpgrade) -> list[Problem]:
+    """The answer of check_install_release.
+
+    It looks for processes in old code only when the new release has a relup, and so not before a downgrade.
+    """
+    step = find_relup_step(upgrade.tree, upgrade.running.current or "", upgrade.version)
+    if step.soft and not step.restarts:
+        old = processes_in_old_code(upgrade.session, timeout=upgrade.request.timeout)
+        problems = [*_preflight.check_old_code({module: old[module] for module in old if module in step.soft})]
+        if problems:
+            return problems
+    try:
+        upgrade.call("check_install_release", upgrade.version)
+        return []
+    except Refused as refused:
+        return [Problem(refused.kind or "refused", str(refused).rstrip("."), "Install the release again from its package")]

@@ -1,0 +1,64 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Step 3: install_release, and the wait until the node runs the release.
+
+release_handler(3), install_release/1; relup(4), restart_new_emulator and restart_emulator: these may make the node restart after the
+answer, before it, or twice.
+"""
+
+from __future__ import annotations
+
+import time
+
+from ansible_collections.erlang.otp.plugins.module_utils._handler.node_upgrade import NodeUpgrade
+from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError
+from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Refused, Running, shorten_stop
+from ansible_collections.erlang.otp.plugins.module_utils._tree.history import REFUSED
+from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import RelupStep
+
+
+def install(upgrade: NodeUpgrade, step: RelupStep | None) -> None:
+    """Install the release, on another emulator if the step says so. step: None when it is not known, in check mode. Raises HandlerError."""
+    before, began = upgrade.running, time.monotonic()
+    how = "with a restart of the emulator" if step and step.restarts else "without a restart"
+    upgrade.changes.actions.append(f"switch the node {upgrade.session.node} from release {before.current} to {upgrade.version}, {how}")
+    if upgrade.changes.check_mode:
+        upgrade.result["restarted"] = bool(step and step.restarts)
+        return
+    try:
+        _call(upgrade, before, step)
+    except HandlerError:
+        raise
+    except (Refused, CallError) as error:
+        upgrade.settle_after_error(before, str(error))
+        if isinstance(error, Refused) and error.is_harmless:
+            upgrade.record("install", before=before.current, outcome=REFUSED, reason=str(error))
+            raise HandlerError(f"{error} Nothing has changed.") from error
+        raise upgrade.failure("install", before, str(error)) from error
+    now = upgrade.running
+    if now.current != upgrade.version:
+        reason = f"the node restarted on release {now.current}: the new release did not start, or code_change failed (see the node's log)"
+        raise upgrade.failure("install", before, reason)
+    upgrade.note_restart(before)
+    more = {"pid_before": before.pid, "pid_after": now.pid, "restarted": now.incarnation != before.incarnation}
+    upgrade.record("install", before=before.current, permanent=now.permanent == upgrade.version, **more, seconds=round(time.monotonic() - began, 3))
+
+
+def _call(upgrade: NodeUpgrade, before: Running, step: RelupStep) -> None:
+    """The call itself, and the wait after it. Raises Refused, CallError, HandlerError."""
+    if not step.restarts:
+        upgrade.call("install_release", upgrade.version)
+        upgrade.observe()
+        return
+    shorten_stop(upgrade.session, timeout=upgrade.request.timeout)
+    try:
+        upgrade.call_with_copies("install_release", upgrade.version)
+    except Refused:
+        raise
+    except CallError:
+        # The answer may be lost in the restart.
+        pass
+    upgrade.await_restart(before, twice=len(step.restarts) > 1)

@@ -1,0 +1,142 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A request on a node that runs: calls to its release_handler, and the node before, during and after a restart.
+
+SASL's reference, release_handler(3). release_handler overwrites RELEASES and start_erl.data in place and flushes neither
+(docs/design.md, copies named *.saved), and it answers install_release before it restarts the emulator, if at all.
+"""
+
+from __future__ import annotations
+
+import time
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
+from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import Problem
+from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Request
+from ansible_collections.erlang.otp.plugins.module_utils._handler.upgrade import Upgrade
+from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError
+from ansible_collections.erlang.otp.plugins.module_utils._node.reconnecting import NotBack, Session, after_error, wait_for_restart
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import (
+    Refused,
+    Running,
+    call_release_handler,
+    observe,
+    processes_in_old_code,
+    shorten_stop,
+)
+from ansible_collections.erlang.otp.plugins.module_utils._tree.backup import forget_saved, save
+from ansible_collections.erlang.otp.plugins.module_utils._tree.bin_directory import refresh_bin
+from ansible_collections.erlang.otp.plugins.module_utils._tree.history import FAILED
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import program_of
+from ansible_collections.erlang.otp.plugins.module_utils._tree.register import read_release
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK
+
+# After these the node writes RELEASES once more, when it comes up.
+RESTARTING = ("install_release", "reboot_old_release")
+
+
+class NodeUpgrade(Upgrade):
+    """What every step of an upgrade needs. ``running`` is the node when it was observed last."""
+
+    def __init__(self, request: Request, changes: Changes) -> None:
+        super().__init__(request, changes)
+        address = request.address._replace(transport=request.transport).resolved()
+        self.transport = address.transport
+        self.session = Session(address, timeout=request.timeout, is_remote=bool(request.client))
+        self.running: Running = None  # type: ignore[assignment]
+        # Of the start program of heart, before anything was installed.
+        self.start_problems: list[Problem] = []
+
+    def observe(self) -> None:
+        """Ask the node for its present state. Raises CallError."""
+        self.running = observe(self.session, timeout=self.request.timeout)
+
+    def call(self, function: str, *arguments):
+        """Call a function of release_handler; see call_release_handler()."""
+        return call_release_handler(self.session, function, list(arguments), timeout=self.request.timeout)
+
+    def call_with_copies(self, function: str, *arguments):
+        """Call a function that overwrites RELEASES or start_erl.data in place: copies are beside them until both are on the disk."""
+        save(self.tree, self.tree.file_options())
+        try:
+            answer = self.call(function, *arguments)
+        except Refused as refusal:
+            if refusal.is_harmless:
+                forget_saved(self.tree)
+            raise
+        if function not in RESTARTING:
+            forget_saved(self.tree)
+        return answer
+
+    def flush(self) -> None:
+        """Flush what release_handler has written in place, before anything relies on it."""
+        forget_saved(self.tree)
+
+    def refresh_bin(self) -> None:
+        """Update bin to the release, which is permanent now."""
+        release = read_release(self.tree, self.version)
+        if release is not None and self.tree.has(f"erts-{release.erts_version}"):
+            with lock(self.tree.path(LOCK), timeout=self.request.lock_timeout):
+                refresh_bin(self.tree, self.version, release.erts_version, self.changes, self.tree.file_options())
+
+    def program(self) -> str:
+        """A program that is made for the machine on which the node runs."""
+        return program_of(self.running.pid)
+
+    def note_old_processes(self) -> None:
+        """Add to the result the processes that run old code: release_handler may end them when it commits."""
+        self.result["old_processes"] = processes_in_old_code(self.session, timeout=self.request.timeout)
+
+    def note_restart(self, before: Running) -> None:
+        """Add to the result whether the emulator was restarted."""
+        self.result["restarted"] = self.result["restarted"] or self.running.incarnation != before.incarnation
+
+    def reboot(self, function: str = "") -> None:
+        """Restart the node on the permanent release, or, by reboot_old_release, on this one. Raises Refused, HandlerError."""
+        before = self.running
+        shorten_stop(self.session, timeout=self.request.timeout)
+        try:
+            if function:
+                self.call_with_copies(function, self.version)
+            else:
+                self.session.call("init", "reboot", [], timeout=self.request.timeout)
+        except Refused:
+            raise
+        except CallError:
+            # The node may end before it answers.
+            pass
+        self.await_restart(before)
+
+    def await_restart(self, before: Running, *, twice: bool = False) -> None:
+        """Wait until the node runs on another emulator. Raises HandlerError when it does not come back."""
+        began = time.monotonic()
+        try:
+            self.running = wait_for_restart(self.session, before, root=self.tree.root, timeout=self.request.restart_timeout)
+            if twice:
+                # The second restart begins when the first one is over.
+                self.running = after_error(self.session, self.running, root=self.tree.root, timeout=self.request.restart_timeout)
+        except NotBack as error:
+            self.record("install", before=before.current, outcome=FAILED, reason=str(error))
+            raise HandlerError(str(error)) from error
+        forget_saved(self.tree)
+        self.result["unreachable_seconds"] = round(time.monotonic() - began, 3)
+
+    def settle_after_error(self, before: Running, reason: str) -> None:
+        """Observe the node after an error, once it no longer restarts. Raises HandlerError when it does not come back."""
+        try:
+            self.running = after_error(self.session, before, root=self.tree.root, timeout=self.request.restart_timeout)
+        except NotBack as error:
+            self.record("install", before=before.current, outcome=FAILED, reason=f"{reason} {error}")
+            raise HandlerError(f"{reason} Then {error}") from error
+
+    def failure(self, action: str, before: Running, reason: str) -> HandlerError:
+        """Record that the release failed. Returns the error to raise, with what runs now."""
+        self.note_restart(before)
+        self.result["rolled_back"] = self.running.current != self.version
+        self.record(action, before=before.current, outcome=FAILED, reason=reason, pid_before=before.pid, pid_after=self.running.pid)
+        is_restarted = self.running.incarnation != before.incarnation
+        current = f"The node runs release {self.running.current}" + (f", restarted as process {self.running.pid}" if is_restarted else "")
+        return HandlerError(f"release {self.version}: {reason.rstrip('.')}. {current}. Set otp_force (option force) to try release {self.version} again.")
