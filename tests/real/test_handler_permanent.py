@@ -61,7 +61,7 @@ def test_check_mode_tells_and_touches_nothing(system: System) -> None:
     system.take("SECOND", "unpacked")
     files, statuses = files_of(system.root), system.statuses()
     told = system.take("SECOND", "permanent", check_mode=True)
-    assert [action.partition(" the node")[0] for action in told["actions"]] == ["take", "make release SECOND permanent on"]
+    assert [action.partition(" the node")[0] for action in told["actions"]] == ["switch", "make release SECOND permanent on"]
     assert (files_of(system.root), system.statuses()) == (files, statuses)
     assert told["after"] == {"running": "SECOND", "permanent": "SECOND", "pid": system.pid, "releases": {"SECOND": "permanent", "FIRST": "old"}}
     fresh = system.take("RESTARTS", "permanent", check_mode=True)

@@ -160,7 +160,7 @@ def test_the_emulator_killed_before_the_commit(walks: list[Walk]) -> None:
     assert run.rows[walk.host][:2] == [walk.here, walk.here] and run.rows[walk.host][3] == "rolled back", run.output
     assert f"the emulator ended (process {pid})" in " ".join(run.output.split()), run.output
     refused = walk.site.play("upgrade", "--limit", walk.host, code=2, **walk.variables())
-    assert refused.rows[walk.host][3] == "refused" and "try this one again with otp_force" in " ".join(refused.output.split()), refused.output
+    assert refused.rows[walk.host][3] == "refused" and "set otp_force (option force) to try this one again" in " ".join(refused.output.split()), refused.output
     walk.connect()
     walk.go(otp_force=True)
     walk.check_all()

@@ -109,7 +109,7 @@ def test_t05_heart_without_a_command(releases: Releases) -> None:
             assert kinds(refused(system, "FIRST", "rebooted_old", check_mode=check_mode)) == ["heart"]
 
 
-@pytest.mark.parametrize(("content", "reason"), [("[{counter,[", "is not Erlang terms"), (None, "it has to be made from sys.config.src")])
+@pytest.mark.parametrize(("content", "reason"), [("[{counter,[", "is not Erlang terms"), (None, "and must be made from sys.config.src")])
 def test_t07_t11_a_configuration_that_is_none(shared: System, content: str | None, reason: str) -> None:
     configure(shared, "FIRST")
     shared.take("SECOND", "unpacked")

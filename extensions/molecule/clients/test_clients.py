@@ -122,7 +122,7 @@ def test_a_crash_before_the_commit(fleet: Clients) -> None:
     assert run.outcomes() == ["rolled back"], run.output
     assert fleet.runs()["b27"] == "FIRST"
     run = fleet.upgrade("SECOND", "b27").end(2)
-    assert run.outcomes() == ["refused"] and "again with otp_force" in run.text, run.output
+    assert run.outcomes() == ["refused"] and "set otp_force" in run.text, run.output
 
 
 def test_a_master_is_down(fleet: Clients) -> None:

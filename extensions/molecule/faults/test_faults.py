@@ -48,7 +48,7 @@ def test_a_bad_release_in_batch_2_of_4(fleet: Fleet) -> None:
 
     again = fleet.upgrade("SECOND", **ONE_BY_ONE).end(2)
     assert again.outcomes() == ["not reached", "refused", "not reached", "not reached"], again.output
-    assert f"{two}: release SECOND failed on this host" in again.text and "again with otp_force" in again.text, again.output
+    assert f"{two}: release SECOND failed on this host" in again.text and "set otp_force" in again.text, again.output
     assert fleet.look() == [ON_SECOND, ON_FIRST, ON_FIRST, ON_FIRST]
 
 
@@ -86,7 +86,7 @@ def test_a_host_dies_and_comes_back(fleet: Fleet) -> None:
         fleet.revive("start", host)
         assert fleet.look(host) == [ON_FIRST]
     run = fleet.upgrade("SECOND", host).end(2)
-    assert run.outcomes() == ["refused"] and "the emulator ended" in run.text and "again with otp_force" in run.text, run.output
+    assert run.outcomes() == ["refused"] and "the emulator ended" in run.text and "set otp_force" in run.text, run.output
     assert fleet.upgrade("SECOND", host, otp_force=True).end(0).outcomes() == ["done"]
     assert fleet.look(host) == [ON_SECOND]
 

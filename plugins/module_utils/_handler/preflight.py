@@ -4,7 +4,8 @@
 
 """What release_handler's check_install_release does not catch: why an upgrade would fail, or end in a node that is down.
 
-Reads only. Each problem says its cause and the way out; a fatal one ends the run before anything is installed.
+release_handler(3), relup(4) and heart(3). Reads only. Each problem has its cause and its remedy; a fatal one ends the run before
+anything is installed.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ REMEDIES = {
 
 
 class Problem(t.NamedTuple):
-    """kind: one word to tell it by. A problem that is not fatal is for the operator to know."""
+    """kind: one word that identifies it. A problem that is not fatal is only reported."""
 
     kind: str
     cause: str
@@ -56,11 +57,11 @@ def check_history(version: str, failure: dict[str, t.Any] | None, *, force: bool
     """The release has failed here before."""
     if failure is not None:
         cause = f"release {version} failed on this host at {failure['time']}: {failure['reason'].rstrip('.')}"
-        yield Problem("failed_before", cause, "Build a release with another version, or try this one again with force", fatal=not force)
+        yield Problem("failed_before", cause, "Build a release with another version, or set otp_force (option force) to try this one again", fatal=not force)
 
 
 def check_release(tree: Tree, release: Release, *, like: str) -> t.Iterator[Problem]:
-    """What lies on disk. like: a program that runs on this host."""
+    """The files of the release. like: a program that runs on this host."""
     version, home = release.version, f"erts-{release.erts_version}/bin"
     part = missing_part(tree.directory, version, release.erts_version, [(item.name, item.version) for item in release.applications])
     if part is not None and not part.startswith("erts-"):
@@ -85,7 +86,7 @@ def check_configuration(tree: Tree, version: str) -> t.Iterator[Problem]:
     content = read_file(path)
     remedy = f"Configure release {version} (otp_release_config) before it is installed"
     if content is None:
-        more = ", it has to be made from sys.config.src" if tree.has("releases", version, "sys.config.src") else ""
+        more = ", and must be made from sys.config.src" if tree.has("releases", version, "sys.config.src") else ""
         yield Problem("sys_config", f"{path} is missing{more}: all configuration would be lost", remedy)
         return
     try:
@@ -95,7 +96,7 @@ def check_configuration(tree: Tree, version: str) -> t.Iterator[Problem]:
 
 
 def check_tree(tree: Tree) -> t.Iterator[Problem]:
-    """Of the system as a whole."""
+    """The system as a whole."""
     space = os.statvfs(tree.path("releases"))
     free = remote_host().free if remote_host() else space.f_bavail * space.f_frsize
     if free < LEAST_SPACE:
@@ -110,7 +111,7 @@ def check_tree(tree: Tree) -> t.Iterator[Problem]:
 
 
 def check_node(tree: Tree, running: Running) -> t.Iterator[Problem]:
-    """The node as it runs, against the files."""
+    """The running node against the files."""
     start = releases = unreadable = None
     try:
         start, releases = tree.start_erl_data(), tree.releases()
@@ -128,50 +129,50 @@ def check_relup(tree: Tree, running: Running, version: str, *, allow_restart: bo
     """The way from the release that runs. upgrade_from: as of find_relup_step()."""
     current = running.current or ""
     try:
-        passage = find_relup_step(tree, current, version, upgrade_from=upgrade_from)
+        step = find_relup_step(tree, current, version, upgrade_from=upgrade_from)
     except NoRelupStep as error:
         remedy = f"Build release {version} with upgrade_from {current}; or stop the node and use transport offline"
         yield Problem("no_way", str(error), remedy)
         return
-    if passage.restarts:
-        yield from check_restart(tree, running, passage, allow_restart=allow_restart)
+    if step.restarts:
+        yield from check_restart(tree, running, step, allow_restart=allow_restart)
     else:
-        # It goes without, but nothing brings the node back if the release ends it before the commit.
+        # The upgrade needs no heart, but nothing restarts the node if the release ends it before the commit.
         yield from (problem._replace(fatal=False) for problem in check_heart(running))
 
 
 def check_old_code(processes: dict[str, list[str]]) -> t.Iterator[Problem]:
-    """Processes, by module, that run old code which the relup does not take from under them."""
+    """Processes, by module, that run old code which the relup purges only when no process runs it."""
     for module, names in processes.items():
         cause = f"{', '.join(names)} still run old code of {module}, which the relup purges softly"
-        yield Problem("old_processes", cause, "Have these processes end, or load the module anew themselves, first")
+        yield Problem("old_processes", cause, "End these processes first, or let them load the module again")
 
 
-def check_restart(tree: Tree, running: Running, passage: RelupStep, *, allow_restart: bool) -> t.Iterator[Problem]:
+def check_restart(tree: Tree, running: Running, step: RelupStep, *, allow_restart: bool) -> t.Iterator[Problem]:
     """What a restart of the emulator needs. Without heart the node would forget its state and go on as before, or stay down."""
-    what = " and ".join(passage.restarts)
+    what = " and ".join(step.restarts)
     if not allow_restart:
-        yield Problem("restart", f"{passage.path} restarts the emulator ({what}), which is not allowed", "Allow it with allow_restart")
+        yield Problem("restart", f"{step.path} restarts the emulator ({what}), which is not allowed", "Set otp_allow_restart (option allow_restart) to allow it")
     yield from check_heart(running)
     yield from check_start_program(tree, running)
 
 
 def check_start_program(tree: Tree, running: Running) -> t.Iterator[Problem]:
-    """The program that heart is told to start the node with on another emulator."""
+    """The program with which heart starts the node on another emulator."""
     program = running.start or f"{tree.root}/bin/start"
     here = tree.destdir + program
-    other = "name another one by the parameter start_prg of sasl"
+    other = "name another program in the parameter start_prg of sasl"
     if not (os.path.isfile(here) and os.access(here, os.X_OK)):
-        cause = f"{program}, with which heart is told to start the node, is missing or not executable: the node would stay down"
+        cause = f"{program}, with which heart starts the node, is missing or not executable: the node would stay down"
         yield Problem("start_program", cause, f"Install it, or {other}")
     elif re.search(r"[^\w/.+:,@%=-]", program + (running.directory or f"{tree.root}/releases")):
         line = f"{program} {running.directory or f'{tree.root}/releases'}/new_start_erl.data"
-        cause = f"release_handler gives heart the line {line} without quotes, and it has characters that the shell takes for its own"
-        remedy = "Upgrade while the node is stopped (transport offline), or lead there by a symbolic link with a plain path"
-        yield Problem("start_program", cause, f"{remedy}, which the parameters start_prg and releases_dir of sasl name")
+        cause = f"release_handler gives heart the line {line} without quotes, and the shell interprets some of its characters"
+        remedy = "Upgrade while the node is stopped (transport offline), or use a symbolic link with a plain path"
+        yield Problem("start_program", cause, f"{remedy}, and name that in the parameters start_prg and releases_dir of sasl")
     elif running.heart and not _has_program(running.heart, program):
-        cause = f"heart has {running.heart} as its command, and is told {program} when a release restarts the emulator"
-        yield Problem("start_program", cause, f"See that both start the same node with the same flags, or {other}", fatal=False)
+        cause = f"the command of heart is {running.heart}, but a release that restarts the emulator sets it to {program}"
+        yield Problem("start_program", cause, f"Ensure that both start the same node with the same flags, or {other}", fatal=False)
 
 
 def _has_program(command: str, program: str) -> bool:
@@ -191,5 +192,5 @@ def check_heart(running: Running) -> t.Iterator[Problem]:
 
 
 def fatal(problems: t.Iterable[Problem]) -> list[Problem]:
-    """Those that end a run."""
+    """The problems that end a run."""
     return [problem for problem in problems if problem.fatal]

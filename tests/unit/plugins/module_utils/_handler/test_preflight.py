@@ -94,7 +94,7 @@ def test_configuration_that_the_emulator_would_not_take(tree: Tree, content: str
 
 def test_configuration_that_is_to_be_made(tree: Tree) -> None:
     Path(tree.path("releases/2/sys.config")).rename(tree.path("releases/2/sys.config.src"))
-    assert "it has to be made from sys.config.src" in problems(tree)[0].cause
+    assert "and must be made from sys.config.src" in problems(tree)[0].cause
 
 
 def test_a_program_of_another_kind(tree: Tree) -> None:
