@@ -39,7 +39,7 @@ def said(run: Run) -> str:
 def test_an_upgrade_that_restarts_is_refused_unless_it_is_allowed(site: Site) -> None:
     run = site.play("upgrade", code=2)
     assert run.rows[HOST][3] == "refused"
-    assert "the package's relup restarts the emulator (restart_emulator), which is not allowed. Set otp_allow_restart (option allow_restart) to allow it." in said(run)
+    assert "the package's relup restarts the emulator (restart_emulator), which is not allowed. Set otp_allow_restart" in said(run)
     assert site.releases(HOST) == {("FIRST", "permanent")}
 
 

@@ -152,7 +152,9 @@ def check_restart(tree: Tree, running: Running, step: RelupStep, *, allow_restar
     """What a restart of the emulator needs. Without heart the node would forget its state and go on as before, or stay down."""
     what = " and ".join(step.restarts)
     if not allow_restart:
-        yield Problem("restart", f"{step.path} restarts the emulator ({what}), which is not allowed", "Set otp_allow_restart (option allow_restart) to allow it")
+        yield Problem(
+            "restart", f"{step.path} restarts the emulator ({what}), which is not allowed", "Set otp_allow_restart (option allow_restart) to allow it"
+        )
     yield from check_heart(running)
     yield from check_start_program(tree, running)
 
