@@ -237,7 +237,7 @@ def test_a_client_that_is_down(client: Client) -> None:
     client.end()
     wait_until(lambda: not answers(client), "the client is down")
     error = client.refused("SECOND")
-    assert f"client {client.name} cannot be reached" in str(error) and "otp_release_client appoints another release" in str(error)
+    assert f"client {client.name} cannot be reached" in str(error) and "otp_release_client can switch it to another release" in str(error)
     assert not client.take("SECOND", "permanent", down="skip")["changed"]
     assert client.have(release="SECOND")["changed"] and not client.have(release="SECOND")["changed"]
     assert client.start().statuses() == {"SECOND": "permanent", "FIRST": "old"} and info(client)["disagreements"] == []

@@ -52,7 +52,7 @@ def test_offline_back_and_gone(releases: Releases) -> None:
         system.take("SECOND", "absent", transport="offline")
         assert [entry["action"] for entry in map(json.loads, Path(system.root, "releases/history.jsonl").open())] == ["offline", "offline", "remove"]
         assert system.start().statuses() == {"FIRST": "permanent"}
-        with pytest.raises(OtpError, match="transport offline is for a node that is down"):
+        with pytest.raises(OtpError, match="transport offline is for a stopped node"):
             system.take("SECOND", "permanent", transport="offline")
 
 

@@ -44,7 +44,7 @@ def test_an_old_release_without_a_relup_is_ready_to_be_booted(system: System) ->
     system.take("SECOND", "permanent")
     os.unlink(f"{system.root}/releases/SECOND/relup")
     error = refused(system, "FIRST", "ready", package=False)
-    assert kinds(error) == ["no_way"] and "can be booted instead: allow it with allow_restart" in str(error)
+    assert kinds(error) == ["no_way"] and "can be booted instead: set otp_allow_restart" in str(error)
     ready = system.take("FIRST", "ready", package=False, allow_restart=True)
     assert ready["way"] == "reboot" and not ready["changed"] and system.statuses()["SECOND"] == "permanent"
 

@@ -103,7 +103,7 @@ def test_rollback_that_is_only_logged(system: System) -> None:
     # It has restarted twice then, and no caller is told.
     wait_until(lambda: system.observe().status_of("CRASHES") == "unpacked" and settled_after(system, before).current == "FIRST", "the node is back on FIRST")
     error = refused(system, "CRASHES", package=False, allow_restart=True)
-    assert error.result["rolled_back"] and error.result["restarted"] and "the node came up again on release FIRST" in str(error)
+    assert error.result["rolled_back"] and error.result["restarted"] and "the node restarted on release FIRST" in str(error)
     assert error.result["after"]["running"] == "FIRST" and system.count() == 1 and disagreements(system) == []
     for check_mode in (True, False):
         assert kinds(refused(system, "CRASHES", package=False, allow_restart=True, check_mode=check_mode)) == ["failed_before"]

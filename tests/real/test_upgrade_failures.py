@@ -78,7 +78,7 @@ def test_a_code_change_that_fails(system: System, release: str) -> None:
 
 def test_a_code_change_that_fails_on_the_way_back(system: System) -> None:
     error = refused(system, "STAYS", verify=[NEVER], verify_timeout=2.0)
-    assert "the way back failed as well" in str(error) and "no_way_back" in str(error)
+    assert "the rollback by relup failed as well" in str(error) and "no_way_back" in str(error)
     assert error.result["rolled_back"] and error.result["restarted"] and error.result["after"]["running"] == "FIRST"
     assert system.statuses() == {"STAYS": "unpacked", "FIRST": "permanent"} and system.count() == 1
 
@@ -100,7 +100,7 @@ def test_old_processes_and_a_soft_purge(system: System) -> None:
 
 def test_an_application_that_crashes_at_its_start(system: System) -> None:
     error = refused(system, "CRASHES", allow_restart=True)
-    assert "the node came up again on release FIRST" in str(error)
+    assert "the node restarted on release FIRST" in str(error)
     assert error.result["restarted"] and error.result["rolled_back"] and system.count() == 1
     assert system.statuses() == {"CRASHES": "unpacked", "FIRST": "permanent"}
     assert kinds(refused(system, "CRASHES", allow_restart=True)) == ["failed_before"]
@@ -111,7 +111,7 @@ def test_a_configuration_that_only_a_boot_finds_wrong(system: System) -> None:
     system.take("RESTARTS", "unpacked")
     Path(system.root, "releases/RESTARTS/sys.config").write_text('["/nowhere/other.config"].\n')
     error = refused(system, "RESTARTS", package=False, allow_restart=True)
-    assert "the node came up again on release FIRST" in str(error) and error.result["rolled_back"]
+    assert "the node restarted on release FIRST" in str(error) and error.result["rolled_back"]
     assert system.statuses() == {"RESTARTS": "unpacked", "FIRST": "permanent"} and system.count() == 1
 
 
