@@ -17,7 +17,8 @@ import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallTimeout, ConnectionLost, Raised, Unreachable
 from ansible_collections.erlang.otp.plugins.module_utils._node.run_erl_console import Console
-from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, Opaque, identity, parse_one
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import parse_one
+from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom, Opaque, identity
 from ansible_collections.erlang.otp.tests.real.nodes import TREES, Otp, console, otp_of
 from ansible_collections.erlang.otp.tests.real.waiting import LIMIT, wait_until
 

@@ -18,17 +18,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors impor
 from ansible_collections.erlang.otp.plugins.module_utils._node.distribution import Connection
 from ansible_collections.erlang.otp.plugins.module_utils._node.distribution_protocol import FLAGS, HANDSHAKE_23, OLD, SPAWN
 from ansible_collections.erlang.otp.plugins.module_utils._node.epmd import NoEpmd, NotRegistered
-from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import (
-    Atom,
-    ExternalFun,
-    ImproperList,
-    Map,
-    Opaque,
-    TermError,
-    identity,
-    parse,
-    parse_one,
-)
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import parse, parse_one
+from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom, ExternalFun, ImproperList, Map, Opaque, TermError, identity
 from ansible_collections.erlang.otp.tests.real.nodes import COOKIE, TREES, Otp, Site, end, otp_of
 from ansible_collections.erlang.otp.tests.real.waiting import LIMIT, free_port, wait_until
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._terms.terms_valid import VALID

@@ -20,7 +20,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from waiting import LIMIT
 
-from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import consult, format_terms, identity
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import consult_bytes, format_terms
+from ansible_collections.erlang.otp.plugins.module_utils._terms.values import identity
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._terms.terms_invalid import INVALID, INVALID_FILES
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._terms.terms_strategy import terms
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._terms.terms_valid import FILES, VALID, VALID_27
@@ -99,6 +100,10 @@ def directory(otp: Otp) -> t.Iterator[Path]:
         yield Path(path)
 
 
+def read(path: str) -> list:
+    return consult_bytes(Path(path).read_bytes(), filename=path)
+
+
 def written(directory: Path, name: object, content: bytes) -> str:
     path = directory / str(name)
     path.write_bytes(content)
@@ -110,13 +115,13 @@ def test_every_file_of_otp_itself(otp: Otp, directory: Path):
     patterns = ("*.app", "*.appup", "*.rel", "*.config", "RELEASES")
     files = [str(path) for pattern in patterns for path in Path(otp.system + os.path.realpath(otp.root)).rglob(pattern)]
     assert len(files) > 10
-    ours = [written(directory, number, format_terms(consult(path))) for number, path in enumerate(files)]
+    ours = [written(directory, number, format_terms(read(path))) for number, path in enumerate(files)]
     assert dict(zip(files, otp.each(COMPARE, list(zip(files, ours))))) == dict.fromkeys(files, "same")
     theirs = [str(directory / f"{number}_theirs") for number in range(len(files))]
     otp.each(PRINT, list(zip(files, theirs)))
     for path, printed in zip(files, theirs):
-        twice = [identity(term) for term in consult(path) for _format in range(2)]
-        assert [identity(term) for term in consult(printed)] == twice, path
+        twice = [identity(term) for term in read(path) for _format in range(2)]
+        assert [identity(term) for term in read(printed)] == twice, path
 
 
 def test_tables(otp: Otp, directory: Path):
@@ -159,6 +164,6 @@ def test_generated_terms(otp: Otp, directory: Path, batch):
     said = otp.each(COMPARE, [(ours, theirs) for ours, (_ours, theirs) in zip(expected, pairs)])
     for values, word, (_ours, theirs) in zip(twice, said, pairs):
         if word == "same":
-            assert [identity(term) for term in consult(theirs)] == [identity(term) for term in values]
+            assert [identity(term) for term in read(theirs)] == [identity(term) for term in values]
         else:
             assert "ExternalFun(" in repr(values), word

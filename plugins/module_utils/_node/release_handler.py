@@ -15,7 +15,8 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError, shortened
-from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, Opaque, as_text, format_term
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import as_text, format_term
+from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom, Opaque
 
 # One expression, for a call through a console costs a hundred times one by distribution. When an application does not start, init
 # says started all the same, for the second in which the node ends; the application controller does not answer any more.

@@ -110,12 +110,12 @@ def _part(value: bytes | Bits, specifiers: Specifiers) -> bytes | Bits:
     data, available = _measured(value)
     if specifiers.size is None:
         if available % unit:
-            raise ValueError(f"{available} bits are no multiple of the unit {unit}")
+            raise ValueError(f"{available} bits are not a multiple of the unit {unit}")
         return value
-    wanted = specifiers.size * unit
-    if wanted > available:
-        raise ValueError(f"{wanted} bits of a binary of {available} bits")
-    return _bits(int.from_bytes(data, "big") >> (len(data) * 8 - wanted), wanted)
+    size = specifiers.size * unit
+    if size > available:
+        raise ValueError(f"{size} bits of a binary of {available} bits")
+    return _bits(int.from_bytes(data, "big") >> (len(data) * 8 - size), size)
 
 
 def _number_bits(value: int | float, specifiers: Specifiers) -> bytes | Bits:

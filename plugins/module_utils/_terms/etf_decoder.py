@@ -15,15 +15,7 @@ import struct
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._terms.etf_encoder import VERSION, encode
-from ansible_collections.erlang.otp.plugins.module_utils._terms.values import (
-    MAX_DEPTH,
-    Atom,
-    Bits,
-    ExternalFun,
-    ImproperList,
-    Map,
-    Opaque,
-)
+from ansible_collections.erlang.otp.plugins.module_utils._terms.values import MAX_DEPTH, Atom, Bits, ExternalFun, Map, Opaque, with_tail
 
 __all__ = ["EtfError", "decode", "decode_at", "encode"]
 
@@ -155,12 +147,12 @@ def _old_float(data: bytes, i: int, depth: int):
     try:
         return _finite(float(text.decode("ascii"))), i + 31
     except ValueError:
-        raise EtfError(f"{text!r:.40} is no float.") from None
+        raise EtfError(f"{text!r:.40} is not a float.") from None
 
 
 def _finite(number: float) -> float:
     if not math.isfinite(number):
-        raise EtfError(f"{number} is no float of Erlang.")
+        raise EtfError(f"{number} is not a float of Erlang.")
     return number
 
 
@@ -221,19 +213,14 @@ def _list(data: bytes, i: int, depth: int):
     tail, i = _decode(data, i, depth + 1)
     if not elements:
         return tail, i
-    if isinstance(tail, str):
-        tail = [ord(character) for character in tail]
-    if isinstance(tail, ImproperList):
-        return ImproperList(elements + list(tail.items), tail.tail), i
-    if not isinstance(tail, list):
-        return ImproperList(elements, tail), i
-    return _as_string(elements + tail if tail else elements), i
+    terms = with_tail(elements, tail)
+    return (_as_string(terms) if isinstance(terms, list) else terms), i
 
 
 def _as_string(elements: list):
     """A string when all elements are printable characters, else the list itself."""
     try:
-        # Most lists that are no strings can be told by their ends.
+        # Most other lists begin or end with something else.
         if not _is_printable(chr(elements[0]) + chr(elements[-1])):
             return elements
         text = "".join(map(chr, elements))
@@ -278,7 +265,7 @@ def _external_fun(data: bytes, i: int, depth: int):
     return ExternalFun(module.name, function.name, arity), i
 
 
-# What is opaque begins with the name of its node. Its numbers stand here for the text that shows it.
+# What is opaque begins with the name of its node. The text that shows it consists of its numbers.
 
 
 def _node(data: bytes, i: int, depth: int):

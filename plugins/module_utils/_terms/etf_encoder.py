@@ -9,23 +9,13 @@ from __future__ import annotations
 import struct
 import typing as t
 
-from ansible_collections.erlang.otp.plugins.module_utils._terms.values import (
-    MAX_DEPTH,
-    Atom,
-    Bits,
-    ExternalFun,
-    ImproperList,
-    Map,
-    Opaque,
-    TermError,
-    identity,
-)
+from ansible_collections.erlang.otp.plugins.module_utils._terms.values import MAX_DEPTH, Atom, Bits, ExternalFun, ImproperList, Map, Opaque, TermError, identity
 
 VERSION = 131
 
 
 def encode(term) -> bytes:
-    """The term in the external format, version byte included. Raises TermError for what is no term."""
+    """The term in the external format, version byte included. Raises TermError for a value that is not a term."""
     out = bytearray((VERSION,))
     append(term, out)
     return bytes(out)
@@ -35,7 +25,7 @@ def append(term, out: bytearray, depth: int = 0) -> None:
     """Append the term without a version byte."""
     encoder = ENCODERS.get(type(term))
     if encoder is None:
-        raise TermError(f"a Python {type(term).__name__} is no Erlang term: {term!r:.60}")
+        raise TermError(f"a Python {type(term).__name__} is not an Erlang term: {term!r:.60}")
     if depth > MAX_DEPTH:
         raise TermError(f"a term nested deeper than {MAX_DEPTH} levels cannot be sent")
     encoder(term, out, depth + 1)
@@ -81,7 +71,7 @@ def _integer(term: int, out: bytearray, depth: int) -> None:
 
 def _float(term: float, out: bytearray, depth: int) -> None:
     if term - term != 0:
-        raise TermError(f"{term!r} is no float of Erlang")
+        raise TermError(f"{term!r} is not a float of Erlang")
     out += struct.pack(">Bd", 70, term)
 
 
@@ -117,7 +107,7 @@ def _elements(items, out: bytearray, depth: int) -> None:
 
 
 def _map(term: Map, out: bytearray, depth: int) -> None:
-    # A node ends the connection at a map that is none.
+    # A node ends the connection at such a map.
     if len({identity(key) for key, dummy in term.pairs}) != len(term.pairs):
         raise TermError(f"a map has two equal keys: {term!r:.60}")
     out += struct.pack(">BI", 116, len(term.pairs))

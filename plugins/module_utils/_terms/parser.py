@@ -4,57 +4,21 @@
 
 """Erlang terms as text: what file:consult/1 of OTP 27 reads, and texts that it, and that of OTP 25, reads back as the same terms.
 
-``maybe`` and ``else`` are atoms as well, because OTP 25 writes them so, unless parse() is told to be portable.
-See ``docs/design.md`` for the Python values that stand for terms.
+``maybe`` and ``else`` are atoms as well, because OTP 25 writes them so, unless parse() reads only what is portable.
+``docs/design.md`` has the Python value of each kind of term.
 """
 
 from __future__ import annotations
 
 import re
 
-from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._terms.bits import join_bits, segment_bits
 from ansible_collections.erlang.otp.plugins.module_utils._terms.printer import format_term, format_terms
-from ansible_collections.erlang.otp.plugins.module_utils._terms.scanner import (
-    ILLEGAL_CHARACTER,
-    NEW_RESERVED_WORDS,
-    RESERVED_WORDS,
-    Source,
-    Token,
-    next_token,
-)
-from ansible_collections.erlang.otp.plugins.module_utils._terms.values import (
-    MAX_DEPTH,
-    Atom,
-    Bits,
-    ExternalFun,
-    ImproperList,
-    Map,
-    Opaque,
-    TermError,
-    identity,
-)
+from ansible_collections.erlang.otp.plugins.module_utils._terms.scanner import ILLEGAL_CHARACTER, NEW_RESERVED_WORDS, RESERVED_WORDS, Source, Token, next_token
+from ansible_collections.erlang.otp.plugins.module_utils._terms.values import MAX_DEPTH, Atom, ExternalFun, Map, TermError, identity, with_tail
 
-__all__ = [
-    "Atom",
-    "Bits",
-    "ExternalFun",
-    "ImproperList",
-    "MAX_DEPTH",
-    "Map",
-    "Opaque",
-    "TermError",
-    "as_text",
-    "consult",
-    "consult_bytes",
-    "declared_encoding",
-    "decode",
-    "format_term",
-    "format_terms",
-    "identity",
-    "parse",
-    "parse_one",
-]
+# What reads terms mostly needs these, too.
+__all__ = ["Atom", "TermError", "as_text", "consult_bytes", "declared_encoding", "decode", "format_term", "format_terms", "parse", "parse_one"]
 
 # As epp:set_encoding/1 looks for it: within the first two lines, comment or not, but not far into them.
 CODING_LIMIT = 511
@@ -121,16 +85,6 @@ def consult_bytes(data: bytes, *, filename: str) -> list:
     return parse(decode(data, filename=filename), filename=filename)
 
 
-def consult(path: str) -> list:
-    """The terms of the file, as file:consult/1 reads them. Raises TermError, or OtpError when the file cannot be read."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read()
-    except OSError as error:
-        raise OtpError(f"{path} cannot be read: {error.strerror}") from error
-    return consult_bytes(data, filename=path)
-
-
 def as_text(term) -> str:
     """The text of a term where a string is meant: a str, or a list of code points (``[]`` is ``""``). Raises TermError."""
     if isinstance(term, str):
@@ -182,7 +136,7 @@ def _strings(source: Source, token: Token):
 
 
 def _elements(source: Source, token: Token, closing: str, depth: int):
-    """Terms with commas in between; ends before the first token that is no comma."""
+    """Terms with commas in between; ends before the first token other than a comma."""
     if token.kind == closing:
         return [], token
     term, token = _term(source, token, depth)
@@ -209,19 +163,8 @@ def _list(source: Source, token: Token, depth: int):
     terms, token = _elements(source, next_token(source, token.end), "]", depth)
     if token.kind == "|" and terms:
         tail, token = _term(source, next_token(source, token.end), depth)
-        terms = _with_tail(terms, tail)
-        return terms, _after(source, token, "]")
+        return with_tail(terms, tail), _after(source, token, "]")
     return terms, _after(source, token, "]", ", or | or ]")
-
-
-def _with_tail(items: list, tail):
-    if isinstance(tail, str):
-        return items + [ord(character) for character in tail]
-    if isinstance(tail, list):
-        return items + tail
-    if isinstance(tail, ImproperList):
-        return ImproperList(items + list(tail.items), tail.tail)
-    return ImproperList(items, tail)
 
 
 def _parenthesis(source: Source, token: Token, depth: int):
@@ -230,7 +173,7 @@ def _parenthesis(source: Source, token: Token, depth: int):
 
 
 def _signed(source: Source, token: Token, depth: int):
-    """A sign before a number, which may be in parentheses but have no sign of its own."""
+    """A sign before a number, which may be in parentheses but not have another sign."""
     sign = token
     token = next_token(source, token.end)
     parentheses = 0
@@ -319,13 +262,4 @@ def _segment(source: Source, token: Token, depth: int):
 
 
 _ATOMIC = frozenset(("atom", "integer", "float", "char", "sigil string", "sigil binary"))
-_CONSTRUCTS = {
-    "{": _tuple,
-    "[": _list,
-    "(": _parenthesis,
-    "-": _signed,
-    "+": _signed,
-    "#": _map,
-    "fun": _fun,
-    "<<": _binary,
-}
+_CONSTRUCTS = {"{": _tuple, "[": _list, "(": _parenthesis, "-": _signed, "+": _signed, "#": _map, "fun": _fun, "<<": _binary}

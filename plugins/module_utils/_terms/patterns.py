@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, ImproperList, Map, identity, parse_one
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import parse_one
 from ansible_collections.erlang.otp.plugins.module_utils._terms.plain_data import to_term
+from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom, ImproperList, Map, identity
 
 ANYTHING = Atom("_")
-# What may hold an underscore that is no variable, then the variable.
+# Text in which an underscore is not a variable, then the variable.
 WORDS = re.compile(r"""%[^\n]*|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\$(?:\\.|.)|[A-Za-z0-9_@\x80-\U0010ffff]+""", re.DOTALL)
 
 

@@ -9,37 +9,15 @@ The forms are those of ``docs/design.md``; what plain data cannot say is a mappi
 
 from __future__ import annotations
 
-from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import (
-    MAX_DEPTH,
-    Atom,
-    Bits,
-    ExternalFun,
-    ImproperList,
-    Map,
-    Opaque,
-    TermError,
-    format_term,
-    parse_one,
-)
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import format_term, parse_one
 from ansible_collections.erlang.otp.plugins.module_utils._terms.printer import MAX_DECIMAL_BITS
+from ansible_collections.erlang.otp.plugins.module_utils._terms.values import MAX_DEPTH, Atom, Bits, ExternalFun, ImproperList, Map, Opaque, TermError
 
 ATOMS = {"true": True, "false": False, "undefined": None}
 
 
-def to_term(data):
-    """The term for plain data. Raises TermError for what has no term, naming it."""
-    return _to_term(data, 0)
-
-
-def from_term(term):
-    """Plain data for the term, of which to_term makes that term again; except of {$opaque: ...}, a pid or what only its node can make.
-
-    Raises TermError for terms nested too deeply.
-    """
-    return _from_term(term, 0)
-
-
-def _to_term(data, depth: int):
+def to_term(data, depth: int = 0):
+    """The term for plain data, itself nested depth levels. Raises TermError for data that has no term."""
     if depth > MAX_DEPTH:
         raise TermError(f"data nested deeper than {MAX_DEPTH} levels cannot be a term")
     if data is None:
@@ -54,7 +32,7 @@ def _to_term(data, depth: int):
     if isinstance(data, str):
         return str(data)
     if isinstance(data, (list, tuple)):
-        return [_to_term(element, depth + 1) for element in data]
+        return [to_term(element, depth + 1) for element in data]
     if isinstance(data, dict):
         return _from_mapping(data, depth)
     raise TermError(f"a {type(data).__name__} has no Erlang term; write it as a string, or as {{$term: ...}}", found=repr(data)[:60])
@@ -69,7 +47,7 @@ def _from_mapping(data: dict, depth: int):
     for key, value in data.items():
         if not isinstance(key, str):
             raise TermError("a key of a mapping is an atom, and has to be written as a string; other keys need {$map: ...}", found=repr(key))
-        pairs.append((Atom(str(key)), _to_term(value, depth + 2)))
+        pairs.append((Atom(str(key)), to_term(value, depth + 2)))
     return pairs
 
 
@@ -81,26 +59,30 @@ def _special(key: str, value, depth: int):
             return Atom(str(value))
         return value.encode("utf-8") if key == "$binary" else parse_one(str(value), filename="$term")
     if key == "$tuple" and isinstance(value, (list, tuple)):
-        return tuple(_to_term(element, depth + 1) for element in value)
+        return tuple(to_term(element, depth + 1) for element in value)
     if key == "$map" and isinstance(value, (list, tuple)) and all(isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in value):
-        return Map([(_to_term(name, depth + 1), _to_term(element, depth + 1)) for name, element in value])
+        return Map([(to_term(name, depth + 1), to_term(element, depth + 1)) for name, element in value])
     expected = {"$tuple": "$tuple needs a list", "$map": "$map needs a list of lists of a key and a value"}
-    raise TermError(expected.get(key, f"{key} is none of $atom, $tuple, $binary, $map, $term"), found=repr(value)[:60])
+    raise TermError(expected.get(key, f"{key} is not one of $atom, $tuple, $binary, $map, $term"), found=repr(value)[:60])
 
 
-def _from_term(term, depth: int):
+def from_term(term, depth: int = 0):
+    """Plain data for the term, from which to_term makes the same term again, except for {$opaque: ...}: pids and others that only their node can make.
+
+    depth: the levels that the term is nested already. Raises TermError for terms nested too deeply.
+    """
     if depth > MAX_DEPTH:
         raise TermError(f"a term nested deeper than {MAX_DEPTH} levels cannot be data")
     if isinstance(term, Atom):
         return ATOMS[term.name] if term.name in ATOMS else {"$atom": term.name}
     if isinstance(term, list):
         if _is_mapping(term):
-            return {key.name: _from_term(value, depth + 2) for key, value in term}
-        return [_from_term(element, depth + 1) for element in term]
+            return {key.name: from_term(value, depth + 2) for key, value in term}
+        return [from_term(element, depth + 1) for element in term]
     if isinstance(term, tuple):
-        return {"$tuple": [_from_term(element, depth + 1) for element in term]}
+        return {"$tuple": [from_term(element, depth + 1) for element in term]}
     if isinstance(term, Map):
-        return {"$map": [[_from_term(key, depth + 1), _from_term(value, depth + 1)] for key, value in term.pairs]}
+        return {"$map": [[from_term(key, depth + 1), from_term(value, depth + 1)] for key, value in term.pairs]}
     if isinstance(term, bytes):
         try:
             return {"$binary": term.decode("utf-8")}

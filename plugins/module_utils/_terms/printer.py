@@ -9,16 +9,7 @@ from __future__ import annotations
 import re
 
 from ansible_collections.erlang.otp.plugins.module_utils._terms.scanner import ILLEGAL_CHARACTER, MAX_ATOM_LENGTH, NEW_RESERVED_WORDS, RESERVED_WORDS
-from ansible_collections.erlang.otp.plugins.module_utils._terms.values import (
-    MAX_DEPTH,
-    Atom,
-    Bits,
-    ExternalFun,
-    ImproperList,
-    Map,
-    Opaque,
-    TermError,
-)
+from ansible_collections.erlang.otp.plugins.module_utils._terms.values import MAX_DEPTH, Atom, Bits, ExternalFun, ImproperList, Map, Opaque, TermError
 
 PLAIN_ATOM = re.compile(r"[a-z][A-Za-z0-9_@]*\Z")
 # Python converts at least as many bits to decimal; the scanner reads as many of base 16.
@@ -32,8 +23,8 @@ def format_term(term, *, width: int = 80) -> str:
     """The term as text that file:consult/1 reads back as the same term, without its full stop.
 
     Lines are broken between elements where one would get longer than width; a single long string, or a deep one, may exceed it.
-    Pids and their like are shown as the Erlang shell does, and nothing reads them back.
-    Raises TermError for what is no term, and for terms nested too deeply.
+    Pids, ports and other opaque terms are shown as the Erlang shell does, and cannot be read back.
+    Raises TermError for values that are not terms, and for terms nested too deeply.
     """
     return _layout(term, 0, width, 0)
 
@@ -109,7 +100,7 @@ def _brackets(term, depth: int) -> tuple[str, str] | None:
 
 
 def _elements(term):
-    """Each element with what stands before it."""
+    """Each element with the separator before it."""
     if isinstance(term, Map):
         separator = ""
         for key, value in term.pairs:
@@ -142,7 +133,7 @@ def _plain(term) -> str:
         return f"fun {_atom(term.module)}:{_atom(term.function)}/{term.arity}"
     if isinstance(term, Opaque):
         return term.text
-    raise TermError(f"a Python {type(term).__name__} is no Erlang term: {term!r:.60}")
+    raise TermError(f"a Python {type(term).__name__} is not an Erlang term: {term!r:.60}")
 
 
 def _atom(name: str) -> str:
@@ -186,7 +177,7 @@ def _integer(number: int) -> str:
 def _float(number: float) -> str:
     text = repr(number)
     if text.strip("-") in ("inf", "nan"):
-        raise TermError(f"{text} is no float of Erlang")
+        raise TermError(f"{text} is not a float of Erlang")
     mantissa, e, exponent = text.partition("e")
     return (mantissa if "." in mantissa else mantissa + ".0") + e + exponent
 

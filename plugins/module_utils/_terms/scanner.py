@@ -75,14 +75,14 @@ class Token(NamedTuple):
 
 
 class Source(NamedTuple):
-    """A text, the name of the file that it came from, and which words are no atoms."""
+    """A text, the name of the file that it came from, and which words are reserved."""
 
     text: str
     filename: str
     reserved_words: frozenset[str] = RESERVED_WORDS
 
     def error(self, position: int, reason: str, found: str | None = None) -> TermError:
-        """The error that points at the position; ``found`` is what stands there."""
+        """The error that points at the position; ``found`` is the text there."""
         line = self.text.count("\n", 0, position) + 1
         column = position - self.text.rfind("\n", 0, position)
         if found is not None and len(found) > 40:
@@ -90,7 +90,7 @@ class Source(NamedTuple):
         return TermError(reason, found=found, filename=self.filename, line=line, column=column)
 
     def unexpected(self, token: Token, expected: str) -> TermError:
-        """The error that names what should stand in the place of the token."""
+        """The error that names what was expected instead of the token."""
         if token.kind == "end":
             return self.error(token.start, f"expected {expected}", "the end of the text")
         if expected == "a term" and (token.kind in self.reserved_words or token.kind == "variable"):
@@ -195,7 +195,7 @@ def _delimited(source: Source, start: int, opening: str, *, verbatim: bool) -> t
 
 
 def _triple_quoted(source: Source, start: int, quotes: str, *, verbatim: bool) -> tuple[str, int]:
-    """What stands between a line that ends with the quotes and a line that begins with them, without the indentation of the latter."""
+    """The text between a line that ends with the quotes and a line that begins with them, without the indentation of the latter."""
     text = source.text
     newline = start + len(quotes)
     while text[newline : newline + 1] != "\n" and BLANK.match(text, newline):
@@ -236,15 +236,7 @@ def _other(source: Source, start: int, end: int, value: str) -> Token:
     return Token("other", value, start, end)
 
 
-_READERS = {
-    "quoted": _quoted,
-    "float": _float,
-    "based": _based,
-    "char": _char,
-    "triple": _triple,
-    "sigil": _sigil,
-    "other": _other,
-}
+_READERS = {"quoted": _quoted, "float": _float, "based": _based, "char": _char, "triple": _triple, "sigil": _sigil, "other": _other}
 
 
 def _unterminated(source: Source, start: int, what: str, quotes: str) -> TermError:
@@ -273,12 +265,12 @@ def _unescape(source: Source, start: int, content: str, *, exact: bool = True) -
 
 
 def _escaped(escape: str) -> int:
-    """The code point of an escape sequence; -1 when it is none."""
+    """The code point of an escape sequence; -1 if it is not valid."""
     letter = escape[1:2]
     if letter == "":
         return -1
     if letter == "x":
-        # More digits than a code point has are no code point.
+        # A code point has at most six digits.
         digits = escape[2:].strip("{}").lstrip("0") or "0"
         return int(digits, 16) if len(digits) <= 6 else -1
     if letter in "01234567":

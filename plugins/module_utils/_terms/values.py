@@ -2,21 +2,20 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Erlang terms as Python values, for what Python has no type of its own, and the error of all that handles terms."""
+"""Erlang terms as Python values, for what Python has no type for, and the error of all that handles terms."""
 
 from __future__ import annotations
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 
-# Far more than any file of OTP has, and few enough for the stack of Python, whoever calls.
+# Far more than any file of OTP has, and few enough for the stack of Python.
 MAX_DEPTH = 200
 
 
 class TermError(OtpError):
-    """A text that is not Erlang terms, or terms that are not what they should be.
+    """A text that is not Erlang terms, or terms of another shape than expected. Line and column count from 1; None if unknown.
 
-    ``filename``, ``line`` and ``column`` (from 1) say where, as far as that is known (else None).
-    ``reason`` is the message without the place and without any of the text, which may hold secrets.
+    ``reason`` is the message without the place and without any of the text, which may contain secrets.
     """
 
     def __init__(self, reason: str, *, found: str | None = None, filename: str | None = None, line: int | None = None, column: int | None = None) -> None:
@@ -84,7 +83,7 @@ class Map(_Value):
 
 
 class ImproperList(_Value):
-    """``[a,b|c]``: one item or more, and a tail that is no list."""
+    """``[a,b|c]``: one item or more, and a tail that is not a list."""
 
     __slots__ = ("items", "tail")
 
@@ -105,16 +104,24 @@ class ExternalFun(_Value):
 
 
 class Opaque(_Value):
-    """What only a node can make, for the node to be given back: a pid, port, reference or local fun.
-
-    ``text`` is for people, ``external`` are the bytes in the external term format, without the version byte.
-    """
+    """A pid, port, reference or local fun: its text for people, and its bytes in the external term format, without the version byte."""
 
     __slots__ = ("text", "external")
 
     def __init__(self, text: str, external: bytes) -> None:
         self.text = text
         self.external = external
+
+
+def with_tail(items: list, tail):
+    """The list of the items, one or more, and the tail: an ImproperList unless the tail is a list."""
+    if isinstance(tail, str):
+        return items + [ord(character) for character in tail]
+    if isinstance(tail, list):
+        return items + tail
+    if isinstance(tail, ImproperList):
+        return ImproperList(items + list(tail.items), tail.tail)
+    return ImproperList(items, tail)
 
 
 def identity(term):

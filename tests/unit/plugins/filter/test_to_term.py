@@ -20,5 +20,5 @@ def test_text():
 
 
 def test_error():
-    with pytest.raises(AnsibleFilterError, match=r"^to_term: \$atmo is none of"):
+    with pytest.raises(AnsibleFilterError, match=r"^to_term: \$atmo is not one of"):
         to_term({"$atmo": 1})

@@ -11,7 +11,7 @@ import struct
 
 from ansible_collections.erlang.otp.plugins.module_utils._node.distribution_protocol import FLAGS, SPAWN, Protocol
 from ansible_collections.erlang.otp.plugins.module_utils._terms.etf_decoder import encode
-from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, Opaque
+from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom, Opaque
 
 COOKIE = "secret"
 CHALLENGE = 0x01020304  # ours

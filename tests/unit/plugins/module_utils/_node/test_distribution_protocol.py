@@ -27,7 +27,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.distribution_prot
     ProtocolError,
 )
 from ansible_collections.erlang.otp.plugins.module_utils._terms.etf_decoder import decode_at
-from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, Opaque
+from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom, Opaque
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._node import distribution_peer as peer
 
 OK = Atom("ok")

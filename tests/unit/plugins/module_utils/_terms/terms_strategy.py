@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, Bits, ExternalFun, ImproperList, Map, identity
+from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom, Bits, ExternalFun, ImproperList, Map, identity
 
 
 def bits(value: int, size: int) -> Bits:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, Bits, ExternalFun, ImproperList, Map
+from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom, Bits, ExternalFun, ImproperList, Map
 
 # On OTP 25 and 27.
 VALID = [

@@ -16,18 +16,8 @@ from hypothesis import given
 
 from ansible_collections.erlang.otp.plugins.module_utils._terms import etf_decoder as _etf
 from ansible_collections.erlang.otp.plugins.module_utils._terms.etf_decoder import EtfError, decode, decode_at, encode
-from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import (
-    MAX_DEPTH,
-    Atom,
-    Bits,
-    ExternalFun,
-    ImproperList,
-    Map,
-    Opaque,
-    TermError,
-    format_term,
-    identity,
-)
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import format_term
+from ansible_collections.erlang.otp.plugins.module_utils._terms.values import MAX_DEPTH, Atom, Bits, ExternalFun, ImproperList, Map, Opaque, TermError, identity
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._terms.terms_strategy import terms
 
 A = b"w\x01a"

@@ -10,24 +10,8 @@ import time
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import (
-    MAX_DEPTH,
-    Atom,
-    Bits,
-    ExternalFun,
-    ImproperList,
-    Map,
-    TermError,
-    as_text,
-    consult,
-    consult_bytes,
-    format_term,
-    format_terms,
-    identity,
-    parse,
-    parse_one,
-)
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import as_text, consult_bytes, format_term, format_terms, parse, parse_one
+from ansible_collections.erlang.otp.plugins.module_utils._terms.values import MAX_DEPTH, Atom, Bits, ExternalFun, ImproperList, Map, TermError, identity
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._terms.terms_invalid import INVALID, INVALID_FILES
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._terms.terms_valid import FILES, VALID, VALID_27
 
@@ -88,14 +72,6 @@ def test_words_that_27_reserves():
 def test_error_names_what_was_found():
     with pytest.raises(TermError, match="^sys.config, line 3, column 1: expected , or }; found ]$"):
         parse("[{kernel,\n [{a,1}]\n].", filename="sys.config")
-
-
-def test_consult_of_a_file(tmp_path):
-    path = tmp_path / "file"
-    path.write_bytes(b'%% coding: utf-8\n{a,"\xc3\xa9"}.\n')
-    assert consult(str(path)) == [(Atom("a"), "é")]
-    with pytest.raises(OtpError, match="missing cannot be read: No such file"):
-        consult(str(tmp_path / "missing"))
 
 
 # Terms as values

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, TermError, identity, parse_one
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import parse_one
 from ansible_collections.erlang.otp.plugins.module_utils._terms.patterns import as_pattern, as_term, matches
+from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom, TermError, identity
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ import datetime
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, Bits, ExternalFun, ImproperList, Map, TermError, format_term, identity
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import format_term
 from ansible_collections.erlang.otp.plugins.module_utils._terms.plain_data import from_term, to_term
+from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom, Bits, ExternalFun, ImproperList, Map, TermError, identity
 
 BOTH_WAYS = [
     (True, Atom("true")),
@@ -79,7 +80,7 @@ def test_subclasses_as_ansible_hands_them_over():
         ({"$atom": 1}, r"\$atom needs a string; found 1"),
         ({"$tuple": "a"}, r"\$tuple needs a list"),
         ({"$map": [1]}, r"\$map needs a list of lists of a key and a value"),
-        ({"$atmo": "a"}, r"\$atmo is none of \$atom, \$tuple, \$binary, \$map, \$term"),
+        ({"$atmo": "a"}, r"\$atmo is not one of \$atom, \$tuple, \$binary, \$map, \$term"),
         ({"$term": "{a"}, r"^\$term, line 1, column 3: expected , or }; found the end of the text"),
         ({1: 2}, "a key of a mapping is an atom"),
         (datetime.date(2030, 1, 1), "a date has no Erlang term"),

@@ -11,8 +11,9 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import TermError, consult_bytes, format_term, format_terms, identity, parse, parse_one
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import consult_bytes, format_term, format_terms, parse, parse_one
 from ansible_collections.erlang.otp.plugins.module_utils._terms.plain_data import from_term, to_term
+from ansible_collections.erlang.otp.plugins.module_utils._terms.values import TermError, identity
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._terms.terms_strategy import terms
 
 
