@@ -8,10 +8,7 @@ from __future__ import annotations
 
 
 class Changes:
-    """Collects actions; does them unless it is check mode.
-
-    ``actions`` is the list of sentences, empty when nothing had to be changed.
-    """
+    """Collects the sentences in ``actions``, and does what they say unless it is check mode."""
 
     def __init__(self, *, check_mode: bool = False) -> None:
         self.check_mode = check_mode

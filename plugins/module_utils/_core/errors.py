@@ -8,7 +8,4 @@ from __future__ import annotations
 
 
 class OtpError(Exception):
-    """What went wrong, where, and the way out, as one sentence or two for an operator.
-
-    A module shows the text as it is; anything else that is raised is a bug of ours.
-    """
+    """What happened, where, why and what to do, for an operator. Modules show the text as it is; any other exception is a bug."""

@@ -15,17 +15,17 @@ import time
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 
-# Where what is large and passing belongs; not every /tmp is on a disk.
+# The directory for large temporary files; not every /tmp is on a disk.
 LARGE = "/var/tmp"
 
-# As typing has it: a second run of an installation, which changes nothing, does without the import.
+# As typing has it. Without the import, a run that changes nothing starts faster.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import typing as t
 
 
 def inherited_owner(directory: str) -> tuple[int, int]:
-    """User and group, as numbers, of a new file in the directory: root writes for the directory's owner; -1, -1 for any other user: its own."""
+    """User and group number for a new file in the directory: those of the directory if root writes, else -1, -1, the process's own."""
     if os.geteuid() != 0:
         return -1, -1
     found = os.stat(directory or ".")
@@ -33,7 +33,7 @@ def inherited_owner(directory: str) -> tuple[int, int]:
 
 
 def read_file(path: str) -> bytes | None:
-    """The content of the file, or None when there is none."""
+    """The content of the file; None if it does not exist."""
     try:
         with open(path, "rb") as file:
             return file.read()
@@ -42,17 +42,16 @@ def read_file(path: str) -> bytes | None:
 
 
 def write_file(path: str, content: bytes, *, mode: int = 0o644, uid: int = -1, gid: int = -1, flush: bool = True, beside: str | None = None) -> None:
-    """Put the content in place so that at any moment a reader, or a boot after a power cut, sees the old or the new file, whole.
+    """Replace the file, so that at any moment a reader, or a boot after a power cut (only with flush), sees the whole old or the whole new file.
 
-    The file has its mode and owner (numeric; -1: leave) before it has any content or its name. Without flush, the promise
-    holds for readers, not for power cuts. beside: another directory of the same file system for the file that becomes this one,
-    where what a killed process leaves is looked for.
+    The file has its mode and owner (numeric; -1: unchanged) before it has any content or its name. beside: another directory of the same
+    file system for the temporary file; what killed processes left there is removed.
     """
     directory, name = os.path.split(path)
     new = os.path.join(beside or directory, f".{name}.{os.getpid()}.new")
     remove_left_over(beside or directory, name)
     try:
-        # Whoever may not read the file in the end must not read it in between.
+        # A user who may not read the finished file must not read it in between.
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         try:
             if (uid, gid) != (-1, -1):
@@ -74,7 +73,7 @@ def write_file(path: str, content: bytes, *, mode: int = 0o644, uid: int = -1, g
 
 
 def remove_left_over(directory: str, name: str = "") -> None:
-    """Remove what processes left that were killed, or lost power, while they wrote such a file, or any. After a boot numbers come up again."""
+    """Remove the temporary files of processes that ended while they wrote the file, or any file. After a boot, process numbers are used again."""
     pattern = re.compile(r"[.]%s[.](\d+)[.]new" % (re.escape(name) or ".+"))
     for found in filter(None, map(pattern.fullmatch, os.listdir(directory or "."))):
         if int(found[1]) == os.getpid() or not os.path.exists(f"/proc/{found[1]}"):
@@ -83,7 +82,7 @@ def remove_left_over(directory: str, name: str = "") -> None:
 
 
 def flush_directory(path: str) -> None:
-    """Have the names in the directory on the disk, as a rename alone does not."""
+    """Flush the names in the directory to the disk: a rename alone does not."""
     descriptor = os.open(path or ".", os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -99,9 +98,8 @@ def flush_directory(path: str) -> None:
 def lock(path: str, *, timeout: float = 60.0):
     """Hold the lock file at path; if another process holds it, wait for at most timeout seconds.
 
-    The kernel frees the lock when its holder ends, however it ends. A lock file that root makes is of the directory's owner, who
-    may work here another time.
-    Raises OtpError naming the file and the holder's process.
+    The kernel frees the lock when its holder ends. A lock file that root makes belongs to the directory's owner, who may run this the next
+    time. Raises OtpError, which names the file and the holder's process.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
@@ -126,7 +124,7 @@ def lock(path: str, *, timeout: float = 60.0):
 
 
 def unnamed_file() -> t.BinaryIO:
-    """A new file without a name: it goes with the process, however that ends. Raises OSError."""
+    """A new file without a name: it disappears with the process. Raises OSError."""
     import tempfile
 
     return tempfile.TemporaryFile(dir=LARGE if os.access(LARGE, os.W_OK) else None)  # type: ignore[return-value]

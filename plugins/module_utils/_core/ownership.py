@@ -18,7 +18,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.files import read
 
 
 class Owner(t.NamedTuple):
-    """Numbers of a user and a group; -1 in check mode, for those that would be made."""
+    """Numbers of a user and a group; -1 in check mode for those that would be created."""
 
     uid: int
     gid: int
@@ -70,10 +70,7 @@ def parse_mode(text: str) -> int:
 
 
 class FileOptions(t.NamedTuple):
-    """How files of a system are written: numeric owner (-1: the process's), the permissions that are kept, whether to flush.
-
-    beside: another directory of the same file system for a file that is not complete yet, such as the staging directory.
-    """
+    """How files of a system are written: numeric owner (-1: the process's), the permissions that are kept; flush and beside as of write_file()."""
 
     uid: int = -1
     gid: int = -1
@@ -82,7 +79,7 @@ class FileOptions(t.NamedTuple):
     beside: str | None = None
 
     def directory(self, path: str) -> None:
-        """Make the directory. An existing one is left alone, unless it is empty: perhaps of a run that ended right here. It gets the owner then."""
+        """Make the directory. An existing one keeps its owner unless it is empty: then an interrupted run may have made it."""
         if not os.path.isdir(path):
             umask = os.umask(0)
             try:
@@ -99,7 +96,7 @@ class FileOptions(t.NamedTuple):
 
 
 def ensure_directory(path: str, *, mode: int, owner: Owner, changes: Changes) -> None:
-    """Have the directory with its owner. A new one gets the mode; those above it are made as they usually are."""
+    """Ensure that the directory exists and has the owner. A new one gets the mode; those above it get the default mode and owner."""
     try:
         found = os.stat(path)
     except FileNotFoundError:
@@ -112,21 +109,21 @@ def ensure_directory(path: str, *, mode: int, owner: Owner, changes: Changes) ->
 
 
 def make_directory(path: str, mode: int, owner: Owner) -> None:
-    """Make the directory, and what is missing above it. Raises OtpError when something else has the name."""
+    """Make the directory and those above it. Raises OtpError if the path exists and is not a directory."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     try:
         os.mkdir(path, 0o700)
     except FileExistsError:
         if not os.path.isdir(path):
             raise OtpError(f"{path} exists and is not a directory.") from None
-        # Another system of this host has it in common with this one, and was a moment earlier.
+        # Another system of this host, which shares the directory, has just made it.
         return ensure_directory(path, mode=mode, owner=owner, changes=Changes())
     os.chown(path, *owner)
     os.chmod(path, mode)
 
 
 def ensure_file(path: str, content: bytes, *, mode: int, owner: Owner, sentence: str, changes: Changes) -> bytes | None:
-    """Have the file with its content, mode and owner. Return what it was before when it was another, else None."""
+    """Ensure content, mode and owner of the file. Return the old content if it was different, else None."""
     before = read_file(path)
     if before != content:
         changes.do(sentence, write_file, path, content, mode=mode, uid=owner.uid, gid=owner.gid)

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The host whose systems are worked on, if that is not the host that runs this code: a box without Python, from the controller.
+"""The host whose systems are worked on, if it is not the host that runs this code: a box without Python (``docs/design.md``, Clients and boxes).
 
-The files of a box are a copy below a directory (``destdir``). Its processes and its node cannot be copied. So code that looks at a
-process, or calls a node, first checks whether it belongs to another host.
+The files of a box are copied below a directory (``destdir``) of the controller. Its processes and its node cannot be copied, so code that
+looks at a process, or calls a node, first checks whether it belongs to another host.
 """
 
 from __future__ import annotations

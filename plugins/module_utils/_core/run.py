@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Programs of this host, run to their end with an environment that is ours."""
+"""Runs programs of this host to their end, in a fixed environment."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def run(
     timeout: seconds. environment: beside PATH and the locale. become: called in the new process before the program.
     Raises OtpError when it cannot be run, or does not end.
     """
-    import subprocess  # not on the way of a run that changes nothing
+    import subprocess  # not needed by a run that changes nothing
     import tempfile
 
-    # A file and no pipe: this does not wait for a daemon that keeps its standard output.
+    # A file instead of a pipe: this does not wait for a daemon that keeps its standard output.
     with tempfile.TemporaryFile() as output:
         try:
             done = subprocess.run(  # pylint: disable=ansible-bad-function

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs a module that comes through standard input, on the host. plugin_utils/_transport/stdin_transport.py sends this text and what it runs.
+"""Runs a module that comes through standard input, on the host (``docs/design.md``, Transport). plugin_utils/_transport/stdin_transport.py sends this text.
 
 Our modules use little of AnsibleModule, and the controller has checked their options already. So the modules are imported from their
 texts, with a small class in the place of AnsibleModule: importing the real one is most of what a module costs on a host.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Values of an inventory as the text that an operator would have written."""
+"""Values of options and inventories as text."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ def is_directory_name(text: str) -> bool:
 
 
 def expanded(path: str) -> str:
-    """The path with the home directory for ``~``: what Ansible does for an option of type path, where the value need not be one."""
+    """The path with the home directory for ``~``, as Ansible does it for options of type path, for a value that may also be something else."""
     return os.path.expanduser(path)

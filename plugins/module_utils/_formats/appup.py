@@ -25,7 +25,7 @@ class Appup(t.NamedTuple):
         return any(_matches(pattern, version) for pattern in getattr(self, direction))
 
     def versions(self, direction: str) -> str:
-        """Those that it has, for a sentence."""
+        """The versions of this direction, for a sentence."""
         return ", ".join(pattern if isinstance(pattern, str) else pattern.decode("utf-8", "replace") for pattern in getattr(self, direction)) or "none"
 
 
@@ -45,12 +45,12 @@ def _versions(term: t.Any) -> tuple[str | bytes, ...]:
 
 
 def _matches(pattern: str | bytes, version: str) -> bool:
-    """As systools_relup:appup_search_for_version/2: the first match has to be all of it."""
+    """As systools_relup:appup_search_for_version/2: the first match must be the whole version."""
     if isinstance(pattern, str):
         return pattern == version
     try:
         match = re.search(pattern.decode("utf-8", "replace"), version)
     except re.error:
-        # Not all that Erlang's re knows is known here: systools shall judge.
+        # Erlang's re accepts more than Python's: systools decides.
         return True
     return match is not None and match.group() == version

@@ -13,7 +13,7 @@ CODE_CHUNKS = frozenset([b"Atom", b"AtU8", b"Code", b"StrT", b"ImpT", b"ExpT", b
 
 
 def same_code(one: bytes, other: bytes) -> bool:
-    """Whether the contents of two BEAM files are the same code. Other files are the same only byte by byte."""
+    """Whether the contents of two BEAM files are the same code. Other files must be equal byte by byte."""
     return one == other or _code(one) == _code(other)
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""For which machine a program was made: the few fields of an ELF header that tell whether this host can run it (elf(5))."""
+"""For which machine a program was made: the few fields of an ELF header that show whether this host can run it (elf(5))."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def machine_of(head: bytes) -> Program | None:
 
 
 def read_program(path: str) -> Program:
-    """What the file's header says. Raises OtpError for a file that is not an ELF program, OSError."""
+    """The program by the header of the file. Raises OtpError if it is not an ELF program, OSError."""
     with open(path, "rb") as file:
         return parse_program(file, path)
 
 
 def parse_program(file: t.BinaryIO, path: str) -> Program:
-    """As read_program(), of a file that is open, or of its beginning."""
+    """The same for an open file, or its beginning."""
     head = file.read(64)
     program = machine_of(head)
     if program is None:
@@ -80,7 +80,7 @@ def _interpreter(file, wide: bool, order: str, offset: int, size: int, count: in
 
 
 def why_not_here(path: str, *, like: str) -> str | None:
-    """Why this host cannot run the program, as it runs the one at ``like``; None when nothing speaks against it. Raises OSError."""
+    """Why this host, which runs the program at ``like``, cannot run the one at the path; None if it can. Raises OSError."""
     try:
         return why_not(read_program(path), path, like=like)
     except OtpError as error:
@@ -88,7 +88,7 @@ def why_not_here(path: str, *, like: str) -> str | None:
 
 
 def why_not(program: Program, path: str, *, like: str) -> str | None:
-    """The same of a program that is known. Raises OtpError for one at ``like`` that is none, OSError."""
+    """The same for a program whose header is known. Raises OtpError if the file at ``like`` is not a program, OSError."""
     other = read_program(like)
     if not program.is_like(other) and program.machine != _RUNS_TOO.get(other.machine):
         return f"{path} was made for {program.kind}, and this host runs {other.kind}"

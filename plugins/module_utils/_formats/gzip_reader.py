@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A gzip file's content as a stream, inflated in a thread of its own while the reader writes files.
+"""A gzip file's content as a stream, inflated in another thread while the reader writes files (RFC 1952).
 
-Memory does not grow with the file: a bounded number of bounded pieces is on its way.
+Memory does not grow with the file: the queue has a bounded number of bounded pieces.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Inflated:
     """
 
     def __init__(self, path: str, file: t.BinaryIO | None = None) -> None:
-        """file: what to read, when the path is only what it is called."""
+        """file: what to read, if the path is only a name for errors."""
         self.path = path
         self._given = file
         self.left = 0
@@ -61,7 +61,7 @@ class Inflated:
         self._file.close()
 
     def size(self) -> int:
-        """Of the content, in bytes, as the end of the file says it: that of the last 4 GiB. 0 when it cannot be so little."""
+        """The bytes of the content modulo 4 GiB, as the end of a gzip file has it; 0 if the content must be larger than that."""
         packed = os.fstat(self._file.fileno()).st_size
         if os.pread(self._file.fileno(), len(_GZIP), 0) != _GZIP:
             return packed
@@ -69,11 +69,11 @@ class Inflated:
         return found if found >= packed else 0
 
     def another(self) -> t.BinaryIO:
-        """The file once more, to be read from its beginning apart from this stream."""
+        """The file opened again, to be read from its beginning."""
         return open(f"/proc/self/fd/{self._file.fileno()}", "rb", buffering=0)
 
     def read(self, size: int) -> bytes:
-        """Exactly so many bytes; InflateError when there are not so many."""
+        """Exactly that many bytes. Raises InflateError at the end of the file."""
         if size <= len(self._piece):
             found = self._piece[:size].tobytes()
             self._piece = self._piece[size:]
@@ -81,13 +81,13 @@ class Inflated:
         return b"".join(self._take(size))
 
     def content(self):
-        """Yield what is left of the member's content, in pieces to be used before the next one is asked for."""
+        """Yield the rest of the member's content, in pieces to be used before the next one is requested."""
         for piece in self._take(self.left):
             self.left -= len(piece)
             yield piece
 
     def skip(self, size: int) -> None:
-        """Pass over so many bytes."""
+        """Skip that many bytes."""
         for dummy in self._take(size):
             pass
 

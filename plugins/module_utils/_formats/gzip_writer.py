@@ -20,16 +20,16 @@ from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer imp
 
 # Counts up when the same content is to be compressed to other bytes.
 KEY_FORMAT = 1
-# Levels of zlib. SMALL takes twice the time of FAST for 1 % fewer bytes: worth it to who strips for few bytes.
+# Levels of zlib. SMALL takes twice the time of FAST for 1 % fewer bytes: worth it for stripped code.
 FAST, SMALL = 4, 6
-# Less memory means shorter blocks with Huffman codes of their own, which suits code better than the default, 8.
+# Less memory means shorter blocks, each with its Huffman codes, which suits code better than the default, 8.
 MEMORY_LEVEL = 7
 BLOCK_SIZE = 128 * 1024
 WINDOW = 32 * 1024
 LARGEST_STORED_BLOCK = 65535
 THREADS = 2
 
-# No name, no time, no flags: nothing of who made it and when. The last byte says that the system is unknown.
+# No name, no time, no flags: nothing about where and when it was made. The last byte says that the system is unknown.
 GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 LAST_DEFLATE_BLOCK = b"\x03\x00"
 

@@ -95,7 +95,7 @@ def _installed_release(file: TermFile, entry) -> InstalledRelease:
     if not (is_tagged(entry, "release", 6) and isinstance(entry[5], Atom)):
         raise file.error(entry, "is not {release,Name,Vsn,ErtsVsn,[{App,Vsn,Dir}, ...],Status}")
     if entry[5].name not in STATUSES:
-        raise file.error(entry[5], f"is none of the statuses {', '.join(STATUSES)}")
+        raise file.error(entry[5], f"is not one of the statuses {', '.join(STATUSES)}")
     libraries = []
     for library in file.items(entry[4], "the applications of a release"):
         if not (is_shaped(library, 3) and isinstance(library[0], Atom)):

@@ -25,7 +25,7 @@ class ReleaseApplication(NamedTuple):
 
 
 class Release(NamedTuple):
-    """What a ``.rel`` file says."""
+    """The content of a ``.rel`` file."""
 
     name: str
     version: str
@@ -34,7 +34,7 @@ class Release(NamedTuple):
 
 
 class Application(NamedTuple):
-    """What an ``.app`` file says about what belongs together; lists that it leaves out are empty."""
+    """The parts of an application, as its ``.app`` file lists them; lists that the file leaves out are empty."""
 
     name: str
     version: str
@@ -131,7 +131,7 @@ class TermFile(NamedTuple):
             raise self.error(term, f"is not a string, as {what} has to be") from None
 
     def path_part(self, term, what: str) -> str:
-        """A text that becomes a part of a path, and so must not lead anywhere else."""
+        """A text that becomes the name of a directory."""
         text = self.text(term, what)
         if not is_directory_name(text):
             raise self.error(term, f"cannot be {what}: it has to be usable as the name of a directory")
@@ -167,7 +167,7 @@ def _release_application(file: TermFile, entry) -> ReleaseApplication:
     if rest and isinstance(rest[0], Atom):
         kind = rest[0].name
         if kind not in START_TYPES:
-            raise file.error(entry, f"has the type {kind}, which is none of {', '.join(START_TYPES)}")
+            raise file.error(entry, f"has the type {kind}, which is not one of {', '.join(START_TYPES)}")
         rest = rest[1:]
     if rest:
         included = file.names(rest[0], "the included applications")

@@ -27,7 +27,7 @@ class Replacement(NamedTuple):
 
 
 def substitute_percent(content: bytes, variables: dict[str, str]) -> bytes:
-    """The content with each ``%VAR%`` replaced; unknown ones stay, and values are not looked through again.
+    """The content with each ``%VAR%`` replaced; unknown ones stay, and values are not searched for variables.
 
     As target_system.erl of OTP's sasl does it, except that its names may hold any character and end anywhere, which garbles
     a text with a lone ``%``. Only ASCII names can be variables; the content may be in any encoding.
@@ -40,17 +40,12 @@ def substitute_percent(content: bytes, variables: dict[str, str]) -> bytes:
     return PERCENT.sub(value, content)
 
 
-def substitute_braces(text: str, variables: dict[str, str], *, filename: str) -> str:
-    """The text with each ``${VAR}`` and ``${VAR:-default}`` replaced, as in a shell: the default counts when VAR is undefined or empty.
+def substitute(text: str, variables: dict[str, str], *, filename: str) -> tuple[str, list[Replacement]]:
+    """The text with each ``${VAR}``, ``${VAR:-default}``, and ``%VAR%`` of a known variable replaced; and what was replaced where.
 
-    There is no escape: relx, whose files these are, has none. Values are not looked through again.
-    Raises OtpError that names the file and every undefined variable with its lines.
+    The default counts when VAR is undefined or empty, as in a shell. As with relx, whose files these are, nothing can be escaped. Values are
+    not searched for variables. Raises OtpError that names the file and every undefined variable with its lines.
     """
-    return substitute(text, variables, filename=filename, percent=False)[0]
-
-
-def substitute(text: str, variables: dict[str, str], *, filename: str, percent: bool = True) -> tuple[str, list[Replacement]]:
-    """As substitute_braces, and in the same pass, with percent, ``%VAR%`` of known variables; says also what was replaced where."""
     pieces: list[str] = []
     replacements: list[Replacement] = []
     undefined: dict[str, list[int]] = {}
@@ -67,7 +62,7 @@ def substitute(text: str, variables: dict[str, str], *, filename: str, percent: 
             if match["default"] is not None and not value:
                 value = match["default"]
         else:
-            value = variables.get(name, match[0]) if percent else match[0]
+            value = variables.get(name, match[0])
         if value is None:
             undefined.setdefault(name, []).append(line)
             value = ""

@@ -2,14 +2,16 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The members of a tar stream, in order: ustar, GNU long names, PAX. No policy: who reads decides what may be."""
+"""The members of a tar stream, in order: ustar, GNU long names, PAX. The caller decides which members are allowed."""
 
 from __future__ import annotations
+
+import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 
 BLOCK = 512
-# What a long name or a PAX header may be at most; real ones have some hundred bytes.
+# Bytes of a long name or a PAX header; real ones have some hundred.
 _HEADER_LIMIT = 1 << 20
 
 _KINDS = {
@@ -30,17 +32,14 @@ class TarError(OtpError):
     """The bytes are not a tar archive, or not a whole one."""
 
 
-class TarMember:
+class TarMember(t.NamedTuple):
     """One member: its name as in the archive, its kind (see _KINDS), permissions, size in bytes, target of a link."""
 
-    __slots__ = ("name", "kind", "mode", "size", "target")
-
-    def __init__(self, name: str, kind: str, mode: int, size: int, target: str) -> None:
-        self.name = name
-        self.kind = kind
-        self.mode = mode
-        self.size = size
-        self.target = target
+    name: str
+    kind: str
+    mode: int
+    size: int
+    target: str
 
 
 def members(stream):
@@ -66,9 +65,6 @@ def members(stream):
             continue
         member = _member(header, kind, size, extended)
         extended = {}
-        if member.kind != "file":
-            # Links and directories have no content, whatever the field says.
-            member.size = 0
         stream.left = member.size
         yield member
         stream.skip(stream.left)
@@ -87,13 +83,10 @@ def _member(header: bytes, kind: bytes, size: int, extended: dict[str, str]) -> 
     # An old tar writes a directory as a file whose name ends in a slash.
     if kind in (b"0", b"\0") and name.endswith("/"):
         kind = b"5"
-    return TarMember(
-        name=name,
-        kind=_KINDS.get(kind, f"member of type {kind!r}"),
-        mode=_number(header[100:108], "mode") & 0o7777,
-        size=size,
-        target=extended.get("linkpath", _text(header[157:257])),
-    )
+    mode = _number(header[100:108], "mode") & 0o7777
+    target = extended.get("linkpath", _text(header[157:257]))
+    # Links and directories have no content, whatever the field says.
+    return TarMember(name, _KINDS.get(kind, f"member of type {kind!r}"), mode, size if _KINDS.get(kind) == "file" else 0, target)
 
 
 def _check_sum(header: bytes) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Members of an archive as the bytes of a tar file that are the same whoever makes it and whenever.
+"""Members of an archive as the bytes of a tar file that are the same on every host and at any time.
 
 Headers are ustar (POSIX.1-1988); names and link targets that do not fit, or are not ASCII, get a pax header
 (POSIX.1-2001), which erl_tar reads since OTP 20. Owners are 0, names of owners empty, times all the same.
@@ -20,7 +20,7 @@ BLOCK = 512
 END_OF_ARCHIVE = bytes(2 * BLOCK)
 LARGEST_FILE = 0o77777777777
 
-# Below this a chunk costs more as a block of its own than it saves.
+# Below this, a separate block for a chunk costs more than it saves.
 SMALLEST_CHUNK = 2048
 LARGE_CHUNK = 16 * 1024
 SAMPLE = 4096

@@ -44,7 +44,7 @@ def test_releases():
         ("", "^RELEASES: has no term"),
         ("{release}.", "is not a list"),
         ('[{release,"a","1","2",[]}].', r"is not \{release,Name,Vsn,ErtsVsn"),
-        ('[{release,"a","1","2",[],gone}].', "^RELEASES: gone is none of the statuses unpacked, current, permanent, old, tmp_current"),
+        ('[{release,"a","1","2",[],gone}].', "^RELEASES: gone is not one of the statuses unpacked, current, permanent, old, tmp_current"),
         ('[{release,"a","../..","2",[],old}].', "cannot be the version of a release"),
         ('[{release,"a","1","2",[{kernel,"8"}],old}].', r"is not \{App,Vsn,Dir\}"),
     ],

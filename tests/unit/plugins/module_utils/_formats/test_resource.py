@@ -54,7 +54,7 @@ def test_rel():
         ('{release,{"a","1"},{erts,".."},[]}.', "cannot be the version of erts"),
         ('{release,{"a","1"},{erts,"1"},[kernel]}.', r"^my.rel: kernel is not \{App,Vsn\}"),
         ('{release,{"a","1"},{erts,"1"},[{kernel,8}]}.', "8 is not a string, as the version of an application has to be"),
-        ('{release,{"a","1"},{erts,"1"},[{kernel,"8",foo}]}.', "has the type foo, which is none of permanent, transient, temporary, load, none"),
+        ('{release,{"a","1"},{erts,"1"},[{kernel,"8",foo}]}.', "has the type foo, which is not one of permanent, transient, temporary, load, none"),
         ('{release,{"a","1"},{erts,"1"},[{kernel,"8",[],load}]}.', r"is not \{App,Vsn\}"),
         ('{release,{"a","1"},{erts,"1"},[{kernel,"8",["a"]}]}.', "is not an atom, as each element of the included applications has to be"),
         ('{release,{"a","1"},{erts,"1"},[{\'a/b\',"8"}]}.', "cannot be the name of an application"),

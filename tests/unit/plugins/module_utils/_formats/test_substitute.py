@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._formats.substitute import Replacement, substitute, substitute_braces, substitute_percent
+from ansible_collections.erlang.otp.plugins.module_utils._formats.substitute import Replacement, substitute, substitute_percent
 
 
 @pytest.mark.parametrize(
@@ -47,14 +47,14 @@ def test_percent(content, expected):
         ("${EMPTY:-x}", "x"),
         ("${NESTED}", "${A}"),
         ("$A {A} $${A}", "$A {A} $1"),
-        # Erlang's character {, and what is no name.
+        # Erlang's character {, and what is not a name.
         ("[${, $}]. ${1} ${}", "[${, $}]. ${1} ${}"),
-        ("%A%", "%A%"),
+        ("%A% %NONE%", "1 %NONE%"),
         ("${NONE:-a\nb}", "a\nb"),
     ],
 )
 def test_braces(text, expected):
-    assert substitute_braces(text, {"A": "1", "EMPTY": "", "NESTED": "${A}"}, filename="f") == expected
+    assert substitute(text, {"A": "1", "EMPTY": "", "NESTED": "${A}"}, filename="f")[0] == expected
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_braces(text, expected):
 )
 def test_braces_that_are_errors(text, message):
     with pytest.raises(OtpError, match=message):
-        substitute_braces(text, {"A": "secret value"}, filename="f")
+        substitute(text, {"A": "secret value"}, filename="f")
 
 
 def test_both_in_one_pass_with_their_places():
