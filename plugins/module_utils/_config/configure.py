@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The configuration of a release: ``sys.config`` and ``vm.args`` in its release directory.
+"""The configuration of a release: ``sys.config`` (Kernel, config(4)) and ``vm.args`` in its release directory.
 
 A release without a readable sys.config does not boot, and a hot upgrade to it loses every application's environment, silently.
-So nothing is replaced before the new content has passed the check that the emulator makes at its start.
+So nothing is replaced before the new content has passed the check that the emulator makes when it starts.
 """
 
 from __future__ import annotations
@@ -47,13 +47,12 @@ def configure_release(
     mode: int = 0o640,
     changes: Changes,
 ) -> dict[str, t.Any]:
-    """Have sys.config and vm.args in the release directory: as given, else made of ``sys.config.src`` and ``vm.args.src``, else as they are.
+    """Ensure sys.config and vm.args in the release directory: as given, else made from ``sys.config.src`` and ``vm.args.src``, else as they are.
 
-    ``${VAR}``, ``${VAR:-default}`` and ``%VAR%`` of the .src files get the values of variables and secrets; given content is taken as it is.
-    Without content, source and file, sys.config is written with no parameters, and vm.args is not. uid and gid of -1 mean the owner
-    of the present file, else of the directory. Returns the paths ``sys_config`` and ``vm_args`` (None when there is none), the names of the
-    ``variables`` that were used, and ``diff``, which has nothing in it when there are secrets.
-    Raises OtpError, before anything is written, that names file, line and variable but no value.
+    The variables of the .src files get the values of variables and secrets; given content is not changed. If nothing else gives a content, an
+    empty sys.config is written, and no vm.args. uid and gid of -1 mean the owner of the present file, else of the directory.
+    Returns the paths ``sys_config`` and ``vm_args`` (or None), the names of the used ``variables``, and ``diff``, which is empty if there
+    are secrets. Raises OtpError, before anything is written, that names file, line and variable but no value.
     """
     if not os.path.isdir(directory):
         raise OtpError(f"{directory} is not a directory. Install the release before you configure it.")
@@ -72,7 +71,7 @@ def configure_release(
 
 
 def _contents(directory: str, given: dict[str, str | None], values: dict[str, str]) -> dict[str, Content]:
-    """The content for each of the files that shall be there. Raises one OtpError for what is wrong with any of them."""
+    """The content of each file. Raises one OtpError with the problems of all of them."""
     contents = {}
     problems = []
     for name, text in given.items():
@@ -112,6 +111,6 @@ def _encode(text: str, template: bytes, source: str) -> bytes:
 
 
 def _owner(path: str, directory: str, uid: int, gid: int) -> Owner:
-    """The owner asked for, else that of the present file, else of the directory: who reads that reads this."""
+    """The requested owner, else that of the present file, else of the directory."""
     found = os.stat(path if os.path.exists(path) else directory)
     return Owner(found.st_uid if uid == -1 else uid, found.st_gid if gid == -1 else gid)

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Copies of RELEASES and start_erl.data, which are there while the two are changed, until the change is on the disk.
+"""Copies of RELEASES and start_erl.data, kept while the two are changed, until the change is on the disk.
 
-release_handler overwrites both in place, so a power cut leaves empty files; and between two that are renamed into place, they
-disagree. A host that boots by itself then has ``bin/start`` put the copies back.
+release_handler (SASL, release_handler.erl) overwrites both in place, so a power cut can leave empty files; and a power cut between two
+renames leaves two that disagree. On a host that boots by itself, ``bin/start`` then restores the copies.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NAMES = ("RELEASES", "start_erl.data")
 
 
 def save(tree: Tree, options: FileOptions) -> None:
-    """Have the copies, on the disk when this returns. Raises OtpError when one of the two is torn already."""
+    """Ensure that the copies are on the disk. Raises OtpError if one of the two is torn already."""
     remove_left_over(tree.path("releases"))
     for name, read in zip(NAMES, (tree.releases, tree.start_erl_data)):
         path = tree.path("releases", name)
@@ -31,7 +31,7 @@ def save(tree: Tree, options: FileOptions) -> None:
 
 
 def forget_saved(tree: Tree) -> None:
-    """Have both on the disk, and then no copies. That of RELEASES, by which the others know that there are any, goes last."""
+    """Flush both to the disk, then remove the copies: that of RELEASES last, because it shows that there are copies."""
     for name in NAMES:
         with contextlib.suppress(FileNotFoundError), open(tree.path("releases", name), "rb") as file:
             os.fsync(file.fileno())

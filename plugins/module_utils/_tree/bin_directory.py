@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``$ROOT/bin``: the programs and scripts by which a system is started. They belong to the permanent release.
+"""``$ROOT/bin``: the programs and scripts that start a system (OTP system principles, "Creating and Upgrading a Target System").
 
-release_handler never touches them: after an upgrade of ERTS they still are the old release's, and break when its ERTS goes.
+They belong to the permanent release. release_handler never touches them: after an upgrade of ERTS they still need the old ERTS.
 """
 
 from __future__ import annotations
@@ -16,17 +16,16 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.record import PRO
 from ansible_collections.erlang.otp.plugins.module_utils._tree.scripts import is_foreign, make_scripts
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
-# The boot script of the basic system, kept beside each release: bin/start.boot can be made from it, whichever is permanent.
+# The boot script of the basic system, kept in each release directory: bin/start.boot is made from that of the permanent release.
 CLEAN_BOOT = "start_clean.boot"
 
 
 def refresh_bin(
     tree: Tree, version: str, erts_version: str, changes: Changes, options: FileOptions, *, emulator: str = "beam", only_missing: bool = False
 ) -> None:
-    """Bring bin up to the release; with only_missing, add what is not there and replace what runs another tree.
+    """Update bin to the release; with only_missing, add what is missing and replace scripts that run another tree.
 
-    bin/start is left alone as long as it is there and runs this tree: it holds the flags of the node. And bin/start_erl, which is
-    given by bin/start what to run: nothing in it depends on the release.
+    bin/start of this tree stays, because it contains the flags of the node; bin/start_erl, because nothing in it depends on the release.
     """
     expected = _files_of(tree, version, erts_version, emulator)
     files = {}
@@ -41,17 +40,13 @@ def refresh_bin(
 
 
 def _files_of(tree: Tree, version: str, erts_version: str, emulator: str) -> dict[str, tuple[bytes, int]]:
-    home = tree.path(f"erts-{erts_version}", "bin")
-    templates = {name: read_file(f"{home}/{name}.src") for name in SCRIPTS}
-    scripts = make_scripts(
-        root=tree.root,
-        erts_version=erts_version,
-        templates={name: content for name, content in templates.items() if content is not None},
-        emulator=emulator,
-    )
+    programs = tree.path(f"erts-{erts_version}", "bin")
+    sources = {name: read_file(f"{programs}/{name}.src") for name in SCRIPTS}
+    templates = {name: content for name, content in sources.items() if content is not None}
+    scripts = make_scripts(root=tree.root, erts_version=erts_version, templates=templates, emulator=emulator)
     expected = {name: (content, 0o755) for name, content in scripts.items()}
     for name in PROGRAMS:
-        content = read_file(f"{home}/{name}")
+        content = read_file(f"{programs}/{name}")
         if content is not None:
             expected[name] = content, 0o755
     boot = read_file(tree.path("releases", version, CLEAN_BOOT))

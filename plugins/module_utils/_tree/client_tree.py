@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Client nodes by their files on a master: ``$ROOT/clients/NODE``, or ``$ROOT/clients/TYPE/NODE`` below a root directory of its own.
+"""Client nodes by their files on a master: ``$ROOT/clients/NODE``, or ``$ROOT/clients/TYPE/NODE`` with another root directory.
 
 OTP system documentation, "Releases", Disk-Less and/or Read-Only Clients. Where that and release_handler's code differ, the code
-counts: what a client boots from lies in its directory releases, not in bin.
+counts: a client boots from its directory releases, not from bin.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ CLIENTS = "clients"
 
 
 class ClientTree(Tree):
-    """The files of a client as its release_handler sees them: libraries and ERTS of the root directory, releases of its own.
+    """The files of a client as its release_handler sees them: libraries and ERTS of the root directory, and its own releases.
 
-    ``root`` is the root directory of the client's system, that of its machine type if it has one; ``shared`` that tree itself;
-    ``client_directory`` where its own files lie, under the same path on client and masters.
+    ``root`` is the root directory of the client's system, that of its machine type if it has one; ``shared`` is that tree;
+    ``client_directory`` contains its own files, under the same path on client and masters.
     """
 
     def __init__(self, root: str, client: str, machine_type: str = "") -> None:
@@ -41,16 +41,15 @@ class ClientTree(Tree):
 
     def path(self, *names: str) -> str:
         first = names[0].partition("/")[0] if names else "lib"
-        home = self.directory if first == "lib" or first.startswith("erts-") else self.client_directory
-        return os.path.join(home, *names) if names else home
+        return os.path.join(self.directory if first == "lib" or first.startswith("erts-") else self.client_directory, *names)
 
     @property
     def is_static(self) -> bool:
-        """Whether its emulator always stays the same. It then boots ``releases/start.boot``, whatever release that is."""
+        """Whether its emulator always stays the same. It then boots ``releases/start.boot``, whichever release that belongs to."""
         return self.has("releases", "start.boot")
 
     def start_erl_data(self) -> StartErlData | None:
-        """Which release boots. Of a static client only RELEASES says so, if it can be read."""
+        """Which release boots. For a static client, only RELEASES shows it, if it can be read."""
         if not self.is_static:
             return super().start_erl_data()
         try:
@@ -63,7 +62,7 @@ class ClientTree(Tree):
 
 
 def tree_of_type(root: str, machine_type: str) -> Tree:
-    """The tree whose libraries the clients of the machine type use; "" for those of the master itself. Raises OtpError for what is no name."""
+    """The tree whose libraries the clients of the machine type use; "" for those of the master itself. Raises OtpError for an invalid name."""
     if not machine_type:
         return Tree(root)
     if not is_machine_type(machine_type):
@@ -78,20 +77,20 @@ def is_of_machine_type(tree: Tree) -> bool:
 
 
 def check_node(name: str, option: str) -> None:
-    """Raise OtpError for what is no full name of a node, or leads out of a directory."""
+    """Raise OtpError unless this is the full name of a node."""
     if not is_node_name(name):
         raise OtpError(f"{option} {name!r} is not the name of a node: NAME@HOST, such as c1@box7.example.com")
 
 
 def find_clients(root: str) -> list[ClientTree]:
-    """The clients that have directories below the root directory of a master, those of types last. Other directories are none that we made."""
-    known = [home for home in _homes(Tree(root)) if is_node_name(home[1]) and (not home[0] or is_machine_type(home[0]))]
-    found = [(ClientTree(root, name, machine_type), home) for machine_type, name, home in known]
-    return [tree for tree, home in found if tree.client_directory == home]
+    """The clients that have directories below the root directory of a master, those of machine types last. Other directories are ignored."""
+    known = [found for found in _client_directories(Tree(root)) if is_node_name(found[1]) and (not found[0] or is_machine_type(found[0]))]
+    clients = [(ClientTree(root, name, machine_type), directory) for machine_type, name, directory in known]
+    return [tree for tree, directory in clients if tree.client_directory == directory]
 
 
 class Use(t.NamedTuple):
-    """What a client knows of releases. shares_erts: whether its ERTS is one of the tree's."""
+    """The releases of a client. shares_erts: whether its ERTS is in the tree."""
 
     client: str
     entries: tuple[InstalledRelease, ...]
@@ -100,13 +99,13 @@ class Use(t.NamedTuple):
 
 
 def uses(tree: Tree) -> list[Use]:
-    """What the clients below a root directory, a machine type's too, know of releases: a master does not know its clients.
+    """The releases of all clients below a root directory, or that of a machine type: a master does not know its clients.
 
-    Also of those whose directories have names that we would not give. Raises OtpError for a RELEASES that cannot be read.
+    Names of directories do not matter here. Raises OtpError for a RELEASES that cannot be read.
     """
     found = []
-    for machine_type, name, home in _homes(tree):
-        own = Tree(home[len(tree.destdir) :], tree.destdir)
+    for machine_type, name, directory in _client_directories(tree):
+        own = Tree(directory[len(tree.destdir) :], tree.destdir)
         entries = tuple(own.releases() or [])
         # Masters take relative names for names below their own root directory, also for a type.
         bases = [tree, Tree(os.path.dirname(own.root), tree.destdir)] if machine_type else [tree]
@@ -115,26 +114,23 @@ def uses(tree: Tree) -> list[Use]:
     return found
 
 
-def _homes(tree: Tree) -> list[tuple[str, str, str]]:
+def _client_directories(tree: Tree) -> list[tuple[str, str, str]]:
     """Machine type, name and directory of each client that has a RELEASES."""
-    found = []
-    for name in tree.names():
-        # The clients of a machine type, when the tree is that type's.
-        if _is_client(tree.path(name)):
-            found.append(("", name, tree.path(name)))
+    # The clients of a machine type, if the tree is that type's.
+    found = [("", name, tree.path(name)) for name in tree.names() if _is_client(tree.path(name))]
     inside: list[tuple[str, str, str]] = []
     for name in tree.names(CLIENTS):
-        home = tree.path(CLIENTS, name)
-        if _is_client(home):
-            found.append(("", name, home))
+        directory = tree.path(CLIENTS, name)
+        if _is_client(directory):
+            found.append(("", name, directory))
         else:
-            inside += [(name, other, f"{home}/{other}") for other in tree.names(CLIENTS, name) if _is_client(f"{home}/{other}")]
+            inside += [(name, other, f"{directory}/{other}") for other in tree.names(CLIENTS, name) if _is_client(f"{directory}/{other}")]
     return found + inside
 
 
-def _is_client(home: str) -> bool:
+def _is_client(directory: str) -> bool:
     """Whether the directory is a client's, and not a root directory with libraries."""
-    return os.path.isfile(f"{home}/releases/RELEASES") and not os.path.isdir(f"{home}/lib")
+    return os.path.isfile(f"{directory}/releases/RELEASES") and not os.path.isdir(f"{directory}/lib")
 
 
 class Section(t.NamedTuple):
@@ -147,18 +143,15 @@ class Section(t.NamedTuple):
 
     def terms(self) -> dict[str, t.Any]:
         """The parameters by name."""
-        terms: dict[str, t.Any] = {
-            "masters": [Atom(name) for name in self.masters],
-            "client_directory": self.client_directory,
-            "start_prg": self.start_prg,
-        }
+        masters = [Atom(name) for name in self.masters]
+        terms: dict[str, t.Any] = {"masters": masters, "client_directory": self.client_directory, "start_prg": self.start_prg}
         if self.static_emulator:
             terms["static_emulator"] = Atom("true")
         return terms
 
 
 def section_of(tree: ClientTree, masters: t.Sequence[str], *, static_emulator: bool) -> Section:
-    """The section of a client with these masters. Raises OtpError for what is no node."""
+    """The section of a client with these masters. Raises OtpError for an invalid name of a node."""
     if not masters:
         raise OtpError(f"masters is empty: name the nodes through which {tree.client} has its releases written")
     for name in masters:
@@ -167,7 +160,7 @@ def section_of(tree: ClientTree, masters: t.Sequence[str], *, static_emulator: b
 
 
 def read_section(content: bytes, *, source: str) -> dict[str, t.Any]:
-    """Those of the section's parameters that a sys.config has, as terms. Raises OtpError for what is no sys.config."""
+    """Those of the section's parameters that a sys.config has, as terms. Raises OtpError for an invalid sys.config."""
     for element in parse_sys_config(content, source=source):
         if isinstance(element, tuple) and element[0] == Atom("sasl"):
             return {parameter[0].name: parameter[1] for parameter in element[1] if parameter[0].name in Section._fields}
@@ -175,9 +168,9 @@ def read_section(content: bytes, *, source: str) -> dict[str, t.Any]:
 
 
 def with_section(content: bytes, section: Section, *, source: str, strict: bool = False) -> bytes:
-    """The sys.config with the section's parameters of sasl; the same bytes when it has them.
+    """The sys.config with the section's parameters of sasl; the same bytes if it has them. Raises OtpError for an invalid sys.config.
 
-    strict: raise OtpError where it says something else. Raises OtpError for what is no sys.config.
+    strict: raise OtpError for a parameter with another value.
     """
     expected = section.terms()
     found = read_section(content, source=source)

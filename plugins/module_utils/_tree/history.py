@@ -4,7 +4,7 @@
 
 """What happened to the releases of a system, in ``$ROOT/releases/history.jsonl``: a line for each action, the newest last.
 
-It is also the memory of what failed on this host, and of what was installed and not yet committed.
+It also shows which releases failed on this host, and which one is installed and not yet committed.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 HISTORY = "history.jsonl"
 OK = "ok"
 FAILED = "failed"
-# Nothing has changed, and the release is not to blame.
+# Nothing has changed, and the release is not the reason.
 REFUSED = "refused"
-# After these, a release that has been tried runs, or has been taken back on purpose.
+# Actions that start a release, or roll one back on purpose.
 _MOVES = ("install", "commit", "reboot", "offline")
-# After these it is permanent.
+# Actions that make a release permanent.
 COMMITS = ("commit", "reboot", "offline")
 _KNOWN = ("time", "action", "release", "from", "outcome", "reason")
 
 
 def entry_of(action: str, release: str, *, outcome: str = OK, reason: str = "", before: str | None = None, **more: t.Any) -> dict[str, t.Any]:
-    """An entry of now. before: the release that ran; more: what else is worth knowing, such as process numbers."""
+    """An entry with the current time. before: the release that ran; more: other facts, such as process numbers."""
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     return {"time": now, "action": action, "release": release, "from": before, "outcome": outcome, "reason": reason, **more}
 
 
 def append(tree: Tree, entry: dict[str, t.Any]) -> None:
-    """Add the entry; when this returns it is on the disk. The file belongs to whom the directory does."""
+    """Add the entry and flush it to the disk. A new file gets the owner of the directory."""
     path = tree.path("releases", HISTORY)
     is_new = not os.path.exists(path)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
@@ -73,7 +73,7 @@ def parse(content: bytes) -> list[dict[str, t.Any]]:
 
 
 def failure_of(entries: t.Sequence[dict[str, t.Any]], release: str) -> dict[str, t.Any] | None:
-    """The entry that says why the release failed here; None when it has not, or has done well or been removed since."""
+    """The entry of the release's failure on this host; None if it did not fail, or has succeeded or been removed since."""
     for entry in reversed(entries):
         if entry["release"] == release:
             if entry["outcome"] == FAILED and entry["action"] not in ("remove", "unpack", "reboot"):
@@ -90,7 +90,7 @@ def came_from(entries: t.Sequence[dict[str, t.Any]], release: str) -> str | None
 
 
 def uncommitted(entries: t.Sequence[dict[str, t.Any]]) -> dict[str, t.Any] | None:
-    """The entry of the release that was installed last and neither committed nor taken back; None when there is none."""
+    """The entry of the release that is installed and neither committed nor rolled back, or None."""
     for entry in reversed(entries):
         if entry["outcome"] == FAILED or (entry["outcome"] == OK and entry["action"] in _MOVES):
             return entry if entry["action"] == "install" and entry["outcome"] == OK and not entry.get("permanent") else None

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Names by which something is recognised in an installed tree: of nodes, machine types and temporary releases."""
+"""Valid names of nodes, machine types and releases, and the name of a temporary release."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.values import is_
 # As OTP's net_kernel has it for what is before the @ (erl -sname, -name); what is after it can also be an address.
 NODE = re.compile(r"[A-Za-z0-9_-]+@[A-Za-z0-9_.:-]+")
 MACHINE_TYPE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
-# A directory has the name of a client, and one has that of a machine type.
+# The names of clients and machine types are names of directories.
 LONGEST = 255
 
 

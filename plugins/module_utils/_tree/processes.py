@@ -5,7 +5,7 @@
 """The process of an emulator of this host, and since when it runs.
 
 It is found by ``$ROOT/run/emulator.pid``, which bin/start_erl of the role target_system writes, and by ``/proc``; the number alone
-is never trusted.
+is never trusted (erlexec of ERTS gives each emulator ``-root ROOT``; proc(5)).
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ def is_emulator(pid: int, root: str) -> bool:
     """Whether the process lives and is an emulator with this root directory, which erlexec gives each as ``-root ROOT``."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
-            # That of a zombie is empty.
+            # A zombie's is empty.
             arguments = file.read().split(b"\0")
         if b"-root" not in arguments or arguments[arguments.index(b"-root") + 1] not in names_of(root):
             return False
         if is_clients(arguments, root):
             return False
-        # A container may have a system of its own at the same path.
+        # A container may have another system at the same path.
         return os.path.samestat(os.stat(f"/proc/{pid}/root{root}"), os.stat(root))
     except PermissionError:
         return True
@@ -59,7 +59,7 @@ def is_emulator(pid: int, root: str) -> bool:
 
 
 def is_clients(arguments: list[bytes], root: str) -> bool:
-    """Whether the emulator, by its command line, is a client node's, which boots from a directory of its own below the root directory."""
+    """Whether the emulator, by its command line, is a client node's, which boots from its own directory below the root directory."""
     boots = arguments[arguments.index(b"-boot") + 1] if b"-boot" in arguments[:-1] else b""
     for name in names_of(root):
         if boots.startswith(name + b"/"):
@@ -68,7 +68,7 @@ def is_clients(arguments: list[bytes], root: str) -> bool:
 
 
 def names_of(root: str) -> set[bytes]:
-    """What the root directory may be called: the start scripts of OTP 25 and later resolve links."""
+    """The possible names of the root directory: the start scripts of OTP 25 and later resolve links."""
     return {os.fsencode(root), os.fsencode(os.path.realpath(root))}
 
 
@@ -81,7 +81,7 @@ def program_of(pid: int) -> str:
 
 
 def started_at(pid: int, root: str) -> int:
-    """When the emulator was started, in nanoseconds since the epoch: by the note of bin/start_erl, else, not so exactly, by the kernel."""
+    """When the emulator was started, in nanoseconds since the epoch: by the pid file of bin/start_erl, else, less exactly, by the kernel."""
     if remote_host():
         return int(remote_host().started_at(pid))
     try:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What has been staged comes into the tree by renames, so that a home is there whole or not at all."""
+"""Moves staged files into the tree by renames, so that a library, an ERTS or a release directory is complete or missing, never partial."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ _ORDER = {"lib": 0, "bin": 2, "releases": 3}
 
 @contextlib.contextmanager
 def staging(tree: Tree, changes: Changes):
-    """A new directory for what is not yet part of the tree, on its file system; yields its descriptor and removes it in the end.
+    """A new directory on the tree's file system for what is not yet part of the tree; yields its descriptor (-1 in check mode) and removes it at the end.
 
-    What an interrupted run has left there is removed first. Only the installing user can enter the directory, so that no
-    other user can exchange its files. In check mode there is none; the descriptor is -1.
+    What an interrupted run has left there is removed first. Only the installing user can enter it, so that no other user can exchange files.
     """
     path = tree.path(STAGING)
     if tree.has(STAGING):
@@ -58,10 +57,7 @@ def remove_tree(path: str) -> None:
 
 
 def publish(trees: t.Sequence[Tree], *, replace: set[str], flush: bool = True) -> None:
-    """Rename what is staged to where each tree has nothing of that name. A file that a tree has stays, unless it is in replace.
-
-    Undoes what it has done when it fails. Afterwards the names are on the disk.
-    """
+    """Move the staged files of each tree into place. A file that a tree has stays, unless it is in replace. Undoes all renames if one fails."""
     done: list[tuple[Tree, str]] = []
     touched: set[str] = set()
     try:
@@ -98,7 +94,7 @@ def _merge(tree: Tree, directory: str, replace: set[str], done: list[tuple[Tree,
 
 
 def flush_file_systems(trees: t.Sequence[Tree]) -> None:
-    """Have all that was written to the trees' file systems on the disk: syncfs(2), which Python does not offer."""
+    """Flush the file systems of the trees to the disk: syncfs(2), which Python does not offer."""
     for path in {os.stat(tree.directory).st_dev: tree.directory for tree in trees}.values():
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         try:

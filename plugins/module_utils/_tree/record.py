@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Our record of an installed package, ``$ROOT/releases/VSN/package.json``, and what a second run finds out from it.
+"""The record of an installed package, ``$ROOT/releases/VSN/package.json``, and what a second run finds out from it.
 
 A second run on an installed host, the most frequent one, ends here: few small files are read, and no module is imported that
 is slow to start with (the parsers among them).
@@ -15,7 +15,7 @@ import os
 
 RECORD = "package.json"
 STAGING = ".staging"
-# What a system is started by.
+# What starts a system.
 SCRIPTS = ("erl", "start", "start_erl")
 PROGRAMS = ("epmd", "run_erl", "to_erl")
 
@@ -53,18 +53,29 @@ def _is_texts(value) -> bool:
     return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
 
 
-def find_record(directory: str, digest: str, destdir: str = "", variables: dict[str, str] | None = None) -> dict | None:
-    """The record of the package with this sha256 in the tree that lies in the directory, when no part of its release is missing.
-
-    variables: where its libraries must be; a variable that is not among them leads where it led before.
-    """
+def _records(directory: str):
+    """The records of the tree in the directory that are in their release directories."""
     try:
         versions = os.listdir(directory + "/releases")
     except (FileNotFoundError, NotADirectoryError):
-        return None
+        return
     for version in versions:
-        record = _read_record(directory, version)
-        if record is not None and digest in (record["sha256"], record.get("full")):
+        try:
+            with open(f"{directory}/releases/{version}/{RECORD}", "rb", buffering=0) as file:
+                record = parse_record(file.read())
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        if record is not None and record["version"] == version:
+            yield record
+
+
+def find_record(directory: str, digest: str, destdir: str = "", variables: dict[str, str] | None = None) -> dict | None:
+    """The record of the package with this sha256 in the tree, if no part of its release is missing, or None.
+
+    variables: where its libraries must be; those of other variables stay where the record has them.
+    """
+    for record in _records(directory):
+        if digest in (record["sha256"], record.get("full")):
             before = record.get("variables", {})
             if any((variables or {}).get(name, path) != path for name, path in before.items()):
                 return None
@@ -73,16 +84,8 @@ def find_record(directory: str, digest: str, destdir: str = "", variables: dict[
 
 
 def known_packages(directory: str, destdir: str = "") -> list[str]:
-    """The sha256 of the packages, of full ones where they were thin as well, whose releases are whole in the tree."""
-    try:
-        versions = os.listdir(directory + "/releases")
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    known = []
-    for version in versions:
-        record = _read_record(directory, version)
-        if record is not None and _is_whole(directory, record, destdir):
-            known += [record[key] for key in ("sha256", "full") if key in record]
+    """The sha256 of the packages whose releases are complete in the tree; of a thin package also that of the full one."""
+    known = [record[key] for record in _records(directory) if _is_whole(directory, record, destdir) for key in ("sha256", "full") if key in record]
     return known if all(os.path.exists(f"{directory}/bin/{name}") for name in PROGRAMS) else []
 
 
@@ -91,21 +94,8 @@ def _is_whole(directory: str, record: dict, destdir: str) -> bool:
     return missing_part(directory, record["version"], record["erts_version"], record["applications"].items(), places) is None
 
 
-def _read_record(directory: str, version: str) -> dict | None:
-    """That of the release, when it is in its place."""
-    try:
-        with open(f"{directory}/releases/{version}/{RECORD}", "rb", buffering=0) as file:
-            record = parse_record(file.read())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return record if record is not None and record["version"] == version else None
-
-
 def missing_part(directory: str, version: str, erts_version: str, applications, places: dict[str, str] | None = None) -> str | None:
-    """The first part that a release needs and the tree lacks, as a path below the root; None when all is there.
-
-    places: directories of the applications that lie elsewhere than below the root, by name.
-    """
+    """The first part that a release needs and the tree lacks, as a path below the root, or None. places: directories of applications elsewhere, by name."""
     parts = [(places or {}).get(name, f"lib/{name}-{vsn}") + "/ebin" for name, vsn in applications]
     parts += [f"erts-{erts_version}/bin/erlexec", f"releases/{version}/start.boot"]
     return next((part for part in parts if not os.path.exists(os.path.join(directory, part))), None)
@@ -116,7 +106,7 @@ def status_at_rest(directory: str, record: dict) -> str | None:
 
     This reads RELEASES by its text, in the layout of release_handler and of ours alone: the parsers cost as much again as half a start of Python.
     """
-    # What a run leaves that was cut short.
+    # What an interrupted run leaves.
     if any(os.path.lexists(f"{directory}/{name}") for name in (STAGING, "releases/RELEASES.saved")):
         return None
     if not all(os.path.exists(f"{directory}/bin/{name}") for name in SCRIPTS + PROGRAMS):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""RELEASES and start_erl.data: which releases there are, and which one boots. start_erl.data is written last.
+"""RELEASES and start_erl.data: which releases there are, and which one boots (SASL, release_handler(3)). start_erl.data is written last.
 
 release_handler reads RELEASES when it starts. In a tree at rest exactly one release is ``permanent``, the one that
 start_erl.data names; what it calls ``current`` is never written.
@@ -43,12 +43,12 @@ def register(tree: Tree, release: Release, changes: Changes, options: FileOption
         status = known[release.version].status
     entry = entry_of(tree, release, status)
     if start is None:
-        entries = [_with_status(other, "unpacked") if other.status == "permanent" else other for other in entries]
+        entries = [other._replace(status="unpacked") if other.status == "permanent" else other for other in entries]
     if release.version not in known:
         entries = [entry, *entries]
     elif known[release.version].libraries and not tree.places(release.version):
         # It is complete, and may name libraries in another way than we do.
-        entry = _with_status(known[release.version], status)
+        entry = known[release.version]._replace(status=status)
     entries = [entry if other.version == release.version else other for other in entries]
     boots = start or StartErlData(release.erts_version, release.version)
     if tree.has(f"erts-{boots.erts_version}"):
@@ -63,9 +63,9 @@ def register(tree: Tree, release: Release, changes: Changes, options: FileOption
 def make_permanent(
     tree: Tree, release: Release, entries: list[InstalledRelease], changes: Changes, options: FileOptions, *, emulator: str = "beam"
 ) -> list[InstalledRelease]:
-    """Have the stopped system boot the release, which is among the entries of RELEASES, next. Returns the new entries.
+    """Make the release, one of the entries of RELEASES, the one that the stopped system boots next. Returns the new entries.
 
-    Raises OtpError when the system runs: what runs is release_handler's to change.
+    Raises OtpError if the system runs: only release_handler may change that.
     """
     boots = StartErlData(release.erts_version, release.version)
     after = [switched(entry, release.version) for entry in entries if not is_temporary(entry.version)]
@@ -92,10 +92,7 @@ def make_permanent(
 
 
 def entry_of(tree: Tree, release: Release, status: str) -> InstalledRelease:
-    """The entry of RELEASES for a release whose applications lie below ``lib``, or where our record says.
-
-    A library elsewhere has an absolute name, as release_handler:set_unpacked/2 writes it.
-    """
+    """The entry of RELEASES for a release whose applications are below ``lib`` or, with an absolute name (release_handler:set_unpacked/2), elsewhere."""
     places = tree.places(release.version)
     libraries = tuple(
         Library(item.name, item.version, places.get(item.name) or library_path(tree, release.erts_version, f"lib/{item.name}-{item.version}"))
@@ -105,7 +102,7 @@ def entry_of(tree: Tree, release: Release, status: str) -> InstalledRelease:
 
 
 def read_release(tree: Tree, version: str) -> Release | None:
-    """The release whose release directory is ``releases/VERSION``, from the .rel in it; None when there is none."""
+    """The release whose release directory is ``releases/VERSION``, from the .rel in it, or None."""
     for name in sorted(tree.names("releases", version)):
         if name.endswith(".rel"):
             path = tree.path("releases", version, name)
@@ -116,7 +113,7 @@ def read_release(tree: Tree, version: str) -> Release | None:
 
 
 def write_releases(tree: Tree, entries: list[InstalledRelease], options: FileOptions) -> None:
-    """Put RELEASES in place."""
+    """Write RELEASES."""
     options.file(tree.path("releases", "RELEASES"), format_releases(entries))
 
 
@@ -151,16 +148,12 @@ def _missing_part(tree: Tree, release: Release) -> str | None:
     return missing_part(tree.directory, release.version, release.erts_version, applications, places)
 
 
-def _with_status(entry: InstalledRelease, status: str) -> InstalledRelease:
-    return entry._replace(status=status)
-
-
 def switched(entry: InstalledRelease, version: str) -> InstalledRelease:
     """The entry when the release of this version is permanent, and what was permanent is old."""
     if entry.version == version:
-        return _with_status(entry, "permanent")
+        return entry._replace(status="permanent")
     if entry.status in ("permanent", "tmp_current"):
-        return _with_status(entry, "old")
+        return entry._replace(status="old")
     return entry
 
 

@@ -20,10 +20,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 
 class RelupStep(t.NamedTuple):
-    """What leads from one release to another.
-
-    restarts: the instructions of it that restart the emulator; soft: the modules that are purged only if no process runs their old code.
-    """
+    """What leads from one release to another. restarts: its instructions that restart the emulator; soft: the modules that it purges softly."""
 
     path: str
     direction: str  # up, down
@@ -32,13 +29,13 @@ class RelupStep(t.NamedTuple):
 
 
 class NoRelupStep(OtpError):
-    """There is no entry; the text says where it was looked for and what is there."""
+    """No entry leads from the one release to the other; the text lists the files that were read and what they have."""
 
 
 def find_relup_step(tree: Tree, current: str, new: str, *, upgrade_from: t.Mapping[str, str] | None = None) -> RelupStep:
     """The entry by which release_handler goes from the current release to the new one. Raises NoRelupStep.
 
-    upgrade_from: of a new release that is still in its package, what upgrade_from() says of that package's relup.
+    upgrade_from: of a new release that is still in its package, upgrade_from of that package's relup.
     """
     sought = []
     if upgrade_from is not None:

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``erl``, ``start`` and ``start_erl`` of an installed system: from OTP's own templates where they serve, else ours.
+"""``erl``, ``start`` and ``start_erl`` of an installed system: from OTP's templates if possible, else from ours.
 
-What the emulator wants from a start script are the variables ROOTDIR, BINDIR, EMU and PROGNAME (release_handler: RELDIR
+What the emulator expects from a start script are the variables ROOTDIR, BINDIR, EMU and PROGNAME (release_handler: RELDIR
 too), and then ``exec erlexec``. OTP's templates (``erts-VSN/bin/*.src``) quote paths in some places and not in others,
 and Debian's OTP has none. So they are used for plain paths only.
 """
@@ -81,7 +81,7 @@ def make_scripts(*, root: str, erts_version: str, templates: dict[str, bytes], e
 def is_foreign(script: bytes, root: str) -> bool:
     """Whether a script erl or start would run the system of another root directory, as Debian's do.
 
-    Debian writes its own root into every assignment, the one that undoes a wrong one included: so the last one tells.
+    Debian writes its own root into every assignment, the one that undoes a wrong one included: so the last one counts.
     """
     last = b""
     for line in script.splitlines():
@@ -95,5 +95,5 @@ def is_foreign(script: bytes, root: str) -> bool:
 
 
 def _quoted(text: str) -> str:
-    """One word of sh. Within ${VAR:-WORD} and after an equals sign it means itself."""
+    """One word of sh, also within ${VAR:-WORD} and after an equals sign."""
     return "'" + text.replace("'", "'\"'\"'") + "'"

@@ -2,10 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An installed tree by its paths: the few files that say which releases there are. Reads only.
+"""An installed tree by its paths, and the few files that list its releases. Reads only.
 
-They are release_handler's own: SASL's reference, release_handler(3); OTP design principles, "Creating and Upgrading a
-Target System".
+The files are release_handler's: SASL, release_handler(3); OTP system principles, "Creating and Upgrading a Target System".
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import 
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import RECORD, parse_record
 
 LOCK = ".lock"
-# The end of the names of copies of RELEASES and start_erl.data, which are there while these are changed.
+# The suffix of the copies of RELEASES and start_erl.data (_tree/backup).
 SAVED = ".saved"
 
 
 class Tree:
     """The system whose root directory is root, written below destdir when it is part of an image.
 
-    ``root`` is what the system itself calls its root directory; ``path()`` is where a file of it lies now.
+    ``root`` is the root directory as the system itself names it; ``path()`` is where a file of it is now.
     """
 
     def __init__(self, root: str, destdir: str = "") -> None:
@@ -38,7 +37,7 @@ class Tree:
         self.root = root.rstrip("/")
         self.destdir = destdir.rstrip("/")
         self.directory = self.destdir + self.root
-        # By name below releases: in check mode, what a file that is torn would be mended to.
+        # In check mode, the content to which a torn file would be repaired, by name below releases.
         self.mended: dict[str, bytes] = {}
 
     def path(self, *names: str) -> str:
@@ -74,18 +73,18 @@ class Tree:
         return parse_record(read_file(self.path("releases", version, RECORD)) or b"")
 
     def places(self, version: str) -> dict[str, str]:
-        """Where the release's libraries are that are below a variable's directory: directories by application."""
+        """The directories of the libraries that are below a variable's directory, by application."""
         return (self.record(version) or {}).get("places", {})
 
     def names(self, *names: str) -> list[str]:
-        """What is in the directory, sorted; nothing when it is none."""
+        """The names in the directory, sorted; empty if it is not a directory."""
         try:
             return sorted(os.listdir(self.path(*names)))
         except (FileNotFoundError, NotADirectoryError):
             return []
 
     def file_options(self, uid: int = -1, gid: int = -1) -> FileOptions:
-        """How to write below releases: by default with its owner, whose node must be able to remove the files."""
+        """How to write below releases: by default with the owner of releases, because the node must be able to remove the files."""
         owner = inherited_owner(self.path("releases"))
         return FileOptions(owner[0] if uid == -1 else uid, owner[1] if gid == -1 else gid)
 
@@ -115,7 +114,7 @@ def emulators(tree: Tree) -> list[int]:
 
 
 def versioned_directory(path: str, *, is_directory: bool = False) -> str | None:
-    """The home that the path is, or is in; None when it is in none."""
+    """The ``lib/APP-VSN``, ``erts-VSN`` or ``releases/VSN`` that the path is, or is in, or None."""
     parts = path.split("/")
     if parts[0] not in ("lib", "releases") and not parts[0].startswith("erts-"):
         return None
