@@ -130,7 +130,7 @@ def test_two_machine_types(master: Master) -> None:
     """Each has a root directory of its own, below that of the master."""
     root = f"{master.root}/clients/box"
     client, neighbour = Client(master, "b", machine_type="box"), Client(master, "n")
-    with pytest.raises(OtpError, match=re.escape(f"{root} is no root directory of a target system")):
+    with pytest.raises(OtpError, match=re.escape(f"{root} is not the root directory of a target system")):
         client.have()
     install_release(root=root, package=master.releases.packages["FIRST"], changes=Changes(), flush=False)
     client.have()

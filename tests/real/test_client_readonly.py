@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Read-only client nodes of a real master: appointed, upgraded one without the other, taken back, crashed, and without their master.
+"""Read-only client nodes of a real master: created, upgraded one without the other, rolled back, crashed, and without their master.
 
 Where OTP by itself goes wrong, it is asked first.
 """
@@ -105,7 +105,7 @@ def test_the_modules_in_a_play(client: Client, tmp_path: Path) -> None:
     assert foreseen["actions"] == done["actions"] != []
     assert upgraded["after"]["releases"] == {"SECOND": "permanent", "FIRST": "old"} and upgraded["changed"] and not nothing["changed"]
     assert told["running"]["release"] == "SECOND" and told["running"]["name"] == client.name
-    assert refused["failed"] and f"client {client.name} runs: stop it before" in refused["msg"]
+    assert refused["failed"] and f"client {client.name} runs, so its directory" in refused["msg"]
 
 
 def back_and_without(client: Client) -> None:
@@ -211,7 +211,7 @@ def test_it_started_without_its_master(master: Master, client: Client) -> None:
     releases.write_bytes(before)
     os.rmdir(client.tree.path("releases", "CRASHES"))
     # Ours has it read RELEASES first.
-    assert client.take("FIRST", "permanent", package=False, check_mode=True)["actions"][0].endswith("which started without a master, read RELEASES")
+    assert client.take("FIRST", "permanent", package=False, check_mode=True)["actions"][0].endswith("so that it reads RELEASES")
     assert client.take("FIRST", "permanent", package=False)["after"]["releases"] == {"SECOND": "old", "FIRST": "permanent"}
     assert b"[]" not in releases.read_bytes() and info(client)["disagreements"] == []
 
@@ -230,8 +230,8 @@ def test_start_erl_data_is_missing(client: Client) -> None:
 
 
 def test_a_client_that_is_down(client: Client) -> None:
-    """It is led to another release by its directory; while it runs, not so."""
-    with pytest.raises(OtpError, match="a client that runs is led to another release by otp_release_handler"):
+    """otp_release_client switches it to another release while it is down, and refuses that while it runs."""
+    with pytest.raises(OtpError, match="upgrade it by otp_release_handler with option client"):
         client.have(release="SECOND", runs=lambda: True)
     client.master.take("SECOND", "unpacked")
     client.end()
@@ -253,9 +253,9 @@ def answers(client: Client) -> bool:
 
 def test_a_node_that_is_no_client(master: Master) -> None:
     client = Client(master, "nobody")
-    with pytest.raises(OtpError, match="is no client here: make its directory with otp_release_client"):
+    with pytest.raises(OtpError, match="is not a client here: create its directory with otp_release_client"):
         client.take("SECOND", "permanent")
     assert (info(client)["installed"], info(client)["running"]["answers"]) == (False, False)
     client.have()
     error = client.refused("SECOND", address=master.address)
-    assert kinds(error) == ["no_client"] and f"the node {master.name} is no client" in str(error)
+    assert kinds(error) == ["no_client"] and f"the node {master.name} is not a client" in str(error)

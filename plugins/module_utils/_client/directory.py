@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The directory of a client node on its master: made, kept, led to another release while the node is down, and removed.
+"""The directory of a client node on its master: created, kept, switched to another release while the node is down, and removed.
 
-Which release a client runs is its own release_handler's to say, once there is a directory. What is written first is what nobody
-reads before RELEASES is there; what says the release to boot is written last.
+OTP system documentation, "Releases", Disk-Less and/or Read-Only Clients; sasl(6): masters, client_directory, static_emulator, start_prg.
+A client that has a directory keeps its release: only its own release_handler changes it while it runs. The files of the release are
+written first, then RELEASES, and last what decides which release boots: an interrupted run leaves a client that boots.
 """
 
 from __future__ import annotations
@@ -37,10 +38,10 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK
 
 
 class ClientRequest(t.NamedTuple):
-    """What is wanted of a client's directory. release: None for the one it has, or else the permanent one of its root directory.
+    """The options of otp_release_client. release: None for the one it has, or else the permanent one of its root directory.
 
-    sys_config: None to keep what it has; start_script: likewise, content of bin/start. uid, gid: -1 for those of the root directory.
-    runs: whether somebody knows that the node is up.
+    sys_config: None to keep the present one; start_script: likewise, content of bin/start. uid, gid: -1 for those of the root directory.
+    runs: whether the node is known to be up.
     """
 
     root: str
@@ -60,12 +61,15 @@ class ClientRequest(t.NamedTuple):
 
 
 def ensure_client(request: ClientRequest, changes: Changes) -> dict[str, t.Any]:
-    """Have the directory as ordered. Returns client_directory, root, release, erts_version and diff. Raises OtpError before anything is touched."""
+    """Ensure that the directory is as requested. Returns client_directory, root, release, erts_version and diff.
+
+    Raises OtpError before anything is touched.
+    """
     tree = ClientTree(request.root, request.client, request.machine_type)
-    work = _remove if request.state == "absent" else _have
+    work = _remove if request.state == "absent" else _ensure
     try:
         with contextlib.ExitStack() as locks:
-            # As _handler takes them: first that of the client, then that of the libraries.
+            # In the order of _handler: first the client's, then that of the root directory.
             for path in (tree.path(HANDLER_LOCK), tree.shared.path(LOCK)):
                 if not changes.check_mode and os.path.isdir(os.path.dirname(path)):
                     locks.enter_context(lock(path, timeout=request.lock_timeout))
@@ -74,61 +78,58 @@ def ensure_client(request: ClientRequest, changes: Changes) -> dict[str, t.Any]:
         raise OtpError(f"client {request.client} below {request.root}: {error.filename}: {error.strerror}") from error
 
 
-def _have(tree: ClientTree, request: ClientRequest, changes: Changes) -> dict[str, t.Any]:
+def _ensure(tree: ClientTree, request: ClientRequest, changes: Changes) -> dict[str, t.Any]:
     if not tree.shared.has("releases"):
-        raise OtpError(f"{tree.root} is no root directory of a target system: install a release there (otp_release_install with root: {tree.root})")
-    writing = _writing(tree, request)
-    _have_readable(tree, request, writing, changes)
+        raise OtpError(f"{tree.root} is not the root directory of a target system: install a release there (otp_release_install with root: {tree.root})")
+    # The master's node must be able to write the files: by default they belong to the owner of its releases.
+    options = tree.shared.file_options(request.uid, request.gid)
+    _ensure_readable(tree, request, options, changes)
     before = tree.releases() or []
-    boots = _boots(tree, before)
-    release = _appointed(tree, request, boots)
+    boots = (tree.start_erl_data() if before else None) or permanent_release(before)
+    release = _find_release(tree, request, boots)
     if boots is not None and boots.release_version != release.version and request.runs():
         raise OtpError(
-            f"client {request.client} runs release {boots.release_version}, and {release.version} is wanted: a client that runs is led to another"
-            " release by otp_release_handler with client (playbook upgrade). Stop it to have another release appointed"
+            f"client {request.client} runs release {boots.release_version}, not {release.version}: upgrade it by otp_release_handler with option"
+            " client (playbook upgrade), or stop it first"
         )
     files = _files(tree, request, release, boots)
     after = [switched(entry, release.version) for entry in before if not is_temporary(entry.version)]
     if release.version not in [entry.version for entry in after]:
         after = [entry_of_client(tree, release, "permanent"), *after]
-    for home in _directories(tree, release.version):
-        if not os.path.isdir(home):
-            changes.do(f"make the directory {home}", writing.directory, home)
-    diff = [_write(path, content, mode, writing, changes) for path, (content, mode) in files.items()]
+    own = [tree.client_directory, *(tree.path(*names) for names in (("bin",), ("releases",), ("releases", release.version)))]
+    for directory in own if tree.machine_type else [tree.shared.path(CLIENTS), *own]:
+        if not os.path.isdir(directory):
+            changes.do(f"create the directory {directory}", options.directory, directory)
+    diff = [_write(path, content, mode, options, changes) for path, (content, mode) in files.items()]
     if after != before:
-        changes.do(f"record release {release.version} as permanent in {tree.path('releases', 'RELEASES')}", write_releases, tree, after, writing)
-    _appoint(tree, request, StartErlData(release.erts_version, release.version), files, writing, changes)
+        changes.do(f"record release {release.version} as permanent in {tree.path('releases', 'RELEASES')}", write_releases, tree, after, options)
+    _write_boot_files(tree, request, StartErlData(release.erts_version, release.version), files, options, changes)
     releases = {"before_header": tree.client_directory, "after_header": tree.client_directory, "before": describe(before), "after": describe(after)}
     return _result(tree, release.version, release.erts_version, [*filter(None, diff), releases])
 
 
-def _have_readable(tree: ClientTree, request: ClientRequest, writing: FileOptions, changes: Changes) -> None:
-    """Mend what a power cut of the master has torn. A client that runs has it in its memory, and writes it again."""
+def _ensure_readable(tree: ClientTree, request: ClientRequest, options: FileOptions, changes: Changes) -> None:
+    """Repair RELEASES and start_erl.data after a power cut of the master. A client that runs has both in memory, and writes them again."""
     try:
         tree.releases()
         tree.start_erl_data()
     except OtpError:
         if request.runs():
             raise
-        repair(tree, changes, writing)
-
-
-def _boots(tree: ClientTree, entries: list[InstalledRelease]) -> StartErlData | None:
-    """The release of a client that has one."""
-    return (tree.start_erl_data() if entries else None) or permanent_release(entries)
+        repair(tree, changes, options)
 
 
 def _result(tree: ClientTree, release: str | None, erts_version: str | None, diff: list[dict[str, str]]) -> dict[str, t.Any]:
     return {"client_directory": tree.client_directory, "root": tree.root, "release": release, "erts_version": erts_version, "diff": diff}
 
 
-def _appointed(tree: ClientTree, request: ClientRequest, boots: StartErlData | None) -> Release:
-    """The release that the client shall have, whole in the tree of its type."""
+def _find_release(tree: ClientTree, request: ClientRequest, boots: StartErlData | None) -> Release:
+    """The requested release, or else the present one, or else that of the master. Raises OtpError unless the root directory has it whole."""
     shared = tree.shared
     permanent = boots or shared.start_erl_data()
     version = request.release or (permanent.release_version if permanent else None)
     if version is None:
-        raise OtpError(f"{shared.root} has no permanent release: name the release that the client {request.client} shall have")
+        raise OtpError(f"{shared.root} has no permanent release: set the release of the client {request.client}")
     check_version(version)
     release = read_release(shared, version)
     if release is None:
@@ -140,7 +141,7 @@ def _appointed(tree: ClientTree, request: ClientRequest, boots: StartErlData | N
 
 
 def _files(tree: ClientTree, request: ClientRequest, release: Release, boots: StartErlData | None) -> dict[str, tuple[bytes, int]]:
-    """Content and mode by path, of all but what says which release boots. Raises OtpError."""
+    """Content and mode by path, of all files that do not decide which release boots. Raises OtpError."""
     version = release.version
     section = section_of(tree, request.masters, static_emulator=request.static_emulator)
     own = tree.path("releases", version)
@@ -160,7 +161,7 @@ def _files(tree: ClientTree, request: ClientRequest, release: Release, boots: St
 
 
 def release_files(tree: ClientTree, release: Release) -> dict[str, bytes]:
-    """What a client has of its own of a release besides its sys.config, by name."""
+    """The client's own files of a release except sys.config, content by name: it shares only libraries and ERTS with its master."""
     names = (rel_name(tree, release), "start.boot", "relup")
     files = {name: read_file(tree.shared.path("releases", release.version, name)) for name in names}
     return {name: content for name, content in files.items() if content is not None}
@@ -172,7 +173,7 @@ def rel_name(tree: ClientTree, release: Release) -> str:
 
 
 def config_for(tree: ClientTree, version: str, section: Section, boots: StartErlData | None, given: str | None = None) -> bytes:
-    """The client's sys.config for a release: as given, else its own, else that of the release that it boots; with what makes it a client."""
+    """The client's sys.config for a release: as given, else its own, else that of the release that it boots; with the client's parameters."""
     if given is not None:
         return with_section(given.encode(), section, source="the given sys_config", strict=True)
     content = read_config(tree, version)
@@ -182,64 +183,49 @@ def config_for(tree: ClientTree, version: str, section: Section, boots: StartErl
 
 
 def entry_of_client(tree: ClientTree, release: Release, status: str) -> InstalledRelease:
-    """The entry of RELEASES. Masters would look for relative libraries of a type below their own root directory."""
+    """The entry of RELEASES, with absolute library paths: masters would look for relative ones of a machine type below their own root directory."""
     entry = entry_of(tree, release, status)
     libraries = [library._replace(directory=os.path.join(tree.root, library.directory)) for library in entry.libraries]
     return entry._replace(libraries=tuple(libraries))
 
 
-def _directories(tree: ClientTree, version: str) -> list[str]:
-    return [
-        *([] if tree.machine_type else [tree.shared.path(CLIENTS)]),
-        tree.client_directory,
-        tree.path("bin"),
-        tree.path("releases"),
-        tree.path("releases", version),
-    ]
-
-
-def _appoint(tree: ClientTree, request: ClientRequest, boots: StartErlData, files: dict, writing: FileOptions, changes: Changes) -> None:
-    """What the start script reads: start_erl.data, or of a static client the boot script and the configuration beside it."""
+def _write_boot_files(tree: ClientTree, request: ClientRequest, boots: StartErlData, files: dict, options: FileOptions, changes: Changes) -> None:
+    """What the start script reads: start_erl.data, or for a static client releases/start.boot and releases/sys.config."""
     data = tree.path("releases", "start_erl.data")
     copies = {name: tree.path("releases", name) for name in ("sys.config", "start.boot")}
     if not request.static_emulator:
         content = format_start_erl_data(boots)
         # release_handler writes it without a newline.
         if (read_file(data) or b"").split() != content.split():
-            _write(data, content, 0o644, writing, changes)
+            _write(data, content, 0o644, options, changes)
         for path in copies.values():
             if os.path.exists(path):
-                changes.do(f"remove {path}, for the client is static no more", os.unlink, path)
+                changes.do(f"remove {path}, because the client no longer has a static emulator", os.unlink, path)
         return
     for name, path in copies.items():
         source = tree.path("releases", boots.release_version, name)
         content, mode = files.get(source) or (read_file(source) or b"", 0o644)
-        _write(path, content, mode, writing, changes)
+        _write(path, content, mode, options, changes)
     if os.path.exists(data):
-        changes.do(f"remove {data}, for the client is static", os.unlink, data)
+        changes.do(f"remove {data}, because the client has a static emulator", os.unlink, data)
 
 
-def _write(path: str, content: bytes, mode: int, writing: FileOptions, changes: Changes) -> dict[str, str] | None:
-    """Have the file; a diff of it when it was another. Where nothing is secret, release_handler may have given it another mode."""
+def _write(path: str, content: bytes, mode: int, options: FileOptions, changes: Changes) -> dict[str, str] | None:
+    """Ensure the file. Returns a diff of changed text. A file without secrets keeps the mode that release_handler gave it."""
     if mode == 0o644 and read_file(path) == content:
         return None
-    before = ensure_file(path, content, mode=mode, owner=Owner(writing.uid, writing.gid), sentence=f"write {path}", changes=changes)
+    before = ensure_file(path, content, mode=mode, owner=Owner(options.uid, options.gid), sentence=f"write {path}", changes=changes)
     if before is None or path.endswith(".boot"):
         return None
     shown = {"before": before.decode("utf-8", "replace"), "after": content.decode("utf-8", "replace")}
     return {"before_header": path, "after_header": path, **shown}
 
 
-def _writing(tree: ClientTree, request: ClientRequest) -> FileOptions:
-    """Files for whom the master's node can write: by default the owner of its root directory's releases."""
-    return tree.shared.file_options(request.uid, request.gid)
-
-
 def _remove(tree: ClientTree, request: ClientRequest, changes: Changes) -> dict[str, t.Any]:
     if not os.path.lexists(tree.client_directory):
         return _result(tree, None, None, [])
     if request.runs():
-        raise OtpError(f"client {request.client} runs: stop it before its directory {tree.client_directory} is removed")
+        raise OtpError(f"client {request.client} runs, so its directory {tree.client_directory} is not removed: stop it first")
     before = describe(tree.releases() or [])
     with staging(tree.shared, changes):
         changes.do(f"remove {tree.client_directory}", os.rename, tree.client_directory, tree.shared.path(STAGING, "client"))

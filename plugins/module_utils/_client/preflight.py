@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a client node says of itself as a client, and why its releases could not be changed, beside what ``_handler/preflight`` finds of any node."""
+"""What a client node reports about itself, and why its releases cannot be changed: checks in addition to those of ``_handler/preflight``.
+
+OTP system documentation, "Releases", Disk-Less and/or Read-Only Clients; sasl(6); release_handler.erl, which calls each master by rpc.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree impor
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import read_release
 from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import RelupStep
 
-# A master that is down is told from one that answers by a call, as release_handler's own are.
-QUESTION = """
+# release_handler writes through all masters, and fails when one of them does not answer.
+EXPRESSION = """
 Value = fun(Key) -> case application:get_env(sasl, Key) of {ok, Found} -> Found; undefined -> undefined end end,
 Masters = case Value(masters) of Names when is_list(Names) -> Names; _ -> [] end,
 Silent = [Master || Master <- Masters, net_adm:ping(Master) =/= pong],
@@ -27,7 +30,7 @@ Loader = case init:get_argument(loader) of {ok, [[Name | _] | _]} -> Name; _ -> 
 
 
 class ClientFacts(t.NamedTuple):
-    """What makes the node a client, by its own words. silent: masters that do not answer it; loader: efile, or inet of one that has no disk."""
+    """The parameters that make the node a client. silent: masters that do not answer it; loader: efile, or inet for a client without a disk."""
 
     masters: tuple[str, ...]
     silent: tuple[str, ...]
@@ -37,9 +40,9 @@ class ClientFacts(t.NamedTuple):
     loader: str
 
 
-def ask(node, *, timeout: float) -> ClientFacts:
-    """The facts; node is a Connection or a Session. Raises CallError."""
-    masters, silent, directory, program, static, loader = evaluate(node, QUESTION, timeout=timeout)
+def read_facts(node, *, timeout: float) -> ClientFacts:
+    """Ask the node, a Connection or a Session, for its facts. Raises CallError."""
+    masters, silent, directory, program, static, loader = evaluate(node, EXPRESSION, timeout=timeout)
     return ClientFacts(_names(masters), _names(silent), _text(directory), _text(program), static == Atom("true"), _text(loader))
 
 
@@ -54,57 +57,57 @@ def _text(term) -> str:
         return ""
 
 
-def section_now(tree: ClientTree, facts: ClientFacts) -> Section:
-    """What every sys.config of the client has to say: it is read anew when a release is installed."""
+def client_section(tree: ClientTree, facts: ClientFacts) -> Section:
+    """The parameters of sasl that every sys.config of the client must have: install_release reads them again (release_handler(3))."""
     return Section(facts.masters, tree.client_directory, facts.start_prg, facts.static_emulator)
 
 
 def check_client(tree: ClientTree, facts: ClientFacts, running: Running) -> t.Iterator[Problem]:
-    """The node as a client of this master, before anything is written."""
-    again = "Configure it with otp_release_client, and start it again"
+    """Whether the node is a client of this master: its parameters of sasl name this directory and masters that answer."""
+    again = "Configure it with otp_release_client, and restart it"
     if not facts.masters or not facts.client_directory:
-        yield Problem("no_client", f"the node {running.node} is no client: sasl has no masters, or no client_directory", again)
+        yield Problem("no_client", f"the node {running.node} is not a client: its application sasl has no masters or no client_directory", again)
         return
     if facts.client_directory != tree.client_directory:
-        cause = f"the client {running.node} has the directory {facts.client_directory}, and not {tree.client_directory}"
+        cause = f"the client {running.node} has the directory {facts.client_directory}, not {tree.client_directory}"
         yield Problem("other_directory", cause, "The path must be the same on the client and on its masters. " + again)
         return
     if running.directory != tree.path("releases"):
-        cause = f"the client {running.node} has its releases in {running.directory}, and not in {tree.path('releases')}"
-        yield Problem("other_directory", cause, "Its start script has to set RELDIR so")
+        cause = f"the client {running.node} has its releases in {running.directory}, not in {tree.path('releases')}"
+        yield Problem("other_directory", cause, "Set RELDIR to that directory in its start script")
     if not facts.start_prg:
-        cause = f"sasl of the client {running.node} has no start_prg, so that a restart would start the master's {tree.root}/bin/start"
+        cause = f"sasl of the client {running.node} has no start_prg: a restart would start the master's {tree.root}/bin/start"
         yield Problem("start_program", cause, again)
     if facts.silent:
-        cause = f"the client {running.node} cannot reach its master {', '.join(facts.silent)}, through which it has its files written"
-        yield Problem("master", cause, "Start the master node, or see to the network between them")
+        cause = f"the client {running.node} cannot reach its master {', '.join(facts.silent)}, which writes its files"
+        yield Problem("master", cause, "Start the master node, or repair the network between them")
     yield from _check_files(tree, facts)
 
 
 def _check_files(tree: ClientTree, facts: ClientFacts) -> t.Iterator[Problem]:
-    """What release_handler overwrites when it commits, and fails when it is not there."""
+    """The files that make_permanent overwrites; it fails when one is missing (release_handler.erl, set_permanent_files)."""
     needed = ("start.boot", "sys.config") if facts.static_emulator else ("start_erl.data",)
     missing = [tree.path("releases", name) for name in needed if not tree.has("releases", name)]
     if missing:
         kind = "has a static emulator" if facts.static_emulator else "has no static emulator"
-        cause = f"the client {tree.client} {kind}, and {' and '.join(missing)} is missing, without which no release is committed"
-        yield Problem("missing_file", cause, "Have its directory completed by otp_release_client")
+        cause = f"the client {tree.client} {kind}, and {' and '.join(missing)} is missing: no release can be committed without it"
+        yield Problem("missing_file", cause, "Complete its directory with otp_release_client")
 
 
-def check_client_step(tree: ClientTree, facts: ClientFacts, passage: RelupStep | None, version: str) -> t.Iterator[Problem]:
-    """What a client cannot do on the way to a release."""
-    if passage is None or not passage.restarts:
+def check_client_step(tree: ClientTree, facts: ClientFacts, step: RelupStep | None, version: str) -> t.Iterator[Problem]:
+    """Restarts of the emulator that a client cannot do: new_start_erl.data is on the master, and a static client has none."""
+    if step is None or not step.restarts:
         return
-    what = f"{passage.path} restarts the emulator ({' and '.join(passage.restarts)})"
-    down = f"Stop the client, have release {version} appointed to it by otp_release_client, and start it"
+    what = f"{step.path} restarts the emulator ({' and '.join(step.restarts)})"
+    down = f"Stop the client, set release {version} with otp_release_client, and start the client"
     if facts.static_emulator:
-        yield Problem("static_emulator", f"{what}, and the emulator of the client {tree.client} is static", down)
+        yield Problem("static_emulator", f"{what}, and the client {tree.client} has a static emulator", down)
     elif facts.loader == "inet":
         new = read_release(tree.shared, version)
         erts = f" Its host needs the files of ERTS {new.erts_version} as well" if new is not None else ""
         cause = (
             f"{what}, and the client {tree.client} has no disk: its start script cannot read the new_start_erl.data that its master writes,"
-            " and the boot server answers no other ERTS than its own"
+            " and the boot server answers only its own ERTS version"
         )
         yield Problem("diskless_restart", cause, down + "." + erts if erts else down)
 
@@ -112,4 +115,4 @@ def check_client_step(tree: ClientTree, facts: ClientFacts, passage: RelupStep |
 def check_is_client(tree: ClientTree) -> None:
     """Raise OtpError when the client has no directory here."""
     if not tree.has("releases", "RELEASES"):
-        raise OtpError(f"{tree.path('releases')} has no RELEASES, so {tree.client} is no client here: make its directory with otp_release_client")
+        raise OtpError(f"{tree.path('releases')} has no RELEASES, so {tree.client} is not a client here: create its directory with otp_release_client")

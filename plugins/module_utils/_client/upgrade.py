@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A release of a client node, from the host of its master: unpacked there once; the client's own release_handler does the rest.
+"""An upgrade of a client node, from the host of its master: unpacked there once; the client's own release_handler does the rest.
 
 OTP system documentation, "Releases", Disk-Less and/or Read-Only Clients; release_handler(3). The masters write all files for the client,
 into its directory there. So its history is there as well, and its own part of each release: all but libraries and ERTS.
@@ -13,15 +13,8 @@ from __future__ import annotations
 import os
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.module_utils._client import preflight as _client_preflight
 from ansible_collections.erlang.otp.plugins.module_utils._client.directory import rel_name, release_files
-from ansible_collections.erlang.otp.plugins.module_utils._client.preflight import (
-    ClientFacts,
-    ask,
-    check_client,
-    check_client_step,
-    check_is_client,
-    section_now,
-)
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import flush_directory, read_file
@@ -54,13 +47,13 @@ class ClientUpgrade(RunningUpgrade):
     """The steps of an upgrade as a client does them."""
 
     tree: ClientTree
-    facts: ClientFacts
+    facts: _client_preflight.ClientFacts
 
     def apply(self) -> None:
-        check_is_client(self.tree)
+        _client_preflight.check_is_client(self.tree)
         self.result["transport"] = self.transport
         try:
-            self.facts = ask(self.session, timeout=self.request.timeout)
+            self.facts = _client_preflight.read_facts(self.session, timeout=self.request.timeout)
         except Unreachable as error:
             if self.request.down == "skip":
                 return self.leave_down()
@@ -70,7 +63,7 @@ class ClientUpgrade(RunningUpgrade):
 
     def begin(self) -> None:
         self.observe()
-        self.report(check_client(self.tree, self.facts, self.running))
+        self.report(_client_preflight.check_client(self.tree, self.facts, self.running))
         self._ensure_libraries_known()
         super().begin()
 
@@ -134,7 +127,7 @@ class ClientUpgrade(RunningUpgrade):
         if content is None:
             content = read_config(self.tree, self.running.permanent or "") or b"[].\n"
         path = self.tree.path("releases", self.version, "sys.config")
-        new = with_section(content, section_now(self.tree, self.facts), source=path)
+        new = with_section(content, _client_preflight.client_section(self.tree, self.facts), source=path)
         if read_file(path) != new:
             self.changes.do(f"write {path} with the parameters that make the node a client", self._write_configuration, path, new)
 
@@ -147,12 +140,12 @@ class ClientUpgrade(RunningUpgrade):
         """As on any node, with the parameters that make the node a client. The release may be the one that boots."""
         given = configuration.get("sys_config")
         if given is not None:
-            content = with_section(given.encode("utf-8"), section_now(self.tree, self.facts), source="the given sys.config")
+            content = with_section(given.encode("utf-8"), _client_preflight.client_section(self.tree, self.facts), source="the given sys.config")
             configuration = {**configuration, "sys_config": content.decode("utf-8")}
         super().configure(configuration)
 
     def check(self) -> RelupStep | None:
-        """As of any node; and what a client cannot do."""
+        """As on any node, and the restarts that a client cannot do."""
         shared = self.tree.shared
         release = read_release(shared, self.version)
         if self.tree.has("releases", self.version) or release is None:
@@ -163,7 +156,7 @@ class ClientUpgrade(RunningUpgrade):
             problems += _preflight.check_relup(shared, self.running, self.version, allow_restart=self.request.allow_restart)
             self.report(problem for problem in problems if problem.kind != "sys_config")
             step = find_relup_step(shared, self.running.current or "", self.version)
-        self.report(check_client_step(self.tree, self.facts, step, self.version))
+        self.report(_client_preflight.check_client_step(self.tree, self.facts, step, self.version))
         return step
 
     def install(self) -> None:

@@ -16,8 +16,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._handler.request import
 from ansible_collections.erlang.otp.plugins.module_utils._handler.running import RunningUpgrade
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
 
-# heart has restarted its node within this time, or does not restart it.
-BETWEEN = 1.5
+# Seconds. heart restarts its node within this time, or not at all (heart(3)).
+HEART_RESTARTS = 1.5
 
 
 def apply_local(request: Request, changes: Changes) -> dict[str, t.Any]:
@@ -49,7 +49,7 @@ def _runs(request: Request, root: str) -> bool:
         return False
     if request.transport != "auto":
         return True
-    deadline = time.monotonic() + BETWEEN
+    deadline = time.monotonic() + HEART_RESTARTS
     while pid is None and is_reachable and time.monotonic() < deadline:
         time.sleep(0.1)
         pid = find_emulator(root)

@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The directory of a client on its master, without nodes."""
+"""The directory of a client on its master, without nodes.
+
+Rules: a client keeps what it has, its release above all; a client that runs is neither switched to another release nor removed; check mode
+predicts; an interrupted run is finished by the next; files torn by a power cut are repaired while the client is down; one run at a time.
+"""
 
 from __future__ import annotations
 
@@ -114,7 +118,7 @@ def test_an_interrupted_run_is_finished(master: Master) -> None:
 
 def test_another_release_while_the_node_is_down(master: Master) -> None:
     master.have(sys_config="[{kernel, [{logger_level, info}]}].")
-    master.fails(f"client {NODE} runs release FIRST, and SECOND is wanted", release="SECOND", runs=lambda: True)
+    master.fails(f"client {NODE} runs release FIRST, not SECOND: upgrade it", release="SECOND", runs=lambda: True)
     master.have(release="FIRST", runs=lambda: True)
     foreseen = master.have(release="SECOND", check=True)
     actions = master.actions
@@ -164,7 +168,7 @@ def test_one_run_at_a_time(master: Master) -> None:
 
 
 def test_a_machine_type(master: Master) -> None:
-    master.fails("is no root directory of a target system: install a release there", machine_type="arm64")
+    master.fails("is not the root directory of a target system: install a release there", machine_type="arm64")
     install_release(root=f"{master.root}/clients/arm64", package=master.package(), changes=Changes(), flush=False)
     made = master.have(machine_type="arm64")
     assert made["client_directory"] == f"{master.root}/clients/arm64/{NODE}" and made["root"] == f"{master.root}/clients/arm64"
@@ -177,7 +181,7 @@ def test_absent(master: Master) -> None:
     master.have(state="absent")
     assert master.actions == []
     master.have()
-    master.fails(f"client {NODE} runs: stop it before", state="absent", runs=lambda: True)
+    master.fails(f"client {NODE} runs, so its directory", state="absent", runs=lambda: True)
     master.have(state="absent", masters=(), check=True)
     assert len(master.actions) == 1
     master.have(state="absent", masters=())
@@ -204,7 +208,7 @@ def test_what_is_refused(master: Master, options: dict[str, t.Any], message: str
 
 
 def test_no_master_there(tmp_path: Path) -> None:
-    with pytest.raises(OtpError, match="is no root directory of a target system"):
+    with pytest.raises(OtpError, match="is not the root directory of a target system"):
         ensure_client(ClientRequest(root=str(tmp_path), **WANTED), Changes())
 
 

@@ -45,9 +45,9 @@ def test_a_client_as_it_should_be(tree: ClientTree) -> None:
 @pytest.mark.parametrize(
     ("changed", "kind", "words"),
     [
-        ({"masters": ()}, "no_client", "the node c1@h is no client"),
-        ({"client_directory": ""}, "no_client", "the node c1@h is no client"),
-        ({"client_directory": "/elsewhere"}, "other_directory", "has the directory /elsewhere, and not"),
+        ({"masters": ()}, "no_client", "the node c1@h is not a client"),
+        ({"client_directory": ""}, "no_client", "the node c1@h is not a client"),
+        ({"client_directory": "/elsewhere"}, "other_directory", "has the directory /elsewhere, not"),
         ({"start_prg": ""}, "start_program", "a restart would start the master's"),
         ({"silent": ("m@h", "n@h")}, "master", "cannot reach its master m@h, n@h"),
         ({"static_emulator": True}, "missing_file", "start.boot and "),
@@ -60,7 +60,7 @@ def test_what_a_client_may_lack(tree: ClientTree, changed: dict[str, t.Any], kin
 
 def test_its_releases_are_elsewhere(tree: ClientTree) -> None:
     (problem,) = check_client(tree, facts(tree), running(tree, directory=f"{tree.root}/releases"))
-    assert problem.kind == "other_directory" and "Its start script has to set RELDIR so" in str(problem)
+    assert problem.kind == "other_directory" and "Set RELDIR to that directory in its start script" in str(problem)
 
 
 def test_nothing_says_what_it_boots(tree: ClientTree) -> None:
