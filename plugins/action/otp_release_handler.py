@@ -22,7 +22,7 @@ TRANSPORT = StdinTransport("otp_release_handler")
 class ActionModule(ActionBase):
     """Otherwise the module does everything."""
 
-    # There is no temporary directory on the host, and no round trip for it, until it is needed.
+    # Ansible makes no temporary directory on the host, which costs a round trip, until it is needed.
     TRANSFERS_FILES = False
 
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:

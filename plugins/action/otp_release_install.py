@@ -18,7 +18,7 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._transport.packages imp
 class ActionModule(ActionBase):
     """Otherwise the module does everything."""
 
-    # There is no temporary directory on the host, and no round trip for it, until it is needed.
+    # Ansible makes no temporary directory on the host, which costs a round trip, until it is needed.
     TRANSFERS_FILES = False
 
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:

@@ -19,8 +19,8 @@ version_added: 0.1.0
 author:
   - The erlang.otp authors
 description:
-  - Finds the hosts that name the master as C(otp_master) and have C(otp_client_loader=inet), those with C(otp_client_state=absent) apart.
-  - It is what the role C(erlang.otp.target_system) has its boot server answer to.
+  - Finds the hosts that name the master as C(otp_master) and have C(otp_client_loader=inet), except those with C(otp_client_state=absent).
+  - The role C(erlang.otp.target_system) lets its boot server answer these addresses only.
 options:
   _input:
     description: The variables of all hosts, C(hostvars).
@@ -37,7 +37,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Tell whom this host's boot server answers
+- name: List the clients of this host's boot server
   ansible.builtin.debug:
     msg: "{{ hostvars | erlang.otp.boot_server_clients(inventory_hostname) }}"
 """

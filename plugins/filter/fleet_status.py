@@ -21,7 +21,7 @@ version_added: 0.1.0
 author:
   - The erlang.otp authors
 description:
-  - Makes one report of what M(erlang.otp.otp_release_info) said of each host. The playbook C(erlang.otp.status) shows it.
+  - Makes one report of the results of M(erlang.otp.otp_release_info) for all hosts. The playbook C(erlang.otp.status) shows it.
   - A host that was not reached, or on which the module failed, is in the report as such.
   - A client node, a host with C(otp_master), is below its master.
 options:
@@ -54,7 +54,7 @@ EXAMPLES = r"""
   ignore_errors: true
   ignore_unreachable: true
 
-- name: Tell what runs where
+- name: Report what runs where
   ansible.builtin.debug:
     msg: "{{ (hostvars | erlang.otp.fleet_status(hosts=ansible_play_hosts_all, register='asked', time=now(utc=true) | string)).lines }}"
   run_once: true
@@ -70,8 +70,7 @@ _value:
       type: list
       elements: str
     page:
-      description:
-        - The report as data for a template, C(time), C(rows), C(notes), C(releases), C(states) and C(mixed). Every text in it is escaped for HTML.
+      description: The report as data for a template, C(time), C(rows), C(notes), C(releases), C(states) and C(mixed). Every text in it is escaped for HTML.
       type: dict
 """
 
@@ -81,16 +80,16 @@ def fleet_status(hostvars: t.Any, hosts: t.Iterable[str], register: str, time: s
     if not isinstance(hostvars, t.Mapping):
         raise AnsibleFilterError("fleet_status needs hostvars, the variables of all hosts")
     known = {host: _known_of(hostvars[host], register) for host in hosts}
-    has_clients = any((host["said"] or {}).get("clients") for host in known.values())
+    has_clients = any((host["result"] or {}).get("clients") for host in known.values())
     everybody = [_known_of(variables, register) for variables in hostvars.values()] if has_clients else []
     fleet = describe_fleet(known, time=time, clients={(host["master"], host["node"]) for host in everybody})
     return {"lines": fleet_lines(fleet), "page": escaped(fleet)}
 
 
 def _known_of(variables: t.Mapping[str, t.Any], register: str) -> dict[str, t.Any]:
-    # That of a template with an undefined variable is no text.
+    # The value of a template with an undefined variable is not a string.
     node, master = (value if isinstance(value, str) else "" for value in map(variables.get, ("otp_node_name", "otp_master")))
-    return {"said": variables.get(register), "node": node, "master": master, "groups": variables.get("group_names")}
+    return {"result": variables.get(register), "node": node, "master": master, "groups": variables.get("group_names")}
 
 
 def escaped(value: t.Any) -> t.Any:

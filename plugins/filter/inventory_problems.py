@@ -46,7 +46,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: One sentence for each problem; empty when there is none.
+  description: One sentence for each problem. Empty without problems.
   type: list
   elements: str
 """

@@ -42,8 +42,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description:
-    - The version of the release. Without a history that tells it, the only old release that there is. Empty when none is known.
+  description: The version of the release. Without a history that tells it, the only old release that there is. Empty when none is known.
   type: str
 """
 

@@ -19,12 +19,12 @@ version_added: 0.1.0
 author:
   - The erlang.otp authors
 description:
-  - Makes text that C(file:consult/1) reads, from data as it stands in an inventory. The full stop at the end is yours to add.
+  - Makes text that C(file:consult/1) reads, from data as it is in an inventory. Add the full stop at the end yourself.
   - A string is an Erlang string, a number a number, a list a list. V(true), V(false) and V(null) are the atoms C(true), C(false) and
     C(undefined).
   - A mapping is a list of C({key,Value}) with atoms for keys, as in C(sys.config).
   - >-
-    What plain data cannot say is a mapping of one key. C({$atom: info}) is the atom C(info), C({$tuple: [1, 2]}) the tuple C({1,2}),
+    What plain data does not have is a mapping with one key. C({$atom: info}) is the atom C(info), C({$tuple: [1, 2]}) the tuple C({1,2}),
     C({$binary: text}) the binary C(<<"text">>), C({$map: [[key, value]]}) the map C(#{"key" => "value"}), and C({$term: "{10,77,0,2}"})
     is the term of that text.
 options:

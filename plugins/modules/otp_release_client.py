@@ -10,13 +10,12 @@ module: otp_release_client
 short_description: Directory of a disk-less or read-only client node
 version_added: 0.1.0
 description:
-  - Has, on a master, the directory C($ROOT/clients/NODE) from which a client node runs. It has the releases of its own, with
-    C(RELEASES), C(start_erl.data), C(sys.config), boot scripts and C(bin/start), so that its release is appointed to each client on its own.
-    Libraries and ERTS are those of C($ROOT).
+  - Ensures, on a master, the directory C($ROOT/clients/NODE) from which a client node runs. It has its own C(RELEASES), C(start_erl.data),
+    C(sys.config), boot scripts and C(bin/start), so each client has its own release. Libraries and ERTS are those of C($ROOT).
   - The path of C($ROOT) must be the same on the client and on its masters.
-  - A client that has a directory keeps the release that it has come to. M(erlang.otp.otp_release_handler) takes it to another one.
-  - In C(sys.config) the module puts the parameters C(masters), C(client_directory), C(start_prg) and C(static_emulator) of C(sasl), which make
-    the node a client. All else in it is yours.
+  - An existing client keeps its release, which M(erlang.otp.otp_release_handler) changes.
+  - In C(sys.config) the module sets the parameters of C(sasl) that make the node a client, C(masters), C(client_directory), C(start_prg) and
+    C(static_emulator). It changes nothing else there.
 author:
   - The erlang.otp authors (@erlang-otp)
 extends_documentation_fragment:
@@ -27,41 +26,36 @@ attributes:
   diff_mode:
     support: full
     details:
-      - Shows C(sys.config), C(bin/start) and the releases. Have the task C(no_log), or no diff, when C(sys.config) has secrets.
+      - Shows C(sys.config), C(bin/start) and the releases. Set C(no_log) or C(diff=false) for the task if C(sys.config) has secrets.
   idempotent:
     support: full
 options:
   root:
-    description:
-      - The root directory of the master's system, C($ROOT), under the path that master and client have it.
+    description: The root directory of the master's system, C($ROOT), by the path that master and client use.
     type: path
     required: true
   client:
-    description:
-      - The name of the client node, C(NAME@HOST), as it calls itself.
+    description: The name of the client node, C(NAME@HOST).
     type: str
     required: true
   type:
-    description:
-      - The machine type of a client that is not of the master's. C($ROOT/clients/TYPE) is then a root directory of its own, with libraries, ERTS and
-        releases that M(erlang.otp.otp_release_install) has brought there, and the client's directory is C($ROOT/clients/TYPE/NODE).
+    description: The machine type of the client, if it differs from the master's. The client's root directory is then C($ROOT/clients/TYPE),
+      in which M(erlang.otp.otp_release_install) has installed libraries, ERTS and releases, and its directory is C($ROOT/clients/TYPE/NODE).
     type: str
   state:
-    description:
-      - Whether there shall be the directory. V(absent) removes it with all that is in it; that is refused when C(epmd) on the client's host knows the node.
+    description: V(absent) removes the directory with everything in it. This is refused if C(epmd) on the client's host knows the node.
     type: str
     choices: [present, absent]
     default: present
   release:
     description:
-      - The version of the release appointed to the client. It must be installed in the client's root directory.
-      - Without it a client keeps its release, and a new one gets the one that is permanent there.
-      - A client that has another one is led to this one while it is down. That is refused when C(epmd) on its host knows the node.
+      - The version of the client's release, which must be installed in the client's root directory.
+      - Without it, a client keeps its release, and a new one gets the permanent release of the root directory.
+      - A client with another release changes to this one while it is down. This is refused if C(epmd) on its host knows the node.
     type: str
   masters:
-    description:
-      - The names of the master nodes, through which the client has its files written. All of them must be up whenever its releases change.
-      - Needed when O(state=present).
+    description: The names of the master nodes, which write the client's files. All of them must be up to change its releases. Required for
+      O(state=present).
     type: list
     elements: str
     default: []
@@ -73,41 +67,32 @@ options:
     type: bool
     default: false
   start_script:
-    description:
-      - The content of C(bin/start), which C(heart) runs on the client under the same path. With V(static_emulator=false) it takes the path of
-        a C(start_erl.data) as its argument.
-      - Needed for a new client.
+    description: The content of C(bin/start), which C(heart) runs on the client under the same path. With V(static_emulator=false) its argument
+      is the path of a C(start_erl.data). Required for a new client.
     type: str
   sys_config:
-    description:
-      - The content of the client's C(sys.config) for its release, Erlang terms. Without it, the present one stays; that of a new client has nothing
-        but what makes it a client.
+    description: The content of C(sys.config) for the client's release, as Erlang terms. Without it, the file stays as it is, and that of a new
+      client has only what makes it a client.
     type: str
   owner:
-    description:
-      - The name or number of the user who shall own the files. The master's node must be able to write them.
-      - By default the owner of C(releases) in the client's root directory.
+    description: The name or number of the user who owns the files. The node of the master must be able to write them. The default is the
+      owner of C(releases) in the client's root directory.
     type: str
   group:
-    description:
-      - The name or number of the group of the files; the default is as with O(owner).
+    description: The name or number of the group of the files. The default is as for O(owner).
     type: str
   mode:
-    description:
-      - The permissions of C(sys.config), in octal digits. It may hold secrets.
+    description: The permissions of C(sys.config), octal. The file may have secrets.
     type: str
     default: "0640"
   host:
-    description:
-      - The address of the client's host, where C(epmd) is asked, when it is not the host in its name.
+    description: The address of the client's host, to ask C(epmd) there. The default is the host in its name.
     type: str
   epmd_port:
-    description:
-      - The port of C(epmd). Without it, that of the variable C(ERL_EPMD_PORT) in the environment of the task, or V(4369).
+    description: The port of C(epmd). The default is the variable C(ERL_EPMD_PORT) in the environment of the task, or V(4369).
     type: int
   lock_timeout:
-    description:
-      - For how many seconds to wait for another run that works on the same root directory.
+    description: How many seconds to wait for another run that works on the same root directory.
     type: float
     default: 60.0
 seealso:
@@ -120,7 +105,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Have the directory of a read-only client, with the master's release
+- name: Ensure the directory of a read-only client, with the master's release
   erlang.otp.otp_release_client:
     root: /srv/exchange
     client: line1@10.0.0.11
@@ -128,7 +113,7 @@ EXAMPLES = r"""
     start_script: "{{ lookup('ansible.builtin.template', 'start.sh.j2') }}"
     sys_config: "[{kernel, [{logger_level, warning}]}].\n"
 
-- name: Have that of a disk-less one of another machine type
+- name: Ensure that of a disk-less client of another machine type
   erlang.otp.otp_release_client:
     root: /srv/exchange
     client: box1@10.0.0.21
@@ -137,7 +122,7 @@ EXAMPLES = r"""
     static_emulator: true
     start_script: "{{ lookup('ansible.builtin.template', 'start.sh.j2') }}"
 
-- name: A client has left
+- name: Remove the directory of a client
   erlang.otp.otp_release_client:
     root: /srv/exchange
     client: line1@10.0.0.11
@@ -156,17 +141,17 @@ root:
   type: str
   sample: /srv/exchange
 release:
-  description: The version of the release appointed to it. Null when it is absent.
+  description: The version of its release. Null if it is absent.
   returned: success
   type: str
   sample: "1.0"
 erts_version:
-  description: The ERTS that the release runs on. Null when it is absent.
+  description: The ERTS of its release. Null if it is absent.
   returned: success
   type: str
   sample: 13.1.5
 actions:
-  description: What was done, or would be done, a sentence each.
+  description: What was done, or would be done in check mode, as sentences.
   returned: always
   type: list
   elements: str
@@ -202,15 +187,15 @@ ARGUMENT_SPEC: dict = {
     "lock_timeout": {"type": "float", "default": 60.0},
 }
 COMMON_OPTIONS = ("root", "client", "state", "release", "static_emulator", "start_script", "sys_config", "lock_timeout")
-# For how many seconds to wait for an epmd that may not be there.
-PATIENCE = 2.0
+# How many seconds to wait for epmd, which may not run.
+EPMD_TIMEOUT = 2.0
 
 
 def runs(params: dict) -> bool:
-    """Whether epmd on the client's host knows the node. When there is none to be asked, the node is taken to be down."""
+    """Whether epmd on the client's host knows the node. Without an answer, the node counts as down."""
     name, _at, host = params["client"].partition("@")
     try:
-        look_up(name, params["host"] or host, port=params["epmd_port"] or default_port(), deadline=time.monotonic() + PATIENCE)
+        look_up(name, params["host"] or host, port=params["epmd_port"] or default_port(), deadline=time.monotonic() + EPMD_TIMEOUT)
     except CallError:
         return False
     return True

@@ -24,13 +24,11 @@ extends_documentation_fragment:
   - erlang.otp._node
 options:
   root:
-    description:
-      - The root directory of the system, C($ROOT), as the system itself calls it.
+    description: The root directory of the system, C($ROOT).
     type: path
     required: true
   destdir:
-    description:
-      - A prefix of O(root), such as the directory of an image.
+    description: A prefix of O(root), such as the directory of an image.
     type: path
     default: ""
   client:
@@ -39,17 +37,14 @@ options:
       - With O(node), the client is called as well. RV(running.pid) is then a process of the host of the client.
     type: str
   type:
-    description:
-      - The machine type of the client, as of M(erlang.otp.otp_release_client).
+    description: The machine type of the client, as of M(erlang.otp.otp_release_client).
     type: str
   timeout:
-    description:
-      - How many seconds to wait for the node's answer.
+    description: How many seconds to wait for the node's answer.
     type: float
     default: 5.0
   history:
-    description:
-      - How many entries of the history to return, the newest.
+    description: How many entries of the history to return, the newest.
     type: int
     default: 20
 seealso:
@@ -166,7 +161,7 @@ clients:
       type: str
       sample: line1@10.0.0.11
     type:
-      description: Its machine type. Null when that is the master's.
+      description: Its machine type. Null if that is the master's.
       type: str
     directory:
       description: Its directory.
@@ -189,7 +184,7 @@ running:
   type: dict
   contains:
     pid:
-      description: The emulator's process. Null when none runs the system; then the rest is null or empty.
+      description: The emulator's process. Null if the system does not run; then the rest is null or empty.
       type: int
     answers:
       description: Whether the node was reached and answered.
@@ -209,7 +204,7 @@ running:
       type: str
       sample: "2026-01-31T12:00:00Z"
     uptime:
-      description: For how many seconds it has run.
+      description: How many seconds it has run.
       type: int
       sample: 86400
     erts_version:
@@ -225,7 +220,7 @@ running:
       type: str
       sample: "1.0"
     heart:
-      description: The command of C(heart), empty when it has none. Null when the node runs without C(heart).
+      description: The command of C(heart), which may be empty. Null if the node runs without C(heart).
       type: str
     releases:
       description: The result of C(release_handler:which_releases(\)).
@@ -260,14 +255,14 @@ history:
       description: Why it failed.
       type: str
 failed_releases:
-  description: The releases that failed on this host, and are refused until forced, by version.
+  description: The releases that failed on this host and are refused without force, by version.
   returned: always
   type: dict
   sample: {"3.0": {time: "2026-01-31T12:00:00Z", action: verify, reason: "exchange:status/0 returned stopped, and {running,_} was expected, for 30 s"}}
 uncommitted:
   description:
-    - The entry of the history by which a release was installed that has neither been committed nor taken back since. Null when there is none.
-    - When another release runs, the emulator has ended meanwhile, and the node fell back to its permanent release.
+    - The entry of the history for a release that was installed, and has been neither committed nor rolled back since. Null otherwise.
+    - If another release runs, the emulator has ended meanwhile, and the node fell back to its permanent release.
   returned: always
   type: dict
   sample: {time: "2026-01-31T12:00:00Z", action: install, release: "2.0", from: "1.0", outcome: ok, reason: ""}

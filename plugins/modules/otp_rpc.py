@@ -34,24 +34,20 @@ attributes:
       - The function is called each time.
 options:
   transport:
-    description:
-      - V(auto) is V(distribution) when O(node) is given, and V(pipe) otherwise.
+    description: V(auto) is V(distribution) when O(node) is given, and V(pipe) otherwise.
     type: str
     choices: [auto, distribution, pipe]
     default: auto
   force:
-    description:
-      - Call through the pipes even if C(to_erl) is attached to the console.
+    description: Call through the pipes even if C(to_erl) is attached to the console.
     type: bool
     default: false
   module:
-    description:
-      - The module of the function.
+    description: The module of the function.
     type: str
     required: true
   function:
-    description:
-      - The function.
+    description: The function.
     type: str
     required: true
   arguments:
@@ -65,19 +61,17 @@ options:
     elements: raw
     default: []
   timeout:
-    description:
-      - How many seconds to wait for the answer. After that the task fails, and the call may continue in the node.
+    description: How many seconds to wait for the answer. After that the task fails, and the call may continue in the node.
     type: float
     default: 30.0
   expect:
     description:
       - The result that the function must return. The task fails on any other result.
-      - As for O(arguments), a string is the text of an Erlang term, and anything else is plain data. In a text, C(_) stands for any term,
-        and a map for one that has at least these keys. V({ok,_,[]}) is a tuple of three elements, of which the second does not matter.
+      - As for O(arguments), a string is the text of an Erlang term, and anything else is plain data. In a text, C(_) matches any term,
+        and a map any map that has at least these keys. V({ok,_,[]}) is a tuple of three elements, of which the second does not matter.
     type: raw
   read_only:
-    description:
-      - Whether the function only reads. The task is then never C(changed), and makes the call in check mode too.
+    description: Whether the function only reads. The task is then never C(changed), and makes the call in check mode too.
     type: bool
     default: false
 seealso:

@@ -87,7 +87,7 @@ def test_what_is_wrong_with_the_variables_ends_the_run_before_any_host(site: Sit
     run = site.play("upgrade", code=2, **{**site.package("FIRST"), "otp_upgrade_to": "FRIST"})
     assert "otp_upgrade_to is 'FRIST'" in run.output and "which has release FIRST" in run.output
     run = site.play("upgrade", code=2, otp_package="/no/such.tar.gz", otp_upgrade_to="SECOND")
-    assert "otp_package is '/no/such.tar.gz', and there is no such file on the controller" in run.output
+    assert "otp_package is '/no/such.tar.gz', which does not exist on the controller" in run.output
 
 
 def test_check_mode_judges_a_release_that_is_not_built_yet(site: Site) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What runs where in a fleet: what otp_release_info said of each host, as rows, notes and sums. Plain data in and out, for templates."""
+"""What runs where in a fleet: the results of otp_release_info, as rows, notes and sums. Plain data in and out, for templates."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ Data = t.Mapping[str, t.Any]
 def describe_fleet(hosts: t.Mapping[str, Data], *, time: str, clients: t.Collection[tuple[str, str]] = ()) -> dict[str, t.Any]:
     """The fleet as plain data.
 
-    hosts: by name, in the order of the inventory, ``said`` (the registered result of otp_release_info, None when there is none), ``node``
+    hosts: by name, in the order of the inventory, ``result`` (the registered one of otp_release_info, or None), ``node``
     (the name that the inventory has), ``groups``, and of a client ``master``, the host it runs from. time: that of the report.
     clients: those of the whole inventory, each with its master and its node.
     Returns ``time``, ``rows`` (the worst first, clients below their masters), ``notes`` (what is to be known, with the hosts), ``releases``
     (which of them run on how many hosts), ``states`` (the same of the hosts on which none runs), ``mixed`` (groups with several releases).
     """
-    rows = [row_of(host, data.get("said") or {}, data.get("node") or "") for host, data in hosts.items()]
+    rows = [row_of(host, data.get("result") or {}, data.get("node") or "") for host, data in hosts.items()]
     for number, row in enumerate(rows):
         row["id"] = f"host-{number + 1}"
     for row in rows:
         master = hosts[row["host"]].get("master") or ""
         row["master"] = master if master in hosts else ""
-        row["notes"] += [{"text": text, "time": ""} for text in unnamed_clients(row["host"], hosts[row["host"]].get("said") or {}, clients)]
+        row["notes"] += [{"text": text, "time": ""} for text in unnamed_clients(row["host"], hosts[row["host"]].get("result") or {}, clients)]
     rows.sort(key=lambda row: SEVERITY[row["state"]])
     return {
         "time": time,
@@ -64,22 +64,22 @@ def below_masters(rows: t.Iterable[Data]) -> list[Data]:
     return [row for family in families.values() for row in sorted(family, key=lambda row: bool(row["master"]))]
 
 
-def unnamed_clients(host: str, said: Data, clients: t.Collection[tuple[str, str]]) -> t.Iterator[str]:
-    """What is to be said of directories of clients on this host that are of no host of the inventory."""
-    for client in said.get("clients", []):
+def unnamed_clients(host: str, result: Data, clients: t.Collection[tuple[str, str]]) -> t.Iterator[str]:
+    """A note for each directory of a client on this host that no host of the inventory has."""
+    for client in result.get("clients", []):
         if (host, client["client"]) not in clients:
-            yield f"client {client['client']} has a directory and no host of the inventory: -e otp_clients_prune=true has erlang.otp.clients remove it"
+            yield f"client {client['client']} has a directory, but no host of the inventory: run erlang.otp.clients with -e otp_clients_prune=true to remove it"
 
 
-def row_of(host: str, said: Data, node: str) -> dict[str, t.Any]:
+def row_of(host: str, result: Data, node: str) -> dict[str, t.Any]:
     """A host. release: that which runs; notes: ``text`` and ``time``, which may be empty; history: the newest first."""
-    running = said.get("running") or {}
-    permanent = (said.get("permanent") or {}).get("release")
-    names = {release["version"]: release["name"] for release in [*said.get("releases", []), *running.get("releases", [])]}
+    running = result.get("running") or {}
+    permanent = (result.get("permanent") or {}).get("release")
+    names = {release["version"]: release["name"] for release in [*result.get("releases", []), *running.get("releases", [])]}
     release = running.get("release")
     return {
         "host": host,
-        "state": state_of(said),
+        "state": state_of(result),
         "name": names.get(release or permanent, ""),
         "release": release or "",
         "permanent": permanent or "",
@@ -88,20 +88,20 @@ def row_of(host: str, said: Data, node: str) -> dict[str, t.Any]:
         "uptime": running.get("uptime"),
         "up": duration(running.get("uptime")),
         "node": running.get("name") or node,
-        "notes": [*notes_on(said)],
-        "history": [{**entry, "time": readable_time(entry["time"])} for entry in reversed(said.get("history", []))],
+        "notes": [*notes_on(result)],
+        "history": [{**entry, "time": readable_time(entry["time"])} for entry in reversed(result.get("history", []))],
     }
 
 
-def state_of(said: Data) -> str:
+def state_of(result: Data) -> str:
     """One of STATES."""
-    if said.get("unreachable"):
+    if result.get("unreachable"):
         return "unreachable"
-    if said.get("failed") or "installed" not in said:
+    if result.get("failed") or "installed" not in result:
         return "not asked"
-    if not said["installed"]:
+    if not result["installed"]:
         return "no system"
-    running = said.get("running") or {}
+    running = result.get("running") or {}
     if running.get("pid") is None:
         return "down"
     if not running["answers"]:
@@ -110,26 +110,26 @@ def state_of(said: Data) -> str:
         return str(running["status"])
     if running["release"] != running["permanent"]:
         return "not committed"
-    return "disagrees" if said["disagreements"] else "running"
+    return "disagrees" if result["disagreements"] else "running"
 
 
-def notes_on(said: Data) -> t.Iterator[dict[str, str]]:
-    """What is to be known of a host beside its row."""
-    if "installed" not in said:
-        yield {"text": one_line(said.get("msg") or "it has not been asked"), "time": ""}
-    for sentence in said.get("disagreements", []):
+def notes_on(result: Data) -> t.Iterator[dict[str, str]]:
+    """The notes on a host."""
+    if "installed" not in result:
+        yield {"text": one_line(result.get("msg") or "it has not been asked"), "time": ""}
+    for sentence in result.get("disagreements", []):
         yield {"text": one_line(sentence), "time": ""}
-    running = (said.get("running") or {}).get("release")
-    tried = said.get("uncommitted")
+    running = (result.get("running") or {}).get("release")
+    tried = result.get("uncommitted")
     if tried and tried["release"] != running:
         text = f"release {tried['release']} was installed and never committed: its emulator has ended, and {tried['from']} boots again"
         yield {"text": text, "time": readable_time(tried["time"])}
-    for version, failure in said.get("failed_releases", {}).items():
+    for version, failure in result.get("failed_releases", {}).items():
         yield {"text": f"release {version} failed ({failure['action']}): {one_line(failure['reason'])}", "time": readable_time(failure["time"])}
 
 
 def notes_of(rows: t.Iterable[Data]) -> list[dict[str, t.Any]]:
-    """The notes of all hosts; what several hosts have is said once. first, last: when, the same for a single time, or empty."""
+    """The notes of all hosts; a note that several hosts have is there once. first, last: when, the same for a single time, or empty."""
     notes: dict[str, dict[str, t.Any]] = {}
     for row in rows:
         for note in row["notes"]:

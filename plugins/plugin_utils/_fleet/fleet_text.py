@@ -82,8 +82,8 @@ def mixed_lines(fleet: Data) -> list[str]:
     lines = []
     for mixed in fleet["mixed"]:
         first, *others = mixed["releases"]
-        told = [f"{len(first['rows'])} on {title(first)}", *(f"{len(other['rows'])} on {title(other)} ({names(other['rows'])})" for other in others)]
-        lines += wrapped(f"group {mixed['group']} is mixed: {', '.join(told)}")
+        counts = [f"{len(first['rows'])} on {title(first)}", *(f"{len(other['rows'])} on {title(other)} ({names(other['rows'])})" for other in others)]
+        lines += wrapped(f"group {mixed['group']} is mixed: {', '.join(counts)}")
     return lines
 
 

@@ -124,7 +124,7 @@ def item_name(item: t.Any) -> str:
 def refusal(bring: Data, info: Data) -> str:
     """Why the host cannot be upgraded."""
     if not bring.get("unreachable") and not bring.get("release"):
-        return message(info) if info.get("unreachable") else f"there is no release to change to: {info.get('msg') or NO_RELEASE}"
+        return message(info) if info.get("unreachable") else f"no release to change to is known: {info.get('msg') or NO_RELEASE}"
     return message(bring) + (f" (otp_upgrade_to is {bring['release']})" if bring.get("needs_package") else "")
 
 

@@ -71,7 +71,7 @@ def root(variables: Variables) -> t.Iterator[str]:
     elif not path.startswith("/"):
         yield f"otp_root is {path!r}: it must be an absolute path, such as /srv/{os.path.basename(path)}."
     elif os.path.normpath(path) in DIRECTORIES_OF_THE_HOST:
-        yield f"otp_root is {path!r}: that is a directory of the host. Give the system one of its own, such as /srv/exchange."
+        yield f"otp_root is {path!r}: that is a directory of the host. Give the system a separate one, such as /srv/exchange."
     elif os.path.normpath(path) != path or "\n" in path:
         yield f"otp_root is {path!r}: write it without '//', '.', '..' and a slash at the end, as {os.path.normpath(path)}."
 
@@ -145,7 +145,7 @@ def package(variables: Variables) -> t.Iterator[str]:
         if not variables.get("otp_package_checksum"):
             yield f"otp_package is {path}, from where each host fetches it: set otp_package_checksum to sha256: and the output of sha256sum for the file."
     elif path and not os.path.isfile(os.path.expanduser(path)):
-        yield f"otp_package is {path!r}, and there is no such file on the controller."
+        yield f"otp_package is {path!r}, which does not exist on the controller."
 
 
 def configuration(variables: Variables) -> t.Iterator[str]:

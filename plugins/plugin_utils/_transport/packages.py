@@ -42,7 +42,7 @@ def run_module(action: ActionBase, transport: StdinTransport | None, arguments: 
         _check(package, arguments.get("checksum"), digest)
         arguments = {**arguments, "package": None, "checksum": digest}
         if action._task.check_mode or arguments.get("state") == "ready":
-            # In check mode there is no second question; for the state ready the release is checked before the package is sent.
+            # In check mode the module is asked only once; for the state ready the release is checked before the package is sent.
             arguments["_package_release"] = release_of(package)
     except OtpError as error:
         raise AnsibleActionFail(str(error)) from error

@@ -14,7 +14,7 @@ cd / || exit
 if [ -n "$STOP" ] && is_emulator "$STOP"; then
     kill -TERM "$STOP" || exit
 fi
-# A line also if there is none.
+# A line also if no emulator runs.
 # shellcheck disable=SC2005
 echo "$(emulators)"
 if [ -n "$LOGS" ]; then

@@ -41,4 +41,4 @@ def failed(time: str = "2026-11-21T03:04:05Z", reason: str = NEVER) -> dict:
 
 def hosts(*said_of: t.Any, groups: t.Sequence[str] = ("otp",)) -> dict[str, dict]:
     """The hosts h1, h2, ..., of which this was said."""
-    return {f"h{number}": {"said": one, "node": f"exchange@h{number}", "groups": groups} for number, one in enumerate(said_of, 1)}
+    return {f"h{number}": {"result": one, "node": f"exchange@h{number}", "groups": groups} for number, one in enumerate(said_of, 1)}

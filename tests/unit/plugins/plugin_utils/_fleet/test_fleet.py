@@ -113,7 +113,7 @@ def of_master(*said_of, master="h1"):
     given = hosts(*said_of)
     for host in [*given][1:]:
         given[host]["master"] = master
-    return describe_fleet({**given, "other": {"said": down()}}, time="now")
+    return describe_fleet({**given, "other": {"result": down()}}, time="now")
 
 
 def test_clients_are_below_their_master_and_it_has_the_place_of_the_worst_of_them():
@@ -129,7 +129,7 @@ def test_a_client_of_a_master_that_is_not_looked_at_is_a_host_like_others():
 def test_directories_of_clients_that_no_host_is():
     told = said(clients=[{"client": "exchange@h2"}, {"client": "exchange@left"}])
     (note,) = describe_fleet(hosts(told), time="now", clients={("h1", "exchange@h2"), ("h9", "exchange@left")})["notes"]
-    assert note["text"].startswith("client exchange@left has a directory and no host") and [host["host"] for host in note["hosts"]] == ["h1"]
+    assert note["text"].startswith("client exchange@left has a directory, but no host") and [host["host"] for host in note["hosts"]] == ["h1"]
 
 
 @pytest.mark.parametrize(

@@ -65,9 +65,9 @@ def test_one_host_less_and_none_is_folded():
 
 
 def test_what_is_long_is_cut_where_that_loses_least():
-    named = {f"exchange-{number}.north.example.com": {"said": said("2026.11.21-1234567+git.0123456789abcdef"), "node": "", "groups": []} for number in (1, 2)}
+    named = {f"exchange-{number}.north.example.com": {"result": said("2026.11.21-1234567+git.0123456789abcdef"), "node": "", "groups": []} for number in (1, 2)}
     for host, data in named.items():
-        data["said"] = said("2026.11.21-1234567+git.0123456789abcdef", node=f"exchange@{host}")
+        data["result"] = said("2026.11.21-1234567+git.0123456789abcdef", node=f"exchange@{host}")
     lines = lines_of(named)
     assert lines[1].startswith("exchange-1.north.") and ".." in lines[1]
     assert "2 of 2 hosts run exchange 2026.11.21-1234567+git.0123456789abcdef" in lines

@@ -93,7 +93,7 @@ def test_seconds() -> None:
         (outcome({"failed": True, "release": "2", "msg": "the node is down: start it"}), "the node is down: start it"),
         (outcome({"failed": True, "release": "2", "msg": "start it, or set down to skip"}), "start it, or set otp_down to skip"),
         (outcome({"failed": True, "release": "2", "msg": "no", "needs_package": True}), "no (otp_upgrade_to is 2)"),
-        (outcome({"failed": True, "release": ""}, info={"msg": "no history"}), "there is no release to change to: no history"),
+        (outcome({"failed": True, "release": ""}, info={"msg": "no history"}), "no release to change to is known: no history"),
         (outcome({"failed": True, "release": ""}, info=GONE), "the host cannot be reached: no line"),
         (outcome(READY, install={"failed": True, "msg": "Set force to try"}), "Install the release: Set otp_force to try"),
         (outcome(READY, install=GONE), "Install the release: the host cannot be reached: no line"),
