@@ -38,7 +38,7 @@ WORDS = {
 # Messages of OTP, and of the collection, that texts quote.
 ALLOWED = re.compile("there is no way from release|``no server found``")
 # How many are left in the code. Lower a number when you mend some; never raise one.
-LEFT = {"playbooks": 3, "plugins": 231, "roles": 25}
+LEFT = {"playbooks": 3, "plugins": 167, "roles": 25}
 TASKS_LEFT = 7
 TASK = re.compile(r"^ *- name: (Have|Be|Tell|Say|Go|Look|Begin)\b.*", re.MULTILINE)
 
