@@ -26,7 +26,7 @@ CODE = sorted(path for name in ("plugins", "roles", "playbooks") for path in (TO
 WORDS = {
     r"\bsaid\b": "reported, answered, returned",
     r"\bwanted\b": "requested, expected, the new",
-    r"\b(is|are) ((?-i:none)|no (?!longer\b|more\b|other\b))": "is not a",
+    r"(?<!there )\b(is|are) ((?-i:none)|no (?!longer\b|more\b|other\b))": "is not a",
     r"\b(tells?|told)\b": "report, show, return",
     r"\b(lies?|lay)\b": "is, is in",
     r"\b(whoever|nobody|somebody)\b": "the one who is meant",
@@ -35,11 +35,15 @@ WORDS = {
     r"\bwhat is so\b": "current state",
     r"\btaken back\b|\btakes? .{1,40} back\b": "rolled back",
 }
-# Messages of OTP, and of the collection, that texts quote.
-ALLOWED = re.compile("there is no way from release|``no server found``")
+# Tests of Jinja, such as _otp_build.thin is none.
+ALLOWED = re.compile(r"\w*[._][\w.]+ is none")
 # How many are left in the code. Lower a number when you mend some; never raise one.
-LEFT = {"playbooks": 3, "plugins": 167, "roles": 25}
-TASKS_LEFT = 7
+LEFT = {
+    "playbooks": 0,
+    "plugins": 151,
+    "roles": 0,
+}
+TASKS_LEFT = 0
 TASK = re.compile(r"^ *- name: (Have|Be|Tell|Say|Go|Look|Begin)\b.*", re.MULTILINE)
 
 
