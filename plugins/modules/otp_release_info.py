@@ -259,6 +259,13 @@ failed_releases:
   returned: always
   type: dict
   sample: {"3.0": {time: "2026-01-31T12:00:00Z", action: verify, reason: "exchange:status/0 returned stopped, and {running,_} was expected, for 30 s"}}
+previous:
+  description:
+    - The version of the release that a rollback leads to, the one below the permanent release in the history of upgrades. Null if unknown.
+    - Rollbacks do not count. After upgrades from 1.0 to 2.0 to 3.0 and a rollback to 2.0, it is 1.0.
+  returned: always
+  type: str
+  sample: "1.0"
 uncommitted:
   description:
     - The entry of the history for a release that was installed, and has been neither committed nor rolled back since. Null otherwise.

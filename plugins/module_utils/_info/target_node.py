@@ -56,7 +56,7 @@ def _since(started: int) -> dict[str, t.Any]:
 
 
 def describe_history(target: Target, *, limit: int) -> dict[str, t.Any]:
-    """The newest entries of the history, oldest first; the releases that failed here, and the one that was installed and never committed."""
+    """What the history shows: its newest entries, oldest first; the releases that failed, the one before, the one installed and not committed."""
     try:
         entries = _history.read(target.tree)
     except OSError:
@@ -67,4 +67,10 @@ def describe_history(target: Target, *, limit: int) -> dict[str, t.Any]:
         failure = _history.failure_of(entries, version)
         if failure is not None:
             failed[version] = {key: failure[key] for key in ("time", "action", "reason")}
-    return {"history": entries[len(entries) - min(limit, len(entries)) :], "failed_releases": failed, "uncommitted": _history.uncommitted(entries)}
+    permanent = next((entry.version for entry in target.releases if entry.status == "permanent"), None)
+    return {
+        "history": entries[len(entries) - min(limit, len(entries)) :],
+        "failed_releases": failed,
+        "previous": _history.previous(entries, permanent, [entry.version for entry in target.releases if entry.status == "old"]),
+        "uncommitted": _history.uncommitted(entries),
+    }

@@ -89,6 +89,25 @@ def came_from(entries: t.Sequence[dict[str, t.Any]], release: str) -> str | None
     return next(commits, None)
 
 
+def previous(entries: t.Sequence[dict[str, t.Any]], permanent: str | None, old: t.Sequence[str]) -> str | None:
+    """The release that a rollback leads to: of the old ones, the nearest below the permanent one on the path of upgrades. None if unknown.
+
+    Rollbacks do not count: after upgrades from 1 to 2 to 3 and a rollback to 2 it is 1, not 3, which may have failed. If the history does not
+    have the permanent release, it is the only old one.
+    """
+    path: list[str] = []
+    for entry in entries:
+        if entry["action"] in COMMITS and entry["outcome"] == OK:
+            for version in (entry["from"], entry["release"]):
+                if version in path:
+                    del path[path.index(version) + 1 :]
+                elif version:
+                    path.append(version)
+    if permanent not in path:
+        return old[0] if len(old) == 1 else None
+    return next((version for version in reversed(path[: path.index(permanent)]) if version in old), None)
+
+
 def uncommitted(entries: t.Sequence[dict[str, t.Any]]) -> dict[str, t.Any] | None:
     """The entry of the release that is installed and neither committed nor rolled back, or None."""
     for entry in reversed(entries):

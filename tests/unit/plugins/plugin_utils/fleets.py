@@ -25,6 +25,7 @@ def said(release: str = "2.0", *, permanent: str | None = None, name: str = "exc
         "running": told,
         "history": [],
         "failed_releases": {},
+        "previous": None,
         "uncommitted": None,
         **more,
     }

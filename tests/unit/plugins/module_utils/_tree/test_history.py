@@ -5,7 +5,7 @@
 """The history of a system.
 
 Rules: an entry is on the disk when it is appended, and so is the name of a new file; no link is followed; a line that a power cut has left
-unfinished costs itself alone; what is not an entry is left out.
+unfinished costs itself alone; what is not an entry is left out; a rollback leads down the path of upgrades, never up again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.module_utils._tree.history import append, entry_of, failure_of, parse, read, uncommitted
+from ansible_collections.erlang.otp.plugins.module_utils._tree.history import append, entry_of, failure_of, parse, previous, read, uncommitted
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.file_calls import FileCalls
 
@@ -123,3 +123,32 @@ def test_a_link_is_not_followed(tree: Tree, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="symbolic link"):
         append(tree, entry_of("install", "2.0"))
     assert victim.read_text() == "whole"
+
+
+def commit(before: str | None, release: str, action: str = "commit", outcome: str = "ok") -> dict:
+    return entry_of(action, release, before=before, outcome=outcome)
+
+
+UP = (commit("1", "2"), commit("2", "3"))
+
+
+@pytest.mark.parametrize(
+    ("permanent", "old", "history", "expected"),
+    [
+        ("3", ["2", "1"], UP, "2"),
+        ("2", ["3", "1"], (*UP, commit("3", "2")), "1"),
+        ("1", ["3", "2"], (*UP, commit("3", "2"), commit("2", "1")), None),
+        ("1", ["3", "2"], (*UP, commit("3", "1", "reboot")), None),
+        ("3", ["1"], (*UP, commit("3", "2"), commit("2", "3")), "1"),
+        ("2", ["1"], (commit("1", "2", "offline"),), "1"),
+        ("2", ["1"], (commit("1", "2"), commit("2", "3", "install"), commit("2", "3", "commit", "failed")), "1"),
+        ("2", ["1"], (), "1"),
+        ("3", ["1", "2"], (), None),
+        ("1", [], (), None),
+        (None, ["1", "2"], UP, None),
+        ("9", ["8", "7"], (*UP, commit("8", "9")), "8"),
+        ("1", [], (commit(None, "1", "offline"),), None),
+    ],
+)
+def test_the_release_below_the_permanent_one(permanent: str | None, old: list[str], history: tuple, expected: str | None) -> None:
+    assert previous(history, permanent, old) == expected
