@@ -40,7 +40,7 @@ ALLOWED = re.compile(r"\w*[._][\w.]+ is none")
 # How many are left in the code. Lower a number when you mend some; never raise one.
 LEFT = {
     "playbooks": 0,
-    "plugins": 151,
+    "plugins": 149,
     "roles": 0,
 }
 TASKS_LEFT = 0
