@@ -312,9 +312,9 @@ RULES = (
     Rule("a cache that others can write is not used", CACHE, "status.st_mode & 0o022", "False", (UNIT + "_build/test_cache.py",)),
     Rule("a cache of another user is not used", CACHE, "status.st_uid != os.geteuid() or ", "", (UNIT + "_build/test_cache.py",)),
     Rule(
-        "one version has one content",
+        "a library with the same version must have the same content",
         UTILS + "_build/thin.py",
-        "            _check_equal(home, content, theirs[home], base)\n",
+        "            _check_equal(directory, content, theirs[directory], base)\n",
         "",
         (UNIT + "_build/test_thin.py",),
     ),

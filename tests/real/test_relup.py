@@ -181,7 +181,9 @@ def test_from_another_otp_the_emulator_restarts_and_it_is_told(workshop: Worksho
     }
     old, new = ([int(part) for part in otp.erts_version.split(".")] for otp in (other.otp, workshop.otp))
     if old > new or new[0] - old[0] > 2:
-        with pytest.raises(OtpError, match=r"There is no relup for release MYSYSTEM SECOND\. To be upgraded from release FIRST, application kernel goes from"):
+        with pytest.raises(
+            OtpError, match=r"A relup for release MYSYSTEM SECOND can't be made\. To be upgraded from release FIRST, application kernel goes from"
+        ):
             workshop.build(**options)
         return
     versions = [("erts", other.otp.erts_version, workshop.otp.erts_version)]
@@ -214,14 +216,14 @@ def test_a_missing_appup_names_application_versions_and_file(workshop: Workshop)
     with pytest.raises(OtpError) as caught:
         workshop.build(**options, upgrade_from=(earlier,))
     assert str(caught.value) == (
-        "There is no relup for release MYSYSTEM SECOND. To be upgraded from release FIRST, application pea goes from 1.0 to 2.0, but"
+        "A relup for release MYSYSTEM SECOND can't be made. To be upgraded from release FIRST, application pea goes from 1.0 to 2.0, but"
         f" {workshop.directory}/lib/pea-2.0/ebin/pea.appup does not exist: see appup(4)."
     )
     assert not workshop.output.exists()
 
 
 APPUPS = [
-    ('{"2.0", [{"0.9", []}, {<<"0\\\\.[1-8]">>, []}], [{"1.0", []}]}.\n', r"pea\.appup does not say how to go up from 1\.0 \(it has: 0\.9, 0\\\.\[1-8\]\)"),
+    ('{"2.0", [{"0.9", []}, {<<"0\\\\.[1-8]">>, []}], [{"1.0", []}]}.\n', r"pea\.appup has no instructions up from 1\.0 \(it has: 0\.9, 0\\\.\[1-8\]\)"),
     ('{"2.0", [{"1.0", []}], []}.\n', r"To be downgraded to release FIRST, application pea goes from 2\.0 to 1\.0, but .* down to 1\.0 \(it has: none\)"),
     ('{"2.0", [{"1.0", []}], []\n', r"pea\.appup, line 2, column 1: "),
     ('{"2.0", nothing, []}.\n', r"pea\.appup: it is not one term \{Vsn"),
@@ -276,7 +278,7 @@ def test_an_application_that_changed_without_a_new_version_is_warned_of(workshop
     subprocess.run(["erlc", "-o", pea / "ebin", pea / "src/pea.erl"], check=True)
     (said,) = workshop.build(rel=second, upgrade_from=(stripped,))["diagnostics"]
     assert (said["kind"], said["term"]) == ("same_version", "pea-1.0")
-    assert said["sentence"] == (f"pea-1.0 of release FIRST ({stripped}) has other content: pea.beam. An upgrade would not bring it: change its version.")
+    assert said["sentence"] == (f"pea-1.0 of release FIRST ({stripped}) has other content: pea.beam. An upgrade would not install it: change its version.")
 
 
 # --- a release handler takes it

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Applications on a code path, and their dependencies closed over."""
+"""Applications on a code path, and all that they depend on: app(4) and rel(4) of the OTP documentation."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import glob
 import os
 import typing as t
 
-from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Application, Release, ReleaseApplication, parse_app
 
 # No system starts without them (rel(4)).
@@ -62,7 +62,7 @@ class CodePath:
             self._otp_directories.setdefault(directory.split("-")[0], []).append(os.path.join(otp.lib, directory, "ebin"))
 
     def find(self, name: str, version: str | None = None) -> Found:
-        """The application of this name, and version where one is wanted. Raises OtpError saying what was found and where."""
+        """The application of this name, and of this version if one is given. Raises OtpError with what was found and where."""
         own = self._candidates(name, self.directories, from_otp=False)
         otp = self._candidates(name, self._otp_directories.get(name, []), from_otp=True)
         if version is not None:
@@ -74,20 +74,19 @@ class CodePath:
             if other is not None:
                 raise OtpError(
                     f"Application {name} is on the code path in two versions: {own[0].version} in {own[0].ebin} and"
-                    f" {other.version} in {other.ebin}. Say which one is wanted, or take one off code_path."
+                    f" {other.version} in {other.ebin}. Give the version in applications, or remove one from code_path."
                 )
             return own[0]
         elif otp:
             return max(otp, key=lambda found: version_key(found.version))
-        wanted = name if version is None else f"{name}-{version}"
         versions = "; ".join(f"version {found.version} is in {found.ebin}" for found in own + otp)
         raise OtpError(
-            f"Application {wanted} was not found{f' ({versions})' if versions else ''}. Looked in:"
+            f"Application {name if version is None else f'{name}-{version}'} was not found{f' ({versions})' if versions else ''}. Looked in:"
             f" {', '.join([*self.directories, os.path.join(self._otp.lib, name + '-*', 'ebin')])}."
         )
 
     def has(self, name: str) -> bool:
-        """Whether there is any version of the application."""
+        """Whether any version of the application is found."""
         return bool(self._candidates(name, self.directories, from_otp=False) or self._candidates(name, self._otp_directories.get(name, []), from_otp=True))
 
     def _candidates(self, name: str, directories: list[str], *, from_otp: bool) -> list[Found]:
@@ -109,15 +108,12 @@ class CodePath:
 
 def _expand(pattern: str, option: str) -> list[str]:
     matches = sorted(glob.glob(os.path.abspath(pattern)))
-    for path in matches:
+    directories = [path for path in matches if os.path.isdir(path)]
+    for path in [*matches, *([] if directories else [os.path.abspath(pattern)])]:
         archive = _archive_in(path)
         if archive:
             raise OtpError(f"{option}: {archive} is an archive. Archives can't be packed: unpack it and name the ebin directory in it.")
-    directories = [path for path in matches if os.path.isdir(path)]
     if not directories:
-        archive = _archive_in(os.path.abspath(pattern))
-        if archive:
-            raise OtpError(f"{option}: {archive} is an archive. Archives can't be packed: unpack it and name the ebin directory in it.")
         raise OtpError(f"{option}: {pattern} matches no directory.")
     return directories
 
@@ -141,7 +137,7 @@ def applications_of(release: Release, code_path: CodePath) -> list[Found]:
     names = [listed.name for listed in release.applications]
     for name in REQUIRED:
         if name not in names:
-            raise OtpError(f"Release {release.name} {release.version} lacks application {name}: no system starts without kernel and stdlib. Add it.")
+            raise OtpError(f"Release {release.name} {release.version} lacks application {name}, without which no system starts. Add it.")
     return [code_path.find(listed.name, listed.version) for listed in release.applications]
 
 
@@ -170,18 +166,18 @@ def requested_application(item: t.Any) -> RequestedApplication:
     return RequestedApplication(str(item["name"]), None if version is None else str(version), item.get("type"), None if included is None else tuple(included))
 
 
-def close_over(wanted: t.Iterable[RequestedApplication], code_path: CodePath) -> list[ReleaseApplication]:
-    """The applications wanted and all that they need, each after what it needs; kernel and stdlib first.
+def close_over(requested: t.Iterable[RequestedApplication], code_path: CodePath) -> list[ReleaseApplication]:
+    """The requested applications and all that they need, each after what it needs; kernel and stdlib first.
 
     Optional applications come along where they are found and where something asks for them: app(4).
     """
-    asked = {item.name: item for item in wanted}
+    asked = {item.name: item for item in requested}
     done: dict[str, ReleaseApplication] = {}
     pending: list[str] = []
 
     def visit(name: str, needed_by: str | None) -> None:
         if name in done or name in pending:
-            # A circle is for systools to judge: included applications may be part of one.
+            # systools checks circles: included applications may be part of one.
             return
         item = asked.get(name, RequestedApplication(name))
         try:

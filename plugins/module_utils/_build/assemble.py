@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Groups of members to fragments of a package, each compressed no more than once, and the package file itself."""
+"""Fragments of a package, each made from a group of members and compressed no more than once, and the package file itself: erl_tar, gzip (RFC 1952)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import hashlib
 import os
 import typing as t
 
-from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import END_OF_ARCHIVE, PackageMember, TarBytes, join_parts, tar_parts
 from ansible_collections.erlang.otp.plugins.module_utils._build.cache import Cache
-from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_writer import FAST, SMALL, Fragment, Workers, fragment_key, gzip_parts, make_fragment
 from ansible_collections.erlang.otp.plugins.module_utils._build.package_members import Group
+from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_writer import FAST, SMALL, Fragment, Workers, fragment_key, gzip_parts, make_fragment
+from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import END_OF_ARCHIVE, PackageMember, TarBytes, join_parts, tar_parts
 
 GZIP_MAGIC = b"\x1f\x8b"
 
@@ -36,8 +36,8 @@ class Assembler:
     def find_keys(self, groups: t.Iterable[Group], known: t.Container[str]) -> dict[str, str]:
         """The key of each group's fragment, from the content of all its files.
 
-        What is neither known (in the package that is there) nor in the cache is compressed at once, while its content is at
-        hand; unless it has to be stripped before.
+        A fragment that is neither known (in the earlier package) nor in the cache is made at once, while its content is in memory,
+        unless its files are to be stripped first.
         """
 
         def key_of(group: Group) -> str:
@@ -110,44 +110,26 @@ class PackageFile(t.NamedTuple):
 
 
 def write_package(path: str, fragments: t.Iterable[Fragment]) -> PackageFile:
-    """Write the package and flush it. When that fails nothing is left behind; raises OSError."""
-    digest = hashlib.sha256()
-    size = 0
+    """Write the package and flush it. If that fails nothing is left behind; raises OSError."""
     try:
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644), "wb", buffering=0) as file:
-            for part in gzip_parts(fragments):
-                digest.update(part)
-                size += len(part)
-                view = memoryview(part)
-                while view:
-                    view = view[file.write(view) :]
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644), "wb") as file:
+            written = describe_package(path, fragments, file.write)
+            file.flush()
             os.fsync(file.fileno())
+            return written
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(path)
         raise
-    return PackageFile(path, digest.hexdigest(), size)
 
 
-def describe_package(path: str, fragments: t.Iterable[Fragment]) -> PackageFile:
-    """The package as it would be written."""
+def describe_package(path: str, fragments: t.Iterable[Fragment], write: t.Callable[[bytes], t.Any] | None = None) -> PackageFile:
+    """The package as it would be written to the path. ``write`` gets its content."""
     digest = hashlib.sha256()
     size = 0
     for part in gzip_parts(fragments):
         digest.update(part)
         size += len(part)
+        if write:
+            write(part)
     return PackageFile(path, digest.hexdigest(), size)
-
-
-def sha256_of(path: str) -> str | None:
-    """The file's SHA-256 in hexadecimal, None when there is no file."""
-    digest = hashlib.sha256()
-    try:
-        with open(path, "rb", buffering=0) as file:
-            while True:
-                part = file.read(1 << 20)
-                if not part:
-                    return digest.hexdigest()
-                digest.update(part)
-    except (FileNotFoundError, NotADirectoryError):
-        return None

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The boot scripts of a release, and its relup: made by systools, or those that were made of the same before."""
+"""The boot scripts of a release, and its relup: made by systools, or taken from the cache when they were made from the same input before."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import json
 import os
 import typing as t
 
-from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Sources
+from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Options, Sources
 from ansible_collections.erlang.otp.plugins.module_utils._build.systools import (
     Diagnostic,
     Run,
@@ -23,15 +22,16 @@ from ansible_collections.erlang.otp.plugins.module_utils._build.systools import 
     systools_identity,
 )
 from ansible_collections.erlang.otp.plugins.module_utils._build.upgrades import Layout
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 
-# Names in the work directory; that of the user's files is not systools' business.
+# Names in the work directory, whatever the user's .rel file is called.
 RELEASE, PLAIN = "release", "plain"
-# What systools says of a relup that is said better elsewhere.
-SAID_ELSEWHERE = ("erts_vsn_changed", "bad_vsn")
+# Warnings about a relup that upgrades.py reports with more detail.
+REPORTED_ELSEWHERE = ("erts_vsn_changed", "bad_vsn")
 
 
 class SystoolsError(OtpError):
-    """systools refuses the release; ``diagnostics`` says why, as data."""
+    """systools refuses the release. ``diagnostics``: why, as data."""
 
     def __init__(self, text: str, diagnostics: list[Diagnostic]) -> None:
         super().__init__(text)
@@ -76,41 +76,31 @@ def scripts_key(sources: Sources, options: ScriptOptions, content: str, *, resta
 class ScriptRun:
     """systools at work on the scripts, on a relup from and to what is laid out, and on BEAM files to strip, in a private directory."""
 
-    def __init__(
-        self,
-        sources: Sources,
-        options: ScriptOptions,
-        directory: str,
-        *,
-        layout: Layout | None = None,
-        restart_emulator: bool = False,
-        strip: t.Sequence[str] = (),
-        keep: t.Iterable[str] = (),
-    ) -> None:
+    def __init__(self, sources: Sources, options: Options, directory: str, layout: Layout | None, strip: t.Sequence[str]) -> None:
         for name, content in ((RELEASE, sources.rel), (PLAIN, sources.plain_rel)):
             with open(os.path.join(directory, name + ".rel"), "wb") as file:
                 file.write(content)
         ebins = [found.ebin for found in sources.found]
-        plain_options = ScriptOptions(no_warn_sasl=True, no_dot_erlang=options.no_dot_erlang, variables=options.variables)
+        plain_options = ScriptOptions(no_warn_sasl=True, no_dot_erlang=options.script.no_dot_erlang, variables=options.script.variables)
         self.stripped = {path: os.path.join(directory, f"{number}.beam") for number, path in enumerate(strip)}
-        jobs = [make_script_job(RELEASE, ebins, options), make_script_job(PLAIN, ebins, plain_options)]
+        jobs = [make_script_job(RELEASE, ebins, options.script), make_script_job(PLAIN, ebins, plain_options)]
         if layout is not None:
-            jobs.append(make_relup_job(RELEASE, layout.up, layout.down, [*ebins, *layout.ebins], restart_emulator=restart_emulator))
+            jobs.append(make_relup_job(RELEASE, layout.up, layout.down, [*ebins, *layout.ebins], restart_emulator=options.restart_emulator))
         self._has_relup = layout is not None
         self._directory = directory
-        self._run = Run(sources.otp, directory, jobs + ([strip_job(keep, self.stripped.items())] if strip else []))
+        self._run = Run(sources.otp, directory, jobs + ([strip_job(options.strip_keep, self.stripped.items())] if strip else []))
 
     def scripts(self) -> BootScripts:
-        """Wait for the scripts. Raises SystoolsError with all that systools says."""
+        """Wait for the scripts. Raises SystoolsError with all of systools' errors."""
         results = self._run.results()
-        refused = [diagnostic for went_well, said in results if not went_well for diagnostic in said]
+        refused = [diagnostic for went_well, diagnostics in results if not went_well for diagnostic in diagnostics]
         if refused:
             sentences = dict.fromkeys(diagnostic.sentence for diagnostic in refused)
             raise SystoolsError(f"systools refuses the release. {' '.join(sentences)}", refused)
         boot, script, plain = (self._read(name) for name in (RELEASE + ".boot", RELEASE + ".script", PLAIN + ".boot"))
         warnings = results[0][1]
         if self._has_relup:
-            warnings = [*warnings, *dict.fromkeys(said for said in results[2][1] if said.kind not in SAID_ELSEWHERE)]
+            warnings = [*warnings, *dict.fromkeys(warning for warning in results[2][1] if warning.kind not in REPORTED_ELSEWHERE)]
         return BootScripts(boot, script, plain, self._read("relup") if self._has_relup else b"", warnings)
 
     def stop(self) -> None:

@@ -28,7 +28,7 @@ class BuildRecord(t.NamedTuple):
 
 
 def read_record(path: str) -> BuildRecord:
-    """The record; an empty one when there is none of this format."""
+    """The record; an empty one if it is missing or has another format."""
     try:
         data = json.loads(read_file(path) or b"")
         if data["format"] != FORMAT:

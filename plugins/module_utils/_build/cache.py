@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A directory of byte strings by key that may be lost, broken or removed at any time without harm."""
+"""A directory of byte strings by key. It may be removed or damaged at any time without harm."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def default_directory() -> str:
 
 
 class Cache:
-    """Entries of a private directory, each with its SHA-256 in front; with no directory, or one that is not ours, empty for ever.
+    """Entries of a private directory, each after its SHA-256. Without a directory, or if others can write to it, always empty.
 
     The directory's size is bounded: what was not used for the longest time goes first.
     """
@@ -39,7 +39,7 @@ class Cache:
         except OSError:
             self._directory = None
             return
-        # Whoever can write there could have a package hold what they like.
+        # A user who can write there could put anything into a package.
         if status.st_uid != os.geteuid() or status.st_mode & 0o022:
             self._directory = None
 
@@ -47,7 +47,7 @@ class Cache:
         return os.path.join(self._directory or "", key)
 
     def get(self, key: str) -> bytes | None:
-        """What was put; None when it is not there, or is not what was put."""
+        """The content; None if it is missing or damaged."""
         if self._directory is None:
             return None
         path = self._path(key)
@@ -66,7 +66,7 @@ class Cache:
         return content
 
     def has(self, key: str) -> bool:
-        """Whether there is something by that key; it may prove broken."""
+        """Whether there is an entry with this key; it may be damaged."""
         return self._directory is not None and os.path.exists(self._path(key))
 
     def put(self, key: str, content: bytes) -> None:

@@ -5,7 +5,7 @@
 """An earlier release, from which or to which a relup leads: given as a .rel file, as the directory of its build, or as its package.
 
 For a relup systools reads its .rel and .app files. The applications of a package are those that a running node has; so a
-directory's package is preferred to what lies on a code path today.
+directory's package is preferred to what is on a code path today. The chapter is systools:make_relup/4 of SASL.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import os
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.applications import CodePath
-from ansible_collections.erlang.otp.plugins.module_utils._build.assemble import sha256_of
-from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp
+from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import sha256
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, parse_rel
 
-# Where applications lie beside a .rel: of a project, of a target system's releases/NAME.rel and releases/VSN/NAME.rel.
+# Where applications are beside a .rel: of a project, of a target system's releases/NAME.rel and releases/VSN/NAME.rel.
 BESIDE = (".", "*/ebin", "lib/*/ebin", "../lib/*/ebin", "../../lib/*/ebin")
 
 
@@ -86,8 +86,8 @@ def read_earlier(path: str, option: str, search: Search) -> Earlier:
 
 
 def _from_package(path: str, package: str, release: Release, code_path: CodePath) -> Earlier:
-    # What the package has not is looked for on the code path.
-    return Earlier(path, release, {}, package, code_path, _digest(sha256_of(package), code_path.directories))
+    # Applications that the package lacks are searched on the code path.
+    return Earlier(path, release, {}, package, code_path, _digest(sha256(package), code_path.directories))
 
 
 def _digest(*content: t.Any) -> str:
@@ -121,7 +121,6 @@ def find_ebins(earlier: Earlier, directory: str, whole: t.Container[str]) -> dic
 
 
 def _release_of(package: str) -> Release:
-    # Most builds read no package: they do without the time that it takes to load what reads one.
     from ansible_collections.erlang.otp.plugins.module_utils._package.read import read_package
 
     return read_package(package)
@@ -129,8 +128,8 @@ def _release_of(package: str) -> Release:
 
 def _unpack(package: str, directory: str, names: t.Mapping[str, str], whole: t.Container[str]) -> dict[str, str]:
     """names: those of applications by NAME-VERSION."""
-    from ansible_collections.erlang.otp.plugins.module_utils._package.extract import Writer, checked_members
     from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
+    from ansible_collections.erlang.otp.plugins.module_utils._package.extract import Writer, checked_members
 
     os.mkdir(directory, 0o700)
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)

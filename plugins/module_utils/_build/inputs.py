@@ -11,12 +11,12 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.applications import CodePath, Found, RequestedApplication, applications_of, close_over
 from ansible_collections.erlang.otp.plugins.module_utils._build.earlier_release import Search
-from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp, read_otp
-from ansible_collections.erlang.otp.plugins.module_utils._core.values import is_directory_name
-from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, format_rel, parse_rel
 from ansible_collections.erlang.otp.plugins.module_utils._build.systools import ScriptOptions
 from ansible_collections.erlang.otp.plugins.module_utils._build.upgrades import Upgrades, read_upgrades
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.values import is_directory_name
+from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, format_rel, parse_rel
 from ansible_collections.erlang.otp.plugins.module_utils._formats.sys_config import parse_sys_config
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An Erlang/OTP tree on the build host: where it is and which version."""
+"""An Erlang/OTP tree on the build host: where it is and which version, as code:root_dir/0 and OTP_VERSION of "System Principles" have it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Otp(t.NamedTuple):
 
 
 def find_otp(otp_root: str | None) -> Otp:
-    """The tree at otp_root, or, without one, that of ``erl`` on PATH. Raises OtpError saying what to install or to set."""
+    """The tree at otp_root, or, without one, that of ``erl`` on PATH. Raises OtpError with what to install or to set."""
     if otp_root is not None:
         return read_otp(otp_root)
     import shutil
@@ -38,7 +38,7 @@ def find_otp(otp_root: str | None) -> Otp:
     erl = shutil.which("erl")
     if erl is None:
         raise OtpError(
-            "There is no erl on PATH of the build host. Install Erlang/OTP (Debian: erlang-base and the applications that the"
+            "erl is not on PATH of the build host. Install Erlang/OTP (Debian: erlang-base and the applications that the"
             " release needs; Alpine, Fedora: erlang), or set otp_root to the directory that holds erts-VSN and lib."
         )
     # $ROOT/bin/erl, behind links such as /usr/bin/erl -> ../lib/erlang/bin/erl.
@@ -47,11 +47,11 @@ def find_otp(otp_root: str | None) -> Otp:
 
 
 def read_otp(root: str) -> Otp:
-    """The tree with this root directory. Raises OtpError when it is none."""
+    """The tree with this root directory. Raises OtpError if it is not an Erlang/OTP tree."""
     root = os.path.abspath(root)
     versions = _erts_versions(root)
     if not versions:
-        raise OtpError(f"{root} is no Erlang/OTP tree: it has no erts-VSN/bin/erlexec. Set otp_root to what code:root_dir() returns.")
+        raise OtpError(f"{root} is not an Erlang/OTP tree: it has no erts-VSN/bin/erlexec. Set otp_root to what code:root_dir() returns.")
     started, _separator, release = (read_file(os.path.join(root, "releases", "start_erl.data")) or b"").decode("ascii", "replace").strip().partition(" ")
     if len(versions) > 1 and started not in versions:
         raise OtpError(f"{root} has more than one ERTS ({', '.join(versions)}) and releases/start_erl.data names none of them.")
@@ -69,7 +69,7 @@ def _erts_versions(root: str) -> list[str]:
 
 
 def _ask(erl: str) -> str:
-    """The root directory by the word of an ``erl`` that is a wrapper, such as a version manager's."""
+    """The root directory that an ``erl`` returns which is a wrapper, such as a version manager's."""
     import subprocess
 
     command = [erl, "-noinput", "-boot", "start_clean", "-eval", 'io:format("~ts", [code:root_dir()]), halt().']
@@ -77,5 +77,5 @@ def _ask(erl: str) -> str:
     result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=60)
     answer = result.stdout.decode("utf-8", "replace").strip()
     if result.returncode or not os.path.isdir(answer):
-        raise OtpError(f"{erl} does not tell its root directory, it says: {answer[-400:]} Set otp_root.")
+        raise OtpError(f"{erl} does not return its root directory. Its output: {answer[-400:]} Set otp_root.")
     return answer

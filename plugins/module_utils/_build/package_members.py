@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which members a release package has: what target_system:create/1 puts into one, in groups that are compressed apart."""
+"""Which members a release package has: what target_system:create/1 of "Creating and Upgrading a Target System" puts into one.
+
+They are in groups that are compressed separately.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,12 @@ import stat
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.applications import Found
-from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import DIRECTORY, FILE, LINK, PackageMember
-from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import Program, machine_of, find_incompatible
-from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._build.boot_scripts import BootScripts
+from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Options, Sources
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import Program, find_incompatible, machine_of
+from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import DIRECTORY, FILE, LINK, PackageMember
 
 # Tools of the build host, which systools:make_tar/2 leaves out.
 BUILD_TOOLS = frozenset(["ct_run", "dialyzer", "erlc", "typer", "yielding_c_fun"])
@@ -82,7 +87,7 @@ def place(found: Found, variables: t.Iterable[tuple[str, str]]) -> Place:
             continue
         if not inside or inside[-1] not in (found.name, full_name):
             raise OtpError(
-                f"variables: {found.directory} lies in {prefix}, the directory of {variable}. An application has to lie below it, in a"
+                f"variables: {found.directory} is in {prefix}, the directory of {variable}. An application must be below it, in a"
                 f" directory called {full_name} or {found.name}: move or rename it."
             )
         return Place(variable, "/".join([*inside[:-1], full_name]))
@@ -109,7 +114,7 @@ def application_group(found: Found, directory: str, include: t.Iterable[str]) ->
 
 
 def extra_group(extra_files: t.Iterable[tuple[str, str]]) -> Group:
-    """Files and directories of the user's, as (path, name in the package). Raises OtpError for a name that leads outside."""
+    """The user's own files and directories, given as (path, name in the package). Raises OtpError for a name that leads outside."""
     members: list[PackageMember] = []
     for path, name in extra_files:
         check_relative(name, "extra_files")
@@ -125,7 +130,7 @@ def extra_group(extra_files: t.Iterable[tuple[str, str]]) -> Group:
 def check_relative(name: str, option: str) -> None:
     """Raises OtpError for a name that leads out of the directory that it is relative to."""
     if "\0" in name or any(part in ("", ".", "..") for part in name.split("/")):
-        raise OtpError(f"{option}: {name!r} is no place in the package. Give a relative path, without '.' and '..'.")
+        raise OtpError(f"{option}: {name!r} is not a path in the package. Give a relative path, without '.' and '..'.")
 
 
 def tree(path: str, name: str) -> list[PackageMember]:
@@ -140,7 +145,7 @@ def tree(path: str, name: str) -> list[PackageMember]:
 def _tree(path: str, name: str, inside: str, above: tuple[str, ...]) -> list[PackageMember]:
     real = os.path.realpath(path)
     if real in above:
-        raise OtpError(f"{path} is a link to a directory that it lies in. Remove it: it can't be packed.")
+        raise OtpError(f"{path} is a link to a directory that contains it. Remove it: it can't be packed.")
     try:
         entries = sorted(os.listdir(path))
     except OSError as error:
@@ -160,7 +165,7 @@ def _tree(path: str, name: str, inside: str, above: tuple[str, ...]) -> list[Pac
 
 
 def _stays(link: str, inside: str) -> bool:
-    """Whether the link leads, relatively, to something of the directory."""
+    """Whether the link is relative and leads to something in the directory."""
     if os.path.isabs(os.readlink(link)) or not os.path.exists(link):
         return False
     behind = os.path.normpath(os.path.join(os.path.realpath(os.path.dirname(link)), os.readlink(link)))
@@ -168,7 +173,7 @@ def _stays(link: str, inside: str) -> bool:
 
 
 def _file(name: str, path: str) -> PackageMember:
-    """A regular file with its mode, but that nobody else may write it."""
+    """A regular file with its mode, without write permission for group and others."""
     try:
         status = os.stat(path)
     except OSError as error:
@@ -176,7 +181,7 @@ def _file(name: str, path: str) -> PackageMember:
     if not stat.S_ISREG(status.st_mode):
         raise OtpError(f"{path} is a device, socket or pipe. Remove it: a package holds files, directories and links.")
     if status.st_mode & (stat.S_ISUID | stat.S_ISGID):
-        raise OtpError(f"{path} has the set-user-id or set-group-id bit, which no package may bring to a target. Take it off: chmod ug-s.")
+        raise OtpError(f"{path} has the set-user-id or set-group-id bit, which a package must not have. Remove it: chmod ug-s.")
     return PackageMember(name, FILE, stat.S_IMODE(status.st_mode) & 0o755, source=path)
 
 
@@ -204,10 +209,43 @@ def _machine(path: str) -> Program | None:
 
 
 def check_names(groups: t.Iterable[Group]) -> None:
-    """Raises OtpError when two members have one name."""
+    """Raises OtpError when two members have the same name."""
     seen: set[str] = set()
     for group in groups:
         for member in group.members:
             if member.name in seen:
-                raise OtpError(f"Two members of the package would be {member.name}. Look at extra_files, and for applications that are given twice.")
+                raise OtpError(f"Two members of the package have the name {member.name}. Check extra_files, and whether an application is given twice.")
             seen.add(member.name)
+
+
+class Plan(t.NamedTuple):
+    """Groups of members in the order of the package, and those of each variable's own archive."""
+
+    groups: list[Group]
+    variables: dict[str, list[Group]]
+
+    def all_groups(self) -> list[Group]:
+        return [*self.groups, *(group for groups in self.variables.values() for group in groups)]
+
+
+def make_plan(options: Options, sources: Sources) -> Plan:
+    """The groups of the package, except those that need the boot scripts. Raises OtpError."""
+    groups: list[Group] = [erts_group(sources.erts)] if sources.erts is not None else []
+    variables: dict[str, list[Group]] = {name: [] for name, _directory in options.script.variables}
+    for found in sources.found:
+        archive, directory = place(found, options.script.variables)
+        (variables[archive] if archive else groups).append(application_group(found, directory, options.include))
+    check_machines([*groups, *(group for members in variables.values() for group in members)], sources.erts)
+    groups += [log_group(), extra_group(options.extra_files)]
+    scripts = BootScripts(b"", b"", b"", b"relup" if sources.upgrades.releases else b"", [])
+    check_names([*scripted_groups(sources, scripts), *groups])
+    return Plan(groups, {name: members for name, members in variables.items() if members and options.var_tar != "omit"})
+
+
+def scripted_groups(sources: Sources, scripts: BootScripts) -> list[Group]:
+    """The groups with systools' files. The plain boot script is in the release directory as well: from there an upgrade updates bin/."""
+    release, rel_name = sources.release, sources.stem + ".rel"
+    files = {**sources.files, rel_name: sources.rel, "start.boot": scripts.boot, "start_clean.boot": scripts.plain_boot}
+    if scripts.relup:
+        files["relup"] = scripts.relup
+    return [release_group(release.version, release.erts_version, files, rel_name), bin_group(scripts.plain_boot)]

@@ -14,14 +14,14 @@ from __future__ import annotations
 import os
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
-from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, as_text, consult_bytes, format_terms
 
 TIMEOUT = 900
 
-# Nothing here runs in parallel but stripping: more threads than these would only have to be started.
+# Only stripping runs in parallel: more threads would only take time to start.
 FEW_THREADS = ("+S", "1:1", "+SDcpu", "1:1", "+SDio", "1", "+A", "1")
 
 # File "jobs" has a term per job; file "results" gets one for each, in which everything is text. A diagnostic is
@@ -69,7 +69,7 @@ erlang:halt(0, [{flush, false}]).
 
 
 class Diagnostic(t.NamedTuple):
-    """What systools says: the kind ("missing_sasl"), the term as text, and systools' own sentence."""
+    """A warning or error of systools: the kind ("missing_sasl"), the term as text, and systools' own sentence."""
 
     kind: str
     term: str
@@ -77,7 +77,7 @@ class Diagnostic(t.NamedTuple):
 
 
 class ScriptOptions(t.NamedTuple):
-    """Options of systools:make_script/2 that mean something here; variables as (name, directory)."""
+    """The options of systools:make_script/2 that the module has; variables as (name, directory)."""
 
     src_tests: bool = False
     exref: bool = False
@@ -132,29 +132,29 @@ class Run:
             )
 
     def results(self) -> list[tuple[bool, list[Diagnostic]]]:
-        """Wait for the end; for each job whether it went well, and what was said. Raises OtpError when erl itself fails."""
+        """Wait for the end. Returns for each job whether it succeeded, and its diagnostics. Raises OtpError when erl itself fails."""
         import subprocess
 
         try:
             status = self._process.wait(TIMEOUT)
         except subprocess.TimeoutExpired:
             self.stop()
-            raise OtpError(f"erl did not make the boot scripts within {TIMEOUT} s. Its output: {self._said()}") from None
+            raise OtpError(f"erl did not make the boot scripts within {TIMEOUT} s. Its output: {self._tail()}") from None
         content = read_file(os.path.join(self._directory, "results"))
         if status != 0 or content is None:
-            raise OtpError(f"erl ended with status {status} before the boot scripts were made. Its output: {self._said()}")
+            raise OtpError(f"erl ended with status {status} before the boot scripts were made. Its output: {self._tail()}")
         return [
-            (verdict == Atom("ok"), [Diagnostic(as_text(kind), as_text(term), _sentence(as_text(text))) for kind, term, text in said])
-            for verdict, said in consult_bytes(content, filename="the results of erl")
+            (verdict == Atom("ok"), [Diagnostic(as_text(kind), as_text(term), _sentence(as_text(text))) for kind, term, text in diagnostics])
+            for verdict, diagnostics in consult_bytes(content, filename="the results of erl")
         ]
 
     def stop(self) -> None:
-        """End the run when its results are not wanted any more."""
+        """Kill erl if it still runs."""
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()
 
-    def _said(self) -> str:
+    def _tail(self) -> str:
         return (read_file(self._output) or b"").decode("utf-8", "replace").strip()[-2000:] or "nothing."
 
 
@@ -171,13 +171,13 @@ def _environment(otp: Otp, directory: str) -> dict[str, str]:
 
 
 def _sentence(text: str) -> str:
-    """systools' text on one line, without the mark that its kind tells already."""
+    """systools' text on one line, without the mark of a warning."""
     line = " ".join(text.split())
     return line[len("*WARNING* ") :] if line.startswith("*WARNING* ") else line
 
 
 def systools_identity(otp: Otp) -> str:
-    """What of OTP decides boot scripts and relups: its version, and the content of systools."""
+    """What boot scripts and relups depend on in OTP: its version, and the content of systools."""
     import hashlib
 
     digest = hashlib.sha256(repr((otp.otp_version, otp.erts_version, PROGRAM)).encode())

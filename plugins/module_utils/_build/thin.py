@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A thin package: a full one without the libraries, the ERTS and the files that its base, the package of an earlier release, has as well."""
+"""A thin package: a full one without the libraries, the ERTS and the files that its base, the package of an earlier release, has as well.
+
+docs/design.md has the reasons.
+"""
 
 from __future__ import annotations
 
@@ -10,29 +13,36 @@ import hashlib
 import os
 import typing as t
 
-from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import DIRECTORY, FILE, LINK, PackageMember, join_parts, tar_parts
-from ansible_collections.erlang.otp.plugins.module_utils._build.assemble import end_fragment, sha256_of
-from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import BASE, Base, format_base, directory_digest, link_digest, read_base
+from ansible_collections.erlang.otp.plugins.module_utils._build.assemble import end_fragment
 from ansible_collections.erlang.otp.plugins.module_utils._build.earlier_release import only_rel
+from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import sha256
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._package.extract import checked_members
-from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_writer import SMALL, Workers, gzip_parts, make_fragment
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
-from ansible_collections.erlang.otp.plugins.module_utils._package.read import read_package
+from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_writer import SMALL, Workers, gzip_parts, make_fragment
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
+from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import DIRECTORY, FILE, LINK, PackageMember, join_parts, tar_parts
+from ansible_collections.erlang.otp.plugins.module_utils._package.extract import checked_members
+from ansible_collections.erlang.otp.plugins.module_utils._package.read import read_package
+from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import BASE, Base, directory_digest, format_base, link_digest, read_base
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import versioned_directory
 
 _KINDS = {"file": FILE, "link": LINK, "directory": DIRECTORY}
 
-# Files by the home that they are in ("" for none) and their path below it, as digests that tell their content.
+# Digests of files, by the versioned directory that they are in ("" outside of any) and their path below it.
 Contents = t.Dict[str, t.Dict[str, str]]
 
 
 class Thin(t.NamedTuple):
-    """A thin package: its content, and what it goes without."""
+    """A thin package: its content, and what the base has instead."""
 
     content: bytes
     base: Base
+
+    def describe(self, path: str) -> dict[str, t.Any]:
+        """The thin package at the path as otp_release_build returns it."""
+        base = {"name": self.base.name, "version": self.base.version, "sha256": self.base.sha256}
+        digest = hashlib.sha256(self.content).hexdigest()
+        return {"package": path, "sha256": digest, "size": len(self.content), "base": base, "without": sorted(self.base.directories)}
 
 
 def base_package(path: str) -> str:
@@ -48,29 +58,29 @@ def base_package(path: str) -> str:
 def make_thin(full: str, release: Release, base: str, *, mtime: int) -> Thin:
     """The package ``full``, of this release, without what the package ``base`` has. Raises OtpError.
 
-    What has one version has one content, else no system that has the base could be upgraded, by whatever package.
+    A library must have the same content whenever it has the same version; otherwise hosts that have the base cannot be upgraded.
     """
     if read_base(base) is not None:
         raise OtpError(f"base: {base} is a thin package itself. Name the full one that was built along with it.")
     earlier = read_package(base)
     if earlier.version == release.version:
-        raise OtpError(f"base: {base} is a package of release {release.version}, as this one is. Name that of the release before it.")
+        raise OtpError(f"base: {base} is a package of release {release.version}, as this one is. Name the package of an earlier release.")
     theirs, ours = _contents(base), _contents(full)
-    homes = {}
-    for home, content in ours.items():
-        if home and home in theirs:
-            _check_equal(home, content, theirs[home], base)
-            homes[home] = directory_digest(content)
+    directories = {}
+    for directory, content in ours.items():
+        if directory and directory in theirs:
+            _check_equal(directory, content, theirs[directory], base)
+            directories[directory] = directory_digest(content)
     files = sorted(path for path, digest in ours.get("", {}).items() if theirs.get("", {}).get(path) == digest and not _is_archive(path))
-    said = Base(earlier.name, earlier.version, sha256_of(base) or "", sha256_of(full) or "", homes, files)
-    first = PackageMember(f"releases/{release.version}/{BASE}", content=format_base(said))
-    members = [first, *_members_without(full, {*homes, *files})]
+    removed = Base(earlier.name, earlier.version, sha256(base), sha256(full), directories, files)
+    first = PackageMember(f"releases/{release.version}/{BASE}", content=format_base(removed))
+    members = [first, *_members_without(full, {*directories, *files})]
     fragment = make_fragment(join_parts(tar_parts(members, mtime=mtime)), Workers(), level=SMALL)
-    return Thin(b"".join(gzip_parts([fragment, end_fragment()])), said)
+    return Thin(b"".join(gzip_parts([fragment, end_fragment()])), removed)
 
 
 def _is_archive(path: str) -> bool:
-    """Whether it is the archive of a variable: what it holds lies elsewhere on the host, and it lies nowhere."""
+    """Whether it is the archive of a variable: the installation unpacks it elsewhere and does not keep it."""
     return "/" not in path and path.endswith(".tar.gz")
 
 
@@ -79,11 +89,11 @@ def _contents(package: str) -> Contents:
     found: Contents = {}
     with Inflated(package) as stream:
         for path, member, pieces in checked_members(stream):
-            home = versioned_directory(path) or ""
+            directory = versioned_directory(path) or ""
             if path.startswith("releases/") or member.kind == "directory":
                 continue
             digest = link_digest(member.target) if member.kind == "link" else _digest(pieces)
-            found.setdefault(home, {})[path[len(home) + 1 :] if home else path] = digest
+            found.setdefault(directory, {})[path[len(directory) + 1 :] if directory else path] = digest
     return found
 
 
@@ -94,19 +104,19 @@ def _digest(pieces: t.Iterable[bytes]) -> str:
     return digest.hexdigest()
 
 
-def _check_equal(home: str, ours: dict[str, str], theirs: dict[str, str], base: str) -> None:
+def _check_equal(directory: str, ours: dict[str, str], theirs: dict[str, str], base: str) -> None:
     differing = sorted(path for path in {*ours, *theirs} if ours.get(path) != theirs.get(path))
     if differing:
         raise OtpError(
-            f"base: {home}/{differing[0]} differs from that in {base}, and no system can have both. What has one version has one"
-            " content: give the changed application a new version; or, where Erlang/OTP itself was exchanged under the same version,"
-            " build without base, for hosts that are installed anew."
+            f"base: {directory}/{differing[0]} differs from that in {base}, and a host can have only one of them. A library must have the"
+            " same content whenever it has the same version: give the changed application a new version. If Erlang/OTP itself was replaced under"
+            " the same version, build without base and install the hosts anew."
         )
 
 
 def _members_without(package: str, left_out: t.Container[str]) -> t.Iterator[PackageMember]:
     with Inflated(package) as stream:
         for path, member, pieces in checked_members(stream):
-            home = versioned_directory(path, is_directory=member.kind == "directory") or path
-            if home not in left_out:
+            directory = versioned_directory(path, is_directory=member.kind == "directory") or path
+            if directory not in left_out:
                 yield PackageMember(path, _KINDS[member.kind], member.mode, content=b"".join(bytes(piece) for piece in pieces), target=member.target)

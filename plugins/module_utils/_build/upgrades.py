@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From which earlier releases, and back to which, a release is made to lead: checked, and made ready for systools."""
+"""The earlier releases that a relup leads from and to, checked and laid out for systools: appup(4), relup(4) and systools:make_relup/4."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import os
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.applications import Found
-from ansible_collections.erlang.otp.plugins.module_utils._formats.appup import parse_appup
-from ansible_collections.erlang.otp.plugins.module_utils._formats.beam import same_code
 from ansible_collections.erlang.otp.plugins.module_utils._build.earlier_release import Earlier, Search, find_ebins, read_earlier, versions_of
+from ansible_collections.erlang.otp.plugins.module_utils._build.systools import Diagnostic
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
+from ansible_collections.erlang.otp.plugins.module_utils._formats.appup import parse_appup
+from ansible_collections.erlang.otp.plugins.module_utils._formats.beam import same_code
 from ansible_collections.erlang.otp.plugins.module_utils._formats.relup import parse_relup
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, format_rel
-from ansible_collections.erlang.otp.plugins.module_utils._build.systools import Diagnostic
 
-# Whatever their appups say, a change of these is one of the emulator, or what it boots with (appup(4), restart_new_emulator).
+# Whatever their appups contain, a change of these needs a new emulator (appup(4), restart_new_emulator).
 CORE = ("erts", "kernel", "stdlib", "sasl")
 
 
 class Upgrades(t.NamedTuple):
-    """The earlier releases, the appup files by application that lead from and to them, and what there is to say of them."""
+    """The earlier releases, the appup files by application that lead from and to them, and warnings about them."""
 
     up: tuple[Earlier, ...] = ()
     down: tuple[Earlier, ...] = ()
@@ -38,7 +38,7 @@ class Upgrades(t.NamedTuple):
 
     @property
     def releases(self) -> list[Earlier]:
-        """Each once."""
+        """All earlier releases, each once."""
         return list({earlier.path: earlier for earlier in (*self.up, *self.down)}.values())
 
 
@@ -53,7 +53,7 @@ def read_upgrades(upgrade_from: t.Iterable[str], downgrade_to: t.Iterable[str], 
             if earlier.release.version == release.version:
                 raise OtpError(
                     f"{option}: {earlier.path} is version {release.version}, as the release to be built is."
-                    " Name another, or give the new one a version of its own."
+                    " Name another release, or give the new one another version."
                 )
             other = side.setdefault(earlier.release.version, earlier)
             if other.path != earlier.path:
@@ -94,12 +94,12 @@ def _read_appups(up: t.Sequence[Earlier], down: t.Sequence[Earlier], release: Re
             if not appup.has(step.direction, step.version):
                 has = appup.versions(step.direction)
                 from_or_to = "up from" if step.direction == "up" else "down to"
-                lack = f"{path} does not say how to go {from_or_to} {step.version} (it has: {has if len(has) <= 200 else has[:197] + '...'})"
+                lack = f"{path} has no instructions {from_or_to} {step.version} (it has: {has if len(has) <= 200 else has[:197] + '...'})"
                 missing.append(step.sentence(lack))
         if appup.version != application.version:
             notes.append(Diagnostic("bad_vsn", appup.version, f"{path} is for version {appup.version}, but the application has {application.version}."))
     if missing:
-        raise OtpError(f"There is no relup for release {release.name} {release.version}. {' '.join(missing)}")
+        raise OtpError(f"A relup for release {release.name} {release.version} can't be made. {' '.join(missing)}")
     return appups, notes
 
 
@@ -143,7 +143,7 @@ def lay_out(upgrades: Upgrades, found: t.Sequence[Found], directory: str) -> Lay
 
 
 def _compare(application: Found, ebin: str, earlier: Earlier) -> t.Iterator[Diagnostic]:
-    """A note when application NAME-VERSION is not what it was: release_handler takes it for the same, and keeps what it has."""
+    """A note if application NAME-VERSION has other content than before: release_handler keeps the copy that it has."""
     if ebin == application.ebin:
         return
     changed = [application.name + ".app"] if read_file(os.path.join(ebin, application.name + ".app")) != application.app_file else []
@@ -155,11 +155,11 @@ def _compare(application: Found, ebin: str, earlier: Earlier) -> t.Iterator[Diag
     if changed:
         listed = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
         sentence = f"{application.name}-{application.version} of release {earlier.release.version} ({earlier.path}) has other content: {listed}."
-        yield Diagnostic("same_version", f"{application.name}-{application.version}", f"{sentence} An upgrade would not bring it: change its version.")
+        yield Diagnostic("same_version", f"{application.name}-{application.version}", f"{sentence} An upgrade would not install it: change its version.")
 
 
 def describe_upgrade_paths(upgrades: Upgrades, release: Release, relup: bytes) -> list[dict[str, t.Any]]:
-    """What the relup holds, a mapping for each way, as the module returns it."""
+    """The upgrades and downgrades in the relup, a mapping for each, as the module returns them."""
     parsed = parse_relup(relup, filename="relup")
     here = versions_of(release)
     paths = []

@@ -15,10 +15,10 @@ import os
 import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.applications import RequestedApplication
-from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp
-from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import parse_rel
 from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Options, read_sources
+from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import parse_rel
 
 
 @pytest.fixture

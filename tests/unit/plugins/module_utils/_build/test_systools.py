@@ -14,13 +14,13 @@ import pytest
 from ansible_collections.erlang.otp.plugins.module_utils._build.applications import Found
 from ansible_collections.erlang.otp.plugins.module_utils._build.boot_scripts import BootScripts, scripts_key
 from ansible_collections.erlang.otp.plugins.module_utils._build.earlier_release import Earlier
-from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp
-from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Application, Release
 from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Sources
+from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._build.systools import Diagnostic, Run, ScriptOptions, make_relup_job, make_script_job, strip_job
-from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import format_term
 from ansible_collections.erlang.otp.plugins.module_utils._build.upgrades import Upgrades
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Application, Release
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import format_term
 
 OPTIONS = [
     (ScriptOptions(), ""),

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import Base, format_base, parse_base, read_base
+from ansible_collections.erlang.otp.plugins.module_utils._build.thin import Thin, base_package, make_thin
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._package.read import read_package
-from ansible_collections.erlang.otp.plugins.module_utils._build.thin import Thin, base_package, make_thin
+from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import Base, format_base, parse_base, read_base
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.install_host import Host
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import (
     checksum,

@@ -12,10 +12,10 @@ import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.applications import CodePath, applications_of
 from ansible_collections.erlang.otp.plugins.module_utils._build.earlier_release import Search, find_ebins, read_earlier
-from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp
-from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import parse_rel
 from ansible_collections.erlang.otp.plugins.module_utils._build.upgrades import Upgrades, describe_upgrade_paths, lay_out, read_upgrades
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import parse_rel
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import release_members, write_package
 
 CORE = {"kernel": "8.5.3", "stdlib": "4.2"}
@@ -188,10 +188,10 @@ def test_every_gap_is_told_at_once(bench, tmp_path):
         bench.read([bench.first, zeroth], [bench.first])
     appup = bench.ebin / "pea.appup"
     assert str(caught.value) == (
-        "There is no relup for release SYSTEM SECOND."
-        f" To be upgraded from release ZEROTH, application pea goes from 0.9 to 2.0, but {appup} does not say how to go up from 0.9 (it has: 1.0):"
+        "A relup for release SYSTEM SECOND can't be made."
+        f" To be upgraded from release ZEROTH, application pea goes from 0.9 to 2.0, but {appup} has no instructions up from 0.9 (it has: 1.0):"
         " see appup(4)."
-        f" To be downgraded to release FIRST, application pea goes from 2.0 to 1.0, but {appup} does not say how to go down to 1.0 (it has: none):"
+        f" To be downgraded to release FIRST, application pea goes from 2.0 to 1.0, but {appup} has no instructions down to 1.0 (it has: none):"
         " see appup(4)."
     )
 
@@ -215,7 +215,7 @@ def test_what_is_laid_out_for_systools(bench, tmp_path):
     assert layout.ebins[2:] == [f"{tmp_path}/first/pea/ebin"] + [f"{work}/earlier1/lib/{home}/ebin" for home in ("kernel-8.5.3", "stdlib-4.2", "pea-1.0")]
     # The files of this package are not those of the OTP at hand.
     assert [note.term for note in layout.notes] == ["kernel-8.5.3", "stdlib-4.2"]
-    assert "has other content: kernel.app. An upgrade would not bring it" in layout.notes[0].sentence
+    assert "has other content: kernel.app. An upgrade would not install it" in layout.notes[0].sentence
 
 
 def test_ways(bench, tmp_path):
