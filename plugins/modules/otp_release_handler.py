@@ -7,21 +7,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: otp_release_handler
-short_description: Take a release to a state on a node
+short_description: Bring a release of a node to a state
 version_added: 0.1.0
 description:
-  - Upgrades or downgrades a running node by its own C(release_handler), or one that is down by changing the files as C(release_handler) would.
-  - A release is unpacked, then current, then permanent; it is taken as far as O(state) says, from where it is.
-  - With O(package), O(configuration), O(verify) and O(keep) that is a whole upgrade in one task.
-  - Before anything is installed, everything is looked at that C(check_install_release) does not catch, RV(problems).
-  - An upgrade that restarts the emulator is waited for. It is done when another process runs the release and has booted.
-  - A release that does not stand O(verify) is not committed, and the node is taken back to its permanent release.
-  - A release that failed on a host is remembered there, and refused until O(force). So is one that was not committed when its emulator
-    ended, which brings the permanent release back.
-  - While C(RELEASES) and C(start_erl.data) are changed, which C(release_handler) does in place, there are copies of them beside, named
-    C(*.saved). When a power cut has torn them, C(bin/start) puts the copies back; of a system that is down the module mends them.
+  - Upgrades or downgrades a running node through its own C(release_handler), or one that is down by changing the files as C(release_handler) would.
+  - A release is unpacked, then current, then permanent; it is brought from its present state to O(state).
+  - With O(package), O(configuration), O(verify) and O(keep), one task is a whole upgrade.
+  - A preflight checks, before anything is installed, what C(check_install_release) does not catch. See RV(problems).
+  - The module waits for an upgrade that restarts the emulator. It is done when another process runs the release and has booted.
+  - A release that fails O(verify) is not committed, and the node is rolled back to its permanent release.
+  - The history of a host remembers a release that failed there. It is refused until O(force). The same holds for a release that was not
+    committed when its emulator ended, so that the node booted the permanent release again.
+  - C(release_handler) overwrites C(RELEASES) and C(start_erl.data) in place. Meanwhile copies of them, named C(*.saved), are in the same directory.
+    After a power cut, C(bin/start) restores the copies, and the module repairs a system that is down.
   - Each action is appended to C(releases/history.jsonl) below O(root).
-  - With O(client), all this happens to a client node. The module then runs on the host of a master of the client.
+  - With O(client), the module upgrades a client node. It then runs on the host of a master of the client.
 author:
   - The erlang.otp authors (@erlang-otp)
 extends_documentation_fragment:
@@ -31,132 +31,127 @@ attributes:
   check_mode:
     support: full
     details:
-      - Check mode is the preflight. It fails where the run would fail, with RV(problems), and asks the node but changes nothing.
-      - Of a package that the host lacks, the way to its release is judged, but not its configuration and its ERTS. Have it V(unpacked) first.
-      - What O(keep) removes is told where O(release) is permanent already.
+      - Check mode is the preflight. It fails where the run would fail, with RV(problems); it asks the node and changes nothing.
+      - For a package that the host lacks, only the relup is checked, not the configuration and the ERTS. Bring the release to V(unpacked) first.
+      - What O(keep) would remove is only predicted when O(release) is permanent already.
   diff_mode:
     support: full
     details:
-      - Shows which release runs and the status of each, before and after; and O(configuration), unless it has secrets.
+      - Shows the running release and the status of each, before and after; and O(configuration), unless it has secrets.
   idempotent:
     support: full
 options:
   root:
-    description:
-      - The root directory of the system, C($ROOT), as the system itself calls it.
+    description: The root directory of the system, C($ROOT), under the path that the system itself uses.
     type: path
     required: true
   release:
-    description:
-      - The version of the release.
+    description: The version of the release.
     type: str
     required: true
   name:
-    description:
-      - The name that the release must have to be removed. It is only a guard.
+    description: The expected name of a release that is removed. A removal is refused when the release has another name.
     type: str
   state:
     description:
-      - V(unpacked) has the release in the root directory, and known to C(release_handler).
-      - V(ready) has it unpacked, with O(configuration), and everything looked at that would keep the node from it. The node goes on as it is.
-        Where no relup leads to an old release and O(allow_restart) allows it, the way is a boot, RV(way).
-      - V(current) has the node run it. After its next start it runs the permanent release again.
-      - V(permanent) has the node run it and commits it. Then C(bin) is brought up to it, but for C(bin/start) and C(bin/start_erl).
-        It needs no V(current) before.
+      - V(unpacked) ensures that the release is in the root directory, and that C(release_handler) knows it.
+      - V(ready) unpacks it, writes O(configuration), and checks everything that would prevent the upgrade. The node keeps its release.
+        Where no relup leads to an old release and O(allow_restart) allows it, the node can boot it instead; see RV(way).
+      - V(current) installs it. After the next start the node runs the permanent release again.
+      - V(permanent) installs and commits it. C(bin) is then updated to it, except C(bin/start) and C(bin/start_erl).
+        V(current) is not needed first.
       - V(absent) removes it, with the libraries and the ERTS that no other release and no client node uses.
-        A release that runs or boots is refused.
-      - V(rebooted_old) has the node restart and boot it, an old release, or the permanent one when another is current.
-      - On a node that is down there is no V(current), and V(rebooted_old) starts nothing.
+        The release that runs, and the one that boots next, are refused.
+      - V(rebooted_old) restarts the node on an old release, or on the permanent one while another is current.
+      - A node that is down cannot be brought to V(current), and V(rebooted_old) does not start it.
     type: str
     choices: [unpacked, ready, current, permanent, absent, rebooted_old]
     default: permanent
   package:
     description:
-      - The release package, a path on the controller, for a host that may lack it. It is sent only when it does.
-      - With O(remote_src=true) a path on the host.
-      - A URL that begins with V(http://) or V(https://) is fetched by the host when it lacks the package. It needs O(checksum).
+      - The release package, a path on the controller, for a host that may lack it. It is sent only to a host that lacks it.
+      - With O(remote_src=true), a path on the host.
+      - A host that lacks the package fetches a URL that begins with V(http://) or V(https://). It needs O(checksum).
     type: str
   checksum:
-    description:
-      - The package's checksum, V(sha256:) and 64 hexadecimal digits.
+    description: The package's checksum, V(sha256:) and 64 hexadecimal digits.
     type: str
   remote_src:
-    description:
-      - Whether O(package) is a path on the host.
+    description: Whether O(package) is a path on the host.
     type: bool
     default: false
   configuration:
     description:
-      - The configuration of the release, which is written before it is installed, as M(erlang.otp.otp_release_config) writes it. Without it, what
-        lies there is left as it is.
+      - The configuration of the release. It is written before the release is installed, as M(erlang.otp.otp_release_config) writes it. Without
+        it, the present configuration is kept.
     type: dict
     suboptions:
       sys_config:
-        description: The content of C(sys.config). Without it, that is made of C(sys.config.src) where there is one.
+        description: The content of C(sys.config). By default it is rendered from C(sys.config.src), if the release has one.
         type: str
       vm_args:
-        description: The content of C(vm.args). Without it, that is made of C(vm.args.src) where there is one.
+        description: The content of C(vm.args). By default it is rendered from C(vm.args.src), if the release has one.
         type: str
       variables:
         description: Values for the variables in C(sys.config.src) and C(vm.args.src).
         type: dict
         default: {}
       secrets:
-        description: Further values, which are in no diff and no message.
+        description: More values. They do not show in diffs and messages.
         type: dict
         default: {}
   down:
     description:
-      - What to do when the node is down. V(offline), change the files, as O(transport=offline) does; V(fail), refuse; V(skip), leave the system alone.
+      - What to do when the node is down. V(offline) changes the files, as O(transport=offline) does; V(fail) fails; V(skip) changes nothing.
     type: str
     choices: [offline, fail, skip]
     default: offline
   keep:
     description:
-      - How many releases stay on the host once O(release) runs and is permanent, at least two. The older ones are removed; the one from which the
-        node came is the last to go. V(0) removes none.
-      - What cannot be removed is one of RV(problems), and no failure.
+      - How many releases to keep on the host once O(release) runs and is permanent, at least two. Older ones are removed; the one from which the
+        node came is kept longest. V(0) removes none.
+      - A release that cannot be removed is one of RV(problems), not a failure.
     type: int
     default: 0
   transport:
     description:
-      - V(distribution) calls the node as other nodes do, V(pipe) through the pipes of C(run_erl).
+      - V(distribution) calls the node as another node does; V(pipe) uses the pipes of C(run_erl).
       - V(offline) is for a node that is down. It is refused when the node runs.
-      - V(auto) is V(offline) when no emulator runs the system, else V(distribution) when O(node) is given, else V(pipe).
+      - V(auto) is V(offline) when no emulator runs the system, otherwise V(distribution) when O(node) is given, otherwise V(pipe).
     type: str
     choices: [auto, distribution, pipe, offline]
     default: auto
   client:
     description:
-      - The name of a client node, C(NAME@HOST), whose directory M(erlang.otp.otp_release_client) has made. O(root) is that of its master,
-        on whose host the task runs; O(node) is then by default the client, and the ways to the node are those to the client.
-      - The release is unpacked for the master once, unless it is there already. The rest is done by the client's own C(release_handler), which has its
-        files written by all of its masters. They must be up.
-      - A client without a C(sys.config) for the release gets a copy of that of its permanent release. What makes the node a client is put into each.
-      - V(state=absent) removes what the client has of its own. Libraries are the master's.
-      - A client that is down is not worked on; see O(down).
+      - The name of a client node, C(NAME@HOST), whose directory M(erlang.otp.otp_release_client) has created. O(root) is that of its master,
+        on whose host the task runs; O(node) is then by default the client, and the options of the connection are those for the client.
+      - The release is unpacked for the master once. The client's own C(release_handler) does the rest, and all of its masters write the files.
+        All of them must be up.
+      - A client without a C(sys.config) for the release gets a copy of that of its permanent release. The parameters that make the node a client
+        are added to each.
+      - V(state=absent) removes the client's own files of the release. Libraries belong to the master.
+      - A client that is down is not changed; see O(down).
     type: str
   type:
-    description:
-      - The machine type of the client, as of M(erlang.otp.otp_release_client). The package is unpacked into that type's root directory.
+    description: The machine type of the client, as in M(erlang.otp.otp_release_client). The package is unpacked into that type's root directory.
     type: str
   master:
     description:
-      - The node of the master here, where the package is unpacked. It is called with the client's cookie and port of C(epmd).
-      - By default the first of those that the client names.
+      - The master's node on this host, where the package is unpacked. It is called with the cookie and the C(epmd) port of the client.
+      - By default the first master that the client names.
     type: str
   allow_restart:
     description:
-      - Whether a relup may restart the emulator. An upgrade that needs it is refused otherwise.
+      - Whether a relup may restart the emulator. Without it, an upgrade that needs a restart is refused.
       - C(release_handler) gives heart the start program without quotes. A system below a path that the shell would split needs a symbolic
-        link with a plain path to it, which the parameters C(start_prg) and C(releases_dir) of sasl name.
-      - V(state=rebooted_old) and the way back after a failure may restart it in any case.
+        link with a plain path, which the parameters C(start_prg) and C(releases_dir) of sasl name.
+      - V(state=rebooted_old) and a rollback after a failure may restart it in any case.
     type: bool
     default: false
   verify:
     description:
-      - Function calls in the node that the release must stand, before it is committed and after it.
-      - Each is made until it gives what is expected, for O(verify_timeout) seconds altogether.
+      - Function calls in the node that must succeed before the release is committed, and once more afterwards.
+      - Each is repeated until it returns what is expected, for O(verify_timeout) seconds in all.
     type: list
     elements: dict
     default: []
@@ -170,54 +165,47 @@ options:
         type: str
         required: true
       arguments:
-        description: Its arguments, as of M(erlang.otp.otp_rpc).
+        description: Its arguments, as in M(erlang.otp.otp_rpc).
         type: list
         elements: raw
         default: []
       expect:
-        description: The result that it must have, as of M(erlang.otp.otp_rpc). Without it any result will do.
+        description: The expected result, as in M(erlang.otp.otp_rpc). By default any result will do.
         type: raw
   verify_timeout:
-    description:
-      - For how many seconds to try O(verify).
+    description: For how many seconds to try O(verify).
     type: float
     default: 30.0
   rollback:
     description:
-      - Whether to take the node back to its permanent release when O(verify) fails before the commit, by the relup when that needs no
-        restart, else by a reboot.
+      - Whether to roll the node back to its permanent release when O(verify) fails before the commit, by the relup when that needs no
+        restart, otherwise by a reboot.
     type: bool
     default: true
   force:
-    description:
-      - Try a release again that has failed on this host.
+    description: Try a release again that has failed on this host.
     type: bool
     default: false
   timeout:
-    description:
-      - After how many seconds a call to C(release_handler) without an answer has failed.
+    description: After how many seconds a call to C(release_handler) without an answer fails.
     type: float
     default: 60.0
   restart_timeout:
-    description:
-      - For how many seconds to wait for a node that restarts.
+    description: For how many seconds to wait for a node that restarts.
     type: float
     default: 60.0
   lock_timeout:
-    description:
-      - For how many seconds to wait for another run that works on the same root directory.
+    description: For how many seconds to wait for another run that works on the same root directory.
     type: float
     default: 60.0
   _package_release:
-    description:
-      - The release in the package. Internal, set by the action plugin where it is to be judged before the package is sent.
+    description: The release in the package. Internal, set by the action plugin when it is checked before the package is sent.
     type: dict
   _has_steps:
-    description:
-      - Whether the role C(erlang.otp.upgrade) has hooks or gates for the host. Internal; the action plugin returns it with the result.
+    description: Whether the role C(erlang.otp.upgrade) has hooks or gates for the host. Internal; the action plugin returns it with the result.
     type: bool
 notes:
-  - The release must be configured before it is current, or all configuration is lost. See M(erlang.otp.otp_release_config).
+  - Configure the release before it is current, or all configuration is lost. See M(erlang.otp.otp_release_config).
 seealso:
   - module: erlang.otp.otp_release_build
   - module: erlang.otp.otp_release_config
@@ -229,7 +217,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Lay the next release beside the one that runs
+- name: Unpack the next release while the node runs another
   erlang.otp.otp_release_handler:
     root: /srv/exchange
     node: exchange@north
@@ -237,13 +225,13 @@ EXAMPLES = r"""
     state: unpacked
     package: packages/exchange-2.0.tar.gz
 
-- name: Configure it
+- name: Write its configuration
   erlang.otp.otp_release_config:
     root: /srv/exchange
     release: "2.0"
     variables: "{{ exchange_variables }}"
 
-- name: Upgrade, and commit when the service answers
+- name: Upgrade the node, and commit when the service answers
   erlang.otp.otp_release_handler:
     root: /srv/exchange
     node: exchange@north
@@ -254,7 +242,7 @@ EXAMPLES = r"""
         function: status
         expect: "{running,_}"
 
-- name: Remove the release before
+- name: Remove the earlier release
   erlang.otp.otp_release_handler:
     root: /srv/exchange
     node: exchange@north
@@ -269,7 +257,7 @@ EXAMPLES = r"""
     package: packages/exchange-2.0.tar.gz
   delegate_to: north
 
-- name: Go back to it by a reboot
+- name: Reboot the node into an old release
   erlang.otp.otp_release_handler:
     root: /srv/exchange
     node: exchange@north
@@ -290,9 +278,9 @@ transport:
   sample: distribution
 way:
   description:
-    - By which way the node would come to the release. V(none), it runs there and is permanent; V(commit), it runs there; V(upgrade), by a relup;
-      V(reboot), an old release boots; V(offline), the node is down, and boots it next.
-  returned: when O(state=ready), or the node is down and left alone
+    - How the node would come to the release. V(none), it runs and is permanent; V(commit), it runs and is not permanent; V(upgrade), by a relup;
+      V(reboot), by booting an old release; V(offline), the node is down, and would boot it next.
+  returned: when O(state=ready), or when the node is down and nothing is changed
   type: str
   sample: upgrade
 before:
@@ -302,10 +290,10 @@ before:
   sample: {running: "1.0", permanent: "1.0", pid: 4711, releases: {"1.0": permanent}}
   contains:
     running:
-      description: The version that runs. Null when the node is down.
+      description: The running version. Null when the node is down.
       type: str
     permanent:
-      description: The version that boots next.
+      description: The version that boots next time.
       type: str
     pid:
       description: The emulator's process. Null when the node is down.
@@ -318,20 +306,20 @@ after:
   returned: when it could be read
   type: dict
 problems:
-  description: What the preflight found.
+  description: The problems that the preflight found.
   returned: always
   type: list
   elements: dict
   contains:
     kind:
-      description: One word to tell it by.
+      description: One word that identifies the problem.
       type: str
       sample: no_way
     cause:
       description: What is wrong.
       type: str
     remedy:
-      description: The way out.
+      description: What to do about it.
       type: str
     fatal:
       description: Whether it ends the run.
@@ -341,28 +329,28 @@ restarted:
   returned: always
   type: bool
 rolled_back:
-  description: Whether the node runs the earlier release again, by itself or because it was taken back.
+  description: Whether the node runs the earlier release again, by itself or because the module rolled it back.
   returned: always
   type: bool
 old_processes:
   description:
-    - Processes that still run old code, by module, before the commit. C(make_permanent) ends those of a module that its relup purges brutally.
+    - Processes that run old code before the commit, by module. C(make_permanent) ends those of a module whose relup has C(brutal_purge).
   returned: always
   type: dict
   sample: {exchange_line: [line_7]}
 unreachable_seconds:
-  description: For how long the node did not answer because it restarted. Null without a restart.
+  description: For how long the node did not answer while it restarted. Null without a restart.
   returned: always
   type: float
   sample: 1.3
 history:
-  description: What this run added to the history.
+  description: The entries that this run added to the history.
   returned: always
   type: list
   elements: dict
   sample: [{time: "2026-01-31T12:00:00Z", action: commit, release: "2.0", from: "1.0", outcome: ok, reason: ""}]
 actions:
-  description: What was done, or would be done, a sentence each.
+  description: What was done, or would be done in check mode, a sentence each.
   returned: always
   type: list
   elements: str
@@ -433,29 +421,13 @@ ARGUMENT_RULES: dict = {
     "required_by": {"type": "client"},
     "required_if": [("transport", "distribution", ("node",)), ("transport", "pipe", ("pipe_dir",))],
 }
-COMMON_OPTIONS = (
-    "root",
-    "release",
-    "name",
-    "state",
-    "down",
-    "keep",
-    "transport",
-    "allow_restart",
-    "verify_timeout",
-    "rollback",
-    "force",
-    "timeout",
-    "restart_timeout",
-    "lock_timeout",
-)
 
 
 def request_of(params: dict) -> Request:
     """The module's parameters as a request. Raises OtpError."""
     package = params["package"] and expanded(params["package"])
     configuration = params["configuration"]
-    return Request(
+    return Request(**{name: params[name] for name in Request._fields if name in params})._replace(
         address=address_of(params),
         package={"package": package, "checksum": params["checksum"], "release": params["_package_release"]},
         configuration=configuration and {**configuration, **{name: texts(name, configuration[name]) for name in ("variables", "secrets")}},
@@ -463,7 +435,6 @@ def request_of(params: dict) -> Request:
         client=params["client"] or "",
         machine_type=params["type"] or "",
         master=params["master"] or "",
-        **{name: params[name] for name in COMMON_OPTIONS},
     )
 
 

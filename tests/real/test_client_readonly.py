@@ -224,7 +224,7 @@ def test_start_erl_data_is_missing(client: Client) -> None:
     kind, (_where, *reason) = client.operate("make_permanent", "SECOND")
     assert kind == Atom("error") and Atom("enoent") in reason[0][1] and client.statuses()["SECOND"] == "current"
     error = client.refused("SECOND")
-    assert kinds(error) == ["missing_file"] and "start_erl.data is missing, without which no release is committed" in str(error)
+    assert kinds(error) == ["missing_file"] and "start_erl.data is missing: no release can be committed without it" in str(error)
     assert client.have()["actions"] == [f"write {data}"] and data.read_bytes() == content
     assert client.take("SECOND", "permanent")["after"]["permanent"] == "SECOND"
 

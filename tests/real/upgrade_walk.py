@@ -22,6 +22,7 @@ from pathlib import Path
 import yaml
 from exchange_line import Line
 from upgrade_site import VERSIONS, Site
+from waiting import wait_until
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.build import build_release
 from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Options
@@ -112,6 +113,8 @@ class Walk:
         self.idle = Line(site.ports[host])
         self.dialled = 0
         self.files: dict[t.Any, set[str]] = {}
+        # Cases whose module was over before it was seen: the run was killed after it.
+        self.too_late: list[Case] = []
 
     @property
     def next(self) -> str:
@@ -167,27 +170,26 @@ class Walk:
     def interrupt(self, case: Case, **variables: t.Any) -> None:
         """A run that is killed."""
         command = self.site.command("upgrade", "--limit", self.host, **self.variables(**variables))
-        line_of = re.compile(r"TASK \[(.* : )?" + re.escape(case.name) + r"\]")
-        said, seen = [], 0
-        with subprocess.Popen(command, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as running:
-            assert running.stdout
-            for line in running.stdout:
-                said.append(line)
-                seen += bool(line_of.match(line))
-                if seen > case.before:
-                    if case.is_alone:
-                        _wait_for_module(running)
-                    kill(running, modules=not case.is_alone)
-                    return
-        raise AssertionError(f"{case} was not reached:\n{''.join(said)}")
+        line_of = re.compile(r"^TASK \[(.* : )?" + re.escape(case.name) + r"\].*\n", re.MULTILINE)
+        path = self.site.directory / f"interrupted-{self.host}.log"
+        with open(path, "w", encoding="utf-8") as log, subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT) as running:
+            try:
+                ends = wait_until(lambda: [line.end() for line in line_of.finditer(path.read_text())][case.before :], f"{case} begins", running=running)
+            except AssertionError as error:
+                raise AssertionError(f"{error}\n{path.read_text()}") from error
+            if case.is_alone:
+                if wait_until(lambda: _module_state(running, path.read_text()[ends[0] :]), f"{case} works, or is over", running=running) == "works":
+                    time.sleep(A_WHILE)
+                else:
+                    self.too_late.append(case)
+            kill(running, modules=not case.is_alone)
 
 
-def _wait_for_module(running: subprocess.Popen) -> None:
-    deadline = time.monotonic() + 30
-    while all(processes_of(running.pid).values()):
-        assert time.monotonic() < deadline and running.poll() is None, "there is no process of a module"
-        time.sleep(0.02)
-    time.sleep(A_WHILE)
+def _module_state(running: subprocess.Popen, output: str) -> str:
+    """Whether the task's module works, or is over already: a busy machine may look away as long as a short module takes."""
+    if not all(processes_of(running.pid).values()):
+        return "works"
+    return "over" if running.poll() is not None or re.search(r"^(ok|changed|skipping|fatal|TASK|PLAY)\b", output, re.MULTILINE) else ""
 
 
 def processes_of(controller: int) -> dict[int, bool]:
