@@ -186,7 +186,6 @@ ARGUMENT_SPEC: dict = {
     "epmd_port": {"type": "int"},
     "lock_timeout": {"type": "float", "default": 60.0},
 }
-COMMON_OPTIONS = ("root", "client", "state", "release", "static_emulator", "start_script", "sys_config", "lock_timeout")
 # How many seconds to wait for epmd, which may not run.
 EPMD_TIMEOUT = 2.0
 
@@ -203,14 +202,13 @@ def runs(params: dict) -> bool:
 
 def request_of(params: dict) -> ClientRequest:
     """The module's parameters as a request. Raises OtpError."""
-    return ClientRequest(
+    return ClientRequest(**{name: params[name] for name in ClientRequest._fields if name in params})._replace(
         machine_type=params["type"] or "",
         masters=tuple(params["masters"]),
         uid=user_number(params["owner"]),
         gid=group_number(params["group"]),
         mode=parse_mode(params["mode"]),
         runs=lambda: runs(params),
-        **{name: params[name] for name in COMMON_OPTIONS},
     )
 
 

@@ -59,7 +59,7 @@ class Case(t.NamedTuple):
 
 def tasks_on_hosts() -> dict[str, Task]:
     """Those of the role, by name."""
-    found = (task for path in sorted(TASKS.glob("*.yml")) for task in _tasks_among(yaml.safe_load(path.read_text())))
+    found = (task for path in sorted(TASKS.glob("*.yml")) for task in _tasks_among(yaml.safe_load(path.read_text(errors="replace"))))
     return {task.name: task for task in found}
 
 
@@ -174,11 +174,16 @@ class Walk:
         path = self.site.directory / f"interrupted-{self.host}.log"
         with open(path, "w", encoding="utf-8") as log, subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT) as running:
             try:
-                ends = wait_until(lambda: [line.end() for line in line_of.finditer(path.read_text())][case.before :], f"{case} begins", running=running)
+                ends = wait_until(
+                    lambda: [line.end() for line in line_of.finditer(path.read_text(errors="replace"))][case.before :], f"{case} begins", running=running
+                )
             except AssertionError as error:
-                raise AssertionError(f"{error}\n{path.read_text()}") from error
+                raise AssertionError(f"{error}\n{path.read_text(errors='replace')}") from error
             if case.is_alone:
-                if wait_until(lambda: _module_state(running, path.read_text()[ends[0] :]), f"{case} works, or is over", running=running) == "works":
+                if (
+                    wait_until(lambda: _module_state(running, path.read_text(errors="replace")[ends[0] :]), f"{case} works, or is over", running=running)
+                    == "works"
+                ):
                     time.sleep(A_WHILE)
                 else:
                     self.too_late.append(case)
