@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What each module says about check mode, diff mode and running twice."""
+"""The documentation of check mode, diff mode and idempotence in each module."""
 
 from __future__ import annotations
 

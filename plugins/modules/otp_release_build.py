@@ -10,18 +10,17 @@ module: otp_release_build
 short_description: Build an Erlang/OTP release package
 version_added: 0.1.0
 description:
-  - Makes a release package from a release resource file, as C(target_system:create/1) of the OTP documentation does, or from a
-    list of applications whose dependencies are added.
-  - Boot scripts are made by C(systools) of the Erlang/OTP that is packed, in one run of C(erl). The package is written by this
-    module, the same input gives the same bytes, whoever builds and whenever.
-  - The package has the release resource file twice, the release directory, C(bin/start.boot) which starts Kernel and STDLIB
-    alone, C(bin/epmd), C(bin/run_erl), C(bin/to_erl), ERTS without C(erl) and C(start) (the installation makes them), the
-    applications and an empty directory C(log).
-  - With O(upgrade_from) or O(downgrade_to) it has a relup, too, as C(systools:make_relup/3) makes it, by which C(release_handler) takes running
-    nodes from an earlier release to this one, and back.
-  - Of an application it has the C(.app) file, the C(.appup) file when there is one, the modules that the C(.app) file lists, and
-    C(priv) with links and modes; write permission for others than the owner is taken off. A link that leads out of its
-    directory is followed.
+  - Makes a release package, as C(target_system:create/1) of the OTP documentation does, from a release resource file or from a
+    list of applications. The applications that these need are added.
+  - C(systools) of the packaged Erlang/OTP makes the boot scripts, in one run of C(erl). This module writes the package. The same
+    input always gives the same bytes.
+  - The package contains the release resource file twice, the release directory, C(bin/start.boot), which starts only Kernel and
+    STDLIB, C(bin/epmd), C(bin/run_erl), C(bin/to_erl), ERTS without C(erl) and C(start), which the installation makes, the
+    applications, and an empty directory C(log).
+  - With O(upgrade_from) or O(downgrade_to) the package also contains a relup of C(systools:make_relup/3). C(release_handler) uses it to
+    upgrade running nodes from an earlier release to this one, or to downgrade them.
+  - Of each application it contains the C(.app) file, the C(.appup) file if there is one, the modules that the C(.app) file lists, and
+    C(priv) with links and modes. Only the owner keeps write permission. A link that leads out of its directory is followed.
 author:
   - The erlang.otp authors (@erlang-otp)
 extends_documentation_fragment:
@@ -30,91 +29,91 @@ attributes:
   check_mode:
     support: full
     details:
-      - Everything is made, C(systools) run included, and nothing is kept. So a release that can't be built fails in check mode.
+      - The module builds everything, with C(systools), and keeps nothing. So a release that cannot be built also fails in check mode.
   diff_mode:
     support: full
     details:
-      - Shows release, ERTS, applications with their versions and the package's checksum before and after.
+      - Shows release, ERTS, applications with versions, and checksum of the package, before and after.
   idempotent:
     support: full
 options:
   rel:
     description:
-      - Path of the release resource file, on the host that the module runs on.
-      - The versions in it must be those on O(code_path) or in the Erlang/OTP tree.
-      - Exactly one of O(rel) and O(applications) is needed.
+      - Path of the release resource file, on the host where the module runs.
+      - Its versions must exist on O(code_path) or in the Erlang/OTP tree.
+      - Set exactly one of O(rel) and O(applications).
     type: path
   name:
     description:
-      - The name of the release that is made from O(applications).
+      - The name of the release, with O(applications).
     type: str
   version:
     description:
-      - The version of the release that is made from O(applications).
+      - The version of the release, with O(applications).
     type: str
   applications:
     description:
-      - Applications from which the release resource file is made. What they need (C(applications),
-        C(included_applications), and of C(optional_applications) what is found) comes along, C(kernel) and C(stdlib) always.
-      - To upgrade the system later it must have C(sasl).
+      - Applications from which to make the release resource file. The applications that they need (C(applications),
+        C(included_applications), and those C(optional_applications) that are found), C(kernel) and C(stdlib) are added.
+      - To upgrade the system later, the release must contain C(sasl).
     type: list
     elements: raw
     suboptions:
       name:
-        description: The application's name. An element that is a string is the name alone.
+        description: The application's name. An element that is a string is only the name.
         type: str
         required: true
       version:
         description:
-          - The version to take. Without it that on O(code_path) is taken, of which there may be only one, else the newest in
-            the Erlang/OTP tree.
+          - The version to use. The default is the version on O(code_path), where only one may exist, otherwise the newest in the
+            Erlang/OTP tree.
         type: str
       type:
         description: How the application is started, see C(rel(4\)).
         type: str
         choices: [permanent, transient, temporary, load, none]
       included_applications:
-        description: Those of the C(included_applications) in its C(.app) file that it shall include here.
+        description: Which of the C(included_applications) in its C(.app) file it includes in this release.
         type: list
         elements: str
   file_name:
     description:
-      - Name of the files that are made, without extension.
+      - Name of the resulting files, without extension.
       - The default is the name of O(rel) without C(.rel), or O(name) in lower case.
     type: str
   code_path:
     description:
-      - Directories with C(.app) and C(.beam) files. They go before those of the Erlang/OTP tree.
-      - The wildcards C(*), C(?) and C([...]) may be used, as in V(_build/default/lib/*/ebin). Each element must match a directory.
-      - The application's directory may be called C(NAME) or C(NAME-VERSION). Archives (C(.ez)) are refused.
+      - Directories with C(.app) and C(.beam) files. They have precedence over those of the Erlang/OTP tree.
+      - The wildcards C(*), C(?) and C([...]) are allowed, as in V(_build/default/lib/*/ebin). Each element must match a directory.
+      - The application's directory can have the name C(NAME) or C(NAME-VERSION). Archives (C(.ez)) are refused.
     type: list
     elements: path
     default: []
   otp_root:
     description:
-      - Root directory of the Erlang/OTP to build with and to package, the one that has C(lib) and C(erts-VERSION).
-      - The default is that of C(erl) on E(PATH).
+      - Root directory of the Erlang/OTP to build with and to package. It contains C(lib) and C(erts-VERSION).
+      - The default is the root directory of C(erl) on E(PATH).
     type: path
   erts:
     description:
-      - V(true) puts ERTS of O(otp_root) into the package, V(false) none.
-      - A directory is the root of an Erlang/OTP tree of the same version for another machine type. ERTS and, where it has
-        them, Erlang/OTP's own applications are taken from there. Boot scripts are made by the Erlang/OTP of the build host.
-      - Libraries and programs in an application's C(priv) must be for the machine type of the emulator. Others are refused.
+      - V(true) packages ERTS of O(otp_root), V(false) packages no ERTS.
+      - A directory is the root of an Erlang/OTP tree of the same version for another machine type. ERTS, and those of
+        Erlang/OTP's applications that it has, are taken from there. The Erlang/OTP of the build host makes the boot scripts.
+      - Libraries and programs in an application's C(priv) for another machine type than the emulator's are refused.
     type: str
     default: 'true'
   output_dir:
     description:
-      - Where C(NAME.tar.gz), C(NAME.rel), C(NAME.boot) and C(NAME.script) are put, C(relup) where there is one, and
-        C(.NAME.build.json), which records what they were made from. It is created when it is missing.
-      - A directory for each release keeps what later builds need for their relups.
+      - The directory for C(NAME.tar.gz), C(NAME.rel), C(NAME.boot), C(NAME.script), C(relup) if there is one, and
+        C(.NAME.build.json), which records what they were made from. It is created if it is missing.
+      - With a separate directory for each release, later builds find what they need for their relups.
     type: path
     required: true
   sys_config:
     description:
-      - Path of the system configuration file, which becomes C(releases/VERSION/sys.config). It must hold Erlang terms.
-      - A value with a line break is the content itself; so in the other three options for such files.
-      - A file C(sys.config) that merely lies around is never taken.
+      - Path of the system configuration file, which becomes C(releases/VERSION/sys.config). It must contain Erlang terms.
+      - A value with a line break is the content itself, as in the other three options for such files.
+      - A file C(sys.config) that is not named here is never used.
     type: str
   sys_config_src:
     description:
@@ -130,32 +129,32 @@ options:
     type: str
   include:
     description:
-      - More directories of each application to pack where it has them, such as V(src), V(include) or V(c_src).
+      - More directories to package of each application that has them, such as V(src), V(include) or V(c_src).
     type: list
     elements: str
     default: []
   strip:
     description:
-      - Take from BEAM files what is not needed to run them, debug information above all, as C(beam_lib:strip_release/1) does.
-        The package becomes less than half as large.
+      - Whether to remove from BEAM files what is not needed to run them, mainly debug information, as C(beam_lib:strip_release/1)
+        does. The package becomes less than half as large.
     type: bool
     default: false
   strip_keep:
     description:
-      - Chunks of BEAM files to keep nevertheless, such as V(Docs) or V(Dbgi).
+      - Chunks of BEAM files to keep with O(strip), such as V(Docs) or V(Dbgi).
     type: list
     elements: str
     default: []
   variables:
     description:
-      - Directories by the name of a variable, in the order to try. Applications below such a directory are looked for below
-        C($NAME) when the system starts, with C(-boot_var NAME directory), and not in C($ROOT/lib).
+      - Variables, each with a directory, in the order to try. When the system starts, with C(-boot_var NAME directory), it looks for
+        applications below such a directory in C($NAME) and not in C($ROOT/lib).
     type: dict
     default: {}
   var_tar:
     description:
-      - Where those applications go. V(include) puts an archive C(VARIABLE.tar.gz) into the package, V(ownfile) beside it into
-        O(output_dir), V(omit) nowhere.
+      - Where to put those applications. V(include) puts an archive C(VARIABLE.tar.gz) into the package, V(ownfile) puts it into
+        O(output_dir), V(omit) does not make it.
     type: str
     choices: [include, ownfile, omit]
     default: include
@@ -171,86 +170,87 @@ options:
         type: path
         required: true
       dest:
-        description: Its place, relative to the root directory of the target system.
+        description: Its path, relative to the root directory of the target system.
         type: str
         required: true
   upgrade_from:
     description:
-      - Earlier releases from which running nodes shall be upgraded to this one. A relup is made for them.
-      - Each is the path of a release package, of the O(output_dir) of an earlier build, or of a C(.rel) file.
-      - Of a package, or of a directory with one, the applications are taken as they are in it. Those of a C(.rel) file are looked
-        for by O(upgrade_path), beside the file (in its directory, C(*/ebin), C(lib/*/ebin), and a target system's C(lib) above it),
-        on O(code_path), in the Erlang/OTP tree, and at last in a package C(NAME.tar.gz) beside it.
-      - Each application that has another version in the earlier release needs an C(.appup) file beside its C(.app) file that says
-        how to get from that version to this one, see C(appup(4\)).
+      - Earlier releases from which running nodes can be upgraded to this one, by a relup.
+      - Each element is the path of a release package, of the O(output_dir) of an earlier build, or of a C(.rel) file.
+      - The applications of a package, or of a directory with a package, are taken from the package. Those of a C(.rel) file are searched on
+        O(upgrade_path), beside the file (in its directory, C(*/ebin), C(lib/*/ebin), and a target system's C(lib) above it), on
+        O(code_path), in the Erlang/OTP tree, and in a package C(NAME.tar.gz) beside it, in this order.
+      - Each application that has another version in the earlier release needs an C(.appup) file beside its C(.app) file, with the
+        instructions for the upgrade from that version, see C(appup(4\)).
     type: list
     elements: path
     default: []
   downgrade_to:
     description:
-      - Earlier releases to which nodes shall be downgraded from this one. Paths as in O(upgrade_from).
+      - Earlier releases to which nodes can be downgraded from this one. Paths as in O(upgrade_from).
     type: list
     elements: path
     default: []
   upgrade_path:
     description:
-      - Directories with C(.app) files of applications of earlier releases, where they are neither in a package nor beside their
-        C(.rel) file, such as V(/my/old/erlang/lib/*/ebin). Wildcards as in O(code_path).
+      - Directories with C(.app) files of applications of earlier releases that are neither in a package nor beside their C(.rel)
+        file, such as V(/my/old/erlang/lib/*/ebin). Wildcards as in O(code_path).
     type: list
     elements: path
     default: []
   restart_emulator:
     description:
-      - Have the emulator restart at the end of each upgrade and downgrade by the relup. When ERTS, Kernel, STDLIB or SASL change
-        it restarts in any case.
+      - Whether the relup restarts the emulator at the end of each upgrade and downgrade. If ERTS, Kernel, STDLIB or SASL change, it
+        restarts in any case.
     type: bool
     default: false
   src_tests:
     description:
-      - Have C(systools) warn of modules that are older than their source or have none. It compares file times, so it runs every time.
+      - Whether C(systools) warns about modules that are older than their source, or have no source. It compares file times, so the
+        module runs it every time.
     type: bool
     default: false
   exref:
     description:
-      - Have C(systools) warn of calls to functions that are not in the release.
+      - Whether C(systools) warns about calls to functions that are not in the release.
     type: bool
     default: false
   warnings_as_errors:
     description:
-      - Fail when C(systools) warns, or when there is a warning about an earlier release.
+      - Whether a warning of C(systools), or about an earlier release, is a failure.
     type: bool
     default: false
   no_warn_sasl:
     description:
-      - Do not warn when C(sasl) is missing, without which a system can't be upgraded.
+      - Whether to omit the warning that C(sasl) is missing. Without C(sasl), a system cannot be upgraded.
     type: bool
     default: false
   no_dot_erlang:
     description:
-      - Make boot scripts that do not load the file C(.erlang) of the user's home directory.
+      - Whether the boot scripts ignore the file C(.erlang) of the user's home directory.
     type: bool
     default: false
   base:
     description:
-      - The package of an earlier release, or the O(output_dir) of its build. Beside the package, a thin one C(NAME-thin.tar.gz) is made, which
-        goes without the libraries, ERTS and other files that the base has as well.
-      - For an upgrade of one small application it has less than a thousandth of the bytes. When ERTS changes it has nearly all of them, and
-        O(strip) serves better.
-      - It is installed, or given to C(release_handler) under the name of its release resource file, like any other package, on systems
-        that have the base release. M(erlang.otp.otp_release_install) refuses it everywhere else, before anything is touched.
-      - An application of the same version must have the same content as in the base.
+      - The package of an earlier release, or the O(output_dir) of its build. The module then also makes a thin package C(NAME-thin.tar.gz),
+        without the libraries, ERTS and other files that the base contains too.
+      - For an upgrade of one small application, the thin package has less than a thousandth of the bytes. If ERTS changes, it has nearly all
+        of them, and O(strip) saves more.
+      - On systems that have the base release, it is installed like any other package, also with C(release_handler) under the name of its
+        release resource file. On other systems, M(erlang.otp.otp_release_install) refuses it before it changes anything.
+      - An application with the same version as in the base must have the same content.
     type: path
   cache_dir:
     description:
-      - Where compressed applications and boot scripts are kept, by their content, to be used again. It may be removed at any
-        time. It must belong to the user who builds and be writable for no one else, else it is not used.
+      - The directory of compressed applications and boot scripts, which later builds use again. You can remove it at any time. It must
+        belong to the user who builds and be writable only for that user, otherwise it is not used.
       - The default is C(erlang.otp) in E(XDG_CACHE_HOME) or in C(~/.cache).
     type: path
 notes:
-  - All files in a package have one time, that of E(SOURCE_DATE_EPOCH), or 1980-01-01 when it is not set.
-  - What is in a package is always the same for the same input. How it is compressed depends on the version of zlib that Python uses, too.
+  - All files in a package have the time of E(SOURCE_DATE_EPOCH), or 1980-01-01 if it is not set.
+  - The content of a package depends only on the input. Its compressed form also depends on the version of zlib that Python uses.
 requirements:
-  - Erlang/OTP with SASL, and the applications that the release needs, on the host that the module runs on.
+  - Erlang/OTP with SASL, and the applications of the release, on the host where the module runs.
 seealso:
   - module: erlang.otp.otp_release_install
   - name: Creating and Upgrading a Target System
@@ -266,7 +266,7 @@ EXAMPLES = r"""
       - /home/user/target_system/myapps/*/ebin
     output_dir: /home/user/target_system/release
 
-- name: Build a stripped release from applications and what they need
+- name: Build a stripped release from applications and their dependencies
   erlang.otp.otp_release_build:
     name: MYSYSTEM
     version: FIRST
@@ -280,7 +280,7 @@ EXAMPLES = r"""
     strip: true
     output_dir: _build/release
 
-- name: Build a release with a library that is kept in a directory of its own
+- name: Build a release with a library in a separate directory
   erlang.otp.otp_release_build:
     rel: mysystem.rel
     code_path:
@@ -315,7 +315,7 @@ EXAMPLES = r"""
     msg: "{{ item.from }} to {{ item.to }}: {{ item.restarts }} {{ item.core_changes | join(', ') }}"
   loop: "{{ second.relup }}"
 
-- name: Build a release for another Erlang/OTP than the first one, which is given by its .rel file
+- name: Build a release on a newer Erlang/OTP than the first release, which is given as a .rel file
   erlang.otp.otp_release_build:
     rel: /home/user/target_system/mysystem2.rel
     code_path:
@@ -378,7 +378,7 @@ applications:
       type: str
       sample: /home/user/target_system/myapps/pea-1.0
 relup:
-  description: The ways that the relup has, those up first, each in the order of O(upgrade_from) and O(downgrade_to).
+  description: The upgrades of the relup, then its downgrades, in the order of O(upgrade_from) and O(downgrade_to).
   returned: success
   type: list
   elements: dict
@@ -397,8 +397,8 @@ relup:
       sample: SECOND
     restarts:
       description:
-        - Whether the emulator restarts. V(restart_new_emulator), before the applications are upgraded; V(restart_emulator), when all
-          is done; V(both); or V(none), the nodes go on running.
+        - When the emulator restarts. V(restart_new_emulator), before the applications are upgraded; V(restart_emulator), at the end;
+          V(both); or V(none), the node keeps running.
       type: str
       sample: none
     instructions:
@@ -406,7 +406,7 @@ relup:
       type: int
       sample: 7
     core_changes:
-      description: What changes of ERTS, Kernel, STDLIB and SASL, for which the emulator restarts.
+      description: The changes of ERTS, Kernel, STDLIB and SASL, which restart the emulator.
       type: list
       elements: str
       sample: ["erts 13.1.5 -> 15.2.7", "kernel 8.5.3 -> 10.2.7.1"]
@@ -444,26 +444,26 @@ thin:
           type: str
           sample: ff7a2cedd3c1e37f08edcb9abd23b7bd295b3fc61e8f034d333cb8c0c3db0912
     without:
-      description: The libraries, and the ERTS, that it goes without.
+      description: The libraries, and ERTS, that it does not contain.
       type: list
       elements: str
       sample: ["erts-13.1.5", "lib/kernel-8.5.3", "lib/sasl-4.2", "lib/stdlib-4.2"]
 diagnostics:
   description:
-    - What C(systools) warns of, or why it refuses the release, as data. Warnings are shown as warnings of the task, too.
-    - Of earlier releases there are warnings of ours, V(other_name) for a release of another name, V(bad_vsn) for an C(.appup) file that
-      is for another version of its application, and V(same_version) for an application that has other code without another version,
-      which a node would go on without.
+    - The warnings of C(systools), or its reasons to refuse the release, as data. Warnings are also warnings of the task.
+    - The module itself warns about earlier releases with V(other_name) for a release of another name, V(bad_vsn) for an C(.appup) file
+      for another version of its application, and V(same_version) for an application whose code has changed but not its version; a
+      node would keep its old code.
   returned: success, and failure when C(systools) refuses the release
   type: list
   elements: dict
   contains:
     kind:
-      description: The kind of warning or error, by the word of C(systools).
+      description: The kind of warning or error, in the terms of C(systools).
       type: str
       sample: missing_sasl
     term:
-      description: The whole of it, as text of an Erlang term.
+      description: The whole warning or error, as text of an Erlang term.
       type: str
       sample: '{warning,missing_sasl}'
     sentence:
@@ -471,7 +471,7 @@ diagnostics:
       type: str
       sample: Missing application sasl. Can not upgrade with this release
 actions:
-  description: What was done, or would be done in check mode, as sentences.
+  description: The actions, or in check mode the predicted actions, as sentences.
   returned: success
   type: list
   elements: str

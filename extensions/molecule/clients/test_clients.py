@@ -4,7 +4,7 @@
 
 """Client nodes through their life: a release for each of them, back, a crash, a master that is down, and a client that leaves.
 
-The tests stand in the order of that life. Of each generation of OTP there are read-only clients a and b (b25 of a machine type that runs
+The tests are in the order of that life. Of each generation of OTP there are read-only clients a and b (b25 of a machine type that runs
 OTP 27), a disk-less client d, and their master m; c25 is of a type that is the same machine. All of them run FIRST.
 """
 
@@ -27,7 +27,7 @@ STATUS = re.compile(r'^ +"( *)\S+-([a-z]\d+)  +(\w+)  +(\S+ \w+)  +(\w+)', re.MU
 
 
 class Clients(Fleet):
-    """Hosts are told by the end of their names, such as a25."""
+    """Hosts are named by the end of their names, such as a25."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
@@ -50,19 +50,19 @@ class Clients(Fleet):
         return {host.rpartition("-")[2]: int(count) for host, count in CHANGED.findall(output)}
 
     def runs(self) -> dict[str, str]:
-        """What each host runs, as the exchange itself says."""
+        """The release of each host, as the exchange itself reports it."""
         found = {}
         for host in self.hosts:
             command = [self.engine_program, "exec", "-i", host, "python3", "-", "127.0.0.1", "version"]
-            said = subprocess.run(command, input=(UTILS / "files" / "dial.py").read_text(), text=True, capture_output=True, timeout=900, check=True).stdout
-            found[host.rpartition("-")[2]] = VERSIONS[said.split()[1]]
+            answer = subprocess.run(command, input=(UTILS / "files" / "dial.py").read_text(), text=True, capture_output=True, timeout=900, check=True).stdout
+            found[host.rpartition("-")[2]] = VERSIONS[answer.split()[1]]
         return found
 
     def on(self, end: str, command: str) -> str:
         return self.run(*self.named(end), command)
 
     def directories(self, end: str) -> str:
-        """What lies below clients of a master, and when it was written."""
+        """The files below clients of a master, with the times of their last change."""
         return self.on(end, f"cd {ROOT}/clients && find . -type f ! -name '.*lock' -printf '%p %s %T@\\n' | sort")
 
 
@@ -82,7 +82,7 @@ def test_each_has_a_release_of_its_own(fleet: Clients) -> None:
     everybody = fleet.runs()
     assert set(everybody.values()) == {"FIRST"}
     before = [fleet.on(end, "cat /run/exchange/emulator.pid") for end in ("a25", "b25", "d27")]
-    gates = [{"rpc": {"module": "exchange_switch", "function": "calls", "arguments": ['<<"nobody">>'], "expect": "0"}}]
+    gates = [{"rpc": {"module": "exchange_switch", "function": "calls", "arguments": ['<<"no one">>'], "expect": "0"}}]
     run = fleet.upgrade("SECOND", "a25", "b25", "d27", otp_gates=gates).end(0)
     assert run.outcomes() == ["done"] * 3, run.output
     assert fleet.runs() == expected("a25", "b25", "d27", hosts=everybody)
@@ -161,11 +161,11 @@ def test_one_leaves(fleet: Clients) -> None:
     run = fleet.start("clients", "d27", "b27", otp_client_state="absent").end(0)
     assert "does not have: exchange@left." in run.text, run.output
     changed = fleet.changes("clients", "d27", "b27", otp_client_state="absent", otp_clients_prune=True)
-    # What it was told to remove as well, by the first of the clients.
+    # The first of the clients also removed the other directory.
     assert sorted(changed.values()) == [0, 1], changed
     assert fleet.on("m27", f"ls {ROOT}/clients").split() == [f"exchange@{fleet.named('a27')[0]}"]
     assert fleet.on("d27", f"ls {ROOT}/clients; ls /etc/systemd/system | grep exchange || true") == ""
-    # It is off the list of the boot server, and everybody else goes on.
+    # The boot server does not answer it any more, and all others continue.
     left = subprocess.run(
         [fleet.engine_program, "exec", "-i", *fleet.named("d27"), "python3", "-", *fleet.named("m27"), "15.2.7", "/etc/hostname"],
         input=(Path(__file__).parent / "boot.py").read_text(), text=True, capture_output=True, timeout=900, check=True,

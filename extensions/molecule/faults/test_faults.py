@@ -4,7 +4,7 @@
 
 """What is reported, what runs in the end, and what the next run does, when something breaks in the middle of an upgrade.
 
-The tests stand in the order of a fleet's life: its hosts run FIRST, go to SECOND under four faults, and to THIRD under three more.
+The tests are in the order of a fleet's life: its hosts run FIRST, are upgraded to SECOND with four faults, and to THIRD with three more.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def test_a_bad_release_in_batch_2_of_4(fleet: Fleet) -> None:
 def test_the_controller_is_killed_between_install_and_commit(fleet: Fleet) -> None:
     host = fleet.hosts[1]
     playbook = fleet.upgrade("SECOND", host, otp_force=True, fault=["sh", "-c", "sleep 100"], otp_hooks={"gate": str(UTILS / "tasks" / "fault.yml")})
-    playbook.wait_for("Have the fault")
+    playbook.wait_for("Cause the fault")
     playbook.kill()
     assert fleet.look(host) == [("SECOND", "FIRST")]
     run = fleet.upgrade("SECOND", host, otp_force=True).end(0)
@@ -64,7 +64,7 @@ def test_the_controller_is_killed_between_install_and_commit(fleet: Fleet) -> No
 
 
 def test_a_host_is_paused(fleet: Fleet) -> None:
-    """It has what was sent to it while it was paused. So the commit, which nobody waits for any more, is made or is not."""
+    """It gets what was sent to it while it was paused. So the commit, for which the run waits no longer, is made or not."""
     host = fleet.hosts[2]
     run = fleet.upgrade("SECOND", host, **fleet.strike("pause")).end(2)
     assert run.rows[host][:2] == ["FIRST", "?"] and run.outcomes() == ["failed"], run.output
@@ -104,7 +104,7 @@ def test_the_network_breaks_while_the_package_goes_over(fleet: Fleet, tmp_path: 
     fleet.engine("network", "disconnect", fleet.network, host)
     mark.unlink()
     run = playbook.end(2)
-    # What it ran nobody said after that.
+    # The report has no release for it, because it did not answer.
     assert run.rows[host][:2] == ["-", "-"] and run.outcomes() == ["refused"], run.output
     assert f"{host}: the host cannot be reached: " in run.text, run.output
     fleet.revive("network", "connect", fleet.network, host)

@@ -24,7 +24,7 @@ ROOT = "/srv/exchange"
 VERSIONS = {"1.0": "FIRST", "2.0": "SECOND", "3.0": "THIRD"}
 ROW = re.compile(r'^ +"(\S+-[a-z]+\d+)  +(.*?)",?$', re.MULTILINE)
 SETTINGS = {
-    # What an operator over a bad line sets as well. Otherwise ssh waits for as long as TCP does.
+    # As an operator with a bad connection sets them. Otherwise ssh waits as long as TCP does.
     "ANSIBLE_TIMEOUT": "10",
     "ANSIBLE_SSH_ARGS": "-o ControlMaster=auto -o ControlPersist=30s -o ServerAliveInterval=2 -o ServerAliveCountMax=5",
     # So that the output can be read here.
@@ -35,7 +35,7 @@ SETTINGS = {
 
 
 class Run(t.NamedTuple):
-    """What ansible-playbook said; rows: the cells of its last summary, by host; text: the output without the breaks of its lines."""
+    """The output of ansible-playbook; rows: the cells of its last summary, by host; text: the output without the breaks of its lines."""
 
     code: int
     output: str
@@ -57,16 +57,16 @@ class Playbook:
         )
 
     def wait_for(self, line: str) -> None:
-        """Read until the line has been said."""
-        said = []
+        """Read the output up to the line."""
+        read = []
         for one in self.process.stdout or ():
-            said.append(one)
+            read.append(one)
             if line in one:
                 return
-        raise AssertionError(f"{line} was not said:\n{''.join(said)}")
+        raise AssertionError(f"{line} is not in the output:\n{''.join(read)}")
 
     def kill(self) -> None:
-        """It, with all that it has started on the controller. Its workers are no group: each has a session of its own."""
+        """It, with all that it has started on the controller. Its workers are not one process group: each has its own session."""
         while doomed := [path for path in Path("/proc").glob("[0-9]*") if self._is_mine(path)]:
             for path in doomed:
                 with contextlib.suppress(ProcessLookupError):
@@ -102,11 +102,11 @@ class Fleet:
         self.hosts = self.groups["otp"]
 
     def engine(self, *arguments: str) -> str:
-        """What podman or docker says."""
+        """The output of podman or docker."""
         return subprocess.run([self.engine_program, *arguments], check=True, text=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=900).stdout
 
     def run(self, host: str, command: str) -> str:
-        """What a shell command says on the host, not by way of SSH."""
+        """The output of a shell command on the host, without SSH."""
         return self.engine("exec", host, "sh", "-c", command)
 
     def start(self, playbook: str, *hosts: str, **variables: t.Any) -> Playbook:
@@ -143,11 +143,11 @@ class Fleet:
         found = []
         for host in hosts or self.hosts:
             command = [self.engine_program, "exec", "-i", host, "sh", "-c", f"python3 - 127.0.0.1 version; cat {ROOT}/releases/start_erl.data"]
-            said = subprocess.run(command, input=dial.read_text(), text=True, capture_output=True, timeout=900, check=True).stdout.split()
-            found.append((VERSIONS[said[1]], said[-1]))
+            answer = subprocess.run(command, input=dial.read_text(), text=True, capture_output=True, timeout=900, check=True).stdout.split()
+            found.append((VERSIONS[answer[1]], answer[-1]))
         return found
 
     def files(self, host: str) -> list[str]:
-        """What lies below the root directory, logs apart; and what a run may have left elsewhere."""
+        """The files below the root directory except logs, and what a run may have left elsewhere."""
         own = f"find {ROOT} -path {ROOT}/log -prune -o -print"
         return sorted(self.run(host, f"{own}; find /var/tmp /tmp /home/deploy /root -name '*ansible*' -o -name '*.tar.gz'").split())

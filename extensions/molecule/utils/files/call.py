@@ -4,8 +4,8 @@
 
 """call.py FILE HOST...: calls the exchange of each host all the time, and makes FILE when all have answered.
 
-When FILE is gone it says what it saw of each host, and again as JSON in the last line: calls that were answered, times that no answer
-came, restarts (the exchange numbers a subscriber's calls, and begins anew), and the longest time without an answer, in seconds.
+When FILE is removed it prints its results for each host, and again as JSON in the last line: calls that were answered, times that no answer
+came, restarts (the exchange numbers a subscriber's calls, and then starts again at 1), and the longest time without an answer, in seconds.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ import time
 import typing as t
 
 PAUSE = 0.01
-# Which calls go over a line of their own. The others share one that stays open.
+# Every tenth call has its own connection. The others share one that stays open.
 APART = 10
 
 
 class Caller(threading.Thread):
-    def __init__(self, host: str, is_wanted: t.Callable[[], bool]) -> None:
+    def __init__(self, host: str, goes_on: t.Callable[[], bool]) -> None:
         super().__init__()
         self.host = host
-        self.is_wanted = is_wanted
+        self.goes_on = goes_on
         self.answered = self.failed = self.restarts = self.number = 0
         self.longest = 0.0
         self.line: t.Any = None
 
     def run(self) -> None:
         last = time.monotonic()
-        while self.is_wanted():
+        while self.goes_on():
             try:
                 number = self.call_apart() if self.answered % APART == 0 else self.call()
             except (OSError, ValueError):
@@ -42,7 +42,7 @@ class Caller(threading.Thread):
                 self.line = None
             else:
                 now = time.monotonic()
-                # Whoever called before: the subscriber is this host alone.
+                # Only this program calls the subscriber.
                 self.restarts += number <= self.number
                 if self.answered:
                     self.longest = max(self.longest, now - last)
@@ -55,13 +55,13 @@ class Caller(threading.Thread):
         return connection.makefile("rw")
 
     def dial(self, line: t.Any) -> int:
-        """The number of the call. Raises OSError or ValueError when there is no right answer."""
+        """The number of the call. Raises OSError or ValueError if the answer is missing or wrong."""
         line.write("dial caller\n")
         line.flush()
-        said = line.readline().split()
-        if said[:2] != ["dialled", "caller"]:
-            raise ValueError(said)
-        return int(said[2])
+        answer = line.readline().split()
+        if answer[:2] != ["dialled", "caller"]:
+            raise ValueError(answer)
+        return int(answer[2])
 
     def call(self) -> int:
         self.line = self.line or self.connect()
@@ -76,14 +76,14 @@ class Caller(threading.Thread):
 
 
 def main() -> None:
-    wanted, hosts = sys.argv[1], sys.argv[2:]
+    marker, hosts = sys.argv[1], sys.argv[2:]
     began = threading.Event()
-    callers = [Caller(host, lambda: not began.is_set() or os.path.exists(wanted)) for host in hosts]
+    callers = [Caller(host, lambda: not began.is_set() or os.path.exists(marker)) for host in hosts]
     for caller in callers:
         caller.start()
     while not all(caller.answered for caller in callers):
         time.sleep(PAUSE)
-    open(wanted, "w").close()
+    open(marker, "w").close()
     began.set()
     for caller in callers:
         caller.join()
