@@ -122,6 +122,6 @@ def test_refused_before_anything_is_touched(thin: Thin, tmp_path: Path) -> None:
         system.start()
         before = files_of(system.root)
         for check_mode in (False, True):
-            with pytest.raises(OtpError, match=r"is thin: .* release MYSYSTEM FIRST has, and the system below .* lacks more 1.0. Nothing has been touched"):
+            with pytest.raises(OtpError, match=r"is thin: .* release MYSYSTEM FIRST has, and the system below .* lacks more 1.0. Nothing has been changed"):
                 install_release(root=system.root, package=package, changes=Changes(check_mode=check_mode))
         assert files_of(system.root) == before and system.statuses() == {"FIRST": "permanent"}

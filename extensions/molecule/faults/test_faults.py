@@ -121,7 +121,7 @@ def test_a_disk_is_full(fleet: Fleet) -> None:
     run = fleet.upgrade("THIRD", host).end(2)
     assert run.outcomes() == ["refused"], run.output
     assert f"cannot install below {ROOT}" in run.text and "No space left on device. Nothing is half installed." in run.text, run.output
-    assert re.search(r"Make room: 17\.\d MiB is free, and the package takes up \d\d\.\d MiB", run.text), run.output
+    assert re.search(r"Make room: 17\.\d MiB is free, and the whole package needs \d\d\.\d MiB", run.text), run.output
     assert fleet.look(host) == [ON_SECOND]
     assert fleet.files(host) == before
     fleet.run(host, "rm /srv/ballast")

@@ -4,9 +4,9 @@
 
 """A release in a tree: present beside the others, or permanent.
 
-What ``target_system:install/2`` does for the first release, and release_handler's unpack_release/1 for the next ones, so
-that it may be killed at any moment: a package is unpacked into ``$ROOT/.staging``, comes into the tree by renames, and is
-then registered, ``start_erl.data`` last. The next run finds out from the tree itself how far the last one came.
+The first release is installed as ``target_system:install/2`` does it (OTP system principles, "Creating and Upgrading a Target System"), the
+next ones as release_handler:unpack_release/1 does, but a run may be killed at any moment: a package is unpacked into ``$ROOT/.staging``, moved into
+the tree by renames, and then registered, ``start_erl.data`` last. The next run finds out from the tree how far the last one came.
 """
 
 from __future__ import annotations
@@ -41,22 +41,19 @@ def install_release(
     flush: bool = True,
     lock_timeout: float = 60.0,
 ) -> dict:
-    """Have the release of the package in the tree; state: "present", or "permanent" (the stopped system boots it next).
+    """Ensure that the release of the package is in the tree; state: "present", or "permanent" (the stopped system boots it next).
 
-    package: path on this host, or a URL from which it is fetched when it is needed, or None when it is elsewhere. In the last two
-    cases checksum ("sha256:..."), its digest, must be given.
-    release: what is in the package (name, version, erts_version, applications: versions by name), as read by the host that has it,
-    for check mode without the package.
-    uid, gid: numeric owner of all that is written; -1: the owner of an existing root directory, else of the process.
-    variables: directories (absolute) of libraries that the release has elsewhere than in lib, by the name of the variable.
-    mode: which permissions of the package are kept. flush: whether all is to be on the disk at the end.
-    Returns the release as it is then, with "kept": files of the tree that differ from the package's and stayed.
-    Raises PackageNeeded, or OtpError.
+    package: a path on this host, a URL, which is downloaded if needed, or None if another host has the package. The last two need the checksum
+    ("sha256:..."). release: the content of the package for check mode without it (name, version, erts_version, applications: versions by name).
+    uid, gid: numeric owner of new files; -1: the owner of an existing root directory, else of the process.
+    variables: absolute directories of libraries outside of lib, by the name of the variable.
+    mode: which permissions of the package are kept. flush: whether all is on the disk at the end.
+    Returns the release, with "kept": files of the tree that differ from the package's and stay. Raises PackageNeeded, OtpError.
     """
     if package is None and checksum is None:
-        raise OtpError("without a package on the target, its checksum must be given")
+        raise OtpError("the host does not have the package, and no checksum is given: set checksum")
     if is_url(package) and checksum is None:
-        raise OtpError(f"package {package}: a package that is fetched needs a checksum")
+        raise OtpError(f"package {package}: a package from a URL needs a checksum: set checksum")
     size = 0
     try:
         digest = digest_of(checksum) if checksum else sha256(package)
@@ -79,7 +76,7 @@ def install_release(
         if is_url(package):
             fetched = download(package, digest)
             arguments["digest_is_given"] = False
-        # What is inflated meanwhile waits in memory; nothing of it is looked at before the checksum has been verified.
+        # Inflating begins at once, but nothing is read before the checksum has been verified.
         with Inflated(package, fetched) as stream:
             size = stream.size()
             return _go_on(root, destdir, stream, arguments, how, changes)
@@ -93,16 +90,16 @@ def install_release(
 
 
 def _room(directory: str, size: int) -> str:
-    """What is free on the directory's file system, and what a package of this unpacked size needs at most, in words."""
+    """What is free on the directory's file system, and what a package of this unpacked size needs at most, as a sentence."""
     while not os.path.isdir(directory):
         directory = os.path.dirname(directory) or "."
     space = os.statvfs(directory)
-    need = f", and the package takes up {size / 2**20:.1f} MiB when none of it is there yet" if size else ""
+    need = f", and the whole package needs {size / 2**20:.1f} MiB" if size else ""
     return f" Make room: {space.f_bavail * space.f_frsize / 2**20:.1f} MiB is free{need}."
 
 
 def _go_on(root: str, destdir: str, stream, arguments: dict, how: dict, changes: Changes) -> dict:
-    # Only now, so that a run with nothing to do costs little more than a start of Python.
+    # Imported only here, so that a run with nothing to do costs little more than a start of Python.
     from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
     from ansible_collections.erlang.otp.plugins.module_utils._install.steps import Installation, install
     from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree

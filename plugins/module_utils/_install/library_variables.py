@@ -4,8 +4,8 @@
 
 """Libraries of a release that are below the directory of a variable, such as ``$SECOND_ROOT``, and not in ``$ROOT/lib``.
 
-The boot script says which: ``$SECOND_ROOT/APP-VSN/ebin`` (systools:make_script/2, option variables). A package brings them in an
-archive of their own, ``SECOND_ROOT.tar.gz`` (systools:make_tar/2, option var_tar), or not at all. Several systems may share
+The boot script names them: ``$SECOND_ROOT/APP-VSN/ebin`` (systools:make_script/2, option variables). A package contains them in a
+separate archive, ``SECOND_ROOT.tar.gz`` (systools:make_tar/2, option var_tar), or not at all. Several systems may share
 such a directory: it is locked like a root directory, and lists the systems that use it.
 """
 
@@ -34,7 +34,7 @@ _VARIABLE = re.compile(rb"\$(?!ROOT/)[^/\0]{1,255}/")
 
 
 def check_variables(variables: t.Mapping[str, str], tree: Tree) -> None:
-    """Raise OtpError for directories that libraries of this system cannot lie in."""
+    """Raise OtpError for directories that cannot contain libraries of this system."""
     seen = {tree.root: "root"}
     for name, directory in variables.items():
         if not name or "/" in name or name == "ROOT":
@@ -44,12 +44,12 @@ def check_variables(variables: t.Mapping[str, str], tree: Tree) -> None:
         except OtpError:
             raise OtpError(f"variables: {name} is {directory!r}, which is not an absolute path in its plain form, other than '/'") from None
         if plain in seen:
-            raise OtpError(f"variables: {name} is {directory}, and so is {seen[plain]}: each needs a directory of its own")
+            raise OtpError(f"variables: {name} is {directory}, and so is {seen[plain]}: give each another directory")
         seen[plain] = name
 
 
 def find_places(boot: bytes, release: Release, *, filename: str) -> dict[str, tuple[str, str]]:
-    """Where a boot script looks for applications elsewhere than below $ROOT: by application the variable, and the path below it."""
+    """Of each application that a boot script expects outside of $ROOT, the variable and the path below its directory."""
     if not _VARIABLE.search(boot):
         return {}
     from ansible_collections.erlang.otp.plugins.module_utils._terms.etf_decoder import EtfError, decode
@@ -71,9 +71,9 @@ def find_places(boot: bytes, release: Release, *, filename: str) -> dict[str, tu
 
 
 def locate(unpacked: Unpacked, variables: t.Mapping[str, str], *, package: str) -> None:
-    """Note where the libraries lie that the boot script looks for below a variable. Raises OtpError when one has no directory.
+    """Set the places of the libraries that the boot script expects below a variable. Raises OtpError if a variable has no directory.
 
-    Those that the package has below lib are there nevertheless: in packages of mix, $RELEASE_LIB is $ROOT/lib.
+    Those that the package has below lib are in lib: in packages of mix, $RELEASE_LIB is $ROOT/lib.
     """
     release = unpacked.release
     boot = f"releases/{release.version}/start.boot"
@@ -82,8 +82,8 @@ def locate(unpacked: Unpacked, variables: t.Mapping[str, str], *, package: str) 
             continue
         if variable not in variables:
             raise OtpError(
-                f"package {package}: release {release.name} {release.version} looks for {name} in ${variable}/{path}, and no option gives"
-                f" its directory: add {variable} and its directory to variables (of the role: otp_boot_variables), and start the system"
+                f"package {package}: release {release.name} {release.version} expects {name} in ${variable}/{path}, and variables has"
+                f" no {variable}: add it with its directory to variables (of the role: otp_boot_variables), and start the system"
                 f" with -boot_var {variable} DIRECTORY"
             )
         unpacked.variables[variable] = variables[variable]
@@ -93,9 +93,9 @@ def locate(unpacked: Unpacked, variables: t.Mapping[str, str], *, package: str) 
 def unpack_elsewhere(
     unpacked: Unpacked, tree: Tree, options: FileOptions, changes: Changes, stack: contextlib.ExitStack, *, package: str, max_size: int, lock_timeout: float
 ) -> list[Tree]:
-    """Stage, below the directory of each variable that the release uses, what its archive brings; returns these trees.
+    """Stage the archive of each variable that the release uses below the variable's directory; returns these trees.
 
-    Their locks and staging directories last as long as the stack. In check mode it only compares.
+    Their locks and staging directories last as long as the stack. Check mode only compares.
     """
     trees = []
     for variable, directory in unpacked.variables.items():
@@ -128,7 +128,7 @@ def tidy_elsewhere(record: dict, tree: Tree, changes: Changes, lock_timeout: flo
 
 @contextlib.contextmanager
 def work_in(other: Tree, changes: Changes, lock_timeout: float) -> t.Iterator[int]:
-    """Hold the lock of the directory, and have a staging directory in it; yields the latter's descriptor. In check mode neither, and -1."""
+    """Lock the directory and make a staging directory in it; yields the latter's descriptor. Check mode does neither and yields -1."""
     locked = contextlib.nullcontext() if changes.check_mode else lock(other.path(LOCK), timeout=lock_timeout)
     with locked, staging(other, changes) as descriptor:
         yield descriptor
@@ -137,25 +137,25 @@ def work_in(other: Tree, changes: Changes, lock_timeout: float) -> t.Iterator[in
 def _unpack_archive(stream: Inflated, unpacked: Unpacked, other: Tree, writer: Writer | None, max_size: int) -> None:
     inside = other.root + "/"
     present = {place[len(inside) :]: False for place in unpacked.places.values() if place.startswith(inside)}
-    for home in present:
-        present[home] = other.has(home)
+    for library in present:
+        present[library] = other.has(library)
     paths: set[str] = set()
     for path, member, pieces in checked_members(stream, max_size=max_size):
-        home = next((home for home in _and_above(path) if home in present), None)
+        library = next((library for library in _and_above(path) if library in present), None)
         if member.kind != "directory":
-            if home in (None, path):
-                raise PackageError(f"package {stream.path}: {path!r} is in none of the libraries that the release has there")
+            if library in (None, path):
+                raise PackageError(f"package {stream.path}: {path!r} is not in one of the libraries that the release has there")
             paths.add(path)
-        if home is None:
+        if library is None:
             continue
-        if not present[home]:
+        if not present[library]:
             if writer is not None:
                 writer.write(path, member, pieces)
         elif not is_equal(other.path(path), member, pieces):
-            refuse_other_content(path, home, other, stream.path)
-    for home, is_there in present.items():
+            refuse_other_content(path, library, other, stream.path)
+    for library, is_there in present.items():
         if is_there:
-            refuse_more_modules(home, paths, other, stream.path)
+            refuse_more_modules(library, paths, other, stream.path)
     unpacked.paths.update(inside + path for path in paths)
 
 

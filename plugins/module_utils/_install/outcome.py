@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an installation ends with: the release as it is then, or that the package is needed."""
+"""The result of an installation: the release in the tree, or that the package is needed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 
 
 class PackageNeeded(OtpError):
-    """The target lacks the package: call again with it. Nothing has been touched. known: the sha256 of those that it has."""
+    """The host lacks the package: call again with it. Nothing has been changed. known: the sha256 of those that it has."""
 
     def __init__(self, message: str, known: list[str] | None = None) -> None:
         super().__init__(message)
@@ -18,7 +18,7 @@ class PackageNeeded(OtpError):
 
 
 def result_of(record: dict, root: str, status: str, *, kept=(), before: str = "", after: str = "") -> dict:
-    """What a run returns about the release; before and after are the texts of a diff."""
+    """The result about the release; before and after are the texts of a diff."""
     return {
         "name": record["name"],
         "release": record["version"],

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A release out of a tree, with what no other release uses.
+"""Removes a release from a tree, with what no other release uses, as release_handler:remove_release/1 does.
 
-First its entry in RELEASES, so that nothing names what is about to go; then each directory by one rename into the staging
-directory, so that none is ever there in part; the release directory last, for it says what the release consists of.
+First its entry in RELEASES, so that nothing names what is about to be removed; then each directory by one rename into the staging
+directory, so that none is ever partial; the release directory last, because it shows what the release consists of.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ def remove_release(
 ) -> dict:
     """Remove the release, its directory, and the libraries and the ERTS that no other release and no client uses.
 
-    A master does not know its clients, so their directories are looked at.
+    A master does not know its clients, so their directories are read, too.
 
-    name: when given, the release must have it. may_run: the system may run; who calls knows that the release does not.
-    Returns release, status (None) and diff. Raises OtpError for the permanent release, for one of a running system, and when
-    it cannot be told what other releases use.
+    name: if given, the release must have it. may_run: the system may run, because the caller knows that the release does not.
+    Returns release, status (None) and diff. Raises OtpError for the permanent release, for one of a running system, and if
+    what other releases use is not known.
     """
     tree = Tree(root, destdir)
     check_version(version)
@@ -83,8 +83,8 @@ def _check(tree: Tree, version: str, name: str | None, entries: list[InstalledRe
     clients = [f"{use.client} ({entry.status})" for use in uses(tree) for entry in use.entries if use.shares_erts and entry.version == version]
     if clients:
         raise OtpError(
-            f"release {version} below {tree.directory} is one of client nodes: {', '.join(clients)}. Take them to another release, and have it"
-            " absent there (otp_release_handler with client), before it is removed here"
+            f"release {version} below {tree.directory} is one of client nodes: {', '.join(clients)}. Upgrade them to another release, and"
+            " remove this one there (otp_release_handler with client), before you remove it here."
         )
     if start is not None and start.release_version == version:
         raise OtpError(f"release {version} below {tree.directory} is the one that boots next (start_erl.data). Make another release permanent first.")
@@ -100,7 +100,7 @@ def _check_stopped(tree: Tree, version: str) -> None:
 
 
 def _unused(tree: Tree, version: str, before: list[InstalledRelease], after: list[InstalledRelease]) -> list[str]:
-    """Paths below the root that go with the release, in the order in which they are to go."""
+    """The paths below the root to remove with the release, in this order."""
     used_libraries: set[str] = set()
     used_erts: set[str] = set()
     for use in uses(tree):
@@ -112,7 +112,7 @@ def _unused(tree: Tree, version: str, before: list[InstalledRelease], after: lis
     gone: set[str] = set()
     for entry in [entry for entry in before if entry.version == version] or _unregistered(tree, None, before, only=version):
         libraries = {absolute_library(tree, library.directory) for library in entry.libraries} - used_libraries
-        # What lies elsewhere is not ours to remove.
+        # Libraries elsewhere may belong to other systems.
         inside = tree.path("lib") + "/"
         gone.update(os.path.relpath(path, tree.directory) for path in libraries if path.startswith(inside))
         gone.update({f"erts-{entry.erts_version}"} - used_erts)
@@ -120,7 +120,7 @@ def _unused(tree: Tree, version: str, before: list[InstalledRelease], after: lis
 
 
 def _rel_files(tree: Tree, version: str) -> list[str]:
-    """Beside RELEASES, where packages bring it, the .rel of the release, unless another release's is of the same name."""
+    """The .rel of the release beside RELEASES, where packages have it, unless another release has one of this name."""
     names = {other: {name for name in os.listdir(tree.path("releases", other)) if name.endswith(".rel")} for other in tree.release_directories()}
     mine = names.pop(version, set())
     return [f"releases/{name}" for name in sorted(mine.difference(*names.values()))]
@@ -133,7 +133,7 @@ def _others(tree: Tree, version: str) -> list[Tree]:
 
 
 def _unused_elsewhere(other: Tree, tree: Tree, version: str, after: list[InstalledRelease]) -> list[str]:
-    """Paths, below the directory of a variable, of libraries that go with the release: no system uses them that is listed there."""
+    """The libraries below the directory of a variable to remove with the release: those that no listed system uses."""
     entries = after + _unregistered(tree, version, after)
     for root in systems(other):
         if root != tree.root:
@@ -147,7 +147,7 @@ def _unused_elsewhere(other: Tree, tree: Tree, version: str, after: list[Install
 
 
 def _unregistered(tree: Tree, without: str | None, known: list[InstalledRelease], *, only: str | None = None) -> list[InstalledRelease]:
-    """Releases that have a directory and no entry in RELEASES."""
+    """Releases with a directory and without an entry in RELEASES."""
     versions = {entry.version for entry in known}
     found = []
     for version in tree.release_directories():
@@ -164,7 +164,7 @@ def _like(path: str, tree: Tree) -> FileOptions:
 
 
 def _remove_directories(tree: Tree, paths: list[str]) -> None:
-    """Out of the tree; what is in the staging directory goes with it."""
+    """Move the directories into the staging directory, which is removed at the end."""
     for number, path in enumerate(paths):
         os.rename(tree.path(path), tree.path(STAGING, str(number)))
     for directory in sorted({os.path.dirname(path) for path in paths}):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a package lacks of ``$ROOT/bin``, added to what is staged: scripts, and the boot script of the basic system."""
+"""Stages what a package lacks of ``$ROOT/bin``: scripts, and the boot script of the basic system, as target_system:install/2 makes them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 
 def stage_bin(tree: Tree, unpacked: Unpacked, writer: Writer, emulator: str) -> None:
-    """Add to what is staged what the package lacks: scripts, the boot script of the basic system, and its copy."""
+    """Stage the missing scripts, the boot script of the basic system, and its copy in the release directory."""
     release = unpacked.release
-    home = f"erts-{release.erts_version}/bin"
-    templates = {name: unpacked.texts[f"{home}/{name}.src"] for name in SCRIPTS if f"{home}/{name}.src" in unpacked.texts}
+    programs = f"erts-{release.erts_version}/bin"
+    templates = {name: unpacked.texts[f"{programs}/{name}.src"] for name in SCRIPTS if f"{programs}/{name}.src" in unpacked.texts}
     scripts = make_scripts(root=tree.root, erts_version=release.erts_version, templates=templates, emulator=emulator)
     files = {f"bin/{name}": (content, 0o755) for name, content in scripts.items()}
     boot = unpacked.texts.get("bin/start.boot")

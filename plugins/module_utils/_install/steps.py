@@ -31,7 +31,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK,
 
 
 class Installation(t.NamedTuple):
-    """A release that is to be in a tree. stream: the package's content, None when it is elsewhere. The rest: arguments of install_release()."""
+    """A release to install in a tree. stream: the package's content, None if another host has it. The rest: arguments of install_release()."""
 
     tree: Tree
     stream: Inflated | None
@@ -47,7 +47,7 @@ class Installation(t.NamedTuple):
 
 
 def install(installation: Installation, changes: Changes) -> dict:
-    """Do all that is left to do, under the tree's lock. Result as of install_release()."""
+    """Do all remaining steps, under the tree's lock. Result as of install_release()."""
     tree = installation.tree
     check_variables(installation.variables, tree)
     if installation.stream is not None and installation.digest_is_given:
@@ -68,7 +68,7 @@ def install(installation: Installation, changes: Changes) -> dict:
 
 
 def _base(installation: Installation) -> Base | None:
-    """Of a thin package, that of a full one is None."""
+    """The base of a thin package; None for a full one."""
     if installation.stream is not None:
         return read_base(installation.stream.path, installation.stream.another())
     base = (installation.release or {}).get("base")
@@ -80,7 +80,7 @@ def _work(installation: Installation, changes: Changes, descriptor: int) -> dict
     if not emulators(tree):
         repair(tree, changes, installation.options)
     before = tree.releases() or []
-    # Somebody else may have installed it while we waited for the lock.
+    # Another run may have installed it while this one waited for the lock.
     record = find_record(tree.directory, installation.digest, tree.destdir, installation.variables)
     kept: list[str] = []
     if record is None:
@@ -125,7 +125,7 @@ def _unpack_and_publish(installation: Installation, changes: Changes, descriptor
 
 
 def _publish(installation: Installation, unpacked: Unpacked, writer: Writer, others: list[Tree]) -> None:
-    """Into the tree with what is staged, and into the others, where libraries lie, before it."""
+    """Move what is staged into the trees: first into those of the variables' libraries."""
     tree, options, release = installation.tree, installation.options, unpacked.release
     stage_bin(tree, unpacked, writer, installation.emulator)
     writer.make_directories("log")
@@ -137,11 +137,11 @@ def _publish(installation: Installation, unpacked: Unpacked, writer: Writer, oth
         writer.write_file(record, [content], 0o644)
     if options.flush:
         flush_file_systems([tree, *others])
-    # A .rel beside RELEASES is the one of the package that came last.
+    # A .rel beside RELEASES is that of the package installed last.
     rels = {path for path in unpacked.paths if path.count("/") == 1 and path.endswith(".rel")}
     publish([*others, tree], replace=rels, flush=options.flush)
     if is_there:
-        # Now that the rest is known to be equal, it is the release of this package.
+        # The rest is equal, so it is the release of this package.
         options.file(tree.path(record), content)
 
 
@@ -164,7 +164,7 @@ def _release(record: dict) -> Release:
 
 
 def _with_owner(tree: Tree, options: FileOptions) -> FileOptions:
-    """By default the owner of the tree; -1 for the process's own, so that no file is given to whom it belongs already."""
+    """By default the owner of the tree; -1 for the process's own, which saves a chown() of each file."""
     owner = inherited_owner(tree.directory) if tree.has() else (-1, -1)
     uid = owner[0] if options.uid == -1 else options.uid
     gid = owner[1] if options.gid == -1 else options.gid

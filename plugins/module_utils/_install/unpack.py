@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A package's content laid into the staging directory, and compared with what the tree has already.
+"""Unpacks a package into the staging directory, and compares it with the tree (release_handler:unpack_release/1).
 
-A *home* is a directory that comes and goes as a whole: ``lib/APP-VSN``, ``erts-VSN``, ``releases/VSN``. A home that the tree
-has is not written again: its files must be equal (release_handler would silently keep the old ones). All other files of
-a package (``bin``, ``log``, extra files) belong to the first release that brought them.
+A versioned directory (``lib/APP-VSN``, ``erts-VSN``, ``releases/VSN``) is installed and removed as a whole. One that the tree has is not
+written again: its files must be equal (release_handler would silently keep the old ones). All other files of a package (``bin``, ``log``,
+extra files) belong to the first release that has them.
 """
 
 from __future__ import annotations
@@ -30,37 +30,36 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.record import REC
 from ansible_collections.erlang.otp.plugins.module_utils._tree.scripts import is_foreign, make_scripts
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, absolute_library, versioned_directory
 
-# What a host writes for itself into a release directory.
+# Files that a host writes into a release directory.
 _OF_THE_HOST = ("sys.config", "vm.args", RECORD)
-# How the archive of a variable is called, after the variable.
+# The archive of a variable has its name and this suffix.
 _ARCHIVE = ".tar.gz"
-# Of a program, what is looked at: its header, and what that leads to.
+# Bytes of a program that are read: its header, and what that leads to.
 _HEADERS = 4096
-# What says which releases there are is written by us alone.
+# Files that are never taken from a package.
 _NEVER = ("releases/RELEASES", "releases/start_erl.data")
 
 
 class Unpacked:
-    """What a package has: all paths (absolute outside of the root), the few texts that matter, the release; and what of the tree stays."""
+    """What is in a package: paths (absolute outside of the root), texts, the release, programs; and which files of the tree stay (kept)."""
 
     def __init__(self) -> None:
         self.paths: set[str] = set()
         self.texts: dict[str, bytes] = {}
         self.kept: list[str] = []
         self.release: Release | None = None
-        # Programs and libraries with native code, as their headers tell.
+        # Programs and libraries with native code, by path.
         self.programs: dict[str, Program] = {}
-        # Of libraries that lie elsewhere than in lib: directories by variable, archives by variable, directories by application.
+        # Of libraries outside of lib: directories by variable, archives by variable, directories by application.
         self.variables: dict[str, str] = {}
         self.archives: dict[str, t.BinaryIO] = {}
         self.places: dict[str, str] = {}
 
 
 def unpack(stream: Inflated, tree: Tree, writer: Writer | None, *, max_size: int, emulator: str = "beam", variables: t.Collection[str] = ()) -> Unpacked:
-    """Read the whole package; write what is new to the tree (nothing without a writer); compare the rest.
+    """Read the whole package; write what is new to the tree (nothing without a writer); compare the rest. The archives of variables are kept for later.
 
-    The archives of variables are put aside. Raises PackageError for a package that is bad or no release package, OtpError when a
-    home of the tree has other content.
+    Raises PackageError for a bad package, OtpError if a versioned directory of the tree has other content.
     """
     package = stream.path
     unpacked = Unpacked()
@@ -69,9 +68,9 @@ def unpack(stream: Inflated, tree: Tree, writer: Writer | None, *, max_size: int
         if member.kind == "file" and path.endswith(_ARCHIVE) and path[: -len(_ARCHIVE)] in variables:
             unpacked.archives[path[: -len(_ARCHIVE)]] = _put_aside(pieces, None if writer is None else tree.path(STAGING))
             continue
-        home = versioned_directory(path, is_directory=member.kind == "directory") or path
-        if home not in present:
-            present[home] = tree.has(home)
+        directory = versioned_directory(path, is_directory=member.kind == "directory") or path
+        if directory not in present:
+            present[directory] = tree.has(directory)
         if member.kind != "directory":
             unpacked.paths.add(path)
         if member.kind == "file" and is_text(path):
@@ -81,37 +80,37 @@ def unpack(stream: Inflated, tree: Tree, writer: Writer | None, *, max_size: int
             pieces = _looked_at(path, pieces, unpacked)
         if path in _NEVER or path == "" or _is_foreign_start(path, unpacked, tree):
             continue
-        if present[home]:
+        if present[directory]:
             if not is_equal(tree.path(path), member, pieces):
-                _keep_or_refuse(path, home, unpacked, tree, package)
+                _keep_or_refuse(path, directory, unpacked, tree, package)
         elif writer is not None:
             writer.write(path, member, pieces)
     _refuse_one_directory(unpacked.paths, package)
     unpacked.release = find_release(unpacked.texts, package=package)
-    for home, there in present.items():
-        if there and home.startswith("lib/"):
-            refuse_more_modules(home, unpacked.paths, tree, package)
+    for directory, is_there in present.items():
+        if is_there and directory.startswith("lib/"):
+            refuse_more_modules(directory, unpacked.paths, tree, package)
     return unpacked
 
 
 def _refuse_one_directory(paths: set[str], package: str) -> None:
-    """Refuse a release that was packed together with the directory that it was in, as happens with releases of mix and relx."""
+    """Refuse a release that was packed with the directory around it, as happens with releases of mix and relx."""
     tops = {path.partition("/")[0] for path in paths}
     (top,) = tops if len(tops) == 1 else [""]
     if any(path.startswith(f"{top}/releases/") for path in paths):
-        raise PackageError(f"package {package}: all of it is below {top}: pack what is in that directory, as tar -C {top} -czf PACKAGE . does")
+        raise PackageError(f"package {package}: all of it is below {top}. Pack the content of that directory, as tar -C {top} -czf PACKAGE . does")
 
 
 def _looked_at(path: str, pieces: t.Iterator[memoryview], unpacked: Unpacked) -> t.Iterator[memoryview]:
-    """The same content; what is a program is noted."""
+    """The same content, unchanged; a program is added to unpacked.programs."""
     first = next(pieces, memoryview(b""))
-    # The stream may break off anywhere, and go on with the next piece.
+    # A piece may end anywhere.
     while len(first) < _HEADERS and (more := next(pieces, None)) is not None:
         first = memoryview(bytes(first) + more)
     program = machine_of(bytes(first[:64]))
     if program is not None:
         if path.endswith("/bin/beam.smp"):
-            # What its headers lead to may lie further behind: then its interpreter is not judged here.
+            # Its headers may lead to a later part of the file: then its interpreter is not checked.
             with contextlib.suppress(OtpError):
                 program = parse_program(io.BytesIO(first), path)
         unpacked.programs[path] = program
@@ -119,9 +118,9 @@ def _looked_at(path: str, pieces: t.Iterator[memoryview], unpacked: Unpacked) ->
 
 
 def check_machines(unpacked: Unpacked, tree: Tree, package: str) -> None:
-    """Raise PackageError when the emulator is not for this host, or something with native code is not for the emulator.
+    """Raise PackageError if the emulator cannot run on this host, or native code cannot run in the emulator.
 
-    The hosts that an image (destdir) or the tree of a machine type of clients is for are not known.
+    The hosts of an image (destdir) or of a machine type of clients are not known, so the first is not checked for these.
     """
     path = f"erts-{unpacked.release.erts_version}/bin/beam.smp"
     emulator = unpacked.programs.get(path)
@@ -130,7 +129,7 @@ def check_machines(unpacked: Unpacked, tree: Tree, package: str) -> None:
     if emulator is None and os.path.exists(tree.path(path)):
         emulator = machine_of(_head(tree.path(path)))
     elif emulator is not None and like:
-        # Unless nothing is known of a box.
+        # The machine type of a box may be unknown.
         with contextlib.suppress(OtpError):
             reason = why_not(emulator, path, like=like)
     reason = reason or find_incompatible(unpacked.programs, emulator)
@@ -144,7 +143,7 @@ def _head(path: str) -> bytes:
 
 
 def _put_aside(pieces, directory: str | None) -> t.BinaryIO:
-    """The content as a file without a name, in the directory or in that of temporary files."""
+    """The content as a file without a name, in the directory or the one for temporary files."""
     import tempfile
 
     file = t.cast("t.BinaryIO", tempfile.TemporaryFile(dir=directory, buffering=0))
@@ -156,15 +155,15 @@ def _put_aside(pieces, directory: str | None) -> t.BinaryIO:
 
 
 def _is_foreign_start(path: str, unpacked: Unpacked, tree: Tree) -> bool:
-    """Whether it is a bin/erl or bin/start that would run the build host's tree: left out, a right one is made instead."""
+    """Whether it is a bin/erl or bin/start that would run the build host's tree. It is not unpacked: stage_bin makes another."""
     return path in ("bin/erl", "bin/start") and path in unpacked.texts and is_foreign(unpacked.texts[path], tree.root)
 
 
 def _own_tree(path: str, content: bytes, tree: Tree, emulator: str) -> bytes:
-    """A script in erts-VSN/bin that would run the build host's tree is replaced by one that runs this tree."""
-    home, dummy, name = path.partition("/bin/")
-    if home and name in ("erl", "start") and is_foreign(content, tree.root):
-        return make_scripts(root=tree.root, erts_version=home[len("erts-") :], templates={}, emulator=emulator)[name]
+    """The content, or a script for this tree instead of one in erts-VSN/bin that would run the build host's tree."""
+    erts, dummy, name = path.partition("/bin/")
+    if erts and name in ("erl", "start") and is_foreign(content, tree.root):
+        return make_scripts(root=tree.root, erts_version=erts[len("erts-") :], templates={}, emulator=emulator)[name]
     return content
 
 
@@ -184,40 +183,33 @@ def is_equal(path: str, member, pieces) -> bool:
         return False
 
 
-def _keep_or_refuse(path: str, home: str, unpacked: Unpacked, tree: Tree, package: str) -> None:
-    if home == path or (home.startswith("releases/") and path.split("/", 2)[2] in _OF_THE_HOST):
-        # What lies in bin is the permanent release's, as it should be.
+def _keep_or_refuse(path: str, directory: str, unpacked: Unpacked, tree: Tree, package: str) -> None:
+    if directory == path or (directory.startswith("releases/") and path.split("/", 2)[2] in _OF_THE_HOST):
+        # The files in bin belong to the permanent release.
         if not path.startswith("bin/"):
             unpacked.kept.append(path)
         return
-    refuse_other_content(path, home, tree, package)
+    refuse_other_content(path, directory, tree, package)
 
 
-def refuse_other_content(path: str, home: str, tree: Tree, package: str) -> None:
-    """Raise the OtpError for a file of an installed home that is not the package's."""
-    state = "differs" if tree.has(path) else "is missing"
+def refuse_other_content(path: str, directory: str, tree: Tree, package: str, *, state: str = "") -> None:
+    """Raise the OtpError for a file that is not the same in the versioned directory of the tree and in that of the package."""
+    state = state or ("differs" if tree.has(path) else "is missing")
     raise OtpError(
-        f"package {package} has another {home} than {tree.directory} has: there, {path} {state}. A library must have the"
+        f"package {package} has another {directory} than {tree.directory} has: there, {path} {state}. A library must have the"
         " same content whenever it has the same version. Give the changed part a new version, or remove the installed one if no release uses it."
     )
 
 
-def refuse_more_modules(home: str, paths: set[str], tree: Tree, package: str) -> None:
-    """Raise OtpError when only the installed version has some module: it would be loaded along with the package's."""
-    try:
-        installed = os.listdir(tree.path(home, "ebin"))
-    except OSError:
-        return
-    more = sorted(name for name in installed if name.endswith(".beam") and f"{home}/ebin/{name}" not in paths)
-    if more:
-        raise OtpError(
-            f"package {package} has another {home} than {tree.directory} has: {home}/ebin/{more[0]} is only there. A library must have the"
-            " same content whenever it has the same version. Give the changed part a new version, or remove the installed one if no release uses it."
-        )
+def refuse_more_modules(library: str, paths: set[str], tree: Tree, package: str) -> None:
+    """Raise OtpError if only the installed library has some module: it would be loaded with the package's."""
+    for name in sorted(tree.names(library, "ebin")):
+        if name.endswith(".beam") and f"{library}/ebin/{name}" not in paths:
+            refuse_other_content(f"{library}/ebin/{name}", library, tree, package, state="is an extra module")
 
 
 def check_complete(unpacked: Unpacked, tree: Tree, package: str) -> None:
-    """Raise PackageError unless all that the release needs is in the package or on the host."""
+    """Raise PackageError unless each part that the release needs is in the package or on the host."""
     release = unpacked.release
 
     def is_there(path: str) -> bool:
@@ -247,7 +239,7 @@ def _variable_of(place: str, unpacked: Unpacked) -> str:
 
 
 def _how_with_erts(paths: set[str]) -> str:
-    """How the tool that made the package takes the emulator in: mix and relx are known by their scripts."""
+    """The option by which the tool that made the package includes the emulator: mix and relx are known by their scripts."""
     if any(path.startswith("releases/") and path.endswith("/env.sh") for path in paths):
         return "mix: include_erts: true"
     return "relx: {include_erts, true}" if "bin/install_upgrade.escript" in paths else "erts: true"

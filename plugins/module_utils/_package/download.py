@@ -2,30 +2,30 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A package from http or https, drawn by the host itself."""
+"""Downloads a package by http or https, on the host itself."""
 
 from __future__ import annotations
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 
-# As typing has it; a second run of an installation, which fetches nothing, does without the import.
+# As typing has it. Without the import, a run that downloads nothing starts faster.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import typing as t
 
-# Seconds without a byte.
+# Seconds to wait for the next byte.
 TIMEOUT = 30.0
 
 
 def is_url(package: str | None) -> bool:
-    """Whether the package is to be fetched from a server."""
+    """Whether the package is a URL."""
     return package is not None and package.startswith(("http://", "https://"))
 
 
 def download(url: str, digest: str) -> t.BinaryIO:
-    """The content of the URL, whose sha256 must be digest (64 hexadecimal digits), as a file to be read from its beginning.
+    """The content of the URL, whose sha256 must be digest (64 hexadecimal digits), as a file to be read from its beginning. Raises OtpError.
 
-    Proxies are those of the environment, certificates those that the host trusts. Raises OtpError.
+    Proxies are those of the environment, certificates those that the host trusts.
     """
     import hashlib
     import http.client

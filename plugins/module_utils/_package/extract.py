@@ -2,10 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A release package's members, read safely and streaming. Nothing in a package is trusted.
+"""The members of a release package, read as a stream. Nothing in a package is trusted (``docs/design.md``, Packages).
 
-No member is written before it has passed every rule of ``Rules``; what it is written to is made new, below a directory
-that no other user can enter.
+A member is written only after it has passed every rule of ``Rules``, to a new file below a directory that no other user can enter.
 """
 
 from __future__ import annotations
@@ -18,17 +17,18 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated, InflateError
 from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_reader import TarError, TarMember, members
 from ansible_collections.erlang.otp.plugins.module_utils._package.limits import MAX_MEMBERS, MAX_SIZE
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import versioned_directory
 
-# Directories that the system stands on: a link in their place would lead all below it elsewhere.
+# Directories of every system: a link in place of one would lead all files below it elsewhere.
 _NO_LINKS = ("bin", "lib", "log", "releases")
 
 
 class PackageError(OtpError):
-    """A package that is broken, or that holds what no release package may hold."""
+    """A package that is damaged, or contains what is not allowed in a release package."""
 
 
 class Rules:
-    """What a member of a package may be. ``check`` takes one after the other and returns its plain path."""
+    """What is allowed in a package. ``check`` takes one member after the other and returns its plain path."""
 
     def __init__(self, *, max_size: int = MAX_SIZE, max_members: int = MAX_MEMBERS) -> None:
         self.max_size = max_size
@@ -87,7 +87,7 @@ class Rules:
         self.directories.add(parent)
 
     def _spelling(self, path: str) -> None:
-        """Two names that some file system takes for one would make one of them vanish there."""
+        """Refuse two names that are the same file on some file systems: one of them would be lost there."""
         folded = path.lower() if path.isascii() else unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
         other = self._folded.setdefault(folded, path)
         if other != path:
@@ -117,10 +117,8 @@ def _plain_path(name: str) -> str:
 
 
 def _check_target(path: str, target: str) -> None:
-    """A link may lead up and then down, within the root.
-
-    Up only at its beginning: the directories above a link are no links themselves, so that going up from there means
-    what it says; further on, ``..`` may mean the parent of wherever another link leads.
+    """A link may lead up and then down, within the root. Up only at its beginning: the directories above a link are not links, but further on,
+    ``..`` can be the parent of the target of another link.
     """
     if not target or "\0" in target or target.startswith("/"):
         raise PackageError(f"it is a link to {target!r}: links in a package are relative")
@@ -132,18 +130,13 @@ def _check_target(path: str, target: str) -> None:
         raise PackageError(f"it is a link to {target!r}: '..' is allowed only at the beginning of a link")
     if up > path.count("/"):
         raise PackageError(f"it is a link to {target!r}, which leads out of the root directory")
-    if path in _NO_LINKS or path.startswith("erts-") and "/" not in path or _is_home(path):
+    if path in _NO_LINKS or versioned_directory(path, is_directory=True) == path:
         raise PackageError(f"it is a link to {target!r} in the place of a directory that the release needs for itself")
 
 
-def _is_home(path: str) -> bool:
-    """lib/APP-VSN or releases/VSN."""
-    return path.count("/") == 1 and path.startswith(("lib/", "releases/"))
-
-
 @contextlib.contextmanager
-def _saying_where(package: str, at: list[str]):
-    """Errors name the package and, where there is one, the member."""
+def _naming(package: str, at: list[str]):
+    """Errors name the package and the member at which they happen, if any."""
     try:
         yield
     except (PackageError, InflateError, TarError) as error:
@@ -154,31 +147,29 @@ def _saying_where(package: str, at: list[str]):
 def checked_members(stream: Inflated, *, max_size: int = MAX_SIZE, max_members: int = MAX_MEMBERS):
     """Yield (path, TarMember, pieces of its content) of each member that has passed the rules.
 
-    The pieces may be left unread; each is to be used before the next one is asked for.
-
-    Read to the end, the whole file has been checked. Raises PackageError naming the package and the member.
+    The pieces need not be read; each must be used before the next one is requested. At the end, the whole file has been checked.
+    Raises PackageError, which names the package and the member.
     """
     rules = Rules(max_size=max_size, max_members=max_members)
     at: list[str] = []
-    with _saying_where(stream.path, at):
+    with _naming(stream.path, at):
         for member in members(stream):
             at[:] = [member.name]
             yield rules.check(member), member, _content(stream, member)
-            # What is wrong from here on is wrong with the archive, not with this member.
+            # Errors from here on are of the archive, not of this member.
             del at[:]
         stream.finish()
 
 
 def _content(stream: Inflated, member: TarMember):
-    with _saying_where(stream.path, [member.name]):
+    with _naming(stream.path, [member.name]):
         yield from stream.content()
 
 
 class Writer:
-    """Writes members below the empty directory that the descriptor stands for.
+    """Writes members below an empty directory, given by its descriptor. OSErrors name the member.
 
-    mask: which permissions of the archive are kept; the owner may always read, and write directories.
-    uid, gid: the owner, -1 for the process's. OSErrors name the member.
+    mask: which permissions of the archive are kept; the owner may always read, and write directories. uid, gid: the owner, -1 for the process's.
     """
 
     def __init__(self, directory: int, *, uid: int = -1, gid: int = -1, mask: int = 0o755) -> None:
@@ -189,7 +180,7 @@ class Writer:
         self._made = {""}
 
     def write(self, path: str, member: TarMember, pieces) -> None:
-        """Write the member, whose content the pieces are, at the path that Rules.check() gave."""
+        """Write the member with the content of the pieces at the path from Rules.check()."""
         try:
             if member.kind == "directory":
                 self.make_directories(path)
@@ -205,7 +196,7 @@ class Writer:
             raise
 
     def make_directories(self, path: str) -> None:
-        """Make the directory and those above it, of those that are not there yet."""
+        """Make the directory and those above it, unless made before."""
         if path in self._made:
             return
         self.make_directories(path.rpartition("/")[0])
@@ -215,8 +206,8 @@ class Writer:
         self._made.add(path)
 
     def write_file(self, path: str, pieces, mode: int) -> None:
-        """Write a file that is not there yet."""
-        # mix puts the cookie into the package, for everybody to read.
+        """Write a new file."""
+        # mix packs the cookie as a file that all users can read.
         mode &= self.mask & 0o600 if path == "releases/COOKIE" else self.mask
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=self.directory)
         try:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How much a package may hold, unless the user allows more: a small file may inflate to anything."""
+"""How much a package may unpack to, unless the user allows more: a small file can inflate to any size."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The release in a release package, read from a few small members."""
+"""The release in a release package, read from a few small members (the layout of systools:make_tar/2, relx and mix)."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _TEXT_LIMIT = 4 << 20
 
 
 def is_text(path: str) -> bool:
-    """Whether find_release() or the scripts want to see this member."""
+    """Whether find_release() or the installation reads this member."""
     if path.startswith("releases/"):
         return path == START_ERL_DATA or (path.count("/") <= 2 and path.endswith((".rel", "/start_clean.boot", "/start.boot", "/base.json")))
-    home, dummy, name = path.partition("bin/")
-    if home == "":
+    directory, dummy, name = path.partition("bin/")
+    if directory == "":
         return name in SCRIPTS or name == "start.boot"
-    return home.startswith("erts-") and home.count("/") == 1 and (name in SCRIPTS or name.endswith(".src"))
+    return directory.startswith("erts-") and directory.count("/") == 1 and (name in SCRIPTS or name.endswith(".src"))
 
 
 def read_text(member: TarMember, pieces, *, package: str) -> bytes:
@@ -68,7 +68,7 @@ def read_upgrade_paths(package: str) -> tuple[Release, dict[str, str]]:
     release = find_release(texts, package=package)
     path = f"releases/{release.version}/relup"
     if path not in texts:
-        # One that was added to the package as a file of its own may stand at the end.
+        # One that was added to the package later may be at its end.
         texts = _head(package, whole=True)
     if path not in texts:
         return release, {}
@@ -76,7 +76,7 @@ def read_upgrade_paths(package: str) -> tuple[Release, dict[str, str]]:
 
 
 def _head(package: str, *, whole: bool = False) -> dict[str, bytes]:
-    """Of the package's releases/, the files that tell its release and its ways, by path. whole: also what comes after other files."""
+    """The .rel files, start_erl.data and relups below the package's releases/, by path. whole: also those after other files."""
     texts = {}
     with Inflated(package) as stream:
         for path, member, pieces in checked_members(stream):

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The base of a thin package: the release whose libraries, ERTS and files the package goes without, and whether a tree has them.
+"""The base of a thin package: the release whose libraries, ERTS and files the package leaves out, and whether a tree has them.
 
-A thin package begins with ``releases/VSN/base.json``, which release_handler lays beside the other files and never reads.
+A thin package begins with ``releases/VSN/base.json`` (``docs/design.md``, Packages), which release_handler unpacks and never reads.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.record import kno
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 BASE = "base.json"
-# Of the package, what is read and what that may inflate to: base.json has a line for each library.
+# The bytes that are read of the package, and to which they may inflate: base.json has a line for each library.
 _HEAD = 128 * 1024
 _LIMIT = 1 << 20
-# The installation makes these of a foreign ERTS anew.
+# The installation replaces those of a foreign ERTS.
 _SCRIPTS = ("bin/erl", "bin/start")
 
 
 class Base(t.NamedTuple):
     """name, version, sha256: of the base release and its package. directories: the digest of each lib/APP-VSN and erts-VSN that the thin
-    package goes without, files: those in no such directory. full: the sha256 of the package that has everything.
+    package leaves out; files: the other files that it leaves out. full: the sha256 of the full package.
     """
 
     name: str
@@ -64,7 +64,7 @@ def parse_base(content: bytes, *, filename: str) -> Base:
 def read_base(package: str, file: t.BinaryIO | None = None) -> Base | None:
     """The base of a thin package, of which only the beginning is read; None for any other. Raises PackageError, OSError.
 
-    file: the package, when the path is only what it is called.
+    file: the package, if the path is only a name for errors.
     """
     with file or open(package, "rb", buffering=0) as opened:
         head = opened.read(_HEAD)
@@ -98,41 +98,41 @@ class _Head:
 
 
 def check_base(base: Base, tree: Tree, package: str) -> None:
-    """Raise OtpError, naming what is missing, unless the tree has all that the thin package goes without."""
+    """Raise OtpError, which names what is missing, unless the tree has all that the thin package leaves out."""
     known = base.sha256 in known_packages(tree.directory, tree.destdir)
-    missing = [_title(home) for home in base.directories if not os.path.isdir(tree.path(home))]
+    missing = [_title(directory) for directory in base.directories if not os.path.isdir(tree.path(directory))]
     missing += [path for path in base.files if not tree.has(path)]
-    other = [] if missing or known else [_title(home) for home, digest in base.directories.items() if _digest_there(tree, home) != digest]
+    other = [] if missing or known else [_title(directory) for directory, digest in base.directories.items() if _digest_there(tree, directory) != digest]
     if missing or other:
-        what = f"lacks {', '.join(missing)}" if missing else f"has other content under the name of {', '.join(other)}"
+        what = f"lacks {', '.join(missing)}" if missing else f"has {', '.join(other)} with other content"
         raise OtpError(
-            f"package {package} is thin: it goes without what release {base.name} {base.version} has, and the system below {tree.directory} {what}."
-            f" Nothing has been touched. Give the full package, which was built along with it (sha256 {base.full})"
+            f"package {package} is thin: it leaves out what release {base.name} {base.version} has, and the system below {tree.directory} {what}."
+            f" Nothing has been changed. Give the full package, which was built with it (sha256 {base.full})."
         )
 
 
-def _title(home: str) -> str:
-    """As operators say it: "ERTS 13.1.5", "kernel 8.5.3"."""
-    name, dummy, version = home.rpartition("/")[2].partition("-")
-    return f"{'ERTS' if home == f'erts-{version}' else name} {version}"
+def _title(directory: str) -> str:
+    """For a sentence: "ERTS 13.1.5", "kernel 8.5.3"."""
+    name, dummy, version = directory.rpartition("/")[2].partition("-")
+    return f"{'ERTS' if directory == f'erts-{version}' else name} {version}"
 
 
 def directory_digest(files: t.Mapping[str, str]) -> str:
-    """Of a home: from the digest of each file, or the target of each link, by path in the home."""
+    """The digest of a library or an ERTS from those of its files (sha256) and links (link_digest), by path in the directory."""
     lines = [f"{path}\0{text}\n" for path, text in sorted(files.items()) if path not in _SCRIPTS]
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def link_digest(target: str) -> str:
-    """Of a link, for directory_digest()."""
+    """The digest of a link, for directory_digest()."""
     return f"link to {target}"
 
 
-def _digest_there(tree: Tree, home: str) -> str:
+def _digest_there(tree: Tree, directory: str) -> str:
     found = {}
-    top = tree.path(home)
-    for directory, names, files in os.walk(top):
-        for path in (os.path.join(directory, name) for name in [*files, *names]):
+    top = tree.path(directory)
+    for parent, names, files in os.walk(top):
+        for path in (os.path.join(parent, name) for name in [*files, *names]):
             if os.path.islink(path):
                 found[os.path.relpath(path, top)] = link_digest(os.readlink(path))
             elif os.path.isfile(path):

@@ -87,6 +87,6 @@ def test_without_its_emulator(tmp_path: Path, layout: t.Callable[[], dict[str, C
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_packed_along_with_its_directory(tmp_path: Path, layout: t.Callable[[], dict[str, Content]]) -> None:
-    with pytest.raises(OtpError, match="all of it is below system: pack what is in that directory, as tar -C system -czf PACKAGE . does"):
+    with pytest.raises(OtpError, match="all of it is below system. Pack the content of that directory, as tar -C system -czf PACKAGE . does"):
         install(tmp_path, {f"system/{name}": content for name, content in layout().items()})
     assert tree(tmp_path / "root") == {}

@@ -165,9 +165,9 @@ def test_libraries_that_are_there_already(hosts: Hosts) -> None:
 @pytest.mark.parametrize(
     "variables, message",
     [
-        ({}, "looks for pea in $SECOND_ROOT/apps/pea-1.0, and no option gives its directory: add SECOND_ROOT and its directory to variables"),
+        ({}, "expects pea in $SECOND_ROOT/apps/pea-1.0, and variables has no SECOND_ROOT: add it with its directory to variables"),
         ({"SECOND_ROOT": "relative"}, "variables: SECOND_ROOT is 'relative', which is not an absolute path"),
-        ({"SECOND_ROOT": "{root}"}, "and so is root: each needs a directory of its own"),
+        ({"SECOND_ROOT": "{root}"}, "and so is root: give each another directory"),
         ({"SECOND_ROOT": "/srv/a", "OTHER": "/srv/a"}, "variables: OTHER is /srv/a, and so is SECOND_ROOT"),
         ({"ROOT": "/srv/a"}, "'ROOT' is not a name of a variable"),
     ],
@@ -181,7 +181,7 @@ def test_bad_variables(hosts: Hosts, variables: dict[str, str], message: str) ->
     "more, message",
     [
         ({"../out": b""}, "by which a name can lead elsewhere"),
-        ({"apps/cherry-1.0/ebin/cherry.app": b""}, "'apps/cherry-1.0/ebin/cherry.app' is in none of the libraries that the release has there"),
+        ({"apps/cherry-1.0/ebin/cherry.app": b""}, "'apps/cherry-1.0/ebin/cherry.app' is not in one of the libraries that the release has there"),
         ({"apps/pea-1.0/priv/link": member("apps/pea-1.0/priv/link", b"2", target="/etc")}, "links in a package are relative"),
     ],
 )
@@ -191,7 +191,7 @@ def test_bad_archive(hosts: Hosts, more: dict[str, Content], message: str) -> No
 
 def test_a_link_in_the_place_of_a_library(hosts: Hosts) -> None:
     package = hosts.package(more={"apps/pea-1.0": member("apps/pea-1.0", b"2", target="other")}, where="elsewhere/")
-    hosts.refuses(package, "is in none of the libraries")
+    hosts.refuses(package, "is not in one of the libraries")
 
 
 def test_same_version_with_other_content(hosts: Hosts) -> None:

@@ -83,7 +83,7 @@ def test_absent_refuses_what_a_client_has(host: Host) -> None:
         (host.root / f"clients/{client}/releases").mkdir(parents=True)
         (host.root / f"clients/{client}/releases/RELEASES").write_text(f'[{{release,"SYSTEM","SECOND","15.2.7",[],{status}}}].')
     before = tree(host.root)
-    with pytest.raises(OtpError, match=re.escape("is one of client nodes: c1@h (old), c2@h (permanent). Take them to another release")):
+    with pytest.raises(OtpError, match=re.escape("is one of client nodes: c1@h (old), c2@h (permanent). Upgrade them to another release")):
         host.remove("SECOND")
     assert tree(host.root) == before
     # Of a machine type's client it is another release that has the version.
