@@ -257,11 +257,7 @@ EXAMPLES = r"""
     package: packages/exchange-2.0.tar.gz
   delegate_to: north
 
-<<<<<<< HEAD
 - name: Reboot the node into an old release
-=======
-- name: Roll back to an earlier release by a reboot
->>>>>>> 7ad9299 (Scenarios, examples, otp_release_build: plain English; task names say what is done or checked)
   erlang.otp.otp_release_handler:
     root: /srv/exchange
     node: exchange@north
