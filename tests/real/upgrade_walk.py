@@ -59,7 +59,7 @@ class Case(t.NamedTuple):
 
 def tasks_on_hosts() -> dict[str, Task]:
     """Those of the role, by name."""
-    found = (task for path in sorted(TASKS.glob("*.yml")) for task in _tasks_among(yaml.safe_load(path.read_text(errors="replace"))))
+    found = (task for path in sorted(TASKS.glob("*.yml")) for task in _tasks_among(yaml.safe_load(path.read_text())))
     return {task.name: task for task in found}
 
 
