@@ -10,15 +10,15 @@ short_description: Configure an installed Erlang/OTP release
 version_added: 0.1.0
 description:
   - Writes C(sys.config) and C(vm.args) of a release into its release directory C(ROOT/releases/VSN), from C(sys.config.src) and
-    C(vm.args.src) in the same directory, or from content that is given.
-  - In the C(.src) files, C(${VAR}) and C(${VAR:-default}) are replaced as in a shell (the default counts when the variable is not defined
-    or empty), and C(%VAR%) where the variable is defined. There is no escape sequence, and values are not searched for variables again.
-  - A variable that is not defined is an error that names the file, the line and the variable; so are all of them at once.
-  - The new C(sys.config) has to pass the check that the emulator makes at its start. Only then anything is written. It is one list of
-    C({Application,[{Parameter,Value}]}) and of names of other such files, of which it is not checked that they are there.
-  - A release without C(sys.config) does not boot. When there is none, no C(sys.config.src) and no O(sys_config), one without any parameters
-    is written. A C(sys.config) that is there without a C(sys.config.src) is checked and stays as it is.
-  - A node that runs does not notice. It reads its configuration when it starts, or when a release is installed in it.
+    C(vm.args.src) in the same directory, or from given content.
+  - In the C(.src) files, C(${VAR}) and C(${VAR:-default}) are replaced as in a shell (the default counts if the variable is not defined
+    or empty), and C(%VAR%) if the variable is defined. Nothing can be escaped, and values are not searched for variables.
+  - Variables that are not defined are an error that names the file, the lines and all of these variables.
+  - The new C(sys.config) must pass the check that the emulator makes when it starts, before anything is written. It is one list of
+    C({Application,[{Parameter,Value}]}) and of names of other such files. Whether those files exist is not checked.
+  - A release without C(sys.config) does not boot. Without C(sys.config), C(sys.config.src) and O(sys_config), one without parameters
+    is written. A C(sys.config) without a C(sys.config.src) is checked and not changed.
+  - A running node reads its configuration only when a release is installed in it, or when it starts again.
 author:
   - The erlang.otp authors (@erlang-otp)
 extends_documentation_fragment:
@@ -29,7 +29,7 @@ attributes:
   diff_mode:
     support: full
     details:
-      - With O(secrets) there is no diff. Content that holds other secrets, or held them before, needs C(diff=false) or C(no_log=true) of the task.
+      - O(secrets) suppress the diff. If the content contains other secrets, or did before, set C(diff=false) or C(no_log=true) for the task.
   idempotent:
     support: full
 options:
@@ -45,7 +45,7 @@ options:
     type: str
   variables:
     description:
-      - The variables for the C(.src) files. The environment of the host is not looked at.
+      - The variables for the C(.src) files. The environment of the host is not used.
       - Values are strings, numbers or booleans; the latter become V(true) and V(false).
     type: dict
     default: {}
@@ -79,7 +79,7 @@ options:
     default: "0640"
 seealso:
   - name: Erlang/OTP config(5)
-    description: What sys.config is.
+    description: The format of sys.config.
     link: https://www.erlang.org/doc/apps/kernel/config.html
 """
 
@@ -120,7 +120,7 @@ sys_config:
   type: str
   sample: /opt/exchange/releases/2.0/sys.config
 vm_args:
-  description: The path of C(vm.args); null when the release has none.
+  description: The path of C(vm.args). Null if the release does not have one.
   returned: success
   type: str
   sample: /opt/exchange/releases/2.0/vm.args
@@ -164,7 +164,7 @@ ARGUMENT_SPEC = {
 def permanent_release(tree: Tree) -> str:
     start = tree.start_erl_data()
     if start is None:
-        raise OtpError(f"{tree.path('releases', 'start_erl.data')} is missing, so no release is permanent: name the release")
+        raise OtpError(f"{tree.path('releases', 'start_erl.data')} is missing, so no release is permanent: set release")
     return start.release_version
 
 

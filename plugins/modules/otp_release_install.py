@@ -10,22 +10,19 @@ module: otp_release_install
 short_description: Install an Erlang/OTP release package, or remove a release
 version_added: 0.1.0
 description:
-  - Installs a release package as a target system, as C(target_system:install/2) of the OTP documentation does, or lays it beside
-    the releases that a system has, as C(release_handler:unpack_release/1) does.
-  - The first release becomes permanent. Another one is recorded in C(releases/RELEASES) as unpacked, and nothing that runs or
-    boots changes.
-  - The package is sent only when the host lacks it. C(releases/VSN/package.json) records its checksum. Where a thin package of the same
-    build is beside it on the controller, as C(NAME-thin.tar.gz) beside C(NAME.tar.gz), that one is sent to hosts that have its base.
-  - Nothing in a package is trusted. Names that lead out of the root directory, links that do or that are written through, hard
-    links, devices, set-uid bits, duplicates and names that differ only in case or unicode form are refused.
-  - A library or an ERTS that the root directory has already in the same version must have the same content.
-  - A thin package (option O(erlang.otp.otp_release_build#module:base) of M(erlang.otp.otp_release_build)) is refused, before anything is touched,
-    where something is missing that it goes without. The error names it.
-  - An emulator that was made for another machine type or C library than the host's is refused, unless O(destdir) is given, or O(root) is
-    that of a machine type of client nodes, C(clients/TYPE) below a master's. So are libraries with native code that are not for the
-    emulator's machine type.
-  - What an interrupted run has left is finished, or removed, by the next one. A run waits while another one works on the same
-    root directory.
+  - Installs a release package as a target system, as C(target_system:install/2) of the OTP documentation does, or beside the releases of
+    an installed system, as C(release_handler:unpack_release/1) does.
+  - The first release becomes permanent. Another one is recorded in C(releases/RELEASES) as unpacked; what runs and what boots do not change.
+  - The package is sent only if the host lacks it. C(releases/VSN/package.json) records its checksum. If the controller has a thin package of the
+    same build beside it, C(NAME-thin.tar.gz) beside C(NAME.tar.gz), hosts that have its base get the thin one.
+  - Nothing in a package is trusted. Names and links that lead out of the root directory, members below a link, hard links, devices, set-uid
+    bits, duplicates and names that differ only in case or unicode form are refused.
+  - A library or an ERTS that the root directory already has in the same version must have the same content.
+  - A thin package (option O(erlang.otp.otp_release_build#module:base) of M(erlang.otp.otp_release_build)) is refused, before anything is changed,
+    if the host lacks a part that the package leaves out. The error names the part.
+  - An emulator for another machine type or C library than the host's is refused, unless O(destdir) is set or O(root) is that of a machine type of
+    client nodes, C(clients/TYPE) below a master's. So are libraries with native code for another machine type than the emulator's.
+  - The next run completes or removes what an interrupted run has left. A run waits while another one works on the same root directory.
 author:
   - The erlang.otp authors (@erlang-otp)
 extends_documentation_fragment:
@@ -34,8 +31,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - The package is read where it is, on the controller or on the host, and is not sent. A package of the controller is not
-        compared with what the host has.
+      - The package is read on the controller or the host, wherever it is, and not sent. A package of the controller is not compared with the host's files.
   diff_mode:
     support: full
     details:
@@ -45,20 +41,20 @@ attributes:
 options:
   root:
     description:
-      - The root directory of the system, C($ROOT), as the system itself sees it.
+      - The root directory of the system, C($ROOT), without O(destdir).
     type: path
     required: true
   package:
     description:
       - The release package, a path on the controller.
       - With O(remote_src=true) a path on the host.
-      - A URL that begins with V(http://) or V(https://) is fetched by the host when it lacks the package. It needs O(checksum).
+      - The host downloads the package from a URL that begins with V(http://) or V(https://), if it lacks the package. This needs O(checksum).
       - The file is a tar file, compressed by gzip or not.
       - Needed unless O(state=absent).
     type: path
   checksum:
     description:
-      - The package's checksum, V(sha256:) and 64 hexadecimal digits. It is checked before anything is touched.
+      - The package's checksum, V(sha256:) and 64 hexadecimal digits. It is checked before anything is changed.
     type: str
   remote_src:
     description:
@@ -68,10 +64,10 @@ options:
   state:
     description:
       - V(present) installs the release of O(package).
-      - V(permanent) makes it, besides, the one that the system boots next, and brings C(bin) up to it. The system must be
-        stopped, unless the release is permanent already.
-      - V(absent) removes O(release), with the libraries and the ERTS that no other release and no client below C(clients) uses.
-        The permanent release is refused, and so is any while the system runs.
+      - V(permanent) also makes it the release that the system boots next, and updates C(bin). The system must be stopped, unless the release is
+        permanent already.
+      - V(absent) removes O(release), with the libraries and the ERTS that no other release and no client below C(clients) uses. This is refused for
+        the permanent release, and while the system runs.
     type: str
     choices: [present, permanent, absent]
     default: present
@@ -81,57 +77,56 @@ options:
     type: str
   name:
     description:
-      - The name that the release to remove must have. It is only a guard.
+      - With O(state=absent), the release is removed only if it has this name.
     type: str
   destdir:
     description:
-      - A prefix below which to write, for the image of a host that does not run. Scripts and C(RELEASES) say O(root).
+      - A directory below which to write, for the image of another host. Scripts and C(RELEASES) contain O(root) without it.
     type: path
     default: ""
   emulator:
     description:
-      - What C(EMU) is in the start scripts.
+      - The value of C(EMU) in the start scripts.
     type: str
     default: beam
   owner:
     description:
-      - The user, by name or number, who owns what is written. The default is the owner of O(root) when it is there.
-      - What is there already keeps its owner, except for an empty O(root).
+      - The user, by name or number, who owns new files. The default is the owner of O(root), if it exists.
+      - Existing files keep their owner, except for an empty O(root).
     type: str
   group:
     description:
-      - The group, by name or number, of what is written.
+      - The group, by name or number, of new files.
     type: str
   mode:
     description:
-      - Which of the permissions in the package are kept, octal. V("0750") keeps the others out, V("0755") is what to
-        expect, without write permission for the group and others.
+      - Which of the permissions in the package are kept, octal. V("0755") removes write permission for the group and others, V("0750") every
+        permission for others.
     type: str
     default: "0755"
   max_size:
     description:
-      - How much the package may unpack to, such as V(4G).
+      - The largest size to which the package may unpack, such as V(4G).
     type: str
     default: 4G
   variables:
     description:
-      - Directories on the host, by the name of a variable, for a package that has been built with O(erlang.otp.otp_release_build#module:variables).
-      - Its libraries below such a variable, V($NAME/APP-VSN), come from the archive C(NAME.tar.gz) in the package, by the same
-        rules as everything else. Without one in the package, they must be there already.
-      - Several systems may share a directory. O(state=absent) removes from it what the package brought and no system uses.
+      - Directories on the host, by the name of a variable, for a package that was built with O(erlang.otp.otp_release_build#module:variables).
+      - The libraries below such a variable, V($NAME/APP-VSN), are unpacked from the archive C(NAME.tar.gz) in the package, by the same rules. If the
+        package has no archive, the directory must contain them.
+      - Several systems may share a directory. O(state=absent) removes the libraries of the package from it that no system uses.
       - The system must be started with C(-boot_var NAME directory).
-      - A package that has been installed with another directory is installed again, with this one. What is in the other one stays.
+      - A package that was installed with another directory is installed again with this one. The libraries in the other one stay.
     type: dict
     default: {}
   flush:
     description:
-      - Whether everything is to be on the disk at the end, so that a power cut can do no harm.
-      - V(false) saves time where an image is made.
+      - Whether everything is flushed to the disk at the end, so that a power cut can do no harm. V(false) saves time for an image.
     type: bool
     default: true
   lock_timeout:
     description:
-      - For how many seconds to wait for another run that works on the same root directory.
+      - Seconds to wait for another run that works on the same root directory.
     type: int
     default: 60
   _package_release:
@@ -139,12 +134,10 @@ options:
       - The release in the package. Internal, set by the action plugin in check mode, when the package is not sent.
     type: dict
 notes:
-  - A running C(release_handler) reads C(RELEASES) only when it starts. It does not know a release that is installed meanwhile.
-  - C(bin) belongs to the permanent release. C(bin/start) is made when there is none, and stays as it is then, for it holds the
-    flags of the node.
-  - Packages that C(rebar3 tar) and C(mix release) make are installed, too. The scripts that they bring in C(bin) stay as they are.
-    The boot script of mix wants C(-boot_var RELEASE_LIB $ROOT/lib). The package needs the emulator (C(include_erts)), unless O(root)
-    has it.
+  - C(release_handler) reads C(RELEASES) only when it starts. A running one does not know a release that was installed later.
+  - C(bin) belongs to the permanent release. C(bin/start) is created once and never overwritten, because it contains the node's flags.
+  - Packages of C(rebar3 tar) and C(mix release) are installed, too. Their scripts in C(bin) are not changed. The boot script of mix needs
+    C(-boot_var RELEASE_LIB $ROOT/lib). The package must contain the emulator (C(include_erts)), unless O(root) has it.
 seealso:
   - module: erlang.otp.otp_release_build
   - module: erlang.otp.otp_release_config
@@ -208,12 +201,12 @@ release:
   type: str
   sample: "1.0"
 erts_version:
-  description: The ERTS it runs on.
+  description: The version of its ERTS.
   returned: when O(state) is not V(absent)
   type: str
   sample: 13.1.5
 status:
-  description: Its status in C(RELEASES) now, V(permanent), V(unpacked) or V(old). Null when it is absent.
+  description: Its status in C(RELEASES), V(permanent), V(unpacked) or V(old). Null if it is absent.
   returned: success
   type: str
   sample: permanent
@@ -228,12 +221,12 @@ sha256:
   type: str
   sample: 3d1c3a7bd6a5c0a39f2a5de9a1ff0b9a0e1b2d7a1a5e5e21e8b7b8f4a9f2c001
 directory:
-  description: The release directory, as the system calls it.
+  description: The release directory, without O(destdir).
   returned: when O(state) is not V(absent)
   type: str
   sample: /srv/exchange/releases/1.0
 kept:
-  description: Files below the root directory that differ from those in the package and stayed as they were, such as C(sys.config).
+  description: Files below the root directory that differ from those in the package and were not changed, such as C(sys.config).
   returned: when O(state) is not V(absent)
   type: list
   elements: str
@@ -243,7 +236,7 @@ transferred:
   returned: when O(package) is a path on the controller
   type: bool
 actions:
-  description: What was done, or would be done, a sentence each.
+  description: What was done, or in check mode would be done, as sentences.
   returned: always
   type: list
   elements: str
@@ -282,25 +275,21 @@ ARGUMENT_SPEC = {
 
 
 def arguments_of(parameters: dict) -> dict:
-    """The module's parameters as install_release() takes them, but for the package. Raises OtpError."""
+    """The module's parameters as install_release() takes them, except for the package. Raises OtpError."""
     same = ("root", "checksum", "state", "destdir", "emulator", "flush", "lock_timeout")
+    try:
+        max_size = human_to_bytes(parameters["max_size"])
+    except ValueError as error:
+        raise OtpError(f"max_size: {error}. Give a size, such as 4G.") from None
     return {
         **{name: parameters[name] for name in same},
         "release": parameters["_package_release"],
         "uid": user_number(parameters["owner"]),
         "gid": group_number(parameters["group"]),
         "mode": parse_mode(parameters["mode"]),
-        "max_size": size_of(parameters["max_size"]),
+        "max_size": max_size,
         "variables": {name: str(directory) for name, directory in parameters["variables"].items()},
     }
-
-
-def size_of(text: str) -> int:
-    """A number of bytes, from 4G and the like. Raises OtpError."""
-    try:
-        return human_to_bytes(text)
-    except ValueError as error:
-        raise OtpError(f"max_size: {error}") from None
 
 
 def main() -> None:
@@ -312,7 +301,7 @@ def main() -> None:
             same = ("root", "name", "destdir", "lock_timeout")
             result = remove_release(version=parameters["release"], changes=changes, **{name: parameters[name] for name in same})
         elif not parameters["package"] and not parameters["checksum"]:
-            raise OtpError(f"state {parameters['state']} needs a package")
+            raise OtpError(f"state {parameters['state']} needs a package: set package")
         else:
             result = install_release(package=parameters["package"], changes=changes, **arguments_of(parameters))
     except PackageNeeded as needed:

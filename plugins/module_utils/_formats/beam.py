@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import typing as t
 import zlib
 
 # Those that beam_lib:md5/1 looks at.
@@ -18,19 +19,22 @@ def same_code(one: bytes, other: bytes) -> bool:
 
 
 def _code(content: bytes) -> bytes | dict[bytes, bytes]:
-    """The chunks by name; the format is IFF, the file may be a gzip file as a whole (beam_lib:strip/1)."""
+    """The chunks of code by name, else the content. The whole file may be a gzip file (beam_lib:strip/1)."""
     if content[:2] == b"\x1f\x8b":
         try:
             content = zlib.decompress(content, 31)
         except zlib.error:
             return content
-    if content[:4] != b"FOR1" or content[8:12] != b"BEAM":
-        return content
-    chunks = {}
-    position = 12
+    return {name: content[start:end] for name, start, end in chunks(content) if name in CODE_CHUNKS} or content
+
+
+def chunks(content: bytes) -> t.Iterator[tuple[bytes, int, int]]:
+    """Name, start and end of each chunk of a BEAM file; none of any other file.
+
+    The format is IFF: "FOR1", size, "BEAM", then chunks of name, size and content, padded to 4 bytes.
+    """
+    position = 12 if content[:4] == b"FOR1" and content[8:12] == b"BEAM" else len(content)
     while position + 8 <= len(content):
-        name, size = content[position : position + 4], int.from_bytes(content[position + 4 : position + 8], "big")
-        if name in CODE_CHUNKS:
-            chunks[name] = content[position + 8 : position + 8 + size]
+        size = int.from_bytes(content[position + 4 : position + 8], "big")
+        yield content[position : position + 4], position + 8, position + 8 + size
         position += 8 + size + -size % 4
-    return chunks

@@ -73,7 +73,8 @@ def substitute(text: str, variables: dict[str, str], *, filename: str) -> tuple[
         line += match[0].count("\n")
         position = match.end()
     if undefined:
-        raise OtpError(_undefined_sentence(undefined, filename))
+        uses = " and ".join(f"{name} (line {', '.join(map(str, lines))})" for name, lines in undefined.items())
+        raise OtpError(f"{filename}: no value is given for {uses}. Add it to the variables, or give a default in the file as ${{VAR:-default}}")
     pieces.append(text[position:])
     return "".join(pieces), replacements
 
@@ -84,10 +85,3 @@ def _refuse_unsupported(match, filename: str, line: int) -> None:
             f"{filename}, line {line}: what begins with ${{{match['name']} is neither ${{{match['name']}}} nor ${{{match['name']}:-default}};"
             " a default can hold neither } nor another variable"
         )
-
-
-def _undefined_sentence(undefined: dict[str, list[int]], filename: str) -> str:
-    uses = [f"{name} (line {', '.join(map(str, lines))})" for name, lines in undefined.items()]
-    what = "the variable" if len(uses) == 1 else "the variables"
-    verb = "is" if len(uses) == 1 else "are"
-    return f"{filename}: {what} {' and '.join(uses)} {verb} not defined; give a value, or a default in the file as ${{VAR:-default}}"

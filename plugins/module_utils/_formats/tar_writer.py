@@ -14,6 +14,7 @@ import typing as t
 import zlib
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._formats.beam import chunks
 
 FILE, LINK, DIRECTORY = b"0", b"2", b"5"
 BLOCK = 512
@@ -77,23 +78,12 @@ def _content(member: PackageMember) -> bytes:
 
 
 def deflated_chunks(content: bytes) -> list[tuple[int, int]]:
-    """The ranges of a BEAM file's larger chunks that hold a compressed term, as debug information does.
+    """The ranges of a BEAM file's larger chunks that contain a compressed term, as debug information does.
 
-    The format is IFF: "FOR1", size, "BEAM", then chunks of name, size and content, padded to 4 bytes. A compressed
-    term begins with 131 and 80 (External Term Format, "Compressed term").
+    A compressed term begins with 131 and 80 (External Term Format, "Compressed term").
     """
-    ranges: list[tuple[int, int]] = []
-    if content[:4] != b"FOR1" or content[8:12] != b"BEAM":
-        return ranges
-    position = 12
-    while position + 8 < len(content):
-        size = int.from_bytes(content[position + 4 : position + 8], "big")
-        position += 8
-        end = position + size
-        if size >= SMALLEST_CHUNK and content[position : position + 2] == b"\x83P" and end <= len(content) and _is_dense(content, position, end):
-            ranges.append((position, end))
-        position += size + -size % 4
-    return ranges
+    large = [(start, end) for dummy, start, end in chunks(content) if start + SMALLEST_CHUNK <= end <= len(content)]
+    return [(start, end) for start, end in large if content[start : start + 2] == b"\x83P" and _is_dense(content, start, end)]
 
 
 def _is_dense(content: bytes, start: int, end: int) -> bool:

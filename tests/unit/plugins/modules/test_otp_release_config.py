@@ -62,5 +62,5 @@ def test_options_at_fault(root, options, message):
 
 
 def test_no_release_is_permanent(tmp_path):
-    with pytest.raises(OtpError, match="start_erl.data is missing, so no release is permanent: name the release"):
+    with pytest.raises(OtpError, match="start_erl.data is missing, so no release is permanent: set release"):
         run(tmp_path)

@@ -115,8 +115,8 @@ def refused(directory, **options) -> str:
 
 def test_undefined_variables_are_all_named(directory):
     message = refused(directory, variables={})
-    assert f"{directory}/sys.config.src: the variable PASSWORD (line 2) is not defined;" in message
-    assert f"{directory}/vm.args.src: the variable NODE (line 1) is not defined;" in message
+    assert f"{directory}/sys.config.src: no value is given for PASSWORD (line 2)." in message
+    assert f"{directory}/vm.args.src: no value is given for NODE (line 1)." in message
 
 
 @pytest.mark.parametrize("kind", ["variables", "secrets"])

@@ -60,8 +60,8 @@ def test_braces(text, expected):
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("a\n${B}", r"^f: the variable B \(line 2\) is not defined; give a value, or a default in the file as \$\{VAR:-default\}$"),
-        ("${B}\n${C}\n${B}", r"^f: the variables B \(line 1, 3\) and C \(line 2\) are not defined;"),
+        ("a\n${B}", r"^f: no value is given for B \(line 2\). Add it to the variables, or give a default in the file as \$\{VAR:-default\}$"),
+        ("${B}\n${C}\n${B}", r"^f: no value is given for B \(line 1, 3\) and C \(line 2\)\."),
         ("\n${A:?message}", r"^f, line 2: what begins with \$\{A is neither"),
         ("${A-x}", "neither"),
         ("${A", "neither"),
