@@ -327,4 +327,25 @@ RULES = (
         (UNIT + "_node/test_disagreements.py",),
     ),
     Rule("a service is enabled only when it is not", SERVICE, "if is_at_boot(service) != service.at_boot:", "if False:", (UNIT + "_node/test_service.py",)),
+    Rule(
+        "stop and status find the emulator",
+        "roles/target_system/templates/is_emulator.j2",
+        '"*) return 0 ;; esac',
+        '"*) return 1 ;; esac',
+        ("tests/unit/plugins/plugin_utils/_target_system/test_rendering.py",),
+    ),
+    Rule(
+        "the files of a box have their owner",
+        "plugins/plugin_utils/_box/programs/receive.sh",
+        'if [ "$ME" = 0 ]; then chown -hR "$1" "tree/$2"; fi',
+        ":",
+        ("tests/unit/plugins/plugin_utils/_box/test_delivery.py",),
+    ),
+    Rule(
+        "a rollback goes down the path of upgrades",
+        HISTORY,
+        "                    del path[path.index(version) + 1 :]\n",
+        "                    pass\n",
+        (UNIT + "_tree/test_history.py",),
+    ),
 )

@@ -4,14 +4,17 @@
 
 """Rules: nothing is delivered that the box has; new files are flushed before they are renamed; libraries and ERTS come first, RELEASES and
 then start_erl.data last, each after a sync; a file is removed after everything is in place; the cookie goes through the stream with its
-mode and its owner, and no other way; a disk that is too small is reported before anything is sent.
+mode and its owner, and no other way; a disk that is too small is reported before anything is sent; each file gets its owner before it is in its place.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import os
+import subprocess
 import tarfile
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.delivery import Delivery, check_room, prepare_delivery
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.inspection import Entry, Inspection
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.mirror import Mirror
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.shell import Shell
 
 ROOT = "/srv/exchange"
 COOKIE = "/var/lib/erlang/.erlang.cookie"
@@ -100,3 +104,32 @@ def test_a_small_disk_is_reported(mirror: Mirror) -> None:
     check_room(delivery, delivery.room, ROOT)
     with pytest.raises(OtpError, match="too small.*Nothing was sent"):
         check_room(delivery, delivery.room - 1, ROOT)
+
+
+class ThisMachine:
+    """The part of an action that Shell uses, for the sh of this machine."""
+
+    def _low_level_execute_command(self, command: str, in_data: bytes) -> dict[str, t.Any]:
+        done = subprocess.run(["sh", "-c", command], input=in_data, capture_output=True, timeout=60, check=False)
+        return {"rc": done.returncode, "stdout": done.stdout.decode(), "stderr": done.stderr.decode()}
+
+
+def test_root_gives_each_file_its_owner_before_it_is_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """id and chown are replaced: it is root who changes owners, and the tests may run as another user."""
+    root, cookie = tmp_path / "box/system", f"{tmp_path}/box/home/.erlang.cookie"
+    programs = {"id": "echo 0", "chown": f'echo "$@" >>{tmp_path}/calls; [ ! -e {root}/bin ] || echo late >>{tmp_path}/calls'}
+    for path in (root, Path(cookie).parent, tmp_path / "programs"):
+        path.mkdir(parents=True)
+    for name, text in programs.items():
+        (tmp_path / "programs" / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / "programs" / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/programs:{os.environ['PATH']}")
+    mirror = Mirror(f"{tmp_path}/copy", str(root), (cookie,))
+    write(mirror, "bin/start", b"new")
+    write(mirror, cookie, b"secret", 0o400)
+    delivery = prepare_delivery(mirror, "100:101", {cookie: "100:102"})
+    assert delivery
+    Shell(ThisMachine(), str(root)).run("receive", {"LISTS": delivery.lists}, data=delivery.stream)  # type: ignore[arg-type]
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert calls == [f"-h 100:101 {root}", f"-h 100:102 {cookie}.new", "-hR 100:101 tree/bin"]
+    assert (root / "bin/start").read_bytes() == b"new" and Path(cookie).stat().st_mode & 0o777 == 0o400

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Rules: each script is one for sh, whatever the variables have; bin/start restores what a power cut left, and removes the copies;
-the init script makes directories with the modes of the role.
+the init script makes directories with the modes of the role; stop and status act on an emulator of this root directory, and on no other process.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import grp
 import os
 import pwd
 import subprocess
+import sys
 
 import pytest
 from ansible.errors import AnsibleFilterError
@@ -161,6 +162,36 @@ def test_an_init_script_makes_directories_as_the_role_does(tmp_path):
     # There is no bin/start: it ends there.
     assert subprocess.run(["sh", "-c", files[0]["content"], "init", "start"], capture_output=True, timeout=600, check=False).returncode == 127
     assert {path: f"{(tmp_path / path).stat().st_mode & 0o777:o}" for path in directories.values()} == {"run": "755", "run/pipe": "700", "log": "750"}
+
+
+@pytest.fixture
+def process(tmp_path):
+    """Starts a process with the arguments of an emulator of this root directory, and notes it as the emulator of the system."""
+    started = []
+
+    def start(root):
+        program = "import time; print(flush=True); time.sleep(60)"
+        started.append(subprocess.Popen([sys.executable, "-c", program, "--", "-root", root, "-bindir", "x"], stdout=subprocess.PIPE))
+        started[0].stdout.read(1)
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run/emulator.pid").write_text(f"{started[0].pid}\n")
+        return started[0]
+
+    yield start
+    for each in started:
+        each.kill()
+        each.communicate()
+
+
+@pytest.mark.parametrize("suffix", ["", "2"])
+def test_stop_and_status_act_on_the_emulator_of_this_root_directory_alone(tmp_path, process, suffix):
+    running = process(f"{tmp_path}{suffix}")
+    variables = {**VARIABLES, "otp_root": str(tmp_path), "otp_service_manager": "sysv"}
+    init, stop = service(variables)["files"][0]["content"], scripts(variables)[2]["content"]
+    status = subprocess.run(["sh", "-c", init, "init", "status"], capture_output=True, text=True, timeout=60, check=False)
+    assert (status.returncode, str(running.pid) in status.stdout) == ((3, False) if suffix else (0, True))
+    subprocess.run(["sh", "-c", stop, "stop", "1"], timeout=60, check=True)
+    assert running.poll() == (None if suffix else -15)
 
 
 def test_a_unit_has_limits_lines_and_percent_signs_as_systemd_wants_them():
