@@ -12,7 +12,6 @@ import typing as t
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.erlang.otp.plugins.module_utils._package.download import is_url
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.packages import run_module
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transport import StdinTransport
 
@@ -29,11 +28,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         has_steps = boolean(arguments.pop("_has_steps", False), strict=False)
-        package = arguments.get("package")
-        if package and not is_url(package) and not boolean(arguments.get("remote_src", False), strict=False):
-            result.update(run_module(self, TRANSPORT, arguments, task_vars))
-        else:
-            result.update(TRANSPORT.execute(self, arguments, task_vars))
+        result.update(run_module(self, TRANSPORT, arguments, task_vars))
         if result.get("needs_package"):
             result.update(failed=True, msg=f"{result['msg']}: give package.")
         result.update(ended=time.time(), has_steps=has_steps)

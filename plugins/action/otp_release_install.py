@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.erlang.otp.plugins.module_utils._package.download import is_url
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.packages import run_module
 
 
@@ -24,10 +22,8 @@ class ActionModule(ActionBase):
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
-        package = arguments.get("package")
-        is_here = package and not boolean(arguments.get("remote_src", False), strict=False)
-        if is_here and arguments.get("state") != "absent" and not is_url(package):
-            result.update(run_module(self, None, arguments, task_vars))
-        else:
+        if arguments.get("state") == "absent":
             result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
+        else:
+            result.update(run_module(self, None, arguments, task_vars))
         return result

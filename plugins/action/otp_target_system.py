@@ -9,10 +9,8 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.erlang.otp.plugins.module_utils._package.download import is_url
 from ansible_collections.erlang.otp.plugins.plugin_utils._target_system import rendering as _rendering
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.packages import run_module
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transport import StdinTransport
@@ -33,11 +31,7 @@ class ActionModule(ActionBase):
         variables = arguments.pop("_role_variables", None)
         if variables:
             arguments.update(_rendering.options(variables))
-        package = arguments.get("package")
-        if package and not is_url(package) and not boolean(arguments.get("remote_src", False), strict=False):
-            result.update(run_module(self, TRANSPORT, arguments, task_vars))
-        else:
-            result.update(TRANSPORT.execute(self, arguments, task_vars), transferred=False)
+        result.update(run_module(self, TRANSPORT, arguments, task_vars))
         if result.get("needs_package"):
             result.update(failed=True, msg=f"{result['msg']}, and no package is given: set otp_package, or have one built.")
         result["seconds"] = round(time.monotonic() - began, 3)

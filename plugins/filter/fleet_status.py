@@ -11,6 +11,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.values import mapped
 from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.fleet import describe_fleet
 from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.fleet_text import fleet_lines
 
@@ -83,24 +84,14 @@ def fleet_status(hostvars: t.Any, hosts: t.Iterable[str], register: str, time: s
     has_clients = any((host["result"] or {}).get("clients") for host in known.values())
     everybody = [_known_of(variables, register) for variables in hostvars.values()] if has_clients else []
     fleet = describe_fleet(known, time=time, clients={(host["master"], host["node"]) for host in everybody})
-    return {"lines": fleet_lines(fleet), "page": escaped(fleet)}
+    # Escaped here, so that no template can forget a text.
+    return {"lines": fleet_lines(fleet), "page": mapped(fleet, lambda value: html.escape(value) if isinstance(value, str) else value)}
 
 
 def _known_of(variables: t.Mapping[str, t.Any], register: str) -> dict[str, t.Any]:
     # The value of a template with an undefined variable is not a string.
     node, master = (value if isinstance(value, str) else "" for value in map(variables.get, ("otp_node_name", "otp_master")))
     return {"result": variables.get(register), "node": node, "master": master, "groups": variables.get("group_names")}
-
-
-def escaped(value: t.Any) -> t.Any:
-    """The data with every text in it escaped, so that a template cannot forget one."""
-    if isinstance(value, str):
-        return html.escape(value)
-    if isinstance(value, t.Mapping):
-        return {key: escaped(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [escaped(item) for item in value]
-    return value
 
 
 class FilterModule:

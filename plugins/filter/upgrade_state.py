@@ -93,21 +93,11 @@ _value:
 """
 
 
-def upgrade_state(
-    hosts: t.Any,
-    *,
-    down: str = "fail",
-    check_mode: bool = False,
-    max_fail_percentage: float = 0,
-    playing: list[str] | None = None,
-    serial: t.Any = 1,
-) -> dict[str, t.Any]:
+def upgrade_state(hosts: t.Any, **options: t.Any) -> dict[str, t.Any]:
     """The state of the hosts."""
     if isinstance(hosts, (str, t.Mapping)) or not isinstance(hosts, t.Iterable):
         raise AnsibleFilterError("upgrade_state needs a list of variables of hosts, such as ansible_play_hosts_all | map('extract', hostvars)")
-    return _upgrade_state.upgrade_state(
-        [*hosts], down=str(down), check_mode=check_mode, max_fail_percentage=float(max_fail_percentage), playing=playing, serial=serial
-    )
+    return _upgrade_state.upgrade_state([*hosts], **options)
 
 
 class FilterModule:

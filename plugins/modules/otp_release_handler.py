@@ -362,7 +362,7 @@ ended:
   sample: 1767225600.5
 transferred:
   description: Whether the package was sent to the host.
-  returned: when O(package) is a path on the controller
+  returned: success
   type: bool
 """
 

@@ -233,7 +233,7 @@ kept:
   sample: []
 transferred:
   description: Whether the package was sent to the host.
-  returned: when O(package) is a path on the controller
+  returned: when O(state) is not V(absent)
   type: bool
 actions:
   description: What was done, or in check mode would be done, as sentences.

@@ -314,6 +314,11 @@ from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import parse_options
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.system import System
 
+FILE: dict = {
+    "path": {"type": "str", "required": True},
+    "content": {"type": "str", "required": True},
+    "mode": {"type": "str", "default": "0644"},
+}
 ARGUMENT_SPEC = {
     "root": {"type": "path", "required": True},
     "package": {"type": "path"},
@@ -337,12 +342,7 @@ ARGUMENT_SPEC = {
         "type": "list",
         "elements": "dict",
         "default": [],
-        "options": {
-            "path": {"type": "str", "required": True},
-            "content": {"type": "str", "required": True},
-            "mode": {"type": "str", "default": "0644"},
-            "secret": {"type": "bool", "default": False, "no_log": False},
-        },
+        "options": {**FILE, "secret": {"type": "bool", "default": False, "no_log": False}},
     },
     "service": {
         "type": "dict",
@@ -354,12 +354,7 @@ ARGUMENT_SPEC = {
                 "type": "list",
                 "elements": "dict",
                 "required": True,
-                "options": {
-                    "path": {"type": "str", "required": True},
-                    "content": {"type": "str", "required": True},
-                    "mode": {"type": "str", "default": "0644"},
-                    "optional": {"type": "bool", "default": False},
-                },
+                "options": {**FILE, "optional": {"type": "bool", "default": False}},
             },
         },
     },

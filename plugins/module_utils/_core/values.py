@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Values of options and inventories as text."""
+"""Values of options and inventories as text, and values within data."""
 
 from __future__ import annotations
 
@@ -23,6 +23,15 @@ def texts(option: str, values: t.Mapping[str, t.Any]) -> dict[str, str]:
         else:
             raise OtpError(f"{option}: the value of {name} is neither a string nor a number nor a boolean.")
     return found
+
+
+def mapped(data: t.Any, change: t.Callable[[t.Any], t.Any]) -> t.Any:
+    """The data, of mappings and lists, with the result of the function in place of each single value."""
+    if isinstance(data, dict):
+        return {key: mapped(value, change) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [mapped(value, change) for value in data]
+    return change(data)
 
 
 def is_directory_name(text: str) -> bool:

@@ -11,6 +11,8 @@ import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.values import mapped
+
 MODULES = "ansible_collections.erlang.otp.plugins.modules"
 
 
@@ -32,13 +34,13 @@ def secret_values(valid: t.Any) -> list[str]:
 
 def masked(value: t.Any, secrets: list[str]) -> t.Any:
     """The value, a result or a part of it, without these secrets. Ansible's own function for this ends with ansible-core 2.25."""
-    if isinstance(value, dict):
-        return {key: masked(item, secrets) for key, item in value.items()}
-    if isinstance(value, list):
-        return [masked(item, secrets) for item in value]
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        return value
-    text = str(value)
-    for secret in secrets:
-        text = text.replace(secret, "********")
-    return value if text == str(value) else text
+
+    def mask(single: t.Any) -> t.Any:
+        if isinstance(single, bool) or not isinstance(single, (str, int, float)):
+            return single
+        text = str(single)
+        for secret in secrets:
+            text = text.replace(secret, "********")
+        return single if text == str(single) else text
+
+    return mapped(value, mask)

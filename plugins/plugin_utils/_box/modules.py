@@ -13,6 +13,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.values import mapped
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import SystemOptions, parse_options
@@ -78,7 +79,9 @@ def _run(name: str, parameters: Parameters, changes: Changes, box: Box) -> Resul
     result = {"changed": changes.changed and not result.get("needs_package"), "actions": changes.actions, **result}
     line = {"round_trips": box.shell.round_trips, "sent": box.shell.sent, "received": box.shell.received}
     warnings = {"warnings": [*result.get("warnings", []), *box.warnings]} if result.get("warnings") or box.warnings else {}
-    return {**without_destdir(box.destdir, {**result, **warnings}), "line": line, "transferred": box.has_sent}
+    # The paths of the box instead of those of the copy.
+    shown = mapped({**result, **warnings}, lambda value: value.replace(box.destdir, "") if isinstance(value, str) else value)
+    return {**shown, "line": line, "transferred": box.has_sent}
 
 
 def _target_system(parameters: Parameters, changes: Changes, box: Box) -> Result:
@@ -129,14 +132,3 @@ def paths_outside(options: SystemOptions) -> tuple[str, ...]:
     if node.service:
         paths += [os.path.dirname(node.service.files[0].path), node.service.files[0].path]
     return tuple(paths)
-
-
-def without_destdir(destdir: str, value: t.Any) -> t.Any:
-    """The value with the paths of the box instead of those of the copy."""
-    if isinstance(value, str):
-        return value.replace(destdir, "")
-    if isinstance(value, dict):
-        return {key: without_destdir(destdir, inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [without_destdir(destdir, inner) for inner in value]
-    return value

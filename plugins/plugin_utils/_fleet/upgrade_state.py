@@ -15,20 +15,19 @@ LOST = "Ansible could not go on with the host, see above. Run the playbook again
 
 
 def upgrade_state(
-    hosts: t.Sequence[Data], *, down: str, check_mode: bool, max_fail_percentage: float, playing: t.Collection[str] | None, serial: t.Any
+    hosts: t.Sequence[Data],
+    *,
+    down: str = "fail",
+    check_mode: bool = False,
+    max_fail_percentage: float = 0,
+    playing: t.Collection[str] | None = None,
+    serial: t.Any = 1,
 ) -> dict[str, t.Any]:
-    """The state of these hosts, which are a batch or the fleet.
-
-    hosts: their variables. down: otp_down; max_fail_percentage: so many of a hundred hosts may fail; playing: those that Ansible has not
-    lost, None for all; serial: the batches, as the keyword of a play.
-    Returns ``hosts``, the outcome of each (see outcome_of); ``is_refused`` (more hosts than may fail cannot be upgraded), ``is_failed`` (more
-    hosts than may fail did), ``has_failed`` (a node was changed in vain), ``is_over`` (nothing is left to do on any), ``is_well`` (none is bad),
-    ``is_one_batch`` (the first batch has all of them), ``lines`` (the report).
-    """
-    outcomes = [outcome_of(host, down=down, check_mode=check_mode) for host in hosts]
+    """The state of these hosts, which are a batch or the fleet. The documentation of the filter upgrade_state has the options and the result."""
+    outcomes = [outcome_of(host, down=str(down), check_mode=check_mode) for host in hosts]
 
     def too_many(count: int) -> bool:
-        return count * 100 > max_fail_percentage * len(outcomes)
+        return count * 100 > float(max_fail_percentage) * len(outcomes)
 
     rows = [row(host, outcome, playing) for host, outcome in zip(hosts, outcomes)]
     return {

@@ -16,7 +16,6 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import is_url
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_node_name
-from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.box import box
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.client import client
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.service import service
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.specs import options, typed
@@ -152,3 +151,16 @@ def configuration(variables: Variables) -> t.Iterator[str]:
     template = str(variables.get("otp_sys_config_template") or "")
     if template and variables.get("otp_sys_config"):
         yield "otp_sys_config and otp_sys_config_template are both set: leave one of them out."
+
+
+def box(variables: Variables) -> t.Iterator[str]:
+    if not variables.get("otp_box"):
+        return
+    if variables.get("otp_service_manager") == "systemd":
+        yield "otp_service_manager is systemd, which is not supported for a box without Python (otp_box): use sysv or none."
+    if variables.get("otp_console", "run_erl") != "run_erl":
+        yield "otp_console must be run_erl for a box (otp_box), because its node is reached through the pipes of run_erl."
+    if is_url(str(variables.get("otp_package") or "")):
+        yield "otp_package is a URL, but a box (otp_box) fetches nothing: give a file on the controller."
+    if variables.get("otp_boot_variables"):
+        yield "otp_boot_variables is not supported for a box (otp_box): its whole system is below otp_root."

@@ -16,9 +16,11 @@ import os
 import typing as t
 
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._package.download import is_url
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.action import is_box, on_box
 from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import digest_of, release_of
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transport import StdinTransport
@@ -31,12 +33,15 @@ STDIN_LIMIT = 16 << 20
 
 
 def run_module(action: ActionBase, transport: StdinTransport | None, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
-    """Run the task's module with these arguments, of which ``package`` is a file of the controller.
+    """Run the task's module with these arguments, of which ``package`` may be a file of the controller.
 
     transport: brings the module to the host; None: Ansible does.
     Returns the module's result, with ``transferred``. Raises AnsibleActionFail.
     """
-    package = action._find_needle("files", arguments["package"])
+    package = arguments.get("package")
+    if not package or is_url(package) or boolean(arguments.get("remote_src", False), strict=False):
+        return {**_run(action, transport, arguments, task_vars), "transferred": False}
+    package = action._find_needle("files", package)
     try:
         digest = digest_of(package)
         _check(package, arguments.get("checksum"), digest)

@@ -140,6 +140,7 @@ UP = (commit("1", "2"), commit("2", "3"))
         ("1", ["3", "2"], (*UP, commit("3", "2"), commit("2", "1")), None),
         ("1", ["3", "2"], (*UP, commit("3", "1", "reboot")), None),
         ("3", ["1"], (*UP, commit("3", "2"), commit("2", "3")), "1"),
+        ("3", ["2", "1"], (*UP, commit("3", "1", "reboot"), commit("1", "3")), "1"),
         ("2", ["1"], (commit("1", "2", "offline"),), "1"),
         ("2", ["1"], (commit("1", "2"), commit("2", "3", "install"), commit("2", "3", "commit", "failed")), "1"),
         ("2", ["1"], (), "1"),

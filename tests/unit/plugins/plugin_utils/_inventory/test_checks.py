@@ -5,14 +5,14 @@
 """The variables of a host.
 
 Rules: every problem names its variable and the way out, all of them at once; kinds and choices are those of the argument specs; numbers and booleans
-may be text; a path on the host is absolute; no message has the cookie.
+may be text; a path on the host is absolute; no message has the cookie; what a box cannot do is refused.
 """
 
 from __future__ import annotations
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.checks import problems
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.checks import box, problems
 
 GOOD = {"otp_root": "/srv/exchange", "otp_node_name": "exchange@localhost", "otp_cookie": "s3cret"}
 
@@ -97,3 +97,30 @@ def test_a_cookie_is_not_told():
 
 def test_all_problems_are_told_at_once():
     assert len(told(otp_root="x", otp_cookie="", otp_nodename="x")) == 3
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"otp_box": False, "otp_service_manager": "systemd", "otp_package": "https://packages.example.com/exchange.tar.gz"},
+        {"otp_box": True, "otp_service_manager": "sysv", "otp_package": "packages/exchange.tar.gz"},
+    ],
+)
+def test_nothing_is_wrong_with_a_box(variables):
+    assert list(box(variables)) == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "way_out"),
+    [
+        ({"otp_service_manager": "systemd"}, "use sysv or none"),
+        ({"otp_console": "journal"}, "must be run_erl"),
+        ({"otp_package": "https://packages.example.com/exchange.tar.gz"}, "give a file on the controller"),
+        ({"otp_boot_variables": {"LIBS": "/opt/libs"}}, "below otp_root"),
+    ],
+)
+def test_what_a_box_cannot_do(variables, way_out):
+    (problem,) = box({"otp_box": True, **variables})
+    assert problem.startswith(next(iter(variables)))
+    assert way_out in problem
