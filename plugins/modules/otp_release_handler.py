@@ -81,9 +81,7 @@ options:
     type: bool
     default: false
   configuration:
-    description:
-      - The configuration of the release. It is written before the release is installed, as M(erlang.otp.otp_release_config) writes it. Without
-        it, the present configuration is kept.
+    description: The configuration of the release, written before it is installed, as by M(erlang.otp.otp_release_config). By default it is kept.
     type: dict
     suboptions:
       sys_config:
@@ -101,8 +99,7 @@ options:
         type: dict
         default: {}
   down:
-    description:
-      - What to do when the node is down. V(offline) changes the files, as O(transport=offline) does; V(fail) fails; V(skip) changes nothing.
+    description: What to do when the node is down. V(offline) changes the files, as O(transport=offline) does; V(fail) fails; V(skip) changes nothing.
     type: str
     choices: [offline, fail, skip]
     default: offline
@@ -177,9 +174,8 @@ options:
     type: float
     default: 30.0
   rollback:
-    description:
-      - Whether to roll the node back to its permanent release when O(verify) fails before the commit, by the relup when that needs no
-        restart, otherwise by a reboot.
+    description: Whether to roll the node back to its permanent release when O(verify) fails before the commit, by the relup when that needs no
+      restart, otherwise by a reboot.
     type: bool
     default: true
   force:
@@ -277,8 +273,7 @@ transport:
   type: str
   sample: distribution
 way:
-  description:
-    - How the node would come to the release. V(none), it runs and is permanent; V(commit), it runs and is not permanent; V(upgrade), by a relup;
+  description: How the node would come to the release. V(none), it runs and is permanent; V(commit), it runs and is not permanent; V(upgrade), by a relup;
       V(reboot), by booting an old release; V(offline), the node is down, and would boot it next.
   returned: when O(state=ready), or when the node is down and nothing is changed
   type: str
@@ -333,8 +328,7 @@ rolled_back:
   returned: always
   type: bool
 old_processes:
-  description:
-    - Processes that run old code before the commit, by module. C(make_permanent) ends those of a module whose relup has C(brutal_purge).
+  description: Processes that run old code before the commit, by module. C(make_permanent) ends those of a module whose relup has C(brutal_purge).
   returned: always
   type: dict
   sample: {exchange_line: [line_7]}

@@ -19,13 +19,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock, read_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions, Owner, ensure_file
-from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import (
-    InstalledRelease,
-    StartErlData,
-    describe,
-    format_start_erl_data,
-    permanent_release,
-)
+from ansible_collections.erlang.otp.plugins.module_utils._formats import releases_file
+from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import InstalledRelease, StartErlData
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
 from ansible_collections.erlang.otp.plugins.module_utils._handler.upgrade import LOCK as HANDLER_LOCK
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import CLIENTS, ClientTree, Section, read_config, section_of, with_section
@@ -85,7 +80,7 @@ def _ensure(tree: ClientTree, request: ClientRequest, changes: Changes) -> dict[
     options = tree.shared.file_options(request.uid, request.gid)
     _ensure_readable(tree, request, options, changes)
     before = tree.releases() or []
-    boots = (tree.start_erl_data() if before else None) or permanent_release(before)
+    boots = (tree.start_erl_data() if before else None) or releases_file.permanent_release(before)
     release = _find_release(tree, request, boots)
     if boots is not None and boots.release_version != release.version and request.runs():
         raise OtpError(
@@ -104,7 +99,12 @@ def _ensure(tree: ClientTree, request: ClientRequest, changes: Changes) -> dict[
     if after != before:
         changes.do(f"record release {release.version} as permanent in {tree.path('releases', 'RELEASES')}", write_releases, tree, after, options)
     _write_boot_files(tree, request, StartErlData(release.erts_version, release.version), files, options, changes)
-    releases = {"before_header": tree.client_directory, "after_header": tree.client_directory, "before": describe(before), "after": describe(after)}
+    releases = {
+        "before_header": tree.client_directory,
+        "after_header": tree.client_directory,
+        "before": releases_file.describe(before),
+        "after": releases_file.describe(after),
+    }
     return _result(tree, release.version, release.erts_version, [*filter(None, diff), releases])
 
 
@@ -194,7 +194,7 @@ def _write_boot_files(tree: ClientTree, request: ClientRequest, boots: StartErlD
     data = tree.path("releases", "start_erl.data")
     copies = {name: tree.path("releases", name) for name in ("sys.config", "start.boot")}
     if not request.static_emulator:
-        content = format_start_erl_data(boots)
+        content = releases_file.format_start_erl_data(boots)
         # release_handler writes it without a newline.
         if (read_file(data) or b"").split() != content.split():
             _write(data, content, 0o644, options, changes)
@@ -226,7 +226,7 @@ def _remove(tree: ClientTree, request: ClientRequest, changes: Changes) -> dict[
         return _result(tree, None, None, [])
     if request.runs():
         raise OtpError(f"client {request.client} runs, so its directory {tree.client_directory} is not removed: stop it first")
-    before = describe(tree.releases() or [])
+    before = releases_file.describe(tree.releases() or [])
     with staging(tree.shared, changes):
         changes.do(f"remove {tree.client_directory}", os.rename, tree.client_directory, tree.shared.path(STAGING, "client"))
     headers = {"before_header": tree.client_directory, "after_header": tree.client_directory}

@@ -12,6 +12,7 @@ from __future__ import annotations
 from ansible_collections.erlang.otp.plugins.module_utils._handler import preflight as _preflight
 from ansible_collections.erlang.otp.plugins.module_utils._handler.node_upgrade import NodeUpgrade
 from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import Problem, fatal
+from ansible_collections.erlang.otp.plugins.module_utils._handler.unpack import no_release
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Refused, processes_in_old_code
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import read_release
 from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import RelupStep, find_relup_step
@@ -30,7 +31,9 @@ def check_upgrade(upgrade: NodeUpgrade) -> RelupStep | None:
     problems = [*_preflight.check_tree(tree)]
     release = read_release(tree, version)
     if release is None:
-        # In check mode, with a package that is still on the controller, no more is known than its relup, if that is.
+        if not upgrade.changes.check_mode:
+            raise no_release(tree, version)
+        # In check mode, of a package that is still on the controller, only the relup may be known.
         paths = (upgrade.request.package.get("release") or {}).get("upgrade_from")
         if paths is not None:
             problems += _check_relup(upgrade, paths)

@@ -15,7 +15,7 @@ import time
 from ansible_collections.erlang.otp.plugins.module_utils._handler.node_upgrade import NodeUpgrade
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError
-from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Refused, Running, shorten_stop
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Refused
 from ansible_collections.erlang.otp.plugins.module_utils._tree.history import REFUSED
 from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import RelupStep
 
@@ -29,9 +29,11 @@ def install(upgrade: NodeUpgrade, step: RelupStep | None) -> None:
         upgrade.result["restarted"] = bool(step and step.restarts)
         return
     try:
-        _call(upgrade, before, step)
-    except HandlerError:
-        raise
+        if step.restarts:
+            upgrade.restart("install_release", twice=len(step.restarts) > 1)
+        else:
+            upgrade.call("install_release", upgrade.version)
+            upgrade.observe()
     except (Refused, CallError) as error:
         upgrade.settle_after_error(before, str(error))
         if isinstance(error, Refused) and error.is_harmless:
@@ -45,20 +47,3 @@ def install(upgrade: NodeUpgrade, step: RelupStep | None) -> None:
     upgrade.note_restart(before)
     more = {"pid_before": before.pid, "pid_after": now.pid, "restarted": now.incarnation != before.incarnation}
     upgrade.record("install", before=before.current, permanent=now.permanent == upgrade.version, **more, seconds=round(time.monotonic() - began, 3))
-
-
-def _call(upgrade: NodeUpgrade, before: Running, step: RelupStep) -> None:
-    """The call itself, and the wait after it. Raises Refused, CallError, HandlerError."""
-    if not step.restarts:
-        upgrade.call("install_release", upgrade.version)
-        upgrade.observe()
-        return
-    shorten_stop(upgrade.session, timeout=upgrade.request.timeout)
-    try:
-        upgrade.call_with_copies("install_release", upgrade.version)
-    except Refused:
-        raise
-    except CallError:
-        # The answer may be lost in the restart.
-        pass
-    upgrade.await_restart(before, twice=len(step.restarts) > 1)

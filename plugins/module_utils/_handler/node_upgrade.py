@@ -10,6 +10,7 @@ SASL's reference, release_handler(3). release_handler overwrites RELEASES and st
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
@@ -17,16 +18,10 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
 from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import Problem
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Request
 from ansible_collections.erlang.otp.plugins.module_utils._handler.upgrade import Upgrade
+from ansible_collections.erlang.otp.plugins.module_utils._node import release_handler
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError
 from ansible_collections.erlang.otp.plugins.module_utils._node.reconnecting import NotBack, Session, after_error, wait_for_restart
-from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import (
-    Refused,
-    Running,
-    call_release_handler,
-    observe,
-    processes_in_old_code,
-    shorten_stop,
-)
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Refused, Running
 from ansible_collections.erlang.otp.plugins.module_utils._tree.backup import forget_saved, save
 from ansible_collections.erlang.otp.plugins.module_utils._tree.bin_directory import refresh_bin
 from ansible_collections.erlang.otp.plugins.module_utils._tree.history import FAILED
@@ -52,11 +47,11 @@ class NodeUpgrade(Upgrade):
 
     def observe(self) -> None:
         """Ask the node for its present state. Raises CallError."""
-        self.running = observe(self.session, timeout=self.request.timeout)
+        self.running = release_handler.observe(self.session, timeout=self.request.timeout)
 
     def call(self, function: str, *arguments):
         """Call a function of release_handler; see call_release_handler()."""
-        return call_release_handler(self.session, function, list(arguments), timeout=self.request.timeout)
+        return release_handler.call_release_handler(self.session, function, list(arguments), timeout=self.request.timeout)
 
     def call_with_copies(self, function: str, *arguments):
         """Call a function that overwrites RELEASES or start_erl.data in place: copies are beside them until both are on the disk."""
@@ -88,29 +83,28 @@ class NodeUpgrade(Upgrade):
 
     def note_old_processes(self) -> None:
         """Add to the result the processes that run old code: release_handler may end them when it commits."""
-        self.result["old_processes"] = processes_in_old_code(self.session, timeout=self.request.timeout)
+        self.result["old_processes"] = release_handler.processes_in_old_code(self.session, timeout=self.request.timeout)
 
     def note_restart(self, before: Running) -> None:
         """Add to the result whether the emulator was restarted."""
         self.result["restarted"] = self.result["restarted"] or self.running.incarnation != before.incarnation
 
-    def reboot(self, function: str = "") -> None:
-        """Restart the node on the permanent release, or, by reboot_old_release, on this one. Raises Refused, HandlerError."""
+    def restart(self, function: str = "", *, twice: bool = False) -> None:
+        """Restart the node by a function of release_handler with the release, or on the permanent one by init:reboot/0. Raises Refused, HandlerError.
+
+        twice: restart_new_emulator and restart_emulator are both in the relup (relup(4)).
+        """
         before = self.running
-        shorten_stop(self.session, timeout=self.request.timeout)
-        try:
+        release_handler.shorten_stop(self.session, timeout=self.request.timeout)
+        # The node may end before it answers.
+        with contextlib.suppress(CallError):
             if function:
                 self.call_with_copies(function, self.version)
             else:
                 self.session.call("init", "reboot", [], timeout=self.request.timeout)
-        except Refused:
-            raise
-        except CallError:
-            # The node may end before it answers.
-            pass
-        self.await_restart(before)
+        self.await_restart(before, twice=twice)
 
-    def await_restart(self, before: Running, *, twice: bool = False) -> None:
+    def await_restart(self, before: Running, *, twice: bool) -> None:
         """Wait until the node runs on another emulator. Raises HandlerError when it does not come back."""
         began = time.monotonic()
         try:
@@ -130,7 +124,7 @@ class NodeUpgrade(Upgrade):
             self.running = after_error(self.session, before, root=self.tree.root, timeout=self.request.restart_timeout)
         except NotBack as error:
             self.record("install", before=before.current, outcome=FAILED, reason=f"{reason} {error}")
-            raise HandlerError(f"{reason} Then {error}") from error
+            raise HandlerError(f"release {self.version}: {reason} Then {error}") from error
 
     def failure(self, action: str, before: Running, reason: str) -> HandlerError:
         """Record that the release failed. Returns the error to raise, with what runs now."""

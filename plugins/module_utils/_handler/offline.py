@@ -16,9 +16,9 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import check_release, check_tree
+from ansible_collections.erlang.otp.plugins.module_utils._handler.remove import remove_files
 from ansible_collections.erlang.otp.plugins.module_utils._handler.unpack import install_package, no_release
 from ansible_collections.erlang.otp.plugins.module_utils._handler.upgrade import Upgrade, describe
-from ansible_collections.erlang.otp.plugins.module_utils._install.remove import remove_release
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import make_permanent, read_release, register
 from ansible_collections.erlang.otp.plugins.module_utils._tree.repair import repair
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK
@@ -38,7 +38,7 @@ def apply_offline(upgrade: Upgrade) -> None:
     if request.state == "current":
         raise OtpError(f"the system below {tree.root} is down, and a release is current only while it runs: start it, or use state permanent")
     if request.state == "absent":
-        _remove(upgrade, upgrade.version)
+        remove_files(upgrade, upgrade.version, upgrade.changes)
         action = "remove"
     else:
         action = "unpack" if request.state in ("unpacked", "ready") else "offline"
@@ -56,7 +56,7 @@ def apply_offline(upgrade: Upgrade) -> None:
     if upgrade.changes.changed and not upgrade.changes.check_mode:
         upgrade.record(action, before=permanent)
     if request.keep and result["after"]["permanent"] == upgrade.version:
-        upgrade.remove_older(lambda version: _remove(upgrade, version))
+        upgrade.remove_older(lambda version: remove_files(upgrade, version, upgrade.changes))
         result["after"] = describe(None, tree)
 
 
@@ -107,9 +107,3 @@ def _register(upgrade: Upgrade, then=None) -> None:
         return
     with lock(tree.path(LOCK), timeout=upgrade.request.lock_timeout):
         write()
-
-
-def _remove(upgrade: Upgrade, version: str) -> None:
-    tree, request = upgrade.tree, upgrade.request
-    name = request.name if version == upgrade.version else None
-    remove_release(root=tree.root, destdir=tree.destdir, version=version, name=name, changes=upgrade.changes, lock_timeout=request.lock_timeout)

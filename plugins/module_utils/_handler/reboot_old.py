@@ -28,7 +28,7 @@ def reboot_old(upgrade: NodeUpgrade) -> None:
     upgrade.changes.actions.append(f"reboot the node {node} from release {before.current} to {version}")
     if upgrade.changes.check_mode:
         return
-    upgrade.reboot("reboot_old_release" if status == "old" else "")
+    upgrade.restart("reboot_old_release" if status == "old" else "")
     if upgrade.running.current != version:
         raise upgrade.failure("reboot", before, f"the node booted release {upgrade.running.current}")
     upgrade.note_restart(before)

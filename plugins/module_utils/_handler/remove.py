@@ -10,18 +10,17 @@ release that runs when it is not permanent yet.
 
 from __future__ import annotations
 
-import typing as t
-
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._handler.node_upgrade import NodeUpgrade
+from ansible_collections.erlang.otp.plugins.module_utils._handler.upgrade import Upgrade
 from ansible_collections.erlang.otp.plugins.module_utils._install.remove import remove_release
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_temporary
 
 
 def remove(upgrade: NodeUpgrade, version: str) -> None:
     """Remove the release. Raises OtpError for one that runs or boots, and when the libraries of another release are not known."""
-    node, request = upgrade.session.node, upgrade.request
+    node = upgrade.session.node
     check_not_in_use(upgrade, version)
     for known in upgrade.running.releases:
         if not known.libraries and known.version != version and not is_temporary(known.version):
@@ -29,19 +28,18 @@ def remove(upgrade: NodeUpgrade, version: str) -> None:
                 f"the node {node} does not know which libraries release {known.version} has, so no release can be removed safely."
                 f" Stop the node, install that release again from its package, and start the node."
             )
-    options: dict[str, t.Any] = {
-        "root": upgrade.tree.root,
-        "destdir": upgrade.tree.destdir,
-        "version": version,
-        "name": request.name if version == upgrade.version else None,
-        "may_run": True,
-        "lock_timeout": request.lock_timeout,
-    }
     # All checks come before release_handler forgets the release.
-    remove_release(changes=Changes(check_mode=True), **options)
+    remove_files(upgrade, version, Changes(check_mode=True), may_run=True)
     forget(upgrade, version)
-    remove_release(changes=upgrade.changes, **options)
+    remove_files(upgrade, version, upgrade.changes, may_run=True)
     record_removal(upgrade, version)
+
+
+def remove_files(upgrade: Upgrade, version: str, changes: Changes, *, may_run: bool = False) -> None:
+    """Call remove_release() for the system. The requested name is a guard for the requested release only."""
+    tree, request = upgrade.tree, upgrade.request
+    name = request.name if version == request.release else None
+    remove_release(root=tree.root, destdir=tree.destdir, version=version, name=name, changes=changes, lock_timeout=request.lock_timeout, may_run=may_run)
 
 
 def check_not_in_use(upgrade: NodeUpgrade, version: str) -> None:

@@ -60,13 +60,13 @@ def roll_back(upgrade: NodeUpgrade, reason: str) -> str:
         pass
     except (Refused, CallError) as error:
         reason += f"; the rollback by relup failed as well ({error})"
-        upgrade.settle_after_error(upgrade.running, f"release {upgrade.version}: {reason}.")
+        upgrade.settle_after_error(upgrade.running, f"{reason}.")
         if upgrade.running.current == permanent:
             return reason
     missing = fatal(check_heart(upgrade.running))
     if missing:
         return f"{reason}; it still runs, because {missing[0].cause}"
-    upgrade.reboot()
+    upgrade.restart()
     return f"{reason}; the node was rebooted"
 
 

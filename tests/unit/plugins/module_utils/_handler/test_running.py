@@ -1,0 +1,230 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The steps of an upgrade in their order, with a release_handler that only keeps a list. A real one has its tests in tests/real.
+
+Rules: one run at a time, from the first question to the last; a release that failed is refused until forced; a release is committed only after
+its checks, and rolled back when they fail; copies of RELEASES and start_erl.data are there during each change, and afterwards not;
+the release that runs, and the permanent one, are never removed, of a client neither; what failed is in the history.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.erlang.otp.plugins.module_utils._client.upgrade import ClientUpgrade
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
+from ansible_collections.erlang.otp.plugins.module_utils._handler import node_upgrade
+from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import PROGRAMS
+from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Request
+from ansible_collections.erlang.otp.plugins.module_utils._handler.running import RunningUpgrade
+from ansible_collections.erlang.otp.plugins.module_utils._node.reconnecting import NotBack
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import OLD_CODE, Known, Running
+from ansible_collections.erlang.otp.plugins.module_utils._node.verify import Check
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
+from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Opaque
+from ansible_collections.erlang.otp.plugins.module_utils._tree.history import append, entry_of
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
+
+LIBRARIES = '[{kernel,"8","lib/kernel-8"},{sasl,"4","lib/sasl-4"}]'
+ENTRY = '{release,"x","%s","13.1.5",' + LIBRARIES + ",%s}"
+RELUP = '{"2", [{"1", [], [point_of_no_return]}], [{"1", [], [point_of_no_return]}]}.\n'
+REL = '{release, {"x", "%s"}, {erts, "13.1.5"}, [{kernel, "8"}, {sasl, "4"}]}.\n'
+COPIES = {"RELEASES.saved", "start_erl.data.saved"}
+CHANGES = ("unpack_release", "install_release", "make_permanent", "set_removed")
+
+
+class Node:
+    """A node: which calls it got, and what was in its directory at each change of its releases."""
+
+    node = "x@h"
+    is_remote = True
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.statuses = {"2": "unpacked", "1": "permanent"}
+        self.is_well = True
+        self.refuses: tuple[str, ...] = ()
+        self.calls: list[str] = []
+        self.unlocked: list[str] = []
+        self.uncopied: list[str] = []
+        self.asked = ""
+
+    def __enter__(self) -> Node:
+        return self
+
+    def __exit__(self, *dummy: t.Any) -> None:
+        pass
+
+    def call(self, module: str, function: str, arguments: list, *, timeout: float) -> t.Any:
+        self._look_for_lock(function)
+        if module in ("erl_scan", "erl_parse", "erl_eval"):
+            self.asked = arguments[0] if function == "string" else self.asked
+            return Atom("ok"), [] if self.asked == OLD_CODE else self._state()
+        self.calls.append(function)
+        if function in CHANGES and not COPIES <= set(os.listdir(self.root / "releases")):
+            self.uncopied.append(function)
+        if function in self.refuses:
+            return Atom("error"), (Atom("code_change_failed"), "2")
+        if function in ("install_release", "make_permanent"):
+            status, (version,) = {"install_release": "current", "make_permanent": "permanent"}[function], arguments
+            is_back = self.statuses[version] == "permanent"
+            self.statuses = {other: "old" if known in (status, "current") else known for other, known in self.statuses.items()}
+            self.statuses[version] = "permanent" if is_back else status
+        return Atom("ok") if module == "release_handler" else Atom("well" if self.is_well else "ill")
+
+    def _look_for_lock(self, function: str) -> None:
+        try:
+            with lock(str(self.root / ".handler.lock"), timeout=0):
+                self.unlocked.append(function)
+        except OtpError:
+            pass
+
+    def _state(self) -> tuple:
+        handler = Opaque("<1.2.3>", b"handler")
+        known = [("x", version, ["kernel-8", "sasl-4"], Atom(status)) for version, status in self.statuses.items()]
+        start = f"{self.root}/bin/start"
+        return str(os.getpid()), handler, Atom("started"), known, f"{start} {self.root}/releases/start_erl.data", start, str(self.root), ""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A system whose node runs release 1, with release 2 unpacked."""
+    root = tmp_path / "root"
+    for name in ("bin", "releases/1", "releases/2", "lib/kernel-8/ebin", "lib/sasl-4/ebin", "erts-13.1.5/bin"):
+        (root / name).mkdir(parents=True)
+    for name in PROGRAMS:
+        (root / "erts-13.1.5/bin" / name).symlink_to(Path(sys.executable).resolve())
+    shutil.copy("/bin/true", root / "bin/start")
+    (root / "releases/RELEASES").write_text(f"[{ENTRY % ('2', 'unpacked')},{ENTRY % ('1', 'permanent')}].\n")
+    (root / "releases/start_erl.data").write_text("13.1.5 1\n")
+    for version in ("1", "2"):
+        (root / "releases" / version / "start.boot").write_text("")
+        (root / "releases" / version / "sys.config").write_text("[].\n")
+        (root / "releases" / version / "x.rel").write_text(REL % version)
+    (root / "releases/2/relup").write_text(RELUP)
+    return root
+
+
+@pytest.fixture
+def node(root: Path) -> Node:
+    return Node(root)
+
+
+def upgrade_of(root: Path, node: Node, **options: t.Any) -> RunningUpgrade:
+    verify = (Check("x", "status", [], Atom("well")),)
+    request = Request(**{"root": str(root), "release": "2", "state": "permanent", "verify": verify, "verify_timeout": 0.0, **options})
+    upgrade = RunningUpgrade(request, Changes())
+    upgrade.session = t.cast(t.Any, node)
+    # The files of bin are refreshed by code that has its own tests.
+    upgrade.refresh_bin = lambda: None  # type: ignore[method-assign]
+    return upgrade
+
+
+def go(root: Path, node: Node, **options: t.Any) -> dict[str, t.Any]:
+    upgrade = upgrade_of(root, node, **options)
+    return upgrade.carry_out(upgrade.apply)
+
+
+def outcomes(result: dict[str, t.Any]) -> list[tuple[str, str]]:
+    return [(entry["action"], entry["outcome"]) for entry in result["history"]]
+
+
+def test_a_whole_upgrade_is_locked_and_copied(root: Path, node: Node) -> None:
+    result = go(root, node)
+    assert node.calls == ["check_install_release", "install_release", "status", "make_permanent", "status"]
+    assert outcomes(result) == [("install", "ok"), ("commit", "ok")] and result["after"]["permanent"] == "2"
+    assert node.unlocked == []
+    # An installation without a restart writes nothing.
+    assert node.uncopied == ["install_release"]
+    assert not COPIES & set(os.listdir(root / "releases"))
+
+
+@pytest.mark.parametrize(("rollback", "back"), [(True, ["install_release"]), (False, [])])
+def test_what_fails_its_checks_is_not_committed(root: Path, node: Node, rollback: bool, back: list[str]) -> None:
+    node.is_well = False
+    with pytest.raises(HandlerError, match=r"force\) to try release 2 again") as raised:
+        go(root, node, rollback=rollback)
+    assert node.calls == ["check_install_release", "install_release", "status", *back]
+    assert outcomes(raised.value.result) == [("install", "ok"), ("verify", "failed")] and raised.value.result["rolled_back"] is rollback
+    node.is_well = True
+    node.calls.clear()
+    if rollback:
+        with pytest.raises(HandlerError, match="release 2 failed on this host"):
+            go(root, node)
+        assert node.calls == []
+        assert outcomes(go(root, node, force=True)) == [("install", "ok"), ("commit", "ok")]
+
+
+def test_a_rollback_after_which_the_node_does_not_come_back_is_remembered(root: Path, node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    def not_back(*dummy: t.Any, **_options: t.Any) -> Running:
+        raise NotBack("the node is not up within 1 s")
+
+    upgrade = upgrade_of(root, node)
+    node.is_well = False
+    monkeypatch.setattr(node_upgrade, "after_error", not_back)
+
+    def apply() -> None:
+        upgrade.install()
+        node.refuses = ("install_release",)
+        from ansible_collections.erlang.otp.plugins.module_utils._handler.verify import verify_or_roll_back
+
+        verify_or_roll_back(upgrade)
+
+    upgrade.observe()
+    with pytest.raises(HandlerError, match=r"^release 2: x:status.*rollback by relup failed as well.* Then the node is not up") as raised:
+        upgrade.carry_out(apply)
+    assert outcomes(raised.value.result) == [("install", "ok"), ("install", "failed")]
+    with pytest.raises(HandlerError, match="release 2 failed on this host"):
+        RunningUpgrade(upgrade.request, Changes()).check_history()
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_the_release_that_runs_and_the_permanent_one_stay(root: Path, node: Node, version: str) -> None:
+    node.statuses["2"] = "current"
+    # The one that runs is not permanent in the files.
+    with pytest.raises(OtpError, match=f"release {version} is (permanent|current)"):
+        go(root, node, release=version, state="absent")
+    assert "set_removed" not in node.calls and (root / "releases" / version).is_dir()
+
+
+def test_an_old_release_is_forgotten_first(root: Path, node: Node) -> None:
+    result = go(root, node, release="2", state="absent")
+    assert node.calls == ["set_removed"] and node.uncopied == [] and node.unlocked == []
+    assert not (root / "releases/2").exists() and outcomes(result) == [("remove", "ok")]
+
+
+def test_a_release_that_failed_may_be_committed_by_force_only(root: Path, node: Node) -> None:
+    append(Tree(str(root)), entry_of("verify", "2", outcome="failed", reason="it crashed", before="1"))
+    for state in ("ready", "current", "permanent"):
+        with pytest.raises(HandlerError, match="it crashed"):
+            go(root, node, state=state)
+    assert node.calls == []
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_a_release_that_a_client_uses_stays(root: Path, node: Node, version: str) -> None:
+    upgrade = ClientUpgrade(Request(root=str(root), release=version, state="absent", client="c1@h"), Changes())
+    upgrade.session = t.cast(t.Any, node)
+    directory = Path(upgrade.tree.path("releases", version))
+    directory.mkdir(parents=True)
+    upgrade.running = Running("c1@h", 1, (1, b""), "started", True, (Known("x", "1", "permanent", ()), Known("x", "2", "current", ())), "", "", str(root))
+    with pytest.raises(OtpError, match=f"release {version} is (permanent|current)"):
+        upgrade.remove(version)
+    assert node.calls == [] and directory.is_dir()
+
+
+def test_a_release_that_the_node_knows_without_its_files_is_refused(root: Path, node: Node) -> None:
+    shutil.rmtree(root / "releases/2")
+    with pytest.raises(OtpError, match="has no release 2: give its package"):
+        go(root, node)
+    assert node.calls == []
