@@ -34,6 +34,8 @@ OF_PUBLISH = (UNIT + "_tree/test_publish.py",)
 STEPS, REMOVE, HISTORY = UTILS + "_install/steps.py", UTILS + "_install/remove.py", UTILS + "_tree/history.py"
 CONNECT, SERVICE, RUN = UTILS + "_node/connect.py", UTILS + "_node/service.py", UTILS + "_core/run.py"
 ASSEMBLE, CACHE, PROTOCOL = UTILS + "_build/assemble.py", UTILS + "_build/cache.py", UTILS + "_node/distribution_protocol.py"
+HANDLER, CLIENT = UTILS + "_handler/", UTILS + "_client/"
+OF_RUNNING, OF_CLIENT = (UNIT + "_handler/test_running.py",), (UNIT + "_client/test_directory.py",)
 OF_LIFECYCLE = (UNIT + "_node/test_lifecycle.py",)
 OF_SERVICE_USER = (UNIT + "_target_system/test_service_user.py",)
 
@@ -348,4 +350,82 @@ RULES = (
         "                    pass\n",
         (UNIT + "_tree/test_history.py",),
     ),
+    # An upgrade of a node.
+    Rule(
+        "a change of releases is alone",
+        HANDLER + "upgrade.py",
+        "            with self.lock():\n                apply()\n",
+        "            with self.lock():\n                pass\n            apply()\n",
+        OF_RUNNING,
+    ),
+    Rule("what failed is refused", HANDLER + "running.py", "            self.check_history()\n", "            pass\n", OF_RUNNING),
+    Rule("what failed is refused while the node is down", HANDLER + "offline.py", "            upgrade.check_history()\n", "            pass\n", OF_RUNNING),
+    Rule("what failed needs force", HANDLER + "upgrade.py", "force=self.request.force", "force=True", OF_RUNNING),
+    Rule(
+        "what is not verified is not committed",
+        HANDLER + "running.py",
+        "        if request.verify:\n            verify_or_roll_back(self)\n        if request.state",
+        "        if request.state",
+        OF_RUNNING,
+    ),
+    Rule("a failed check ends the run", HANDLER + "verify.py", '    raise upgrade.failure("verify"', '    upgrade.failure("verify"', OF_RUNNING),
+    Rule("a failed check rolls back", HANDLER + "verify.py", "request.rollback and not is_committed", "False", OF_RUNNING),
+    Rule(
+        "a node that does not come back has failed",
+        HANDLER + "node_upgrade.py",
+        """            self.record("install", before=before.current, outcome=FAILED, reason=f"{reason} {error}")\n""",
+        "",
+        OF_RUNNING,
+    ),
+    Rule("copies are there before release_handler writes", HANDLER + "node_upgrade.py", "        save(self.tree, self.tree.file_options())\n", "", OF_RUNNING),
+    Rule(
+        "copies go after release_handler has written",
+        HANDLER + "node_upgrade.py",
+        "        if function not in RESTARTING:\n            forget_saved(self.tree)\n",
+        "",
+        OF_RUNNING,
+    ),
+    Rule(
+        "copies stay until the node is back",
+        HANDLER + "node_upgrade.py",
+        "        if function not in RESTARTING:\n            forget_saved(self.tree)\n",
+        "        forget_saved(self.tree)\n",
+        OF_RUNNING,
+    ),
+    Rule(
+        "copies go when the node is back",
+        HANDLER + "node_upgrade.py",
+        "        forget_saved(self.tree)\n        self.result",
+        "        self.result",
+        OF_RUNNING,
+    ),
+    Rule(
+        "copies go when nothing was written",
+        HANDLER + "node_upgrade.py",
+        "            if refusal.is_harmless:\n                forget_saved(self.tree)\n",
+        "",
+        (UNIT + "_handler/test_node_upgrade.py",),
+    ),
+    Rule("the release that runs stays", HANDLER + "remove.py", "(running.current, running.permanent)", "(running.permanent,)", OF_RUNNING),
+    Rule("the permanent release of a node stays", HANDLER + "remove.py", "(running.current, running.permanent)", "(running.current,)", OF_RUNNING),
+    Rule("a client's release in use stays", CLIENT + "upgrade.py", "        check_not_in_use(self, version)\n", "", OF_RUNNING),
+    Rule(
+        "a removal is checked before the node forgets the release",
+        HANDLER + "remove.py",
+        "    remove_files(upgrade, version, Changes(check_mode=True), may_run=True)\n",
+        "",
+        OF_RUNNING,
+    ),
+    Rule("libraries that may be used stay", HANDLER + "remove.py", "if not known.libraries and", "if False and", OF_RUNNING),
+    # The directory of a client.
+    Rule("a client's directory is changed alone", CLIENT + "directory.py", "locks.enter_context(lock(path, timeout=request.lock_timeout))", "pass", OF_CLIENT),
+    Rule("a client that runs keeps its release", CLIENT + "directory.py", "!= release.version and request.runs():", "!= release.version and False:", OF_CLIENT),
+    Rule(
+        "the directory of a client that runs stays",
+        CLIENT + "directory.py",
+        "    if request.runs():\n        raise OtpError",
+        "    if False:\n        raise OtpError",
+        OF_CLIENT,
+    ),
+    Rule("files of a client that runs are not repaired", CLIENT + "directory.py", "        if request.runs():\n            raise\n", "", OF_CLIENT),
 )

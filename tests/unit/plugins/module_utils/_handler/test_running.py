@@ -24,6 +24,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
 from ansible_collections.erlang.otp.plugins.module_utils._handler import node_upgrade
+from ansible_collections.erlang.otp.plugins.module_utils._handler.local import apply_local
 from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import PROGRAMS
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Request
 from ansible_collections.erlang.otp.plugins.module_utils._handler.running import RunningUpgrade
@@ -58,6 +59,10 @@ class Node:
         self.unlocked: list[str] = []
         self.uncopied: list[str] = []
         self.asked = ""
+        self.libraries = {version: ["kernel-8", "sasl-4"] for version in self.statuses}
+        # Whether install_release starts another emulator; and what was in the directory when that was first seen.
+        self.restarts = self.is_new = False
+        self.seen: set[str] = set()
 
     def __enter__(self) -> Node:
         return self
@@ -77,6 +82,7 @@ class Node:
             return Atom("error"), (Atom("code_change_failed"), "2")
         if function in ("install_release", "make_permanent"):
             status, (version,) = {"install_release": "current", "make_permanent": "permanent"}[function], arguments
+            self.is_new = self.restarts
             is_back = self.statuses[version] == "permanent"
             self.statuses = {other: "old" if known in (status, "current") else known for other, known in self.statuses.items()}
             self.statuses[version] = "permanent" if is_back else status
@@ -90,8 +96,10 @@ class Node:
             pass
 
     def _state(self) -> tuple:
-        handler = Opaque("<1.2.3>", b"handler")
-        known = [("x", version, ["kernel-8", "sasl-4"], Atom(status)) for version, status in self.statuses.items()]
+        if self.is_new and not self.seen:
+            self.seen = set(os.listdir(self.root / "releases"))
+        handler = Opaque("<1.2.3>", b"new" if self.is_new else b"old")
+        known = [("x", version, self.libraries[version], Atom(status)) for version, status in self.statuses.items()]
         start = f"{self.root}/bin/start"
         return str(os.getpid()), handler, Atom("started"), known, f"{start} {self.root}/releases/start_erl.data", start, str(self.root), ""
 
@@ -228,3 +236,41 @@ def test_a_release_that_the_node_knows_without_its_files_is_refused(root: Path, 
     with pytest.raises(OtpError, match="has no release 2: give its package"):
         go(root, node)
     assert node.calls == []
+
+
+def test_copies_stay_until_the_node_is_back(root: Path, node: Node) -> None:
+    node.restarts = True
+    (root / "releases/2/relup").write_text(RELUP.replace("point_of_no_return", "restart_emulator"))
+    result = go(root, node, state="current", allow_restart=True)
+    assert result["restarted"] and COPIES <= node.seen and node.uncopied == []
+    assert not COPIES & set(os.listdir(root / "releases"))
+
+
+def test_all_checks_of_a_removal_come_before_the_node_forgets_it(root: Path, node: Node) -> None:
+    with pytest.raises(OtpError, match="is one of x, not of y"):
+        go(root, node, state="absent", name="y")
+    assert node.calls == []
+
+
+def test_libraries_of_another_release_are_not_known(root: Path, node: Node) -> None:
+    node.libraries["1"] = []
+    with pytest.raises(OtpError, match="does not know which libraries release 1 has"):
+        go(root, node, state="absent")
+    assert node.calls == [] and (root / "lib/kernel-8").is_dir()
+
+
+def test_what_failed_is_refused_while_the_node_is_down(root: Path) -> None:
+    append(Tree(str(root)), entry_of("verify", "2", outcome="failed", reason="it crashed", before="1"))
+    request = Request(root=str(root), release="2", state="permanent")
+    with pytest.raises(HandlerError, match="it crashed"):
+        apply_local(request, Changes())
+    assert "1" in (root / "releases/start_erl.data").read_text()
+    # Unpacked, it does nobody harm.
+    apply_local(request._replace(state="unpacked"), Changes())
+
+
+def test_files_that_cannot_be_read_are_a_problem(root: Path, node: Node) -> None:
+    (root / "releases/start_erl.data").write_text("")
+    with pytest.raises(HandlerError) as raised:
+        go(root, node)
+    assert "unreadable" in [problem["kind"] for problem in raised.value.result["problems"]] and node.calls == []
