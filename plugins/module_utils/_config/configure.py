@@ -97,17 +97,12 @@ def _content(directory: str, name: str, given: str | None, values: dict[str, str
     template = read_file(source)
     if template is not None:
         text, replacements = substitute(decode(template, filename=source), values, filename=source)
-        return Content(_encode(text, template, source), source, replacements)
+        try:
+            return Content(text.encode(declared_encoding(template)), source, replacements)
+        except UnicodeEncodeError:
+            raise OtpError(f"{source}: the value of a variable has characters that latin-1 lacks, which the file's coding comment declares") from None
     present = read_file(path)
     return None if present is None else Content(present, path, [])
-
-
-def _encode(text: str, template: bytes, source: str) -> bytes:
-    """The text in the encoding that the template declares, which the text still declares."""
-    try:
-        return text.encode(declared_encoding(template))
-    except UnicodeEncodeError:
-        raise OtpError(f"{source}: the value of a variable has characters that latin-1 lacks, which the file's coding comment declares") from None
 
 
 def _owner(path: str, directory: str, uid: int, gid: int) -> Owner:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import io
 import os
 import re
 import time
@@ -17,11 +18,6 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 
 # The directory for large temporary files; not every /tmp is on a disk.
 LARGE = "/var/tmp"
-
-# As typing has it. Without the import, a run that changes nothing starts faster.
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import typing as t
 
 
 def inherited_owner(directory: str) -> tuple[int, int]:
@@ -123,7 +119,7 @@ def lock(path: str, *, timeout: float = 60.0):
         os.close(descriptor)
 
 
-def unnamed_file() -> t.BinaryIO:
+def unnamed_file() -> io.BufferedRandom:
     """A new file without a name: it disappears with the process. Raises OSError."""
     import tempfile
 

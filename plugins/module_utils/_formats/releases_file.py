@@ -69,10 +69,10 @@ def parse_start_erl_data(data: bytes, *, filename: str) -> StartErlData:
 
 
 def format_start_erl_data(value: StartErlData) -> bytes:
-    """The content of ``start_erl.data``. Raises OtpError when a version has white space, which the file cannot hold."""
+    """The content of ``start_erl.data``. Raises OtpError if a version has white space, which the file cannot contain."""
     for version in value:
         if not version or version.split() != [version]:
-            raise OtpError(f"start_erl.data cannot hold the version {version!r}: it is empty or has white space. Choose another version.")
+            raise OtpError(f"start_erl.data cannot contain the version {version!r}: it is empty or has white space. Choose another version.")
     return f"{value.erts_version} {value.release_version}\n".encode()
 
 

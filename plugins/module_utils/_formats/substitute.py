@@ -13,7 +13,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 
 NAME = "[A-Za-z_][A-Za-z0-9_]*"
 PERCENT = re.compile(rf"%({NAME})%".encode("ascii"))
-# What begins like a variable but goes on otherwise would end up in a configuration as it is: refused. ``${`` alone is a character of Erlang.
+# Text that only begins like a variable is an error, because it would become part of the configuration. ``${`` alone is a character of Erlang.
 VARIABLE = re.compile(rf"\$\{{(?P<name>{NAME})(?:\}}|:-(?P<default>[^}}]*)\}}|(?P<bad>))|%(?P<percent>{NAME})%")
 
 
@@ -29,7 +29,7 @@ class Replacement(NamedTuple):
 def substitute_percent(content: bytes, variables: dict[str, str]) -> bytes:
     """The content with each ``%VAR%`` replaced; unknown ones stay, and values are not searched for variables.
 
-    As target_system.erl of OTP's sasl does it, except that its names may hold any character and end anywhere, which garbles
+    As target_system.erl of OTP's sasl does it, except that its names may have any character and end anywhere, which garbles
     a text with a lone ``%``. Only ASCII names can be variables; the content may be in any encoding.
     """
 
@@ -83,5 +83,5 @@ def _refuse_unsupported(match, filename: str, line: int) -> None:
     if match["bad"] is not None or "${" in (match["default"] or ""):
         raise OtpError(
             f"{filename}, line {line}: what begins with ${{{match['name']} is neither ${{{match['name']}}} nor ${{{match['name']}:-default}};"
-            " a default can hold neither } nor another variable"
+            " a default can contain neither } nor another variable"
         )

@@ -141,7 +141,7 @@ def _unpack_archive(stream: Inflated, unpacked: Unpacked, other: Tree, writer: W
         present[library] = other.has(library)
     paths: set[str] = set()
     for path, member, pieces in checked_members(stream, max_size=max_size):
-        library = next((library for library in _and_above(path) if library in present), None)
+        library = next((library for library in present if f"{path}/".startswith(f"{library}/")), None)
         if member.kind != "directory":
             if library in (None, path):
                 raise PackageError(f"package {stream.path}: {path!r} is not in one of the libraries that the release has there")
@@ -157,12 +157,6 @@ def _unpack_archive(stream: Inflated, unpacked: Unpacked, other: Tree, writer: W
         if is_there:
             refuse_more_modules(library, paths, other, stream.path)
     unpacked.paths.update(inside + path for path in paths)
-
-
-def _and_above(path: str) -> t.Iterator[str]:
-    while path:
-        yield path
-        path = path.rpartition("/")[0]
 
 
 def systems(other: Tree) -> list[str]:

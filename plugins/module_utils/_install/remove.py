@@ -127,7 +127,7 @@ def _rel_files(tree: Tree, version: str) -> list[str]:
 
 
 def _others(tree: Tree, version: str) -> list[Tree]:
-    """The directories of variables into which the release's package brought libraries."""
+    """The directories of variables with libraries from the release's package."""
     archives = (tree.record(version) or {}).get("archives", {})
     return [other for other in (Tree(directory, tree.destdir) for directory in sorted(archives.values())) if os.path.isdir(other.directory)]
 

@@ -6,12 +6,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+import io
 
-# As typing has it. Without the import, a run that downloads nothing starts faster.
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import typing as t
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 
 # Seconds to wait for the next byte.
 TIMEOUT = 30.0
@@ -22,7 +19,7 @@ def is_url(package: str | None) -> bool:
     return package is not None and package.startswith(("http://", "https://"))
 
 
-def download(url: str, digest: str) -> t.BinaryIO:
+def download(url: str, digest: str) -> io.BufferedRandom:
     """The content of the URL, whose sha256 must be digest (64 hexadecimal digits), as a file to be read from its beginning. Raises OtpError.
 
     Proxies are those of the environment, certificates those that the host trusts.

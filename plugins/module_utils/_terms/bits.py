@@ -32,7 +32,7 @@ class Specifiers(NamedTuple):
 
 
 def segment_bits(value, size: int | None, types: list) -> bytes | Bits:
-    """The bits of one segment. ``types`` holds names, and ("unit", number). Raises ValueError with the reason."""
+    """The bits of one segment. ``types``: names, and ("unit", number). Raises ValueError with the reason."""
     specifiers = _specifiers(size, types)
     if isinstance(value, str):
         if specifiers.type in ("binary", "bits"):

@@ -153,7 +153,7 @@ class Section(t.NamedTuple):
 def section_of(tree: ClientTree, masters: t.Sequence[str], *, static_emulator: bool) -> Section:
     """The section of a client with these masters. Raises OtpError for an invalid name of a node."""
     if not masters:
-        raise OtpError(f"masters is empty: name the nodes through which {tree.client} has its releases written")
+        raise OtpError(f"masters is empty: set it to the nodes that write the releases of {tree.client}")
     for name in masters:
         check_node(name, "masters:")
     return Section(tuple(masters), tree.client_directory, tree.path("bin", "start"), static_emulator)

@@ -30,7 +30,7 @@ def parse_record(content: bytes) -> dict | None:
 
     name, version, erts_version, sha256; applications: versions by name. full: of a thin package, the sha256 of the full one. Where
     libraries are outside of ``$ROOT/lib``: places (directories by application), variables (their directories by name), archives (those of
-    the variables' that the package brought).
+    the variables' that the package contained).
     """
     try:
         record = json.loads(content)

@@ -47,7 +47,7 @@ def register(tree: Tree, release: Release, changes: Changes, options: FileOption
     if release.version not in known:
         entries = [entry, *entries]
     elif known[release.version].libraries and not tree.places(release.version):
-        # It is complete, and may name libraries in another way than we do.
+        # The entry is complete, and may name libraries in another way.
         entry = known[release.version]._replace(status=status)
     entries = [entry if other.version == release.version else other for other in entries]
     boots = start or StartErlData(release.erts_version, release.version)

@@ -69,7 +69,7 @@ def test_start_erl_data_in_a_wrong_shape(content):
 
 @pytest.mark.parametrize("version", ["", "a b", "a\n"])
 def test_start_erl_data_cannot_hold(version):
-    with pytest.raises(OtpError, match="cannot hold the version"):
+    with pytest.raises(OtpError, match="cannot contain the version"):
         format_start_erl_data(StartErlData("13.1.5", version))
 
 
