@@ -56,10 +56,7 @@ class ClientRequest(t.NamedTuple):
 
 
 def ensure_client(request: ClientRequest, changes: Changes) -> dict[str, t.Any]:
-    """Ensure that the directory is as requested. Returns client_directory, root, release, erts_version and diff.
-
-    Raises OtpError before anything is touched.
-    """
+    """Ensure the requested directory. Returns client_directory, root, release, erts_version, diff. Raises OtpError before anything is touched."""
     tree = ClientTree(request.root, request.client, request.machine_type)
     work = _remove if request.state == "absent" else _ensure
     try:

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A release of a node of this host: through its release_handler when the node runs, else by its files."""
+"""A release of a node of this host: through its release_handler when the node runs, otherwise by its files.
+
+docs/design.md: release_handler has RELEASES in its memory, so that files are only changed while no emulator runs the system.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ def apply_local(request: Request, changes: Changes) -> dict[str, t.Any]:
     """Take the release to the requested state and return what happened.
 
     Raises PackageNeeded, before anything is touched, when the host lacks the release and no package is given; HandlerError with
-    ``result`` when the release does not come to the state.
+    ``result`` when the release cannot be brought to the state.
     """
     upgrade = RunningUpgrade(request, changes)
 

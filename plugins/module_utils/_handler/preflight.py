@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What release_handler's check_install_release does not catch: why an upgrade would fail, or end in a node that is down.
+"""What release_handler's check_install_release does not check: why an upgrade would fail, or leave the node down.
 
 release_handler(3), relup(4) and heart(3). Reads only. Each problem has its cause and its remedy; a fatal one ends the run before
 anything is installed.
@@ -33,11 +33,11 @@ PROGRAMS = ("beam.smp", "erlexec", "erl_child_setup", "heart")
 LEAST_SPACE = 16 << 20
 # For the disagreements of node and files that concern an upgrade.
 REMEDIES = {
-    "sasl": "Add sasl to the release, and take the node to it while it is stopped",
+    "sasl": "Add sasl to the release, stop the node, and install that release",
     "starting": "Wait until it has started",
-    "other_root": "Name the node of this system",
+    "other_root": "Set the name of this system's node (otp_node_name, option node)",
     "incomplete_entry": "Stop the node, install that release again from its package, and start the node",
-    "disagreement": "Start the node again, so that it reads the files, or correct these",
+    "disagreement": "Restart the node, so that it reads the files, or correct the files",
 }
 
 
@@ -68,7 +68,7 @@ def check_release(tree: Tree, release: Release, *, like: str) -> t.Iterator[Prob
         yield Problem("missing_file", f"release {version} is incomplete: {tree.path(part)} is missing", "Install the release again from its package")
     lacking = [name for name in PROGRAMS if not os.access(tree.path(home, name), os.X_OK)]
     if lacking:
-        cause = f"release {version} runs on ERTS {release.erts_version}, and {tree.path(home)} has no {', '.join(lacking)}: the node would not come up again"
+        cause = f"release {version} runs on ERTS {release.erts_version}, and {tree.path(home)} has no {', '.join(lacking)}: the node could not start"
         yield Problem("erts", cause, "Build the package with its emulator (erts: true) and install it again")
     else:
         reason = why_not_here(tree.path(home, "beam.smp"), like=like)
@@ -81,7 +81,7 @@ def check_release(tree: Tree, release: Release, *, like: str) -> t.Iterator[Prob
 
 
 def check_configuration(tree: Tree, version: str) -> t.Iterator[Problem]:
-    """An upgrade to a release whose sys.config cannot be read resets every application's environment and says nothing; the next boot fails."""
+    """An upgrade to a release with an unreadable sys.config silently resets the environment of every application; the next boot fails."""
     path = tree.path("releases", version, "sys.config")
     content = read_file(path)
     remedy = f"Configure release {version} (otp_release_config) before it is installed"
@@ -105,8 +105,8 @@ def check_tree(tree: Tree) -> t.Iterator[Problem]:
     for name in ("runtime.exs", "env.sh"):
         found = [version for version in tree.release_directories() if tree.has("releases", version, name)]
         if found:
-            cause = f"release {found[-1]} has {name}, which only a start evaluates: values of it are lost by a hot upgrade"
-            yield Problem("mix", cause, "Put the configuration into sys.config, or restart the node afterwards", fatal=False)
+            cause = f"release {found[-1]} has {name}, which only a start evaluates: a hot upgrade loses its values"
+            yield Problem("mix", cause, "Move the configuration to sys.config, or restart the node afterwards", fatal=False)
             return
 
 
@@ -121,7 +121,7 @@ def check_node(tree: Tree, running: Running) -> t.Iterator[Problem]:
         if kind in REMEDIES and (kind == "incomplete_entry" or not unreadable):
             yield Problem(kind, text, REMEDIES[kind], fatal=kind != "incomplete_entry")
     if unreadable:
-        remedy = "A node that was started without RELEASES writes it so. Stop the node, remove the file, and install the release that runs again"
+        remedy = "A node that was started without RELEASES writes it like this. Stop the node, remove the file, and install the running release again"
         yield Problem("unreadable", unreadable, remedy)
 
 
@@ -137,7 +137,7 @@ def check_relup(tree: Tree, running: Running, version: str, *, allow_restart: bo
     if step.restarts:
         yield from check_restart(tree, running, step, allow_restart=allow_restart)
     else:
-        # The upgrade needs no heart, but nothing restarts the node if the release ends it before the commit.
+        # The upgrade needs no heart, but nothing restarts the node if the release crashes it before the commit.
         yield from (problem._replace(fatal=False) for problem in check_heart(running))
 
 
@@ -149,12 +149,11 @@ def check_old_code(processes: dict[str, list[str]]) -> t.Iterator[Problem]:
 
 
 def check_restart(tree: Tree, running: Running, step: RelupStep, *, allow_restart: bool) -> t.Iterator[Problem]:
-    """What a restart of the emulator needs. Without heart the node would forget its state and go on as before, or stay down."""
+    """What a restart of the emulator needs. Without heart the node would lose its state and run the same release, or stay down."""
     what = " and ".join(step.restarts)
     if not allow_restart:
-        yield Problem(
-            "restart", f"{step.path} restarts the emulator ({what}), which is not allowed", "Set otp_allow_restart (option allow_restart) to allow it"
-        )
+        cause = f"{step.path} restarts the emulator ({what}), which is not allowed"
+        yield Problem("restart", cause, "Set otp_allow_restart (option allow_restart) to allow it")
     yield from check_heart(running)
     yield from check_start_program(tree, running)
 
@@ -187,7 +186,7 @@ def _has_program(command: str, program: str) -> bool:
 def check_heart(running: Running) -> t.Iterator[Problem]:
     """Whether heart brings the node back."""
     if running.heart is None:
-        yield Problem("heart", f"the node {running.node} runs without heart: nothing would start it again", "Start it with -heart and HEART_COMMAND")
+        yield Problem("heart", f"the node {running.node} runs without heart: nothing would restart it", "Start it with -heart and HEART_COMMAND")
     elif not running.heart:
         cause = f"heart of the node {running.node} has no command: after a crash the node would stay down"
         yield Problem("heart", cause, "Set HEART_COMMAND in the start script")

@@ -4,8 +4,8 @@
 
 """The order of an upgrade on a node that runs: unpack, configure, check, install, verify, commit, tidy.
 
-release_handler(3) and the OTP system documentation, "Creating and Upgrading a Target System". Each step is a file of its own, and
-says which function it calls. A client node does some of the steps in its own way: ``_client/upgrade``.
+release_handler(3) and the OTP system documentation, "Creating and Upgrading a Target System". Each step has its own file,
+which says which function it calls. A client node does some of the steps in another way: ``_client/upgrade``.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class RunningUpgrade(NodeUpgrade):
         return check_upgrade(self)
 
     def prepare(self) -> None:
-        """Find out by which way the node would come to the unpacked release."""
+        """Find out how the node would come to the unpacked release: by a relup, by a boot, or not at all."""
         if self.running.current == self.version:
             self.result["way"] = "none" if self.running.permanent == self.version else "commit"
             return

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Client nodes in an inventory: hosts that name a master. What is wrong with their variables, and the clients of a master's boot server."""
+"""Client nodes in an inventory: hosts with otp_master. Problems of their variables, and the clients of a master's boot server.
+
+OTP system documentation, "Releases", Disk-Less and/or Read-Only Clients; erl_boot_server(3), which knows its clients by IPv4 addresses.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ Variables = t.Mapping[str, t.Any]
 
 
 def client(variables: Variables) -> t.Iterator[str]:
-    """Sentences, each with the variable at fault and the way out. variables: those of one host, with the roles' defaults."""
+    """Sentences, each with the variable, what is wrong, and what to do. variables: those of one host, with the roles' defaults."""
     kind = str(variables.get("otp_client_type") or "")
     if kind and not is_machine_type(kind):
         yield f"otp_client_type is {kind!r}: it is a directory's name, of letters, digits and any of '._+-', such as arm64."
@@ -35,11 +38,11 @@ def check_client(variables: Variables) -> t.Iterator[str]:
 
 
 def client_problems(hostvars: t.Mapping[str, Variables], hosts: t.Iterable[str]) -> t.Iterator[str]:
-    """What does not fit between clients, their masters and each other. hosts: those that are to be clients."""
+    """Problems between clients, their masters and each other. hosts: those that become clients."""
     seen: dict[tuple[str, str], str] = {}
     for host in hosts:
-        mine = hostvars[host]
-        name = str(mine.get("otp_master") or "")
+        own = hostvars[host]
+        name = str(own.get("otp_master") or "")
         if not name:
             yield f"{host}: otp_master is not set: give the inventory's name of the host whose system the client runs from."
             continue
@@ -51,25 +54,25 @@ def client_problems(hostvars: t.Mapping[str, Variables], hosts: t.Iterable[str])
             yield f"{host}: otp_master is {name!r}, which is itself a client of {master['otp_master']}."
             continue
         for variable in ("otp_root", "otp_cookie"):
-            if mine.get(variable) != master.get(variable):
+            if own.get(variable) != master.get(variable):
                 yield f"{host}: {variable} differs from that of its master {name}: set the same value for both."
         if not master.get("otp_node_name"):
             yield f"{host}: its master {name} has no otp_node_name: a client writes its releases through the node of its master."
-        node = str(mine.get("otp_node_name"))
+        node = str(own.get("otp_node_name"))
         other = seen.setdefault((name, node), host)
         if other != host:
             yield f"{host}: otp_node_name is {node}, like that of {other}: each client of a master needs a different name."
-        if mine.get("otp_client_loader") == "inet":
-            yield from check_disk_less(host, mine, name, master)
+        if own.get("otp_client_loader") == "inet":
+            yield from check_disk_less(host, own, name, master)
 
 
-def check_disk_less(host: str, mine: Variables, name: str, master: Variables) -> t.Iterator[str]:
-    """What a client without a disk needs beyond others, of itself and of its master."""
+def check_disk_less(host: str, own: Variables, name: str, master: Variables) -> t.Iterator[str]:
+    """Problems of a client without a disk: of its own variables, and of its master's."""
     if not boolean(master.get("otp_boot_server", False), strict=False):
         yield f"{host}: it boots from its master {name}: set otp_boot_server to true for the master."
-    if not client_address(mine):
-        yield f"{host}: otp_client_address is not set: give the IPv4 address from which it reaches its master; the boot server knows it by that only."
-    if not first_ipv4(mine.get("otp_master_address"), master.get("ansible_host"), name):
+    if not client_address(own):
+        yield f"{host}: otp_client_address is not set: give the IPv4 address from which it reaches its master; the boot server knows it only by that."
+    if not first_ipv4(own.get("otp_master_address"), master.get("ansible_host"), name):
         yield f"{host}: otp_master_address is not set: give the IPv4 address of {name}, because a client without a disk boots before it can resolve names."
 
 
@@ -84,7 +87,7 @@ def boot_server_clients(hostvars: t.Mapping[str, Variables], master: str, hosts:
 
 
 def client_address(variables: Variables) -> str:
-    """The client's IPv4 address as its master sees it: what the inventory says, or that by which Ansible reaches the host; or empty."""
+    """The client's IPv4 address as its master sees it: otp_client_address, or the address that Ansible uses; empty if there is none."""
     return first_ipv4(variables.get("otp_client_address"), variables.get("ansible_host"), variables.get("inventory_hostname"))
 
 
