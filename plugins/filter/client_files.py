@@ -17,8 +17,7 @@ version_added: 0.1.0
 author:
   - The erlang.otp authors
 description:
-  - Renders C(bin/start) and C(bin/stop) of a client node, from the variables of the role C(erlang.otp.target_system).
-  - The role C(erlang.otp.clients) uses it.
+  - Renders C(bin/start), C(bin/stop) and the units of a client node. The role C(erlang.otp.clients) uses it.
 options:
   _input:
     description: The variables of the role C(erlang.otp.target_system) for the client's host, by their names.

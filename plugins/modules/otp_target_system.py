@@ -51,9 +51,7 @@ options:
     description: The release in the package. Set by the action plugin, not for use in a task.
     type: dict
   _role_variables:
-    description:
-      - Variables of the role C(erlang.otp.target_system), of which the action plugin renders O(files), O(service) and O(environment) on
-        the controller. Internal.
+    description: Variables from which the action plugin renders O(files), O(service) and O(environment). Set by the role, not for use in a task.
     type: dict
   boot_variables:
     description:

@@ -23,14 +23,11 @@ def summary_lines(header: list[str], rows: t.Iterable[tuple[list[t.Any], str]]) 
     return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).strip() for line in cells] + notes
 
 
-def deploy_lines(hosts: t.Iterable[tuple[str, Data]], *, check_mode: bool = False) -> list[str]:
+def deploy_lines(hosts: t.Sequence[tuple[str, Data]], *, check_mode: bool = False) -> list[str]:
     """What became of each host in a deployment. hosts: the name of each, and what otp_target_system returned, empty when it was not run."""
-    rows = [(system_cells(name, system, check_mode), note(system)) for name, system in hosts]
+    notes = [system.get("pending") if "node" in system else system.get("msg") for _name, system in hosts]
+    rows = [(system_cells(name, system, check_mode), str(note or "")) for (name, system), note in zip(hosts, notes)]
     return summary_lines(["HOST", "BEFORE", "NOW", "SECONDS", "OUTCOME", "STATE", "DOWN"], rows)
-
-
-def note(system: Data) -> str:
-    return str((system.get("pending") if "node" in system else system.get("msg")) or "")
 
 
 def system_cells(name: str, system: Data, check_mode: bool) -> list[t.Any]:

@@ -24,11 +24,8 @@ def client(variables: Variables) -> t.Iterator[str]:
     kind = str(variables.get("otp_client_type") or "")
     if kind and not is_machine_type(kind):
         yield f"otp_client_type is {kind!r}: it is a directory's name, of letters, digits and any of '._+-', such as arm64."
-    if variables.get("otp_master"):
-        yield from check_client(variables)
-
-
-def check_client(variables: Variables) -> t.Iterator[str]:
+    if not variables.get("otp_master"):
+        return
     if not variables.get("otp_node_name"):
         yield "otp_node_name is not set: a client node is called from its master, and needs a name, such as exchange@north."
     if variables.get("otp_service_manager") == "sysv":

@@ -11,13 +11,6 @@ import os
 import typing as t
 
 
-def digest_of(package: str) -> str:
-    """Its checksum, such as ``sha256:...``. Raises OSError."""
-    from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import sha256
-
-    return f"sha256:{sha256(package)}"
-
-
 def release_of(package: str) -> dict[str, t.Any]:
     """The release that it has, as the option _package_release takes it; read once in a process. Raises OtpError and OSError."""
     status = os.stat(package)

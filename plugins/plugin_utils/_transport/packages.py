@@ -19,10 +19,11 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import sha256
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import is_url
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.action import is_box, on_box
-from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import digest_of, release_of
+from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import release_of
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transport import StdinTransport
 
 SUFFIX = ".tar.gz"
@@ -43,7 +44,7 @@ def run_module(action: ActionBase, transport: StdinTransport | None, arguments: 
         return {**_run(action, transport, arguments, task_vars), "transferred": False}
     package = action._find_needle("files", package)
     try:
-        digest = digest_of(package)
+        digest = f"sha256:{sha256(package)}"
         _check(package, arguments.get("checksum"), digest)
         arguments = {**arguments, "package": None, "checksum": digest}
         if action._task.check_mode or arguments.get("state") == "ready":
@@ -88,7 +89,7 @@ def _smallest(package: str, arguments: dict[str, t.Any], result: dict[str, t.Any
             # A damaged thin package is not needed.
             base = None
         if base is not None and f"sha256:{base.full}" == arguments["checksum"] and base.sha256 in result["known_packages"]:
-            return thin, {**arguments, "checksum": digest_of(thin)}
+            return thin, {**arguments, "checksum": f"sha256:{sha256(thin)}"}
     return package, arguments
 
 

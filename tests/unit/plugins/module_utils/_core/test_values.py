@@ -12,7 +12,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._core.values import texts
+from ansible_collections.erlang.otp.plugins.module_utils._core.values import mapped, texts
 
 
 def test_as_an_operator_would_have_written_them():
@@ -23,3 +23,7 @@ def test_as_an_operator_would_have_written_them():
 def test_what_is_no_text_names_its_variable(value):
     with pytest.raises(OtpError, match="variables: the value of PORT is neither"):
         texts("variables", {"PORT": value})
+
+
+def test_data_keeps_its_form_when_its_values_change():
+    assert mapped({"a": [1, {"b": 2}], "c": (3,), "d": {}}, lambda value: -value) == {"a": [-1, {"b": -2}], "c": [-3], "d": {}}

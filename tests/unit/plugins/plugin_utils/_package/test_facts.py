@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -14,13 +13,8 @@ import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._package import read
-from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import digest_of, release_of
+from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import release_of
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import release_members, write_package
-
-
-def test_the_digest_of_a_package(tmp_path: Path) -> None:
-    (tmp_path / "package.tar.gz").write_bytes(b"content")
-    assert digest_of(str(tmp_path / "package.tar.gz")) == f"sha256:{hashlib.sha256(b'content').hexdigest()}"
 
 
 def test_a_release_is_read_once_and_again_if_the_package_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
