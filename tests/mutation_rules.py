@@ -290,7 +290,7 @@ RULES = (
     Rule(
         "another node at the address is not called",
         PROTOCOL,
-        "        if self._wanted_node != (",
+        "        if self._expected != (",
         "        if False and (",
         (UNIT + "_node/test_distribution_protocol.py",),
     ),
@@ -428,4 +428,18 @@ RULES = (
         OF_CLIENT,
     ),
     Rule("files of a client that runs are not repaired", CLIENT + "directory.py", "        if request.runs():\n            raise\n", "", OF_CLIENT),
+    Rule(
+        "the node that answers runs the system below this root directory",
+        LIFECYCLE,
+        '    if running.root.encode("utf-8", "surrogateescape") not in names_of(node.root):\n',
+        "    if False:\n",
+        OF_LIFECYCLE,
+    ),
+    Rule(
+        "all members of a package have the same time",
+        ASSEMBLE,
+        "tar_parts(members, mtime=self._mtime)",
+        "tar_parts(members, mtime=int(os.stat(members[-1].source or os.curdir).st_mtime))",
+        (UNIT + "_build/test_assemble.py",),
+    ),
 )

@@ -197,7 +197,7 @@ def test_wrong_cookie(site: Site):
 
 
 def test_no_node_and_no_epmd(site: Site):
-    with pytest.raises(NotRegistered, match="knows no node beta"):
+    with pytest.raises(NotRegistered, match="does not know a node beta"):
         site.connect("beta@localhost")
     with pytest.raises(NoEpmd):
         site.connect(NODE, epmd_port=free_port())

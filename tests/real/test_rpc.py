@@ -158,8 +158,8 @@ def test_exceptions(asked: Asked):
     [
         ("too late", "timer:sleep/1 has not answered within"),
         ("no term", "arguments[1], line 1, column 2"),
-        ("no node", "knows no node beta"),
-        ("wrong cookie", "does not take the cookie"),
+        ("no node", "does not know a node beta"),
+        ("wrong cookie", "refuses the cookie"),
         ("neither", "node, pipe_dir"),
     ],
 )
@@ -215,4 +215,4 @@ def test_every_option_is_used_here():
 
 def test_nobody_listens(tmp_path):
     tasks = {"epmd": {"node": NODE, "cookie": COOKIE, "epmd_port": free_port(), "module": "erlang", "function": "node"}}
-    assert "There is no epmd at localhost" in play(tmp_path, tasks).results["epmd"]["msg"]
+    assert "No epmd answers at localhost" in play(tmp_path, tasks).results["epmd"]["msg"]

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An installed tree: what lies there, what is permanent, and what disagrees. Reads only, and never fails on a damaged tree."""
+"""An installed tree: its releases, the permanent one, and what does not fit together. Reads only, and never fails on a damaged tree.
+
+The files are those of "Creating and Upgrading a Target System", and of RELEASES in release_handler(3).
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree,
 
 
 class Target(t.NamedTuple):
-    """A tree as it lies on disk. releases: as RELEASES says; orphans: release directories that it does not list.
+    """A tree on disk. releases: those of RELEASES; orphans: release directories that it does not list.
 
     disagreements: sentences on what does not fit together.
     """
@@ -37,12 +40,12 @@ class Target(t.NamedTuple):
 
 
 def read_target(root: str, destdir: str = "") -> Target:
-    """What lies below root. Raises OtpError only for a root that is no absolute path, or that this user may not read."""
+    """The tree below root. Raises OtpError only for a root that is not an absolute path, or that this user may not read."""
     return read_tree(Tree(root, destdir))
 
 
 def read_tree(tree: Tree) -> Target:
-    """What lies in the tree, of a client node too. Raises OtpError only for one that this user may not read."""
+    """The tree, also of a client node. Raises OtpError only if this user may not read it."""
     try:
         return _read(tree)
     except OSError as error:
@@ -132,7 +135,7 @@ def describe_clients(root: str) -> tuple[list[dict[str, t.Any]], list[str]]:
 
 
 def _attempt(read: t.Callable, disagreements: list[str]):
-    """What read() returns; None, and a sentence more, when it cannot be read."""
+    """The value of read(). If that fails, None and one more disagreement."""
     try:
         return read()
     except OtpError as error:
@@ -147,12 +150,12 @@ def _packages(tree: Tree) -> dict[str, int]:
 
 
 def _of_files(target: Target) -> t.Iterator[str]:
-    """RELEASES against start_erl.data."""
+    """RELEASES compared with start_erl.data."""
     tree, start = target.tree, target.start
     permanent = [entry for entry in target.releases if entry.status == "permanent"]
     versions = ", ".join(entry.version for entry in permanent)
     if not tree.has("releases", "RELEASES"):
-        yield "releases/RELEASES is missing: release_handler would invent an entry without libraries"
+        yield "releases/RELEASES is missing: release_handler makes up an entry without libraries"
     if start is None and not tree.has("releases", "start_erl.data"):
         yield "releases/start_erl.data is missing: bin/start does not know which release to boot"
     if target.releases and not permanent:
@@ -163,7 +166,7 @@ def _of_files(target: Target) -> t.Iterator[str]:
         yield f"start_erl.data boots release {start.release_version}, RELEASES calls {versions} permanent"
     for entry in target.releases:
         if start is not None and entry.version == start.release_version and entry.erts_version != start.erts_version:
-            yield f"start_erl.data boots release {entry.version} on ERTS {start.erts_version}, RELEASES says ERTS {entry.erts_version}"
+            yield f"start_erl.data boots release {entry.version} on ERTS {start.erts_version}, RELEASES has ERTS {entry.erts_version}"
     if start is not None and start.release_version not in [entry.version for entry in target.releases] and target.releases:
         yield f"start_erl.data boots release {start.release_version}, which RELEASES does not list"
     if start is not None and start.erts_version not in target.erts_versions:
@@ -173,17 +176,17 @@ def _of_files(target: Target) -> t.Iterator[str]:
 
 
 def _of_release(target: Target, entry: InstalledRelease) -> t.Iterator[str]:
-    """An entry of RELEASES against what lies on disk."""
+    """An entry of RELEASES compared with the files."""
     tree, what = target.tree, f"release {entry.version}"
     if is_temporary(entry.version) or entry.status == "tmp_current":
-        yield f"{what} ({entry.status}) was left in RELEASES by an upgrade that did not come to its end"
+        yield f"{what} ({entry.status}) was left in RELEASES by an upgrade that was not finished"
         return
     if not entry.libraries:
         yield f"{what} has no libraries in RELEASES: when another release is removed, theirs are deleted with it"
     for library in entry.libraries:
         path = absolute_library(tree, library.directory)
         if not os.path.isdir(path):
-            yield f"{what}: the library {library.name} {library.version} is missing, its directory is to be {path}"
+            yield f"{what}: the library {library.name} {library.version} is missing, its directory should be {path}"
         elif not os.path.exists(f"{path}/ebin/{library.name}.app"):
             yield f"{what}: the library {library.name} {library.version} is incomplete, {path}/ebin/{library.name}.app is missing"
     if entry.erts_version not in target.erts_versions and (target.start is None or entry.erts_version != target.start.erts_version):
@@ -195,14 +198,14 @@ def _of_release(target: Target, entry: InstalledRelease) -> t.Iterator[str]:
     for name in ("start.boot", "sys.config"):
         if name in files or (name == "sys.config" and entry.status == "unpacked" and _is_for_clients(tree, entry)):
             continue
-        more = ", it is to be made from sys.config.src" if name == "sys.config" and "sys.config.src" in files else ""
+        more = ", make it from sys.config.src" if name == "sys.config" and "sys.config.src" in files else ""
         yield f"{what}: releases/{entry.version}/{name} is missing{more}"
 
 
 def _is_for_clients(tree: Tree, entry: InstalledRelease) -> bool:
-    """Whether clients have the release, which have a configuration of their own. It may have been unpacked for them alone.
+    """Whether clients, which have their own configuration, have the release. It may have been unpacked only for them.
 
-    The tree of an image, or the copy of a box, has none: below the same path, this host may have those of its own.
+    The tree of an image, or the copy of a box, has no clients: those below the same path belong to this host.
     """
     return not tree.destdir and any(client.has("releases", entry.version, "sys.config") for client in find_clients(tree.root) if not client.machine_type)
 
@@ -216,13 +219,13 @@ def _of_orphans(target: Target) -> t.Iterator[str]:
 
 
 def _of_bin(target: Target) -> t.Iterator[str]:
-    """bin against the ERTS that there are."""
+    """bin compared with the ERTS directories."""
     tree = target.tree
-    # A client's has its start script, and all else is that of its root directory.
+    # A client has only its own start script; the rest is in the root directory.
     for name in ("start",) if isinstance(tree, ClientTree) else SCRIPTS + PROGRAMS:
         path = tree.path("bin", name)
         if not os.path.exists(path):
-            # relx and mix lay out bin in another way; who boots by start_erl.data needs these.
+            # relx and mix have another layout of bin; a system that boots by start_erl.data needs these.
             if target.start is not None and name in ("start", "erl"):
                 yield f"bin/{name} is missing"
         elif not os.access(path, os.X_OK):

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The node of an installed tree: whether it runs, what it says, and where that disagrees with the files. Reads only, and never fails on a node."""
+"""The node of an installed tree: whether it runs, what it answers, and where that differs from the files (release_handler(3)).
+
+Reads only, and never fails because of a node.
+"""
 
 from __future__ import annotations
 
@@ -23,30 +26,29 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import 
 def describe_node(target: Target, address: NodeAddress, *, timeout: float) -> tuple[dict[str, t.Any], list[str]]:
     """The node as plain data, and what does not fit together.
 
-    Whether a client that does not answer is down cannot be told from here.
+    For a client that does not answer it is not known whether it is down.
     """
     is_here = not isinstance(target.tree, ClientTree)
-    told: dict[str, t.Any] = {"pid": find_emulator(target.tree.root) if is_here else None, "answers": False, "error": None, "name": None, "status": None}
-    told.update(release=None, permanent=None, releases=[], heart=None, erts_version=None, started=None, uptime=None)
-    if is_here and told["pid"] is None:
-        return told, []
+    names = ("pid", "error", "name", "status", "release", "permanent", "heart", "erts_version", "started", "uptime")
+    node: dict[str, t.Any] = {**dict.fromkeys(names), "answers": False, "releases": []}
     if is_here:
-        told.update(_since(started_at(told["pid"], target.tree.root)))
+        node["pid"] = find_emulator(target.tree.root)
+        if node["pid"] is None:
+            return node, []
+        node.update(_since(started_at(node["pid"], target.tree.root)))
     try:
-        with connect(address, timeout=timeout) as node:
-            running = observe(node, timeout=timeout)
-            told["erts_version"] = as_text(node.call("erlang", "system_info", [Atom("version")], timeout=timeout))
+        with connect(address, timeout=timeout) as connection:
+            running = observe(connection, timeout=timeout)
+            node["erts_version"] = as_text(connection.call("erlang", "system_info", [Atom("version")], timeout=timeout))
             if not is_here:
-                told.update(_since(time.time_ns() - node.call("erlang", "statistics", [Atom("wall_clock")], timeout=timeout)[0] * 10**6))
+                milliseconds = connection.call("erlang", "statistics", [Atom("wall_clock")], timeout=timeout)[0]
+                node.update(_since(time.time_ns() - milliseconds * 10**6))
     except OtpError as error:
-        told["error"] = str(error)
-        return told, [] if not is_here else [f"the emulator runs (process {told['pid']}), and its node does not answer: {error}"]
-    told.update(pid=running.pid, answers=True, name=running.node, status=running.status, release=running.current, permanent=running.permanent)
-    told["heart"] = running.heart
-    told["releases"] = [
-        {"name": known.name, "version": known.version, "status": known.status, "libraries": list(known.libraries)} for known in running.releases
-    ]
-    return told, [found.text for found in disagreements(running, target.tree, target.start, target.releases or None)]
+        node["error"] = str(error)
+        return node, [f"the emulator runs (process {node['pid']}), and its node does not answer: {error}"] if is_here else []
+    node.update(pid=running.pid, answers=True, name=running.node, status=running.status, release=running.current, permanent=running.permanent)
+    node.update(heart=running.heart, releases=[{**known._asdict(), "libraries": list(known.libraries)} for known in running.releases])
+    return node, [found.text for found in disagreements(running, target.tree, target.start, target.releases or None)]
 
 
 def _since(started: int) -> dict[str, t.Any]:
@@ -60,7 +62,7 @@ def describe_history(target: Target, *, limit: int) -> dict[str, t.Any]:
     try:
         entries = _history.read(target.tree)
     except OSError:
-        # No directory, or none that this user may read: of that, the files themselves tell.
+        # The directory does not exist, or this user may not read it: read_target reports that.
         entries = []
     failed = {}
     for version in dict.fromkeys(entry["release"] for entry in entries):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A function call in a node, whatever carries it there: what may come instead of a value, as errors with the facts in them."""
+"""The errors of a function call in a node, by distribution or through the console: what erpc(3) and rpc(3) of kernel return instead of a value."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ansible_collections.erlang.otp.plugins.module_utils._terms.values import At
 
 
 class CallError(OtpError):
-    """A call has no value."""
+    """A call returned no value."""
 
 
 class Unreachable(CallError):
-    """There is no node at that place, or it does not let us in."""
+    """The node does not run there, or refuses the connection."""
 
 
 class WrongCookie(Unreachable):
@@ -23,7 +23,7 @@ class WrongCookie(Unreachable):
 
 
 class ConnectionLost(CallError):
-    """The connection, and most likely the node, ended; whether the call was carried out is not known."""
+    """The connection, and most likely the node, ended. It is not known whether the call was carried out."""
 
 
 class CallTimeout(CallError):
@@ -33,7 +33,7 @@ class CallTimeout(CallError):
 class Raised(CallError):
     """The function raised an exception.
 
-    ``kind`` is error, exit or throw, ``reason`` a term, ``stacktrace`` a list of terms, empty where the node tells none.
+    ``kind`` is error, exit or throw, ``reason`` a term, ``stacktrace`` a list of terms, empty if the node sends none.
     """
 
     def __init__(self, call: str, kind: str, reason, stacktrace=()) -> None:
@@ -44,13 +44,12 @@ class Raised(CallError):
 
 
 def name_of(module: str, function: str, arguments) -> str:
-    """The function as Erlang calls it. The arguments may hold secrets."""
+    """The function as Module:Function/Arity. The arguments are left out: they may contain secrets."""
     return f"{module}:{function}/{len(arguments)}"
 
 
 def shortened(term, limit: int = 300) -> str:
     """The term on one line, for a message."""
-    # Not needed when all goes well, and what prints terms takes as long to load as all the rest.
     from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import format_term
 
     try:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The address of a node, and its cookie."""
+"""The address of a node, and its cookie: the chapters "Distributed Erlang" and "Embedded Systems", and erl(1) for .erlang.cookie."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 
-# In the home directory of the node's user; read by the emulator itself, so that the cookie is no argument.
+# In the home directory of the node's user. The emulator reads it, so that the cookie is in no command line.
 COOKIE_FILE = ".erlang.cookie"
 
 # The options of a module that address a node, documented in the fragment erlang.otp._node.
@@ -32,16 +32,16 @@ class NodeAddress(t.NamedTuple):
 
     node: str = ""
     cookie: str = ""
-    cookie_file: str = ""  # empty: the cookie, or else that of the user who asks
+    cookie_file: str = ""  # empty: the cookie, or else the file of the user who runs the module
     transport: str = "auto"  # or distribution, pipe
     pipe_dir: str = ""
-    force: bool = False  # the pipes, even when somebody is attached
+    force: bool = False  # the pipes, even if a terminal is attached
     host: str = ""
     port: int = 0
     epmd_port: int = 0
 
     def resolved(self) -> NodeAddress:
-        """With the transport for which auto stands: distribution for a node with a name, else the pipes."""
+        """With the transport that auto selects: distribution for a node with a name, else the pipes."""
         return self._replace(transport="distribution" if self.node else "pipe") if self.transport == "auto" else self
 
     def __repr__(self) -> str:
@@ -62,7 +62,7 @@ def connect(address: NodeAddress, *, timeout: float = 5.0):
         from ansible_collections.erlang.otp.plugins.module_utils._node.run_erl_console import Console
 
         if not address.pipe_dir:
-            raise OtpError("Neither a node nor pipe_dir is given: one of them says where to call.")
+            raise OtpError("Neither node nor pipe_dir is given: set one of them.")
         return Console(directory=address.pipe_dir, force=address.force)
     from ansible_collections.erlang.otp.plugins.module_utils._node.distribution import Connection
 
@@ -73,7 +73,7 @@ def connect(address: NodeAddress, *, timeout: float = 5.0):
 
 
 def read_cookie(path: str) -> str:
-    """The cookie in the file, by the rules of erl, which takes no file that others can read. Raises OtpError."""
+    """The cookie in the file. As erl does, it refuses a file that others can read. Raises OtpError."""
     try:
         with open(path, encoding="latin-1") as file:
             mode = os.fstat(file.fileno()).st_mode
@@ -81,8 +81,8 @@ def read_cookie(path: str) -> str:
     except OSError as error:
         raise OtpError(f"The cookie file {path} cannot be read: {error.strerror}. Name another one, or become the user of the node.") from None
     if mode & 0o077:
-        raise OtpError(f"The cookie file {path} is open to others than its owner, and erl refuses such a file: chmod 400 {path}")
+        raise OtpError(f"The cookie file {path} can be read by others than its owner, and erl refuses such a file. Run: chmod 400 {path}")
     cookie = text.strip(" \t\r\n")
     if not cookie or not (cookie.isascii() and cookie.isprintable()) or " " in cookie:
-        raise OtpError(f"The cookie file {path} has no cookie: one word of printable ASCII characters.")
+        raise OtpError(f"The cookie file {path} does not contain a cookie: one word of printable ASCII characters.")
     return cookie

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One call as files in a directory, which a script that the node runs carries out.
+"""One call as files in a directory. A script that the node runs (file:script/1 of kernel) carries it out.
 
-The script begins by taking a file away: it runs once, however often it is told to.
+The script first renames a file, so that it runs once, however often it is started.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import tempfile
 
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError, Unreachable
 
-# The directory is a binary, as it may have bytes that are no characters. No variable outlives a script.
+# The directory is a binary, because its name may have bytes that are not characters. No variable outlives a script.
 SCRIPT = """\
 ok = file:rename(<<Directory/binary, "/waiting">>, <<Directory/binary, "/started">>),
 {ok, Call} = file:read_file(<<Directory/binary, "/call">>),
@@ -27,7 +27,7 @@ Outcome = try {return, apply(Module, Function, Arguments)}
 ok = file:write_file(<<Directory/binary, "/outcome.new">>, term_to_binary(Outcome)),
 ok = file:rename(<<Directory/binary, "/outcome.new">>, <<Directory/binary, "/outcome">>).
 """
-# More than an answer should have, and less than a host.
+# More than an answer needs, and less than the memory of a host.
 MAX_OUTCOME = 256 * 1024 * 1024
 
 
@@ -37,7 +37,7 @@ def literal(path: str) -> str:
 
 
 def script_of(directory: str) -> bytes:
-    """The script that carries out the call that lies in the directory."""
+    """The script that carries out the call in the directory."""
     return SCRIPT.replace("<<Directory/binary,", literal(directory)[:-2] + ",").encode("ascii")
 
 
@@ -47,10 +47,10 @@ def line_of(directory: str) -> bytes:
 
 
 class CallDirectory:
-    """A directory for one call, whose files the node's user may read, take away and add to, and nobody else.
+    """A directory for one call. Only the node's user may read its files, and remove and add files.
 
-    parent: where to make it, a place that both sides see. owner: numeric user and group of the node. It may do with the names
-    in parent what it likes, so that all work on files goes by the open directory. Raises Unreachable when it cannot be made.
+    parent: where to make it, a place that both sides see. owner: numeric user and group of the node. It may rename anything in
+    parent, so that all work on files goes by the open directory. Raises Unreachable when it cannot be made.
     """
 
     def __init__(self, *, parent: str, owner: tuple[int, int], call: bytes) -> None:
@@ -68,7 +68,7 @@ class CallDirectory:
     def _fill(self, files: dict[str, bytes], owner: tuple[int, int]) -> None:
         us = os.geteuid()
         if os.fstat(self._directory).st_uid != us:
-            raise Unreachable(f"{self.path} is not what it was made as: somebody meddles with it.")
+            raise Unreachable(f"{self.path} was replaced by another user while it was made. Check who can write to its parent directory.")
         for name, content in files.items():
             descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=self._directory)
             with open(descriptor, "wb") as file:
@@ -87,7 +87,7 @@ class CallDirectory:
             return False
 
     def withdraw(self) -> bool:
-        """Let the script do nothing when it is run from now on; False when it has been."""
+        """Make a script that starts from now on do nothing. False if it has started already."""
         try:
             os.unlink("waiting", dir_fd=self._directory)
             return True
@@ -96,7 +96,7 @@ class CallDirectory:
 
     def outcome(self) -> bytes:
         """The content of outcome."""
-        # Whatever lies there: no link is followed, no pipe waited for.
+        # No link is followed and no pipe is waited for, whatever the node's user puts there.
         descriptor = os.open("outcome", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=self._directory)
         with open(descriptor, "rb") as file:
             content = file.read(MAX_OUTCOME + 1)

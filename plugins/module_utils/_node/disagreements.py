@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where a running node disagrees with the files of its system.
+"""Where a running node differs from the files of its system.
 
 release_handler reads RELEASES when it starts, and holds it in memory from then on (SASL, release_handler(3)). It does not write the
 file when it installs a release: an installed release stays unpacked, or old, there.
@@ -27,7 +27,7 @@ class Disagreement(t.NamedTuple):
 
 
 def disagreements(running: Running, tree: Tree, start: StartErlData | None, releases: t.Sequence[InstalledRelease] | None) -> t.Iterator[Disagreement]:
-    """Compare the node with start_erl.data and RELEASES of the tree, each None when the file is missing. Ends with what makes the rest meaningless."""
+    """Compare the node with start_erl.data and RELEASES of the tree, each None when the file is missing. Ends at a problem that makes the rest meaningless."""
     if not running.has_handler:
         yield Disagreement("sasl", f"the node {running.node} runs no release_handler: it was started without sasl")
         return

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Calls to a distributed node over a socket. What is said there is the matter of _distribution_protocol."""
+"""Calls to a distributed node over a socket: the chapter "Distributed Erlang". distribution_protocol has what is sent."""
 
 from __future__ import annotations
 
@@ -12,14 +12,7 @@ import socket
 import time
 
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallTimeout, Unreachable, name_of, value_of
-from ansible_collections.erlang.otp.plugins.module_utils._node.distribution_protocol import (
-    FLAGS,
-    NEW,
-    Answered,
-    Connected,
-    NameRefused,
-    Protocol,
-)
+from ansible_collections.erlang.otp.plugins.module_utils._node.distribution_protocol import FLAGS, NEW, Answered, Connected, NameRefused, Protocol
 from ansible_collections.erlang.otp.plugins.module_utils._node.epmd import NoEpmd, NotRegistered, default_port, look_up
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom, Opaque
 
@@ -33,12 +26,12 @@ class Connection:
         with Connection(node="exchange@north", cookie=cookie) as node:
             releases = node.call("release_handler", "which_releases", [])
 
-    node: NAME@HOST, or NAME alone whatever its host is called. We connect to the host, and to this one when that fails.
-    host: another address to connect to. port: the node's, when it has no epmd. epmd_port: when it is not that of the environment.
-    timeout: seconds for all until the connection stands. version, flags: of the handshake, when they are not to be negotiated.
+    node: NAME@HOST, or NAME alone on any host. The connection is to that host, or to this one if that fails.
+    host: another address to connect to. port: of a node without epmd. epmd_port: if it is not that of the environment.
+    timeout: seconds until it is connected. version, flags: of the handshake, if they are not to be negotiated.
 
-    Raises CallError: NoEpmd, NotRegistered, WrongCookie and other kinds of Unreachable, or CallTimeout. A connection without any
-    call is ended by the node after its net_ticktime, a minute.
+    Raises CallError: NoEpmd, NotRegistered, WrongCookie and other kinds of Unreachable, or CallTimeout. The node
+    ends a connection without calls after its net_ticktime, a minute.
     """
 
     def __init__(
@@ -53,7 +46,7 @@ class Connection:
         version: int = 0,
         flags: int = FLAGS,
     ) -> None:
-        self._wanted = node
+        self._target = node
         self._cookie = cookie
         self._flags = flags
         self._leader: Opaque | None = None
@@ -67,7 +60,7 @@ class Connection:
         except NameRefused:
             if version != NEW:
                 raise
-            # It does not name us: then by a name that nobody else has.
+            # It does not give us a name: use one that no other node has.
             self._connect(address, port, version, deadline, self._unique_name())
         self.node = self._protocol.node
         try:
@@ -79,7 +72,7 @@ class Connection:
     def call(self, module: str, function: str, arguments: list, *, timeout: float = 30.0):
         """The function's value as a term; the arguments are a list of terms.
 
-        Raises Raised when the function does, CallTimeout, ConnectionLost, and TermError for arguments that are no terms.
+        Raises Raised when the function does, CallTimeout, ConnectionLost, and TermError for arguments that are not terms.
         """
         what = name_of(module, function, arguments)
         deadline = time.monotonic() + timeout
@@ -110,33 +103,33 @@ class Connection:
         """A socket, and the handshake."""
         challenge, creation = (int.from_bytes(os.urandom(4), "big") for dummy in range(2))
         self._protocol = Protocol(
-            wanted=self._wanted, name=name, cookie=self._cookie, challenge=challenge, creation=creation | 4, version=version, flags=self._flags
+            expected=self._target, name=name, cookie=self._cookie, challenge=challenge, creation=creation | 4, version=version, flags=self._flags
         )
         try:
             self._socket = socket.create_connection((address, port), max(0.001, deadline - time.monotonic()))
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            # A timeout of the socket's own costs two system calls more for each of its calls.
+            # A timeout of the socket itself needs two more system calls for each call.
             self._socket.setblocking(False)
             self._readable, self._writable = select.poll(), select.poll()
             self._readable.register(self._socket, select.POLLIN)
             self._writable.register(self._socket, select.POLLOUT)
         except socket.timeout:
-            raise CallTimeout(f"No connection to {self._wanted} at {address}, port {port}, in time.") from None
+            raise CallTimeout(f"No connection to {self._target} at {address}, port {port}, in time.") from None
         except OSError as error:
             reason = error.strerror or str(error)
-            raise Unreachable(f"No connection to {self._wanted} at {address}, port {port}: {reason}.") from None
+            raise Unreachable(f"No connection to {self._target} at {address}, port {port}: {reason}.") from None
         try:
             while not any(isinstance(event, Connected) for event in self._exchange(deadline)):
                 pass
         except socket.timeout:
             self._socket.close()
-            raise CallTimeout(f"{self._wanted} at {address}, port {port}, has not answered in time.") from None
+            raise CallTimeout(f"{self._target} at {address}, port {port}, has not answered in time.") from None
         except BaseException:
             self._socket.close()
             raise
 
     def _exchange(self, deadline: float) -> list:
-        """Send what has to be sent, await something; the events in it. Raises socket.timeout at the deadline."""
+        """Send what has to be sent, and wait for data. Returns the events in it. Raises socket.timeout at the deadline."""
         try:
             self._send(self._protocol.to_send(), deadline)
             wait(self._readable, deadline)
@@ -158,7 +151,7 @@ class Connection:
                 wait(self._writable, deadline)
 
     def _user(self, timeout: float):
-        """The pid of the process that prints for whoever has no terminal of his own."""
+        """The pid of the process that prints for processes without their own terminal."""
         user = self.call("erlang", "whereis", [Atom("user")], timeout=timeout)
         return user if isinstance(user, Opaque) else None
 
@@ -171,7 +164,7 @@ def wait(events: select.poll, deadline: float) -> None:
 
 
 def find(name: str, addresses: list[str], port: int, epmd_port: int, deadline: float) -> tuple[str, int, int]:
-    """At which address and port the node listens, and the highest version of its handshake; the first address that knows it counts."""
+    """The address and port where the node listens, and the highest version of its handshake, from the first address whose epmd knows it."""
     if port:
         return addresses[0], port, NEW
     for address in addresses[:-1]:
@@ -179,7 +172,7 @@ def find(name: str, addresses: list[str], port: int, epmd_port: int, deadline: f
             found = look_up(name, address, port=epmd_port, deadline=deadline)
             return address, found.port, found.highest
         except (NoEpmd, NotRegistered):
-            # The name of a host need not be one that resolves, and its node may listen on the loopback interface alone.
+            # The host's name may not resolve, and its node may listen on the loopback interface only.
             pass
     found = look_up(name, addresses[-1], port=epmd_port, deadline=deadline)
     return addresses[-1], found.port, found.highest

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The Erlang distribution protocol as a hidden node speaks it that only makes calls: bytes in, events and bytes out.
+"""The Erlang distribution protocol of a hidden node that only makes calls: bytes in, events and bytes out.
 
 Nothing here reads or writes a socket, or looks at a clock. The rules are those of ERTS' "Distribution Protocol"::
 
@@ -20,56 +20,34 @@ import struct
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import (
-    CallError,
-    ConnectionLost,
-    Unreachable,
-    WrongCookie,
-    shortened,
-)
+from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError, ConnectionLost, Unreachable, WrongCookie, shortened
 from ansible_collections.erlang.otp.plugins.module_utils._terms.etf_decoder import decode_at, encode
 from ansible_collections.erlang.otp.plugins.module_utils._terms.etf_encoder import append
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom, Opaque
 
-EXTENDED_REFERENCES = 0x4
-DIST_MONITOR = 0x8
-FUN_TAGS = 0x10
-DIST_MONITOR_NAME = 0x20
-NEW_FUN_TAGS = 0x80
-EXTENDED_PIDS_PORTS = 0x100
-EXPORT_PTR_TAG = 0x200
-BIT_BINARIES = 0x400
-NEW_FLOATS = 0x800
-SMALL_ATOM_TAGS = 0x4000
-UTF8_ATOMS = 0x10000
-MAP_TAG = 0x20000
-BIG_CREATION = 0x40000
 HANDSHAKE_23 = 0x1000000
-UNLINK_ID = 0x2000000
-MANDATORY_25_DIGEST = 0x4000000
 SPAWN = 1 << 32
 NAME_ME = 1 << 33
-V4_NC = 1 << 34
-# What every OTP demands, up to 28, and what we can read. Without PUBLISHED we are a hidden node.
+# What every OTP requires, up to 28, and what we can read. Without PUBLISHED we are a hidden node.
 FLAGS = (
-    EXTENDED_REFERENCES
-    | DIST_MONITOR
-    | DIST_MONITOR_NAME
-    | FUN_TAGS
-    | NEW_FUN_TAGS
-    | EXTENDED_PIDS_PORTS
-    | EXPORT_PTR_TAG
-    | BIT_BINARIES
-    | NEW_FLOATS
-    | SMALL_ATOM_TAGS
-    | UTF8_ATOMS
-    | MAP_TAG
-    | BIG_CREATION
+    0x4  # EXTENDED_REFERENCES
+    | 0x8  # DIST_MONITOR
+    | 0x20  # DIST_MONITOR_NAME
+    | 0x10  # FUN_TAGS
+    | 0x80  # NEW_FUN_TAGS
+    | 0x100  # EXTENDED_PIDS_PORTS
+    | 0x200  # EXPORT_PTR_TAG
+    | 0x400  # BIT_BINARIES
+    | 0x800  # NEW_FLOATS
+    | 0x4000  # SMALL_ATOM_TAGS
+    | 0x10000  # UTF8_ATOMS
+    | 0x20000  # MAP_TAG
+    | 0x40000  # BIG_CREATION
     | HANDSHAKE_23
-    | UNLINK_ID
-    | MANDATORY_25_DIGEST
+    | 0x2000000  # UNLINK_ID
+    | 0x4000000  # MANDATORY_25_DIGEST
     | SPAWN
-    | V4_NC
+    | (1 << 34)  # V4_NC
 )
 # Versions of the handshake.
 OLD, NEW = 5, 6
@@ -82,7 +60,7 @@ SPAWN_REPLY = 31
 PASS_THROUGH = 112
 SPAWN_REPLY_BEGINS = bytes((PASS_THROUGH, 131, 104, 5, 97, SPAWN_REPLY))
 
-# More than a node should answer to a call, and less than a host has.
+# More than the answer to a call needs, and less than the memory of a host.
 MAX_MESSAGE = 256 * 1024 * 1024
 
 
@@ -91,7 +69,7 @@ class ProtocolError(CallError):
 
 
 class NameRefused(Unreachable):
-    """The node does not take a node without a name, or not by this name."""
+    """The node refuses a node without a name, or with this name."""
 
 
 class Connected(t.NamedTuple):
@@ -101,7 +79,7 @@ class Connected(t.NamedTuple):
 
 
 class Answered(t.NamedTuple):
-    """A call has ended: {return,Value} and the like, see _calls.value_of."""
+    """A call has ended: {return,Value} and the like, see call_errors.value_of."""
 
     call: int
     outcome: t.Any
@@ -110,15 +88,15 @@ class Answered(t.NamedTuple):
 class Protocol:
     """One connection: give what arrives to receive(), send what to_send() gives.
 
-    wanted: the node's name, without a host when any will do: the node that answers at an address may be another one.
+    expected: the node's name, without a host if any host is right. The node that answers at an address may be another one.
     name: our name, NAME@HOST, or the host alone for a name that the node chooses (version 6 only).
     challenge, creation: random numbers below 2 ** 32.
     """
 
-    def __init__(self, *, wanted: str, name: str, cookie: str, challenge: int, creation: int, version: int = NEW, flags: int = FLAGS) -> None:
+    def __init__(self, *, expected: str, name: str, cookie: str, challenge: int, creation: int, version: int = NEW, flags: int = FLAGS) -> None:
         self.node = ""  # theirs, as soon as it is known
         self.name = name
-        self._wanted_node = wanted
+        self._expected = expected
         self._cookie = cookie
         self._challenge = challenge
         self._creation = creation
@@ -132,7 +110,7 @@ class Protocol:
         self._calls: dict[str, int] = {}  # by the text of the reference
         self._last_call = 0
         self._received = bytearray()
-        self._wanted = 2
+        self._needed = 2
         self._outgoing = bytearray()
         self._state: t.Callable[[bytes], t.Any] = self._status
         self._send_name()
@@ -144,33 +122,33 @@ class Protocol:
         return data
 
     def receive(self, data: bytes) -> list[Connected | Answered]:
-        """Take bytes in pieces of any size; the events that they complete. Raises CallError, after which the connection is of no use."""
+        """Take bytes in pieces of any size; the events that they complete. Raises CallError, after which the connection must be closed."""
         self._received += data
         events: list[Connected | Answered] = []
-        while len(self._received) >= self._wanted:
+        while len(self._received) >= self._needed:
             prefix = self._prefix
             length = int.from_bytes(self._received[:prefix], "big")
             if length > MAX_MESSAGE:
                 raise ProtocolError(f"{self._them()} sends a message of {length} bytes; the limit is {MAX_MESSAGE}.")
-            self._wanted = prefix + length
-            if len(self._received) < self._wanted:
+            self._needed = prefix + length
+            if len(self._received) < self._needed:
                 break
-            message = bytes(memoryview(self._received)[prefix : self._wanted])
-            del self._received[: self._wanted]
+            message = bytes(memoryview(self._received)[prefix : self._needed])
+            del self._received[: self._needed]
             event = self._take(message)
             if event is not None:
                 events.append(event)
-            self._wanted = self._prefix
+            self._needed = self._prefix
         return events
 
     def closed(self) -> OtpError:
-        """The error that it is when the connection ends now."""
+        """The error to raise when the connection ends now."""
         if self._state == self._connected:
             return ConnectionLost(f"{self._them()} has ended, or ended the connection, in the middle of a call.")
         if self._state == self._acknowledgement:
-            return WrongCookie(f"{self._them()} does not take the cookie: it has another one.")
+            return WrongCookie(f"{self._them()} refuses the cookie: it has another one.")
         if not self.node:
-            return NameRefused("The node ended the connection at once: it may use TLS, or want another protocol.")
+            return NameRefused("The node ended the connection at once: it may use TLS, or need another protocol.")
         return Unreachable(f"{self._them()} ended the connection in the handshake.")
 
     def call(self, module: str, function: str, arguments: list, *, leader=None) -> int:
@@ -198,7 +176,7 @@ class Protocol:
 
     @property
     def needs_leader(self) -> bool:
-        """Whether call() wants the pid of a group leader: without, what a function prints would come to us."""
+        """Whether call() needs the pid of a group leader. Without it the node would send us what a function prints."""
         return bool(self._their_flags & SPAWN)
 
     @property
@@ -231,7 +209,7 @@ class Protocol:
 
     def _status(self, message: bytes) -> None:
         if message[:1] != b"s":
-            raise ProtocolError("The node does not speak the distribution protocol: its first message is no status.")
+            raise ProtocolError("The node does not speak the distribution protocol: its first message is not a status.")
         if message[1:7] == b"named:":
             (length,) = struct.unpack_from(">H", message, 7)
             if len(message) != 13 + length:
@@ -245,7 +223,7 @@ class Protocol:
             if "@" not in self.name:
                 raise NameRefused("The node does not give names to others.")
         elif status == "not_allowed":
-            raise NameRefused("The node does not allow this connection (status not_allowed): net_kernel:allow/1 names those that it takes.")
+            raise NameRefused("The node does not allow this connection (status not_allowed): see net_kernel:allow/1.")
         elif status in ("nok", "alive"):
             raise NameRefused(f"The node has a connection with a node of our name (status {status}). Try again.")
         else:
@@ -262,10 +240,10 @@ class Protocol:
             _version, self._their_flags, challenge = struct.unpack_from(">HII", message, 1)
             name = message[11:]
         else:
-            raise ProtocolError("The node does not speak the distribution protocol: its second message is no challenge.")
+            raise ProtocolError("The node does not speak the distribution protocol: its second message is not a challenge.")
         self.node = name.decode("utf-8")
-        if self._wanted_node != (self.node if "@" in self._wanted_node else self.node.partition("@")[0]):
-            raise Unreachable(f"The node there is called {self.node}, not {self._wanted_node}: call it by its name, or look elsewhere for the other.")
+        if self._expected != (self.node if "@" in self._expected else self.node.partition("@")[0]):
+            raise Unreachable(f"The node there is called {self.node}, not {self._expected}: use that name, or the address of {self._expected}.")
         if message[:1] == b"N" and self._version == OLD:
             # A node that knows the new handshake; it has seen only half of our flags.
             self._send(struct.pack(">cII", b"c", self._flags >> 32, self._creation))
@@ -275,7 +253,7 @@ class Protocol:
 
     def _acknowledgement(self, message: bytes) -> Connected:
         if message[:1] != b"a" or len(message) != 17:
-            raise ProtocolError(f"{self._them()} does not speak the distribution protocol: its third message is no acknowledgement.")
+            raise ProtocolError(f"{self._them()} does not speak the distribution protocol: its third message is not an acknowledgement.")
         if not hmac.compare_digest(message[1:], digest(self._cookie, self._challenge)):
             raise WrongCookie(f"{self._them()} has another cookie.")
         me = bytearray()
@@ -295,24 +273,24 @@ class Protocol:
 
     def _connected(self, message: bytes) -> Answered | None:
         if not message:
-            # A tick, to see whether we live.
+            # A tick, which must be answered.
             self._outgoing += bytes(4)
             return None
         if message[0] != PASS_THROUGH:
-            raise ProtocolError(f"{self._them()} sends messages of type {message[0]}, which were not agreed upon.")
+            raise ProtocolError(f"{self._them()} sends messages of type {message[0]}, which were not negotiated.")
         if message.startswith(SPAWN_REPLY_BEGINS) and self._spawned in message:
             # A call has begun: a process of theirs is made and monitored.
             return None
         control, end = decode_at(message, 1)
         if not isinstance(control, tuple) or not control:
-            raise ProtocolError(f"{self._them()} sends a control message that is none: {shortened(control, 60)}.")
+            raise ProtocolError(f"{self._them()} sends a malformed control message: {shortened(control, 60)}.")
         if control[0] == SEND and end < len(message):
             return self._sent(decode_at(message, end)[0])
         if control[0] == MONITOR_P_EXIT and len(control) == 5:
             return self._exited(control[3], control[4])
         if control[0] == SPAWN_REPLY and len(control) == 5 and isinstance(control[4], Atom):
             return self._answered(control[1], (Atom("not spawned"), control[4]))
-        # All else is for processes that we have not.
+        # Everything else is for processes that we do not have.
         return None
 
     def _answered(self, reference, outcome) -> Answered | None:
@@ -326,7 +304,7 @@ class Protocol:
         return self._answered(reference, (Atom("exit"), reason))
 
     def _sent(self, message) -> Answered | None:
-        """The answer of rex, which says the same of an exception and of a value that looks like one."""
+        """The answer of rex, which is the same for an exception and for a value that looks like one."""
         if not isinstance(message, tuple) or len(message) != 2:
             return None
         reference, value = message

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The Erlang Port Mapper Daemon: at which port a node listens. The protocol is that of ERTS' "EPMD Protocol"."""
+"""The Erlang Port Mapper Daemon: at which port a node listens. The chapter is "EPMD Protocol" of ERTS' "Distribution Protocol"."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_ANSWER = 2048
 
 
 class NoEpmd(Unreachable):
-    """Nothing that is an epmd listens there."""
+    """No epmd listens there."""
 
 
 class NotRegistered(Unreachable):
@@ -44,13 +44,13 @@ def default_port() -> int:
 
 
 def request(name: str) -> bytes:
-    """The question where the node with this name, without a host, listens."""
+    """PORT_PLEASE2_REQ for the node with this name, without a host."""
     encoded = name.encode("utf-8")
     return struct.pack(">HB", len(encoded) + 1, PORT_REQUEST) + encoded
 
 
 def parse_answer(answer: bytes) -> Registration | None:
-    """What epmd said until it ended the connection; None when it does not know the node. Raises ValueError."""
+    """The registration in epmd's whole answer; None if it does not know the node. Raises ValueError for anything else."""
     if len(answer) >= 2 and answer[0] == PORT_ANSWER:
         if answer[1] != 0:
             return None
@@ -77,10 +77,10 @@ def look_up(name: str, address: str, *, port: int, deadline: float) -> Registrat
     except socket.timeout:
         raise CallTimeout(f"The epmd at {address}, port {port}, has not answered in time.") from None
     except ValueError as error:
-        raise NoEpmd(f"What answers at {address}, port {port}, is no epmd: {error}.") from None
+        raise NoEpmd(f"The program at {address}, port {port}, is not an epmd. It answers {error}.") from None
     except OSError as error:
         reason = error.strerror or str(error)
-        raise NoEpmd(f"There is no epmd at {address}, port {port} ({reason}): is the node up and distributed? ERL_EPMD_PORT may differ.") from None
+        raise NoEpmd(f"No epmd answers at {address}, port {port} ({reason}). Check that the node is up and distributed, and its ERL_EPMD_PORT.") from None
     if registration is None:
-        raise NotRegistered(f"The epmd at {address}, port {port}, knows no node {name}: is it up, and is that its name?")
+        raise NotRegistered(f"The epmd at {address}, port {port}, does not know a node {name}. Check that it is up, and its name.")
     return registration

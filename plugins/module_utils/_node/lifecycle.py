@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A node of this host: started, stopped, running and answering.
+"""A node of this host: start, stop, wait for it and ask it. The chapters are "Embedded Systems" and init:stop/0 of erts.
 
-The cookie is read from the home directory of the node's user, and stands in no command line.
+The cookie is read from the home directory of the node's user. It is in no command line.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import 
 
 
 class Node(t.NamedTuple):
-    """What must be known of a node in order to start it and to talk to it."""
+    """What is needed to start a node and to call it."""
 
     root: str
     user: str
@@ -46,24 +46,24 @@ class NoAnswer(OtpError):
     """The node was asked and did not answer."""
 
 
-# A node that has not been there for so long after its start does not come back by itself.
+# Seconds without an emulator after a start. After that no other one starts.
 GONE = 4.0
-# So many emulators one after the other: heart starts what ends at once.
+# So many emulators one after the other: heart restarts one that ends at once.
 CRASH_LOOP = 3
-# A node that cannot be asked counts as started when its emulator has lived for so long.
+# Seconds after which a node without a name counts as started if its emulator still runs.
 SETTLED = 3.0
 
 
 def start(node: Node) -> None:
-    """Start the node by its service, or run bin/start as its user with a clean environment. Raises OtpError with what was said when it fails."""
+    """Start the node by its service, or run bin/start as its user with a clean environment. Raises OtpError with its output if it fails."""
     if remote_host():
         return remote_host().start()
     if node.service:
         return _service.start(node.service)
     program = os.path.join(node.root, "bin", "start")
-    code, said = run_as_user(node, [program], timeout=60)
+    code, output = run_as_user(node, [program], timeout=60)
     if code != 0:
-        raise OtpError(f"{program} ended with code {code}: {said or 'it said nothing'}")
+        raise OtpError(f"{program} ended with code {code}: {output or 'no output'}")
 
 
 def halt(node: Node, *, quiet: float = 0.0) -> None:
@@ -76,7 +76,7 @@ def halt(node: Node, *, quiet: float = 0.0) -> None:
 def stop(root: str, *, timeout: float = 60.0, quiet: float = 0.0) -> bool:
     """Stop the node as ``init:stop()`` does, heart included; return when its emulator has ended.
 
-    True when there was one. With quiet, go on until there has been none for so many seconds, which ends a node that heart
+    True if one ran. With quiet, wait until no emulator has run for so many seconds, which ends a node that heart
     restarts over and over. Raises OtpError after timeout seconds.
     """
     deadline = time.monotonic() + timeout
@@ -136,14 +136,14 @@ def wait_until_answering(node: Node, *, timeout: float) -> tuple[int, Running | 
                     answer = ask(node)
                     if answer.status == "started":
                         return pid, answer
-                    reason = f"init says {answer.status}"
+                    reason = f"init reports {answer.status}"
                 except NoAnswer as no_answer:
                     reason = str(no_answer)
         lasted = now - began
         if len(seen) >= CRASH_LOOP:
             halt(node, quiet=2.0)
             times = f"{CRASH_LOOP - 1} times within {lasted:.1f} s"
-            raise failure(node, lasted, len(seen), f"does not stay up: its emulator ended {times}; it is stopped now")
+            raise failure(node, lasted, len(seen), f"does not stay up: its emulator ended {times}. It is stopped now")
         if now - last_seen > GONE:
             raise failure(node, lasted, max(1, len(seen)), "has ended right after its start")
         if lasted > timeout:
@@ -164,8 +164,8 @@ def ask(node: Node, *, timeout: float = 5.0) -> Running:
     address = NodeAddress(node=node.name, cookie_file=node.cookie_file, epmd_port=int(port) if port.isdigit() else 0)
     try:
         with connect(address, timeout=timeout) as connection:
-            # Init says started also when an application could not start and the emulator is about to end; the application
-            # controller then answers no more.
+            # init reports started even if an application could not start and the emulator is about to end. The application
+            # controller does not answer then.
             connection.call("application", "which_applications", [4000], timeout=timeout)
             running = observe(connection, timeout=timeout)
             if not running.has_handler:
@@ -174,16 +174,16 @@ def ask(node: Node, *, timeout: float = 5.0) -> Running:
     except OtpError as error:
         raise NoAnswer(str(error)) from None
     if running.root.encode("utf-8", "surrogateescape") not in names_of(node.root):
-        raise NoAnswer(f"the node that has the name {node.name} is another one, which runs the system below {running.root}")
+        raise NoAnswer(f"another node has the name {node.name}: it runs the system below {running.root}")
     return running
 
 
 def run_as_user(node: Node, command: list[str], *, timeout: float) -> tuple[int, str]:
-    """Run the command as the node's user, in /, with nothing but the node's environment; its code, and what it said. Raises OtpError."""
+    """Run the command as the node's user, in /, with the node's environment only. Returns its exit code and output. Raises OtpError."""
     try:
         user = pwd.getpwnam(node.user)
     except KeyError:
-        raise OtpError(f"there is no user {node.user!r} on this host.") from None
+        raise OtpError(f"the user {node.user!r} does not exist on this host.") from None
 
     def become():
         os.initgroups(user.pw_name, user.pw_gid)

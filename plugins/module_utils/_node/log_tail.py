@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The last words of a node: the end of run_erl's log, and the slogan of a crash dump."""
+"""The last words of a node: the end of run_erl's log (run_erl(1)), and the slogan of a crash dump ("How to Interpret the Erlang Crash Dumps")."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ BYTES = 8192
 def last_words(log_directory: str, *, since: float = 0.0, starts: int = 1) -> str:
     """Sentences that quote the newest ``erlang.log.N`` and the ``erl_crash.dump`` of the directory, with their paths.
 
-    A crash dump older than since (seconds since the epoch) tells of something else, and so does the log of earlier starts than the
-    last ones.
+    A crash dump older than since (seconds since the epoch) is left out, and so is the log of starts before the last ones.
     """
     if remote_host():
         log_directory = remote_host().logs(log_directory)
@@ -29,12 +28,12 @@ def last_words(log_directory: str, *, since: float = 0.0, starts: int = 1) -> st
     dump = os.path.join(log_directory, "erl_crash.dump")
     slogan = slogan_of(dump)
     if slogan and os.path.getmtime(dump) >= since:
-        words.append(f"{dump} says: {slogan}.")
+        words.append(f"The slogan of {dump}: {slogan}.")
     logs = glob.glob(os.path.join(glob.escape(log_directory), "erlang.log.*"))
     if logs:
         newest = max(logs, key=os.path.getmtime)
         words.append(f"The end of {newest}:\n" + "\n".join(tail(newest, starts)))
-    return " ".join(words) or f"There is no log in {log_directory}."
+    return " ".join(words) or f"{log_directory} contains no log."
 
 
 def slogan_of(path: str) -> str | None:
@@ -50,7 +49,7 @@ def slogan_of(path: str) -> str | None:
 
 
 def tail(path: str, starts: int) -> list[str]:
-    """The last lines that are not empty, without what is meant for a terminal or written by run_erl itself."""
+    """The last lines that are not empty, without control sequences of a terminal and without run_erl's own lines."""
     try:
         with open(path, "rb") as file:
             file.seek(max(0, os.path.getsize(path) - BYTES))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A node over several connections, for it restarts in between; and waiting until it is as it should be."""
+"""Calls to a node that restarts in between, and waiting until it is up again: install_release/1 of release_handler(3), init:restart/0, heart(3)."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_t
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
 
 PAUSE = 0.05
-# After an error of install_release, a node that restarts begins to within this time.
+# Seconds after an error of install_release within which a restart begins.
 RESTART_BEGINS = 3.0
 
 
 class NotBack(OtpError):
-    """The node was not as awaited in time."""
+    """The node did not reach the expected state in time."""
 
 
 class Session:
-    """Calls to a node; a connection is made when one is needed and there is none. Used as a Connection is.
+    """Calls to a node, with a new connection when the last one has ended. Used like a Connection.
 
-    is_remote: its emulator is a process of another host, of which nothing is known but what the node says.
+    is_remote: its emulator runs on another host; only the node's answers are known.
     """
 
     def __init__(self, address: NodeAddress, *, timeout: float, is_remote: bool = False) -> None:
@@ -44,7 +44,7 @@ class Session:
         self.node = address.node or address.pipe_dir
 
     def call(self, module: str, function: str, arguments: list, *, timeout: float):
-        """As of Connection."""
+        """As Connection.call."""
         if self._connection is None:
             self._connection = connect(self._address, timeout=min(timeout, self._timeout))
             self.node = self._connection.node or self._address.pipe_dir
@@ -68,7 +68,7 @@ class Session:
 
 
 def is_settled(now: Running) -> bool:
-    """Whether the node has booted, and is not in between two emulators."""
+    """Whether the node has booted, and is not between two emulators."""
     return now.status == "started" and now.has_handler and not is_temporary(now.current or "")
 
 
@@ -85,7 +85,7 @@ def wait_for_restart(session: Session, before: Running, *, root: str, timeout: f
 
 
 def wait_until_settled(session: Session, before: Running, *, root: str, timeout: float) -> Running:
-    """The node when it answers and is settled, whatever happened to it. Raises NotBack."""
+    """The node when it answers and is settled. Raises NotBack."""
     return _wait(session, is_settled, root=root, before=before, timeout=timeout, may_ask=lambda pid: pid is not None)
 
 
@@ -118,7 +118,7 @@ def _wait(session: Session, is_reached, *, root: str, before: Running, timeout: 
                 now = observe(session, timeout=max(0.1, deadline - time.monotonic()))
                 if is_reached(now):
                     return now
-                reason = f"init says {now.status}, release {now.current} runs"
+                reason = f"init reports {now.status}, release {now.current} runs"
             except Raised as error:
                 reason = str(error)
             except OtpError as error:
@@ -126,7 +126,7 @@ def _wait(session: Session, is_reached, *, root: str, before: Running, timeout: 
                 reason = str(error)
         elif pid is None:
             session.close()
-            reason = "there is no emulator"
+            reason = "no emulator runs"
         if time.monotonic() > deadline:
             if session.is_remote:
                 raise NotBack(f"the node {before.node} has not come back within {timeout:g} s ({reason.rstrip('.')}): see its log on its host.")
@@ -137,9 +137,9 @@ def _wait(session: Session, is_reached, *, root: str, before: Running, timeout: 
 
 
 def reap_emulator(pid: int) -> None:
-    """Have run_erl reap its emulator that has ended: until then heart takes it for alive, for five seconds.
+    """Make run_erl reap its emulator that has ended. Otherwise heart takes it for alive, for five seconds.
 
-    run_erl misses SIGCHLD when it is writing its log just then; another one is harmless.
+    run_erl misses SIGCHLD while it writes its log; a second one is harmless.
     """
     with contextlib.suppress(OSError, ValueError, IndexError):
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:

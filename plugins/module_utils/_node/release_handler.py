@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a running node says about its releases, asked in one go, and release_handler's operations with their answers.
+"""The releases of a running node, in one call, and release_handler's operations with their answers.
 
-SASL's reference, release_handler(3). What it does not say about answers was found by experiment with OTP 25 and 27.
+SASL's reference, release_handler(3). The answers that it does not document were found by experiment with OTP 25 and 27.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors impor
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import as_text, format_term
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom, Opaque
 
-# One expression, for a call through a console costs a hundred times one by distribution. When an application does not start, init
-# says started all the same, for the second in which the node ends; the application controller does not answer any more.
+# One expression, because a call through a console takes a hundred times as long as one by distribution. If an application does not start,
+# init still reports started during the second in which the node ends; the application controller does not answer then.
 QUESTION = """
 Handler = erlang:whereis(release_handler),
 Which = case Handler of undefined -> none; _ -> release_handler:which_releases() end,
@@ -42,8 +42,8 @@ Name = fun(Process) -> case catch erlang:process_info(Process, registered_name) 
 [{Module, [Name(Process) || Process <- erlang:processes(), Process =/= erlang:self(), (catch erlang:check_process_code(Process, Module)) =:= true]}
  || {Module, _} <- code:all_loaded(), erlang:check_old_code(Module)].
 """
-# Before it stops the process user, which writes to the terminal, kernel waits a second, so that user may write what it still has: long
-# after the applications have ended. As soon as all is stopped that kernel stops before it, this asks user to write it and ends the wait.
+# Before kernel stops the process user, which writes to the terminal, it waits a second for user to write the rest, long after the
+# applications have ended. This asks user to write the rest as soon as kernel has stopped all processes before it, and ends the wait.
 SHORT_STOP = """
 Children = supervisor:which_children(kernel_sup),
 Stopped = [Pid || {_, Pid, _, _} <- lists:takewhile(fun(Child) -> erlang:element(1, Child) =/= user end, Children), erlang:is_pid(Pid)],
@@ -64,7 +64,7 @@ end,
 ok.
 """
 
-# Answers that leave everything as it was; after others the node may restart.
+# Errors that change nothing. After other errors the node may restart.
 HARMLESS = (
     "no_such_file",
     "no_such_release",
@@ -102,7 +102,7 @@ class Known(t.NamedTuple):
 
 
 class Running(t.NamedTuple):
-    """A node at a moment. incarnation: another one after each restart, within the process too.
+    """A node at a moment. incarnation: differs after each restart, even in the same process.
 
     heart: its command, None without heart; start: the program that starts the node on another emulator, "" for bin/start;
     directory: where release_handler has its releases.
@@ -125,7 +125,7 @@ class Running(t.NamedTuple):
 
     @property
     def current(self) -> str | None:
-        """The version of the release that runs: what is current, else what is permanent."""
+        """The version of the release that runs: the current one, else the permanent one."""
         ranked = sorted(self.releases, key=lambda release: release.status != "current")
         return next((release.version for release in ranked if release.status in ("current", "permanent")), None)
 
@@ -197,13 +197,13 @@ def evaluate(node, text: str, *, timeout: float):
 
 
 def shorten_stop(node, *, timeout: float) -> None:
-    """Have the node's next stop, within a minute, take a second less, if it can. The applications are stopped as ever."""
+    """Make the node's next stop, within a minute, a second shorter if possible. The applications stop as usual."""
     with contextlib.suppress(CallError):
         evaluate(node, SHORT_STOP, timeout=timeout)
 
 
 def call_release_handler(node, function: str, arguments: list, *, timeout: float):
-    """Call release_handler:Function; what it answers when that is no {error,Reason}. Raises Refused and CallError."""
+    """The answer of release_handler:Function. Raises Refused for {error,Reason}, and CallError."""
     answer = node.call("release_handler", function, arguments, timeout=timeout)
     if isinstance(answer, tuple) and answer and answer[0] == Atom("error"):
         shown = ",".join(shortened(argument) for argument in arguments)

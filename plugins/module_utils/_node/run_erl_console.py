@@ -2,11 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Calls to a node through the pipes of run_erl, for a node that is not distributed.
+"""Calls to a node that is not distributed, through the pipes of run_erl: run_erl(1) of erts.
 
-All that is typed into the shell is the name of a script. The call lies in a file beside it, and its outcome comes in a file as
-well, so that nothing that the console shows in between is mistaken for it, and no argument is in run_erl's log. The script
-begins by taking a file away: it runs once, however often its name has been typed.
+Only the name of a script is typed into the shell. The call is in a file beside it, and so is its outcome: the console's other output
+is not mistaken for it, and no argument is in run_erl's log.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ class Step(t.NamedTuple):
     keys: tuple[tuple[bytes, re.Pattern | None], ...]
 
 
-# In this order, until the script starts: what is cheap, and harmless to a shell that is merely slow, comes first.
+# In this order, until the script starts. First what is cheap, and harmless to a shell that is only slow.
 STEPS = (
     Step(None, ()),
     Step(JOB_CONTROL, ((b"c\r", None),)),
@@ -59,9 +58,9 @@ class Console:
             releases = node.call("release_handler", "which_releases", [])
 
     directory: where run_erl has its pipes, a PREFIX as well (``/run/exchange/erlang.pipe.1``). The node's user must be able to
-    read it. force: even when somebody is attached. Raises CallError: Unreachable, CallTimeout, ConnectionLost.
+    read it. force: even if a terminal is attached. Raises CallError: Unreachable, CallTimeout, ConnectionLost.
 
-    The pipe is opened once and kept open: run_erl takes a client that comes right after another has left for an error and ends.
+    The pipe is opened once and kept open: run_erl ends with an error if a client comes right after another has left.
     """
 
     def __init__(self, *, directory: str, force: bool = False) -> None:
@@ -72,7 +71,7 @@ class Console:
         self._owner = (owner.st_uid, owner.st_gid)
         try:
             if not force and is_attached(self._prefix):
-                raise Unreachable(f"Somebody is attached to the console {self._prefix} (to_erl): ask them to leave, or use force.")
+                raise Unreachable(f"A terminal (to_erl) is attached to the console {self._prefix}. Close it, or use force.")
             self._reader = os.open(self._prefix + ".r", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except BaseException:
             os.close(self._writer)
@@ -84,12 +83,12 @@ class Console:
     def call(self, module: str, function: str, arguments: list, *, timeout: float = 30.0):
         """The function's value as a term; the arguments are a list of terms.
 
-        Raises Raised when the function does, CallTimeout, ConnectionLost, and TermError for arguments that are no terms.
+        Raises Raised when the function does, CallTimeout, ConnectionLost, and TermError for arguments that are not terms.
         """
         what = name_of(module, function, arguments)
         call = encode((Atom(module), Atom(function), list(arguments)))
         deadline = time.monotonic() + timeout
-        # Beside the pipes: that directory is one that both sides see, whatever namespaces they live in.
+        # Beside the pipes, because both sides see that directory, even in different namespaces.
         directory = CallDirectory(parent=os.path.dirname(self._prefix), owner=self._owner, call=call)
         try:
             self._start(directory, deadline, what)
@@ -113,7 +112,7 @@ class Console:
         self.close()
 
     def _start(self, directory: CallDirectory, deadline: float, what: str) -> None:
-        """Have the script run; return when it does."""
+        """Start the script; return when it runs."""
         for step in STEPS:
             if step.when and not step.when.search(self._shown):
                 continue
@@ -131,7 +130,7 @@ class Console:
         if not directory.withdraw():
             return
         end = self._shown[-300:].decode("utf-8", "replace")
-        raise CallTimeout(f"The shell at {self._prefix} has not started {what}; the end of what it shows: {end!r}.")
+        raise CallTimeout(f"The shell at {self._prefix} has not started {what}. Its output ends with {end!r}.")
 
     def _await(self, expected: re.Pattern | None, seconds: float) -> bool:
         """Listen until the console shows what is expected; False when it does not. None: for all of the time."""
@@ -165,12 +164,12 @@ class Console:
             data = b""
         self._shown = (self._shown + data)[-MAX_SHOWN:]
         if not data:
-            # Nobody has opened the other end yet.
+            # run_erl has not opened the other end yet.
             time.sleep(max(0.0, until - time.monotonic()))
 
 
 def open_writer(directory: str) -> tuple[str, int]:
-    """The pipes' common prefix and the open pipe on which run_erl listens: of several, as former ones leave theirs, the highest number."""
+    """The pipes' common prefix and the open pipe on which run_erl listens. Of several, as earlier ones are not removed, the highest number."""
     until = time.monotonic() + OPEN_SECONDS
     while True:
         for prefix in prefixes(directory):
@@ -180,7 +179,7 @@ def open_writer(directory: str) -> tuple[str, int]:
                 if error.errno not in (errno.ENXIO, errno.ENOENT):
                     raise Unreachable(f"The pipe {prefix}.w cannot be opened: {error.strerror}.") from None
         if time.monotonic() > until:
-            raise Unreachable(f"No run_erl listens at a pipe of {directory}: is the node up, and was it started by run_erl with this directory?")
+            raise Unreachable(f"No run_erl listens at a pipe of {directory}. Check that the node is up, and that run_erl started it with this directory.")
         time.sleep(0.02)
 
 
@@ -193,7 +192,7 @@ def prefixes(directory: str) -> list[str]:
 
 
 def is_attached(prefix: str) -> bool:
-    """Whether somebody reads what run_erl writes."""
+    """Whether a terminal reads what run_erl writes."""
     try:
         os.close(os.open(prefix + ".r", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
         return True

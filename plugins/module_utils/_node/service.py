@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What starts a node when its host boots: a systemd unit, or a script of SysV or BusyBox init."""
+"""The service that starts a node when its host boots: a systemd unit, or a script of SysV or BusyBox init (docs/design.md)."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import 
 from ansible_collections.erlang.otp.plugins.module_utils._core.run import PATH, run
 
 ROOT = Owner(0, 0)
-# As long as bin/stop waits, and what a unit has for it.
+# Seconds that bin/stop waits, and that a unit allows for it.
 TIMEOUT = 90.0
 
 
 class ServiceFile(t.NamedTuple):
-    """A file of the host, such as a unit; its path is absolute. An optional one is written where its directory is there."""
+    """A file of the host, such as a unit; its path is absolute. An optional one is written if its directory exists."""
 
     path: str
     content: str
@@ -42,7 +42,7 @@ class Service(t.NamedTuple):
 
 
 def ensure_service(service: Service, changes: Changes) -> list[dict[str, str]]:
-    """Have the files, known to the manager, and the service started at boot or not. Returns the diff. Raises OtpError."""
+    """Ensure the files, that the manager has read them, and that the service starts at boot or not. Returns the diff. Raises OtpError."""
     if service.manager == "systemd" and not os.path.isdir("/run/systemd/system"):
         raise OtpError("this host has not been booted with systemd: set otp_service_manager to sysv or none.")
     diff = []
@@ -53,15 +53,14 @@ def ensure_service(service: Service, changes: Changes) -> list[dict[str, str]]:
         if before is not None:
             diff.append({"before_header": file.path, "after_header": file.path, "before": before.decode("utf-8", "replace"), "after": file.content})
     if diff and service.manager == "systemd":
-        changes.do("have systemd read its units again", must, ["systemctl", "daemon-reload"])
+        changes.do("make systemd read its units again", must, ["systemctl", "daemon-reload"])
     if is_at_boot(service) != service.at_boot:
-        when = "at boot" if service.at_boot else "no more at boot"
-        changes.do(f"have {service.name} started {when}", set_at_boot, service)
+        changes.do(f"{'enable' if service.at_boot else 'disable'} {service.name} at boot", set_at_boot, service)
     return diff
 
 
 def is_at_boot(service: Service, etc: str = "/etc") -> bool:
-    """Whether the host starts the service when it boots, read from the links that say so."""
+    """Whether the host starts the service when it boots, read from its links."""
     if service.manager == "systemd":
         return os.path.islink(f"{etc}/systemd/system/multi-user.target.wants/{service.name}.service")
     script = os.path.basename(service.files[0].path)
@@ -70,7 +69,7 @@ def is_at_boot(service: Service, etc: str = "/etc") -> bool:
 
 
 def set_at_boot(service: Service) -> None:
-    """Have the service started at boot, or not. Raises OtpError."""
+    """Enable or disable the service at boot. Raises OtpError."""
     if service.manager == "systemd":
         must(["systemctl", "enable" if service.at_boot else "disable", "--quiet", f"{service.name}.service"])
         return
@@ -80,46 +79,46 @@ def set_at_boot(service: Service) -> None:
         if shutil.which(command[0], path=PATH):
             return must(command)
     raise OtpError(
-        f"this host has neither update-rc.d nor chkconfig, which would say that {script} is started at boot:"
-        f" give the script the name that the host's rcS looks for, such as otp_init_script: /etc/init.d/S80{service.name}."
+        f"this host has neither update-rc.d nor chkconfig to enable {script} at boot:"
+        f" give the script a name that the host's rcS starts, such as otp_init_script: /etc/init.d/S80{service.name}."
     )
 
 
 def start(service: Service) -> None:
-    """Start the service, and what is left of it anew. Raises OtpError with what it said when it fails."""
+    """Start the service; restart it if parts of it run. Raises OtpError with the output if that fails."""
     if service.manager == "sysv":
         must([service.files[0].path, "start"])
         return
     unit = f"{service.name}.service"
-    # restart: a unit whose node has ended may count as active for a moment still.
-    code, said = run(["systemctl", "restart", unit], timeout=TIMEOUT)
+    # restart: a unit whose node has ended may still be active for a moment.
+    code, output = run(["systemctl", "restart", unit], timeout=TIMEOUT)
     if code != 0:
         journal = run(["journalctl", "--unit", unit, "--lines", "8", "--output", "cat", "--no-pager"], timeout=TIMEOUT)[1]
-        raise OtpError(f"systemd cannot start {unit}: {said} Its journal ends with:\n{journal}")
+        raise OtpError(f"systemd cannot start {unit}: {output} Its journal ends with:\n{journal}")
 
 
 def stop(service: Service) -> None:
-    """Stop the service for good: nothing of it is left. Raises OtpError."""
-    # Before the first run there is no such unit, and no script.
+    """Stop the service and all its processes. Raises OtpError."""
+    # Before the first run the unit or script does not exist.
     if os.path.exists(service.files[0].path):
         must(["systemctl", "stop", f"{service.name}.service"] if service.manager == "systemd" else [service.files[0].path, "stop"])
 
 
 def is_up(service: Service) -> bool:
-    """Whether systemd runs the service, or is about to start it again. Of an init script nobody can tell."""
+    """Whether systemd runs the service, or is about to start it again. False for an init script, where it is not known."""
     if service.manager != "systemd" or not os.path.exists(service.files[0].path):
         return False
     return run(["systemctl", "is-active", f"{service.name}.service"], timeout=TIMEOUT)[1] not in ("inactive", "failed", "unknown")
 
 
 def is_run_by(service: Service, pid: int) -> bool:
-    """Whether the process belongs to the service. Of an init script nobody can tell."""
+    """Whether the process belongs to the service. True for an init script, where it is not known."""
     groups = read_file(f"/proc/{pid}/cgroup") or b""
     return service.manager != "systemd" or any(line.endswith(f"/{service.name}.service".encode()) for line in groups.splitlines())
 
 
 def must(command: list[str]) -> None:
-    """Run the command. Raises OtpError with what it said when it fails."""
-    code, said = run(command, timeout=TIMEOUT)
+    """Run the command. Raises OtpError with its output if it fails."""
+    code, output = run(command, timeout=TIMEOUT)
     if code != 0:
-        raise OtpError(f"{' '.join(command)} ended with code {code}: {said or 'it said nothing'}")
+        raise OtpError(f"{' '.join(command)} ended with code {code}: {output or 'no output'}")

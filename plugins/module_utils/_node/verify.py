@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a user wants to see before a release is committed: function calls in the node, and what they must give."""
+"""The user's own checks before a release is committed: function calls in the node, and the values that they must return."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Check(t.NamedTuple):
 
 
 class NotVerified(OtpError):
-    """A check did not give what it should in time."""
+    """A check did not return the expected value in time."""
 
 
 def as_checks(given: t.Sequence[dict[str, t.Any]]) -> tuple[Check, ...]:
-    """The checks of a user: module, function, arguments, expect. Raises OtpError that names the one that is wrong."""
+    """The checks of a user: module, function, arguments, expect. Raises OtpError with the name of the wrong one."""
     checks = []
     for number, item in enumerate(given):
         name = f"verify[{number}]"
@@ -41,7 +41,7 @@ def as_checks(given: t.Sequence[dict[str, t.Any]]) -> tuple[Check, ...]:
 
 
 def verify(node, checks: t.Sequence[Check], *, timeout: float) -> None:
-    """Make each call until it gives what it must, for timeout seconds altogether. Raises NotVerified with what came last, CallError."""
+    """Repeat each call until it returns what is expected, for timeout seconds in all. Raises NotVerified with the last result, CallError."""
     deadline = time.monotonic() + timeout
     for check in checks:
         what = name_of(check.module, check.function, check.arguments)
@@ -51,11 +51,11 @@ def verify(node, checks: t.Sequence[Check], *, timeout: float) -> None:
                 value = node.call(check.module, check.function, check.arguments, timeout=max(0.1, left))
                 if check.expected is None or matches(check.expected, value):
                     break
-                said = f"returned {shortened(value)}, and {shortened(check.expected)} was expected"
+                result = f"returned {shortened(value)}, and {shortened(check.expected)} was expected"
             except Raised as raised:
-                said = f"raised {raised.kind}:{shortened(raised.reason)}"
+                result = f"raised {raised.kind}:{shortened(raised.reason)}"
             except CallError as error:
-                raise NotVerified(f"{what} has no answer: {error}") from error
+                raise NotVerified(f"{what} did not answer: {error}") from error
             if time.monotonic() + PAUSE > deadline:
-                raise NotVerified(f"{what} {said}, for {timeout:g} s")
+                raise NotVerified(f"{what} {result}, for {timeout:g} s")
             time.sleep(PAUSE)

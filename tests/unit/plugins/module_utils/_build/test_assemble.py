@@ -4,7 +4,8 @@
 
 """Fragments of a package, and the package file.
 
-Rules: a package is made new, no link is followed; it is flushed; a package that fails is removed.
+Rules: a package is made new, no link is followed; it is flushed; a package that fails is removed; all its
+members have the same time.
 """
 
 from __future__ import annotations
@@ -123,3 +124,11 @@ def test_a_package_that_fails_is_removed(tmp_path):
     with pytest.raises(OSError, match="no space"):
         write_package(str(tmp_path / "p"), fragments())
     assert not (tmp_path / "p").exists()
+
+
+def test_all_members_of_a_package_have_the_same_time(tmp_path):
+    pea = group(tmp_path)
+    os.utime(tmp_path / "pea.beam", (1, 1))
+    fragment = Assembler(cache=Cache(None), mtime=315532800, strip="").fragment(pea)
+    with tarfile.open(fileobj=io.BytesIO(b"".join(gzip_parts([fragment, end_fragment()])))) as archive:
+        assert [member.mtime for member in archive] == [315532800, 315532800]

@@ -22,7 +22,7 @@ NODE = b"n@h"
 
 
 def protocol(**options) -> Protocol:
-    return Protocol(**{"wanted": "n@h", "name": "h", "cookie": COOKIE, "challenge": CHALLENGE, "creation": CREATION, **options})
+    return Protocol(**{"expected": "n@h", "name": "h", "cookie": COOKIE, "challenge": CHALLENGE, "creation": CREATION, **options})
 
 
 def two(message: bytes) -> bytes:

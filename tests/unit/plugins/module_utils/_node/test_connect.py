@@ -28,9 +28,9 @@ def test_cookie(tmp_path):
     [
         ("SECRET", 0o440, "chmod 400"),
         ("SECRET", 0o604, "chmod 400"),
-        ("", 0o400, "no cookie"),
-        ("SECRET SECRET", 0o400, "no cookie"),
-        ("SÉCRET", 0o400, "no cookie"),
+        ("", 0o400, "does not contain a cookie"),
+        ("SECRET SECRET", 0o400, "does not contain a cookie"),
+        ("SÉCRET", 0o400, "does not contain a cookie"),
     ],
 )
 def test_cookies_that_erl_refuses(tmp_path, content, mode, words):

@@ -228,7 +228,7 @@ def test_errors(stream, error, words):
 
 @pytest.mark.parametrize("wanted", ["n", "n@h"])
 def test_the_node_may_be_named_without_its_host(wanted):
-    connected(wanted=wanted)
+    connected(expected=wanted)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_answers():
 def test_no_answers(answer):
     with pytest.raises(ValueError):
         parse_answer(answer)
-    with answering([answer]) as (port, _asked), pytest.raises(NoEpmd, match="is no epmd"):
+    with answering([answer]) as (port, _asked), pytest.raises(NoEpmd, match="is not an epmd"):
         ask(port)
 
 
@@ -76,7 +76,7 @@ def test_no_such_node():
 def test_nothing_there():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    with pytest.raises(NoEpmd, match=f"no epmd at 127.0.0.1, port {port}"):
+    with pytest.raises(NoEpmd, match=f"No epmd answers at 127.0.0.1, port {port}"):
         ask(port)
 
 

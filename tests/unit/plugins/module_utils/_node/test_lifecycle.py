@@ -6,7 +6,7 @@
 
 Rules: a stop is SIGTERM, again and again while the emulator boots, and an error when it does not end; with quiet, a stop goes on until nothing
 has started again; the service is stopped before its node; what heart starts over and over is stopped; the start script runs as the node's
-user, with nothing of our environment.
+user, with nothing of our environment; the answer of a node that runs the system below another root directory does not count.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
 from ansible_collections.erlang.otp.plugins.module_utils._node.log_tail import last_words, slogan_of
 from ansible_collections.erlang.otp.plugins.module_utils._node.service import Service, ServiceFile
+from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom, Opaque
 
 
 def user():
@@ -56,7 +57,7 @@ def test_a_missing_start_script_and_a_missing_user(tmp_path):
     node = _node.Node(root=str(tmp_path), user=user(), home="/", log_directory=str(tmp_path))
     with pytest.raises(OtpError, match="cannot run .*/bin/start: No such file"):
         _node.start(node)
-    with pytest.raises(OtpError, match="no user 'nobody knows'"):
+    with pytest.raises(OtpError, match="the user 'nobody knows' does not exist"):
         _node.start(node._replace(user="nobody knows"))
 
 
@@ -76,7 +77,7 @@ def test_a_node_that_is_not_distributed_has_started_when_it_stays(tmp_path, emul
 
 
 def test_last_words(tmp_path):
-    assert last_words(str(tmp_path)) == f"There is no log in {tmp_path}."
+    assert last_words(str(tmp_path)) == f"{tmp_path} contains no log."
     (tmp_path / "erlang.log.1").write_text("old\n")
     os.utime(tmp_path / "erlang.log.1", (1, 1))
     lines = "".join(f"line {number}\r\n" for number in range(100))
@@ -90,8 +91,8 @@ def test_the_slogan_of_a_crash_dump_that_is_not_older(tmp_path):
     dump = tmp_path / "erl_crash.dump"
     dump.write_text("=erl_crash_dump:0.5\nSat Nov 21\nSlogan: Kernel pid terminated (application_controller)\nmore\n")
     assert slogan_of(str(dump)) == "Kernel pid terminated (application_controller)"
-    assert "says: Kernel pid terminated" in last_words(str(tmp_path), since=time.time() - 60)
-    assert "says" not in last_words(str(tmp_path), since=time.time() + 60)
+    assert "erl_crash.dump: Kernel pid terminated" in last_words(str(tmp_path), since=time.time() - 60)
+    assert "The slogan of" not in last_words(str(tmp_path), since=time.time() + 60)
 
 
 class Heart:
@@ -148,3 +149,33 @@ def test_a_program_runs_as_the_user_with_its_groups_alone(tmp_path):
     nobody = pwd.getpwnam("nobody")
     assert _node.run_as_user(node, ["id", "-u"], timeout=600) == (0, str(nobody.pw_uid))
     assert _node.run_as_user(node, ["id", "-G"], timeout=600) == (0, " ".join(map(str, os.getgrouplist("nobody", nobody.pw_gid))))
+
+
+class Answering:
+    """A connection to a node that runs the system below this root directory. No cookie and no socket: they are tested elsewhere."""
+
+    node = "n@localhost"
+
+    def __init__(self, root):
+        self.root = root
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *dummy):
+        pass
+
+    def call(self, module, function, arguments, *, timeout):
+        if (module, function) == ("erl_eval", "exprs"):
+            return Atom("value"), ("1", Opaque("<0.1.0>", b"x"), Atom("started"), [], Atom("none"), "", self.root, "")
+        return Atom("ok"), []
+
+
+def test_an_answer_of_the_system_below_another_root_is_not_this_nodes(tmp_path, monkeypatch):
+    node = _node.Node(root=str(tmp_path / "here"), user=user(), home="/", log_directory=str(tmp_path), name="n@localhost")
+    (tmp_path / "here").mkdir()
+    monkeypatch.setattr(_node, "connect", lambda address, timeout: Answering(str(tmp_path / "here")))
+    assert _node.ask(node).status == "started"
+    monkeypatch.setattr(_node, "connect", lambda address, timeout: Answering(str(tmp_path / "there")))
+    with pytest.raises(_node.NoAnswer, match="there$"):
+        _node.ask(node)

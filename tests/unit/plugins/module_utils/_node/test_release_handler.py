@@ -85,7 +85,7 @@ def test_a_check_without_expectation_takes_any_value() -> None:
     [
         (1, "m:f/0 returned 1, and 2 was expected, for 0 s"),
         (Raised("m:f/0", "error", Atom("undef")), "m:f/0 raised error:undef"),
-        (Unreachable("There is no node."), "m:f/0 has no answer: There is no node."),
+        (Unreachable("There is no node."), "m:f/0 did not answer: There is no node."),
     ],
 )
 def test_a_check_that_does_not_hold(answer, said: str) -> None:
