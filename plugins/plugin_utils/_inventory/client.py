@@ -64,7 +64,7 @@ def client_problems(hostvars: t.Mapping[str, Variables], hosts: t.Iterable[str])
 
 
 def check_disk_less(host: str, own: Variables, name: str, master: Variables) -> t.Iterator[str]:
-    """Problems of a client without a disk: of its own variables, and of its master's."""
+    """Problems of a client without a disk: in its variables, and in those of its master."""
     if not boolean(master.get("otp_boot_server", False), strict=False):
         yield f"{host}: it boots from its master {name}: set otp_boot_server to true for the master."
     if not client_address(own):
