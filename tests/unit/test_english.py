@@ -47,7 +47,7 @@ LEFT = {
     "examples": 0,
     "extensions": 0,
     "playbooks": 0,
-    "plugins": 1,
+    "plugins": 0,
     "roles": 0,
 }
 TASKS_LEFT = 0
