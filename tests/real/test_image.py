@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -37,13 +38,13 @@ VARIABLES = {
 }
 
 
-def make_image(box: Box, directory: Path, image: Path, releases: Releases, **more: t.Any) -> str:
+def make_image(box: Box, directory: Path, image: Path, releases: Releases, *arguments: str, **more: t.Any) -> str:
     """What the playbook says, for a host that is not there."""
     builder = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     variables = {**builder, "otp_destdir": str(directory), "otp_image": str(image), "otp_package": releases.packages["FIRST"], **VARIABLES, **more}
     (box.directory / "images.yml").write_text(yaml.safe_dump({"otp": {"hosts": {box.name: variables}}}))
     (_program, _option, _inventory, *_rest), environment = box.command("")
-    command = [_program, "-i", str(box.directory / "images.yml"), "erlang.otp.image"]
+    command = [_program, "-i", str(box.directory / "images.yml"), "erlang.otp.image", *arguments]
     done = subprocess.run(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False)
     assert done.returncode == 0, done.stdout
     return done.stdout
@@ -116,6 +117,41 @@ def test_the_same_wherever_it_is_made(box: Box, releases: Releases) -> None:
     assert {f".{ROOT}/bin/start", f".{ROOT}/releases/RELEASES", "./etc/init.d/S80counter", f".{ROOT}/run"} <= set(members)
     assert {member.uid for name, member in members.items() if name.startswith(f".{ROOT}/")} == {100}
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize("ending", ["tar", "squashfs", "ext4"])
+def test_check_mode_predicts_and_a_second_run_changes_nothing(box: Box, image: Path, releases: Releases, ending: str) -> None:
+    assert image.exists()
+    path = box.directory / f"predicted.{ending}"
+    motd = box.root / "etc/motd"
+    for content in ("first", "second"):
+        motd.write_text(content)
+        before = path.read_bytes() if path.exists() else None
+        predicted = make_image(box, box.root, path, releases, "--check", otp_image_size="96M")
+        assert "changed=1" in predicted and (path.read_bytes() if path.exists() else None) == before, predicted
+        made = make_image(box, box.root, path, releases, otp_image_size="96M")
+        assert "changed=1" in made, made
+        # The files were read: where the file system keeps it, their atime is another one.
+        before = path.read_bytes()
+        for arguments in (["--check"], []):
+            again = make_image(box, box.root, path, releases, *arguments, otp_image_size="96M")
+            assert "changed=0" in again and path.read_bytes() == before, again
+    motd.unlink()
+    assert not list(box.directory.glob(".*.new"))
+
+
+def test_of_a_part_and_of_a_time(box: Box, image: Path, releases: Releases) -> None:
+    assert image.exists()
+    chosen = {"otp_image_directory": str(box.root / "srv"), "otp_image_time": 1_000_000_000}
+    make_image(box, box.root, box.directory / "part.tar", releases, **chosen)
+    with tarfile.open(box.directory / "part.tar") as archive:
+        assert "./counter/bin/start" in archive.getnames() and {member.mtime for member in archive} == {1_000_000_000}
+    path = box.directory / "part.ext4"
+    make_image(box, box.root, path, releases, otp_image_size="96M", **chosen)
+    described = subprocess.run(["debugfs", "-R", "stat /counter/bin/start", path], capture_output=True, text=True, check=True).stdout
+    times = re.findall(r"^ *[acm]time: (\w+)", described, re.MULTILINE)
+    assert times == ["0x3b9aca00"] * 3, described
+    assert subprocess.run(["e2fsck", "-fn", path], capture_output=True, check=False).returncode == 0
 
 
 def test_one_that_can_be_written_to(box: Box, image: Path, releases: Releases) -> None:
