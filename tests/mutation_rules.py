@@ -383,7 +383,7 @@ RULES = (
         HANDLER + "node_upgrade.py",
         "        if function not in RESTARTING:\n            forget_saved(self.tree)\n",
         "",
-        OF_RUNNING,
+        (UNIT + "_handler/test_node_upgrade.py",),
     ),
     Rule(
         "copies stay until the node is back",
