@@ -81,10 +81,7 @@ class Console:
         self._events.register(self._writer, 0)
 
     def call(self, module: str, function: str, arguments: list, *, timeout: float = 30.0):
-        """The function's value as a term; the arguments are a list of terms.
-
-        Raises Raised when the function does, CallTimeout, ConnectionLost, and TermError for arguments that are not terms.
-        """
+        """As Connection.call."""
         what = name_of(module, function, arguments)
         call = encode((Atom(module), Atom(function), list(arguments)))
         deadline = time.monotonic() + timeout
