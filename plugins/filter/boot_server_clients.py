@@ -21,6 +21,7 @@ author:
 description:
   - Finds the hosts that name the master as C(otp_master) and have C(otp_client_loader=inet), except those with C(otp_client_state=absent).
   - The role C(erlang.otp.target_system) lets its boot server answer these addresses only.
+positional: _input, master, hosts
 options:
   _input:
     description: The variables of all hosts, C(hostvars).

@@ -18,6 +18,7 @@ author:
   - The erlang.otp authors
 description:
   - Renders C(bin/start), C(bin/stop) and the units of a client node. The role C(erlang.otp.clients) uses it.
+positional: _input
 options:
   _input:
     description: The variables of the role C(erlang.otp.target_system) for the client's host, by their names.

@@ -25,6 +25,7 @@ description:
   - Makes one report of the results of M(erlang.otp.otp_release_info) for all hosts. The playbook C(erlang.otp.status) shows it.
   - A host that was not reached, or on which the module failed, is in the report as such.
   - A client node, a host with C(otp_master), is below its master.
+positional: _input
 options:
   _input:
     description: The variables of all hosts, C(hostvars).

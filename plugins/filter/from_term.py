@@ -22,6 +22,7 @@ description:
   - Reads one term as C(file:consult/1) does. The full stop at its end may be missing.
   - The data is in the forms of P(erlang.otp.to_term#filter), which makes the same term of it again. A list of C({key,Value}) with atoms for
     keys, none of them twice, becomes a mapping.
+positional: _input
 options:
   _input:
     description: The text.

@@ -27,6 +27,7 @@ description:
     What plain data does not have is a mapping with one key. C({$atom: info}) is the atom C(info), C({$tuple: [1, 2]}) the tuple C({1,2}),
     C({$binary: text}) the binary C(<<"text">>), C({$map: [[key, value]]}) the map C(#{"key" => "value"}), and C({$term: "{10,77,0,2}"})
     is the term of that text.
+positional: _input, width
 options:
   _input:
     description: The data.

@@ -79,7 +79,12 @@ def test_a_rollback_without_a_way_down_boots_the_old_release_where_that_is_allow
 def test_the_role_in_a_play_of_ones_own(site: Site) -> None:
     play = {"name": "Upgrade", "hosts": "otp", "gather_facts": False, "max_fail_percentage": 0, "roles": ["erlang.otp.upgrade"]}
     (site.directory / "own.yml").write_text(yaml.safe_dump([play]))
-    run = site.play(f"{site.directory}/own.yml", otp_allow_restart=True, **site.package("SECOND"))
+    # The configuration that the release has is kept where the inventory's is not to be written.
+    config = Path(site.root(HOST), "releases/SECOND/sys.config")
+    before = config.read_bytes()
+    kept = {"otp_configure": False, "otp_config_variables": {"EXCHANGE_PORT": 1}}
+    run = site.play(f"{site.directory}/own.yml", otp_allow_restart=True, **kept, **site.package("SECOND"))
+    assert config.read_bytes() == before and site.ask(HOST, "version") == "version 2.0"
     assert run.rows[HOST][:2] == ["FIRST", "SECOND"] and run.rows[HOST][3] == "done"
     run = site.play(f"{site.directory}/own.yml", code=2, otp_upgrade_to="THRID")
     assert run.rows[HOST][3] == "refused" and "otp_upgrade_to is THRID" in said(run)

@@ -4,7 +4,8 @@
 
 """The variables of the roles.
 
-Rules: argument specs and defaults agree; every variable is used by a task, is in a guide or an example; every file of tasks that a
+Rules: argument specs and defaults agree; every variable is used by a task, is in a guide or an example, and in
+a test; every file of tasks that a
 playbook or another role imports has an argument spec.
 """
 
@@ -86,6 +87,11 @@ def texts(*patterns):
 
 def test_every_variable_is_in_a_guide_or_an_example():
     words = set(re.findall(r"otp_\w+", texts("docs/docsite/rst/*.rst", "examples/**/*.yml", "examples/**/*.md", "examples/**/*.py")))
+    assert sorted({name for role in NAMES for name in options(role)} - words) == []
+
+
+def test_every_variable_is_in_a_test():
+    words = set(re.findall(r"otp_\w+", texts("tests/unit/plugins/**/*.py", "tests/real/*.py", "tests/integration/**/*", "extensions/molecule/**/*.*")))
     assert sorted({name for role in NAMES for name in options(role)} - words) == []
 
 

@@ -1,0 +1,78 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""playbooks/clients.yml: a client node beside its master, with own directories for its cookie and its logs.
+
+Rules: otp_client_home and otp_client_log_dir are where the node reads and writes; a second run changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+from upgrade_site import Site, upgrade_site
+from waiting import free_port, wait_until
+
+
+@pytest.fixture(scope="module")
+def site() -> t.Iterator[Site]:
+    with upgrade_site(Path(tempfile.mkdtemp(prefix="otp-client-")), hosts=["north"]) as site:
+        yield site
+
+
+def emulators(name: str) -> list[int]:
+    """The emulators whose node has the name."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if b"-root" in words and name.encode() in words:
+            found.append(int(entry.name))
+    return found
+
+
+def test_a_client_with_own_directories(site: Site) -> None:
+    inventory = yaml.safe_load(site.inventory.read_text())
+    groups = inventory["all"]["children"]
+    own = site.directory / "client"
+    (own / "home").mkdir(parents=True)
+    name = "client@localhost"
+    groups["otp_clients"] = {
+        "vars": groups["otp"]["vars"],
+        "hosts": {
+            "beside": {
+                "otp_root": site.root("north"),
+                "otp_node_name": name,
+                "otp_master": "north",
+                "otp_service_manager": "none",
+                "otp_heart": False,
+                "otp_release": "FIRST",
+                "otp_epmd_port": site.epmd_port,
+                "otp_client_home": str(own / "home"),
+                "otp_client_run_dir": str(own / "run"),
+                "otp_client_log_dir": str(own / "log"),
+                "otp_sys_config": {"exchange": {"port": free_port()}},
+            }
+        },
+    }
+    groups["otp"]["hosts"]["north"]["otp_epmd_port"] = site.epmd_port
+    site.inventory.write_text(yaml.safe_dump(inventory))
+    try:
+        run = site.play("clients")
+        assert run.changed["beside"] > 0 and len(emulators(name)) == 1
+        assert (own / "home/.erlang.cookie").read_text() == site.cookie
+        assert list((own / "log").glob("erlang.log.*")) and not Path(site.root("north"), "clients", name, ".erlang.cookie").exists()
+        assert site.play("clients").changed["beside"] == 0
+    finally:
+        for pid in emulators(name):
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not emulators(name), "the client is down")
