@@ -58,7 +58,7 @@ def test_a_rollback_without_a_way_down_says_what_would_go(site: Site) -> None:
     pids = site.pids()
     run = site.play("rollback", code=2)
     assert run.rows[HOST][3] == "refused"
-    assert "there is no way from release SECOND to FIRST" in said(run) and "allow it with otp_allow_restart" in said(run)
+    assert "there is no way from release SECOND to FIRST" in said(run) and "can be booted instead: set otp_allow_restart" in said(run)
     assert site.pids() == pids and ("SECOND", "permanent") in site.releases(HOST)
 
 
