@@ -67,7 +67,8 @@ class Syslog(threading.Thread):
             self.heard += message + b"\n"
 
     def __enter__(self) -> Syslog:
-        if not os.path.exists(SYSLOG):
+        if not is_served(SYSLOG):
+            Path(SYSLOG).unlink(missing_ok=True)
             self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             self.socket.bind(SYSLOG)
             os.chmod(SYSLOG, 0o666)
@@ -86,6 +87,12 @@ class Syslog(threading.Thread):
             self.heard += subprocess.run(["journalctl", "--since", f"@{self.since:.0f}", "-o", "cat"], capture_output=True, check=False).stdout
         for path in map(Path, ("/var/log/syslog", "/var/log/messages")):
             self.heard += path.read_bytes() if path.is_file() else b""
+
+
+def is_served(path: str) -> bool:
+    """Whether a process listens at the socket. One that a killed run has left serves no process."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        return sender.connect_ex(path) == 0
 
 
 def files_below(directory: Path) -> list[Path]:
