@@ -108,7 +108,7 @@ def test_t10_files_that_unpack_keeps(shared: System) -> None:
     # The node knows it now; what is in it is still not the package's.
     for state in ("unpacked", "permanent"):
         for check_mode in (True, False):
-            with pytest.raises(OtpError, match="ebin/counter.beam differs.*give the changed part a new version, or remove the installed one"):
+            with pytest.raises(OtpError, match="ebin/counter.beam differs.*Give the changed part a new version, or remove the installed one"):
                 shared.take("SECOND", state, check_mode=check_mode)
     shared.operate("remove_release", "SECOND")
     config.parent.mkdir()
