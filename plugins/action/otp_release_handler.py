@@ -29,7 +29,7 @@ class ActionModule(ActionBase):
         arguments = dict(self._task.args)
         has_steps = boolean(arguments.pop("_has_steps", False), strict=False)
         result.update(run_module(self, TRANSPORT, arguments, task_vars))
-        if result.get("needs_package"):
+        if result.get("needs_package") and not result.get("failed"):
             result.update(failed=True, msg=f"{result['msg']}: give package.")
         result.update(ended=time.time(), has_steps=has_steps)
         return result

@@ -107,7 +107,7 @@ class ClientUpgrade(RunningUpgrade):
         """Through the release_handler of the master, if it runs; into the root directory of a machine type as any installation."""
         request, package, shared = self.request, self.request.package, self.tree.shared
         if not (package.get("package") or package.get("checksum")):
-            raise no_release(shared, self.version)
+            raise no_release(self, shared)
         if request.machine_type:
             install_package(self, shared)
             return

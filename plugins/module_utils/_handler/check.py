@@ -32,7 +32,7 @@ def check_upgrade(upgrade: NodeUpgrade) -> RelupStep | None:
     release = read_release(tree, version)
     if release is None:
         if not upgrade.changes.check_mode:
-            raise no_release(tree, version)
+            raise no_release(upgrade, tree)
         # In check mode, of a package that is still on the controller, only the relup may be known.
         paths = (upgrade.request.package.get("release") or {}).get("upgrade_from")
         if paths is not None:

@@ -65,7 +65,7 @@ def _unpack(upgrade: Upgrade) -> None:
     if install_package(upgrade, upgrade.tree):
         return
     if read_release(upgrade.tree, upgrade.version) is None:
-        raise no_release(upgrade.tree, upgrade.version)
+        raise no_release(upgrade, upgrade.tree)
     _register(upgrade)
 
 

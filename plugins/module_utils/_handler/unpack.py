@@ -16,6 +16,7 @@ import os
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, format_rel
 from ansible_collections.erlang.otp.plugins.module_utils._handler.node_upgrade import NodeUpgrade
+from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError
 from ansible_collections.erlang.otp.plugins.module_utils._handler.upgrade import Upgrade
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import read_release
@@ -33,9 +34,10 @@ def install_package(upgrade: Upgrade, tree: Tree) -> bool:
     return True
 
 
-def no_release(tree: Tree, version: str) -> OtpError:
-    """The error for a release that the tree lacks, with no package to install it from."""
-    return OtpError(f"{tree.path('releases', version)} has no release {version}: give its package")
+def no_release(upgrade: Upgrade, tree: Tree) -> HandlerError:
+    """The error for a release that the tree lacks, with no package to install it from; the result shows that as ``needs_package``."""
+    upgrade.result["needs_package"] = True
+    return HandlerError(f"{tree.path('releases', upgrade.version)} has no release {upgrade.version}: give its package")
 
 
 def unpack(upgrade: NodeUpgrade) -> None:
@@ -45,7 +47,7 @@ def unpack(upgrade: NodeUpgrade) -> None:
     if upgrade.running.status_of(upgrade.version) is not None:
         return
     if release is None and not (upgrade.changes.check_mode and has_package):
-        raise no_release(upgrade.tree, upgrade.version)
+        raise no_release(upgrade, upgrade.tree)
     sentence = f"register release {upgrade.version} with the node {upgrade.session.node}"
     if upgrade.changes.do(sentence, register, upgrade, release) is not None:
         upgrade.observe()
