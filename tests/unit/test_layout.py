@@ -65,6 +65,12 @@ def test_the_readme_names_every_package(folder: str) -> None:
     assert set(re.findall(r"`(_\w+)`", "\n".join(tables))) == set(packages(folder))
 
 
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_the_tests_mirror_the_packages(folder: str) -> None:
+    tests = sorted(path.name for path in (TOP / "tests" / "unit" / "plugins" / folder).iterdir() if path.is_dir() and path.name != "__pycache__")
+    assert tests == packages(folder), "the unit tests of a package are in the directory of the same name"
+
+
 def test_the_design_names_every_package() -> None:
     rows = re.findall(r"^\| `(\w+/_\w+)` \|", (TOP / "docs" / "design.md").read_text(), re.MULTILINE)
     assert sorted(rows) == sorted(f"{folder}/{package}" for folder in FOLDERS for package in packages(folder))
