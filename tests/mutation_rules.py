@@ -14,7 +14,7 @@ REAL = "tests/real/"
 
 
 class Rule(t.NamedTuple):
-    """A rule in words; its file, the text there that is the rule, what stands there without it, and the tests of which one must fail then."""
+    """A rule in words; its file, the text there that is the rule, what is there without it, and the tests of which one must fail then."""
 
     name: str
     file: str
@@ -83,6 +83,13 @@ RULES = (
     Rule("a lock is waited for", FILES, "if time.monotonic() >= deadline:", "if True:", OF_FILES),
     Rule("a lock names its holder", FILES, '        os.pwrite(descriptor, b"%d\\n" % os.getpid(), 0)\n', "", OF_FILES),
     # A package that nobody trusts.
+    Rule(
+        "only a file of a package has content",
+        UTILS + "_formats/tar_reader.py",
+        'size if _KINDS.get(kind) == "file" else 0',
+        "size",
+        (UNIT + "_formats/test_tar_reader.py",),
+    ),
     Rule("a package has no devices", EXTRACT, 'if member.kind not in ("file", "directory", "link"):', "if False:", OF_EXTRACT),
     Rule("a package has no set-uid", EXTRACT, 'if member.mode & 0o7000 and member.kind != "link":', "if False:", OF_EXTRACT),
     Rule("nothing below a link", EXTRACT, "        if parent in self.links:\n", "        if False:\n", OF_EXTRACT),
