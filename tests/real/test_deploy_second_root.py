@@ -66,7 +66,7 @@ def deploy(variables: dict[str, t.Any], directory: Path) -> str:
 def test_an_application_below_the_second_root(variables: dict[str, t.Any], tmp_path: Path) -> None:
     without = deploy({**variables, "otp_boot_variables": {}}, tmp_path)
     assert "failed=1" in without, without
-    assert "SECOND_ROOT and its directory to variables (of the role: otp_boot_variables)" in without, without
+    assert "has no SECOND_ROOT: add it with its directory to variables (of the role: otp_boot_variables)" in without, without
 
     said = deploy(variables, tmp_path)
     assert "failed=0" in said, said

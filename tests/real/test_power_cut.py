@@ -17,8 +17,7 @@ from power import Disk
 
 from ansible_collections.erlang.otp.plugins.module_utils._config.configure import configure_release
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._handler import back as _handler_back
-from ansible_collections.erlang.otp.plugins.module_utils._handler import running as _handler_running
+from ansible_collections.erlang.otp.plugins.module_utils._handler import node_upgrade as _node_upgrade
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError
 from ansible_collections.erlang.otp.plugins.module_utils._install import steps as _install_steps
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
@@ -27,7 +26,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.record import STA
 
 VERSIONS = {"FIRST": "1.0", "SECOND": "2.0"}
 # What flushes in another way, and what has release_handler write.
-MORE = ((_install_steps, "flush_file_systems"), (_handler_running, "call_release_handler"), (_handler_back, "call_release_handler"))
+MORE = ((_install_steps, "flush_file_systems"), (_node_upgrade.release_handler, "call_release_handler"))
 
 
 @pytest.fixture

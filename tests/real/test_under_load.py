@@ -115,8 +115,11 @@ class Load:
     def go_on(self) -> None:
         """Until each of the clients has called some more."""
         targets = [client.calls + CALLS_BETWEEN // CLIENTS for client in self.clients]
-        done = lambda: all(client.calls >= target for client, target in zip(self.clients, targets))  # noqa: E731
-        wait_until(lambda: self.failures or done(), "all clients have called")
+
+        def is_done() -> bool:
+            return all(client.calls >= target for client, target in zip(self.clients, targets))
+
+        wait_until(lambda: self.failures or is_done(), "all clients have called")
         assert self.failures == []
 
     def slowest_since(self) -> float:

@@ -10,6 +10,7 @@ permanent release; an installed release is unpacked in RELEASES; what only one s
 
 from __future__ import annotations
 
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -28,12 +29,12 @@ def entry(version: str, status: str) -> InstalledRelease:
     return InstalledRelease("x", version, "13.1.5", (Library("kernel", "8", "lib/kernel-8"),), status)
 
 
-RELEASES = [entry("2", "unpacked"), entry("1", "permanent")]
+RELEASES = (entry("2", "unpacked"), entry("1", "permanent"))
 
 
-def kinds(tmp_path: Path, *, start: StartErlData | None = START, listed: list[InstalledRelease] | None = RELEASES, **more) -> list[str]:
+def kinds(tmp_path: Path, *, start: StartErlData | None = START, listed: t.Sequence[InstalledRelease] | None = RELEASES, **more) -> list[str]:
     node = Running("x@h", 1, 1, "started", True, NODE, None, "", str(tmp_path))._replace(**more)
-    return [found.kind for found in disagreements(node, Tree(str(tmp_path)), start, listed)]
+    return [found.kind for found in disagreements(node, Tree(str(tmp_path)), start, None if listed is None else [*listed])]
 
 
 def test_they_agree(tmp_path: Path) -> None:
