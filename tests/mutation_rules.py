@@ -76,6 +76,12 @@ RULES = (
     ),
     Rule("what a killed process left goes", FILES, "    remove_left_over(beside or directory, name)\n", "", OF_FILES),
     Rule("what another process writes stays", FILES, 'if int(found[1]) == os.getpid() or not os.path.exists(f"/proc/{found[1]}"):', "if True:", OF_FILES),
+    Rule("only a regular file is read", FILES, "    if not stat.S_ISREG(os.fstat(descriptor).st_mode):", "    if False:", OF_FILES),
+    Rule("a pipe without a writer is not waited for", FILES, "os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY", "os.O_RDONLY | os.O_NOCTTY", OF_FILES),
+    Rule(
+        "the size of a file is checked before it is read", FILES, "file.read(size + 1) if size <= limit else b", "file.read(size + 1) if True else b", OF_FILES
+    ),
+    Rule("a file without a size is read up to the limit", FILES, "file.read(limit - size)", "file.read()", OF_FILES),
     # Locks.
     Rule("a lock is exclusive", FILES, "fcntl.LOCK_EX | fcntl.LOCK_NB", "fcntl.LOCK_SH | fcntl.LOCK_NB", OF_FILES),
     Rule("a lock is no link", FILES, "os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)", "os.O_CLOEXEC, 0o600)", OF_FILES),

@@ -12,12 +12,16 @@ import fcntl
 import io
 import os
 import re
+import stat
 import time
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 
 # The directory for large temporary files; not every /tmp is on a disk.
 LARGE = "/var/tmp"
+# More than any file that is read as a whole has, and less than the memory of a host.
+MAX_FILE = 64 << 20
+NOT_A_FILE = "{} is not a regular file. Find out who has put it there, and remove it."
 
 
 def inherited_owner(directory: str) -> tuple[int, int]:
@@ -28,13 +32,35 @@ def inherited_owner(directory: str) -> tuple[int, int]:
     return found.st_uid, found.st_gid
 
 
-def read_file(path: str) -> bytes | None:
-    """The content of the file; None if it does not exist."""
+def open_file(path: str, *, buffering: int = -1) -> io.BufferedReader:
+    """The regular file, open for reading. Raises OSError, and OtpError for anything else in its place: reading a pipe or a device may never end."""
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        # Neither a pipe without a writer nor a lease on the file is waited for.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno not in (errno.ENXIO, errno.ENODEV):  # a socket, a device without a driver
+            raise
+        raise OtpError(NOT_A_FILE.format(path)) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OtpError(NOT_A_FILE.format(path))
+    return open(descriptor, "rb", buffering=buffering)  # type: ignore[return-value]
+
+
+def read_file(path: str, *, limit: int = MAX_FILE) -> bytes | None:
+    """The content of the file; None if it does not exist. Raises OSError, and OtpError for what is not a regular file, or larger than limit bytes."""
+    try:
+        with open_file(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            content = file.read(size + 1) if size <= limit else b""
+            if len(content) > size:
+                # It grows, or is one of /proc, which have no size.
+                content += file.read(limit - size)
     except FileNotFoundError:
         return None
+    if max(size, len(content)) > limit:
+        raise OtpError(f"{path} has more than {limit} bytes, the limit for such a file. Look at what is in it, and replace it.")
+    return content
 
 
 def write_file(path: str, content: bytes, *, mode: int = 0o644, uid: int = -1, gid: int = -1, flush: bool = True, beside: str | None = None) -> None:

@@ -120,7 +120,7 @@ DAMAGES: dict[str, tuple[t.Callable[[Path], object], str]] = {
     "staging": (lambda root: (root / ".staging").mkdir(), ".staging was left by an interrupted installation"),
     "RELEASES is a directory": (
         lambda root: ((root / "releases/RELEASES").unlink(), (root / "releases/RELEASES").mkdir()),
-        "releases/RELEASES cannot be read: Is a directory",
+        "releases/RELEASES is not a regular file",
     ),
     "releases is a file": (lambda root: (shutil.rmtree(root / "releases"), (root / "releases").write_text("")), "releases/RELEASES cannot be read"),
 }
