@@ -10,6 +10,7 @@ is not mistaken for it, and no argument is in run_erl's log.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -46,8 +47,8 @@ STEPS = (
     Step(None, ((INTERRUPT, JOB_CONTROL), (b"s\r", JOB_CONTROL), (b"c\r", PROMPT))),  # a new shell beside a busy one
 )
 STEP_SECONDS = 1.0
-# run_erl opens its end anew after each client.
-OPEN_SECONDS = 1.0
+# run_erl opens its end anew after each client, on a loaded host not at once. One that runs is awaited longer.
+OPEN_SECONDS, OPEN_SECONDS_OF_RUN_ERL = 1.0, 10.0
 MAX_SHOWN = 4096
 
 
@@ -167,7 +168,7 @@ class Console:
 
 def open_writer(directory: str) -> tuple[str, int]:
     """The pipes' common prefix and the open pipe on which run_erl listens. Of several, as earlier ones are not removed, the highest number."""
-    until = time.monotonic() + OPEN_SECONDS
+    began = time.monotonic()
     while True:
         for prefix in prefixes(directory):
             try:
@@ -175,9 +176,21 @@ def open_writer(directory: str) -> tuple[str, int]:
             except OSError as error:
                 if error.errno not in (errno.ENXIO, errno.ENOENT):
                     raise Unreachable(f"The pipe {prefix}.w cannot be opened: {error.strerror}.") from None
-        if time.monotonic() > until:
+        waited = time.monotonic() - began
+        if waited > OPEN_SECONDS and (waited > OPEN_SECONDS_OF_RUN_ERL or not has_run_erl(directory)):
             raise Unreachable(f"No run_erl listens at a pipe of {directory}. Check that the node is up, and that run_erl started it with this directory.")
         time.sleep(0.02)
+
+
+def has_run_erl(directory: str) -> bool:
+    """Whether a run_erl with the directory, or the prefix, of these pipes runs on this host. Another PID namespace is not seen."""
+    known = {directory.rstrip("/")} if os.path.isdir(directory) else {directory, os.path.dirname(directory)}
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{entry}/cmdline", "rb") as file:
+            program, *arguments = os.fsdecode(file.read()).split("\0")
+            if os.path.basename(program) == "run_erl" and known & {argument.rstrip("/") for argument in arguments}:
+                return True
+    return False
 
 
 def prefixes(directory: str) -> list[str]:

@@ -28,10 +28,15 @@ class Release(t.NamedTuple):
     diff: tuple[dict[str, str], ...] = ()
 
 
-def ensure_release(options: SystemOptions, tree: Tree, owner: Owner, changes: Changes) -> Release:
-    """Install the release of the package. Without a package, the permanent release stays. Raises PackageNeeded, OtpError."""
+def ensure_release(options: SystemOptions, tree: Tree, owner: Owner, changes: Changes, *, only_check: bool = False) -> Release:
+    """Install the release of the package. Without a package, the permanent release stays. Raises PackageNeeded, OtpError.
+
+    only_check: only raise what the installation would raise.
+    """
     if not options.package["checksum"] and not options.package["package"]:
         return _permanent_release(tree, changes)
+    if only_check:
+        changes = Changes(check_mode=True)
     start = tree.start_erl_data()
     runs = start is not None and bool(emulators(tree))
     result = install_release(

@@ -49,8 +49,8 @@ class System:
         """
         before = self.tree.start_erl_data()
         if self.options.package["package"] is None and not self.changes.check_mode:
-            # Raises PackageNeeded here, and not when the node is stopped already.
-            ensure_release(self.options, self.tree, self.owner, Changes(check_mode=True))
+            # What is missing is reported here, and not when the user is created or the node is stopped already.
+            ensure_release(self.options, self.tree, self.owner, self.changes, only_check=True)
         if self.options.state == "stopped":
             # First: a release becomes permanent only while the node is down.
             self.stop_node()

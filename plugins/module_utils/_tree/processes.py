@@ -36,7 +36,9 @@ def find_emulators(root: str) -> list[int]:
     """The processes of all emulators with this root directory, noted or not."""
     if remote_host():
         return list(remote_host().emulators(root))
-    return sorted(int(entry) for entry in os.listdir("/proc") if entry.isdigit() and is_emulator(int(entry), root))
+    found = sorted(int(entry) for entry in os.listdir("/proc") if entry.isdigit() and is_emulator(int(entry), root))
+    # An emulator forks once, for erl_child_setup. Until that calls exec, it has the arguments of the emulator.
+    return [pid for pid in found if _parent(pid) not in found]
 
 
 def is_emulator(pid: int, root: str) -> bool:
@@ -87,12 +89,25 @@ def started_at(pid: int, root: str) -> int:
     try:
         if (read_file(pid_file(root)) or b"").strip() == b"%d" % pid:
             return os.stat(pid_file(root)).st_mtime_ns
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            # proc(5): field 22, in clock ticks after the boot; the name, field 2, may have spaces.
-            ticks = int(file.read().rpartition(")")[2].split()[19])
+        # In clock ticks after the boot.
+        ticks = int(_stat(pid)[19])
         with open("/proc/uptime", encoding="ascii") as file:
             uptime = float(file.read().split()[0])
         return time.time_ns() - int((uptime - ticks / os.sysconf("SC_CLK_TCK")) * 1e9)
     except OSError:
         # It has ended meanwhile.
         return time.time_ns()
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int(_stat(pid)[1])
+    except OSError:
+        # It has ended meanwhile.
+        return 0
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of proc(5) from the third on. The name, the second one, may have spaces."""
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+        return file.read().rpartition(")")[2].split()

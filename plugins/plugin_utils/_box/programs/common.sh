@@ -45,10 +45,13 @@ $name
     return 1
 }
 
-# Prints the processes of all emulators of this system.
+# Prints the processes of all emulators of this system. An emulator forks once, for erl_child_setup; until that calls exec, it has the
+# arguments of the emulator, its parent.
 emulators() {
     # shellcheck disable=SC2013  # no such line has a space
     for found in $(grep -l -e -root /proc/[0-9]*/cmdline 2>/dev/null | cut -d / -f 3); do
-        ! is_emulator "$found" || echo "emulator $found"
+        is_emulator "$found" || continue
+        parent=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$found/status" 2>/dev/null)
+        is_emulator "$parent" || echo "emulator $found"
     done
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,35 @@ def test_pipes_on_which_nobody_listens(tmp_path, monkeypatch):
     os.mkfifo(tmp_path / "erlang.pipe.1.w")
     with pytest.raises(Unreachable, match="No run_erl listens"):
         _console.Console(directory=str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["", "/erlang.pipe.1"])
+def test_a_run_erl_that_runs_is_awaited(tmp_path, monkeypatch, name):
+    """It opens its end of the pipe anew after each client, on a loaded host not at once. That of another directory is not awaited."""
+    monkeypatch.setattr(_console, "OPEN_SECONDS", 0.0)
+    (tmp_path / "other").mkdir()
+    for directory in (tmp_path, tmp_path / "other"):
+        os.mkfifo(directory / "erlang.pipe.1.w")
+    has_run_erl = _console.has_run_erl
+    command = ["run_erl", "-c", 'echo ready; read -r go; exec 3<"$0erlang.pipe.1.w"; read -r end', f"{tmp_path}/", "log"]
+    with subprocess.Popen(command, executable="/bin/sh", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"ready\n"
+
+        def opens_now(directory):
+            is_alive = has_run_erl(directory)
+            if is_alive and not asked:
+                asked.append(directory)
+                process.stdin.write(b"go\n")
+                process.stdin.flush()
+            return is_alive
+
+        asked: list[str] = []
+        monkeypatch.setattr(_console, "has_run_erl", opens_now)
+        with pytest.raises(Unreachable, match="No run_erl listens"):
+            _console.open_writer(f"{tmp_path}/other{name}")
+        prefix, writer = _console.open_writer(f"{tmp_path}{name}")
+        os.close(writer)
+        assert prefix == f"{tmp_path}/erlang.pipe.1" and asked == [f"{tmp_path}{name}"]
 
 
 def test_somebody_is_attached(tmp_path):

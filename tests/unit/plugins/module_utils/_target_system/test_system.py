@@ -145,9 +145,16 @@ def test_a_package_that_is_needed_is_asked_for_before_anything_is_touched(host, 
     assert host.pid is not None
 
 
+def test_without_a_package_and_a_release_nothing_is_changed(host, monkeypatch):
+    monkeypatch.setattr(System, "ensure_owner", lambda self: pytest.fail("the service user is created"))
+    host.pid = 1000
+    for state in ("started", "stopped"):
+        with pytest.raises(OtpError, match="no release is installed below .* set otp_package"):
+            host.settle(version=None, state=state)
+    assert host.pid == 1000
+
+
 def test_without_a_package_the_permanent_release_stays(host):
-    with pytest.raises(OtpError, match="no release is installed below .* set otp_package"):
-        host.settle(version=None)
     result, actions, dummy = host.settle(version=None, check_mode=True)
     assert actions[0] == "install the release that is built first" and result["release"] == {"name": None, "version": None}
     host.settle()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -85,6 +86,18 @@ def test_all_emulators_of_a_root_directory(tmp_path, emulator):
     pids = sorted(emulator(root).pid for root in (tmp_path, tmp_path, tmp_path / "other"))
     found = _emulator.find_emulators(str(tmp_path))
     assert len(found) == 2 and set(found) < set(pids)
+
+
+def test_the_child_that_an_emulator_has_forked_is_not_another_one(tmp_path):
+    """Between fork and exec it has the arguments of the emulator."""
+    program = "import os; child = os.fork(); print(child, flush=True) if child else None; os.read(0, 1)"
+    with subprocess.Popen([sys.executable, "-c", program, "-root", str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        child = int(process.stdout.readline())
+        assert _emulator.is_emulator(child, str(tmp_path))
+        assert _emulator.find_emulators(str(tmp_path)) == [process.pid]
+        process.kill()
+        process.wait()
+        assert _emulator.find_emulators(str(tmp_path)) == [child]
 
 
 @pytest.mark.parametrize("name", ["/bin/sleep", "sleep"])

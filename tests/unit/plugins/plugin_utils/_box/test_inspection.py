@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import gzip
 import io
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.delivery import prepare_delivery
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.inspection import Entry, Inspection, mode_of, parse_inspection
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.mirror import MARK, Mirror
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.shell import PROGRAMS
 
 SHA = 64 * "a"
 FACTS = """\
@@ -133,3 +136,11 @@ def steps_of(stream: bytes) -> list[str]:
     with tarfile.open(fileobj=io.BytesIO(stream)) as archive:
         steps = archive.extractfile("steps")
         return steps.read().decode().splitlines() if steps else []
+
+
+def test_the_child_that_an_emulator_has_forked_is_not_another_one(tmp_path: Path) -> None:
+    program = "import os; child = os.fork(); print(child, flush=True) if child else None; os.read(0, 1)"
+    search = ["sh", "-c", f"ROOT={tmp_path}; . {PROGRAMS}/common.sh; emulators"]
+    with subprocess.Popen([sys.executable, "-c", program, "-root", str(tmp_path), "-x"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout and int(process.stdout.readline()) != process.pid
+        assert subprocess.run(search, capture_output=True, text=True, check=True).stdout == f"emulator {process.pid}\n"
