@@ -349,6 +349,10 @@ actions:
   type: list
   elements: str
   sample: ["switch the node exchange@north from release 1.0 to 2.0, without a restart"]
+needs_package:
+  description: Whether the host lacks the release, or its files, and the task gives no package to install it from.
+  returned: when it is true
+  type: bool
 ended:
   description: When the task ended, in seconds since 1970 by the controller's clock.
   returned: always

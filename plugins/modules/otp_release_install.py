@@ -96,7 +96,7 @@ options:
     type: str
   group:
     description:
-      - The group, by name or number, of new files.
+      - The group, by name or number, of new files. The default is the group of O(root), if it exists, also with O(owner).
     type: str
   mode:
     description:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 
 Data = t.Mapping[str, t.Any]
@@ -15,8 +14,6 @@ Data = t.Mapping[str, t.Any]
 BAD = ("refused", "rolled back", "failed", "not finished")
 # The variables in which a host has the result of a task: _otp_bring_result and so on.
 TASKS = ("bring", "install", "step", "rollback", "reboot", "cleanup")
-# Options of otp_release_handler that are variables of the role with a prefix.
-OPTIONS = re.compile(r"\b([Ss]et|[Ww]ith|until) (force|allow_restart|down)\b")
 NO_RELEASE = "set otp_upgrade_to to its version, or have it built by the host of the group otp_builders"
 
 
@@ -133,6 +130,6 @@ def has_failed(result: Data) -> bool:
 
 
 def message(result: Data) -> str:
-    """Why a task failed, with the names that the role has for the module's options."""
-    text = OPTIONS.sub(r"\1 otp_\2", str(result.get("msg") or "it failed"))
+    """Why a task failed."""
+    text = str(result.get("msg") or "it failed")
     return f"the host cannot be reached: {text}" if result.get("unreachable") else text
