@@ -34,7 +34,7 @@ OF_PUBLISH = (UNIT + "_tree/test_publish.py",)
 STEPS, REMOVE, HISTORY = UTILS + "_install/steps.py", UTILS + "_install/remove.py", UTILS + "_tree/history.py"
 CONNECT, SERVICE, RUN = UTILS + "_node/connect.py", UTILS + "_node/service.py", UTILS + "_core/run.py"
 ASSEMBLE, CACHE, PROTOCOL = UTILS + "_build/assemble.py", UTILS + "_build/cache.py", UTILS + "_node/distribution_protocol.py"
-HANDLER, CLIENT = UTILS + "_handler/", UTILS + "_client/"
+HANDLER, CLIENT, PROCESSES = UTILS + "_handler/", UTILS + "_client/", UTILS + "_tree/processes.py"
 OF_RUNNING, OF_CLIENT = (UNIT + "_handler/test_running.py",), (UNIT + "_client/test_directory.py",)
 OF_LIFECYCLE = (UNIT + "_node/test_lifecycle.py",)
 OF_SERVICE_USER = (UNIT + "_target_system/test_service_user.py",)
@@ -275,6 +275,14 @@ RULES = (
     Rule("a stop waits for quiet", LIFECYCLE, "if now - last_seen >= quiet:", "if True:", OF_LIFECYCLE),
     Rule("a stop gives up", LIFECYCLE, "            if now >= deadline:\n", "            if signalled and False:\n", OF_LIFECYCLE),
     Rule("what heart starts over and over is stopped", LIFECYCLE, "            halt(node, quiet=2.0)\n", "            pass\n", OF_LIFECYCLE),
+    Rule("a forked child is not another emulator", PROCESSES, " if _parent(pid) not in found]", "]", (UNIT + "_tree/test_processes.py",)),
+    Rule(
+        "what is missing is reported before a node is stopped",
+        UTILS + "_target_system/system.py",
+        "ensure_release(self.options, self.tree, self.owner, self.changes, only_check=True)",
+        "pass",
+        (UNIT + "_target_system/test_system.py",),
+    ),
     # A module through standard input.
     Rule("a package that is cut is not installed", STDIN, "            if not block:\n", "            if False:\n", OF_STDIN),
     Rule("a package is not waited for without end", STDIN, "            signal.alarm(PATIENCE)\n", "", OF_STDIN),
