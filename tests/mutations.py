@@ -17,6 +17,7 @@ import contextlib
 import os
 import queue
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -55,11 +56,13 @@ class Copy:
         """Whether the tests pass here, and what pytest wrote."""
         environment = {**os.environ, "PYTHONPATH": str(self.top), "PYTHONDONTWRITEBYTECODE": "1"}
         command = [sys.executable, "-m", "pytest", "-x", "--no-header", "-p", "no:cacheprovider", *tests]
-        with subprocess.Popen(command, cwd=self.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as run:
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
+        with subprocess.Popen(command, cwd=self.root, env=environment, start_new_session=True, **pipes) as run:
             try:
                 output = run.communicate(timeout=LIMIT)[0]
             except subprocess.TimeoutExpired:
-                run.kill()
+                # With all that the tests have started: without the rule it may never end.
+                os.killpg(run.pid, signal.SIGKILL)
                 return False, f"not ended within {LIMIT} s"
         if run.returncode not in (0, 1):
             raise RuntimeError(f"pytest ended with {run.returncode}:\n{output}")
