@@ -371,6 +371,34 @@ RULES = (
         "                    pass\n",
         (UNIT + "_tree/test_history.py",),
     ),
+    Rule(
+        "a history that a killed run has left empty gets its owner",
+        HISTORY,
+        "        if not size:\n            # A new one",
+        "        if False:\n            # A new one",
+        (UNIT + "_tree/test_history.py",),
+    ),
+    Rule(
+        "an entry of the history is written to its end",
+        HISTORY,
+        "            line = line[os.write(descriptor, line) :]\n",
+        "            os.write(descriptor, line)\n            break\n",
+        (UNIT + "_tree/test_history.py",),
+    ),
+    Rule(
+        "a commit that a killed run has not added to the history is added",
+        HANDLER + "commit.py",
+        "    elif missed := ",
+        '    elif False and (missed := "") and ',
+        OF_RUNNING,
+    ),
+    Rule(
+        "a release that was rolled back is not taken for a commit",
+        HISTORY,
+        ' and not any(entry["action"] in _MOVES for entry in entries)',
+        "",
+        (UNIT + "_tree/test_history.py",),
+    ),
     # An upgrade of a node.
     Rule(
         "a change of releases is alone",

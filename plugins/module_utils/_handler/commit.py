@@ -47,6 +47,8 @@ def commit(upgrade: NodeUpgrade) -> None:
         upgrade.observe()
         upgrade.flush()
         upgrade.record("commit", before=before.permanent)
+    elif missed := upgrade.missing_commit({known.version: known.status for known in before.releases}):
+        upgrade.record("commit", before=missed)
     tidy(upgrade)
     if before.permanent != upgrade.version and upgrade.request.verify:
         verify_or_roll_back(upgrade)

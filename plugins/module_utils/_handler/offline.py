@@ -19,6 +19,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight impo
 from ansible_collections.erlang.otp.plugins.module_utils._handler.remove import remove_files
 from ansible_collections.erlang.otp.plugins.module_utils._handler.unpack import install_package, no_release
 from ansible_collections.erlang.otp.plugins.module_utils._handler.upgrade import Upgrade, describe
+from ansible_collections.erlang.otp.plugins.module_utils._tree.history import has_removal
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import make_permanent, read_release, register
 from ansible_collections.erlang.otp.plugins.module_utils._tree.repair import repair
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK
@@ -53,11 +54,23 @@ def apply_offline(upgrade: Upgrade) -> None:
         elif request.state != "unpacked":
             _make_permanent(upgrade)
     result["after"] = describe(None, tree)
-    if upgrade.changes.changed and not upgrade.changes.check_mode:
-        upgrade.record(action, before=permanent)
+    if not upgrade.changes.check_mode:
+        _note(upgrade, action, permanent)
     if request.keep and result["after"]["permanent"] == upgrade.version:
         upgrade.remove_older(lambda version: remove_files(upgrade, version, upgrade.changes))
         result["after"] = describe(None, tree)
+
+
+def _note(upgrade: Upgrade, action: str, permanent: str | None) -> None:
+    """Add to the history what this run did, or one that was killed before it added it."""
+    before, missed = permanent, None
+    if action == "offline" and permanent == upgrade.version:
+        missed = upgrade.missing_commit(upgrade.result["after"]["releases"])
+        before = missed or permanent
+    elif action == "remove" and not has_removal(upgrade.history, upgrade.version):
+        missed = upgrade.version
+    if upgrade.changes.changed or missed:
+        upgrade.record(action, before=before)
 
 
 def _unpack(upgrade: Upgrade) -> None:

@@ -15,6 +15,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._handler.node_upgrade import NodeUpgrade
 from ansible_collections.erlang.otp.plugins.module_utils._handler.upgrade import Upgrade
 from ansible_collections.erlang.otp.plugins.module_utils._install.remove import remove_release
+from ansible_collections.erlang.otp.plugins.module_utils._tree.history import has_removal
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_temporary
 
 
@@ -57,8 +58,8 @@ def forget(upgrade: NodeUpgrade, version: str) -> None:
 
 
 def record_removal(upgrade: NodeUpgrade, version: str) -> None:
-    """Record the removal, if anything was removed."""
-    if upgrade.changes.changed and not upgrade.changes.check_mode:
+    """Add the removal to the history, or that of a run that was killed before it added it."""
+    if not upgrade.changes.check_mode and (upgrade.changes.changed or not has_removal(upgrade.history, version)):
         before = upgrade.running.current
         upgrade.observe()
         upgrade.record("remove", release=version, before=before)

@@ -93,6 +93,10 @@ class Upgrade:
         if not self.changes.check_mode:
             _history.append(self.tree, entry)
 
+    def missing_commit(self, statuses: t.Mapping[str, str]) -> str | None:
+        """The release from which the system came to this one, which is permanent, if a run was killed before it added that to the history."""
+        return _history.missing_commit(self.history, self.version, [version for version, status in statuses.items() if status == "old"])
+
     def report(self, problems: t.Iterable[Problem]) -> None:
         """Add the problems to the result. Raises HandlerError when one of them is fatal."""
         # In check mode, a configuration that is to be written is not there yet.

@@ -38,19 +38,22 @@ def entry_of(action: str, release: str, *, outcome: str = OK, reason: str = "", 
 def append(tree: Tree, entry: dict[str, t.Any]) -> None:
     """Add the entry and flush it to the disk. A new file gets the owner of the directory."""
     path = tree.path("releases", HISTORY)
-    is_new = not os.path.exists(path)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     try:
-        if is_new:
-            os.fchown(descriptor, *inherited_owner(os.path.dirname(path)))
         size = os.fstat(descriptor).st_size
+        if not size:
+            # A new one, or one that a killed run has left.
+            os.fchown(descriptor, *inherited_owner(os.path.dirname(path)))
         # A line that a power cut has left unfinished must not swallow this one.
         start = b"\n" if size and os.pread(descriptor, 1, size - 1) != b"\n" else b""
-        os.write(descriptor, start + json.dumps(entry, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n")
+        line = memoryview(start + json.dumps(entry, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n")
+        while line:
+            # A disk that is nearly full takes a part, without an error.
+            line = line[os.write(descriptor, line) :]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    if is_new:
+    if not size:
         flush_directory(os.path.dirname(path))
 
 
@@ -87,6 +90,24 @@ def came_from(entries: t.Sequence[dict[str, t.Any]], release: str) -> str | None
     """The release from which the system came to this one when it became permanent the last time; None if unknown."""
     commits = (entry["from"] for entry in reversed(entries) if entry["release"] == release and entry["action"] in COMMITS and entry["outcome"] == OK)
     return next(commits, None)
+
+
+def missing_commit(entries: t.Sequence[dict[str, t.Any]], permanent: str, old: t.Sequence[str]) -> str | None:
+    """The release from which the system came to the permanent one, if that is not in the history, as a run may be killed before it adds it; else None."""
+    installed = uncommitted(entries)
+    if installed is not None and installed["release"] == permanent:
+        return installed["from"]
+    committed = next((entry["release"] for entry in reversed(entries) if entry["action"] in COMMITS and entry["outcome"] == OK), None)
+    if committed is None and len(old) == 1 and not any(entry["action"] in _MOVES for entry in entries):
+        # A release that was rolled back is old as well; the history has its installation.
+        return old[0]
+    return committed if committed != permanent else None
+
+
+def has_removal(entries: t.Sequence[dict[str, t.Any]], release: str) -> bool:
+    """Whether the history ends with the removal of the release, or has nothing of it."""
+    last = next((entry for entry in reversed(entries) if release in (entry["release"], entry["from"])), None)
+    return last is None or last["action"] == "remove"
 
 
 def previous(entries: t.Sequence[dict[str, t.Any]], permanent: str | None, old: t.Sequence[str]) -> str | None:

@@ -6,11 +6,13 @@
 
 Rules: one run at a time, from the first question to the last; a release that failed is refused until forced; a release is committed only after
 its checks, and rolled back when they fail; copies of RELEASES and start_erl.data are there during each change, and afterwards not;
-the release that runs, and the permanent one, are never removed, of a client neither; what failed is in the history.
+the release that runs, and the permanent one, are never removed, of a client neither; what failed is in the history, and so is what a run
+did that was killed before it wrote this down.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -209,6 +211,25 @@ def test_an_old_release_is_forgotten_first(root: Path, node: Node) -> None:
     result = go(root, node, release="2", state="absent")
     assert node.calls == ["set_removed"] and node.uncopied == [] and node.unlocked == []
     assert not (root / "releases/2").exists() and outcomes(result) == [("remove", "ok")]
+
+
+@pytest.mark.parametrize(("state", "action"), [("permanent", "commit"), ("absent", "remove")])
+def test_the_next_run_adds_what_a_killed_one_has_not_added(root: Path, node: Node, state: str, action: str) -> None:
+    go(root, node, state=state)
+    history = root / "releases/history.jsonl"
+    lines = history.read_text().splitlines(keepends=True)
+    # Something of the release must be known, as it is when it was brought by an upgrade.
+    history.write_text("".join(lines[:-1]) or f"{json.dumps(entry_of('unpack', '2', before='1'))}\n")
+    # The files are then as release_handler writes them.
+    if state == "absent":
+        del node.statuses["2"]
+    else:
+        (root / "releases/RELEASES").write_text(f"[{ENTRY % ('2', 'permanent')},{ENTRY % ('1', 'old')}].\n")
+        (root / "releases/start_erl.data").write_text("13.1.5 2\n")
+    assert outcomes(go(root, node, state=state)) == [(action, "ok")]
+    added = json.loads(history.read_text().splitlines()[-1])
+    assert {key: added[key] for key in ("action", "release", "from")} == {"action": action, "release": "2", "from": "1"}
+    assert outcomes(go(root, node, state=state)) == []
 
 
 def test_a_release_that_failed_may_be_committed_by_force_only(root: Path, node: Node) -> None:

@@ -5,16 +5,28 @@
 """The history of a system.
 
 Rules: an entry is on the disk when it is appended, and so is the name of a new file; no link is followed; a line that a power cut has left
-unfinished costs itself alone; what is not an entry is left out; a rollback leads down the path of upgrades, never up again.
+unfinished costs itself alone; what is not an entry is left out; a rollback leads down the path of upgrades, never up again; what a killed
+run did without its entry is noticed; an entry is written whole, or an error is raised; a history that it left empty gets its owner.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.module_utils._tree.history import append, entry_of, failure_of, parse, previous, read, uncommitted
+from ansible_collections.erlang.otp.plugins.module_utils._tree.history import (
+    append,
+    entry_of,
+    failure_of,
+    has_removal,
+    missing_commit,
+    parse,
+    previous,
+    read,
+    uncommitted,
+)
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.file_calls import FileCalls
 
@@ -116,6 +128,14 @@ def test_an_entry_is_on_the_disk_when_it_is_appended(tree: Tree, monkeypatch: py
     assert calls.named("flush")[2:] == [("flush", "history.jsonl")]
 
 
+def test_a_disk_that_takes_less_than_all(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:7]))
+    entry = entry_of("install", "2.0")
+    append(tree, entry)
+    assert read(tree) == [entry]
+
+
 def test_a_link_is_not_followed(tree: Tree, tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("whole")
@@ -123,6 +143,15 @@ def test_a_link_is_not_followed(tree: Tree, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="symbolic link"):
         append(tree, entry_of("install", "2.0"))
     assert victim.read_text() == "whole"
+
+
+def test_an_empty_history_gets_its_owner(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(tree.path("releases", "history.jsonl")).touch()
+    calls = FileCalls(monkeypatch)
+    append(tree, entry_of("install", "2.0"))
+    assert len(calls.named("owner")) == 1 and calls.named("flush")[1:] == [("flush", "releases")]
+    append(tree, entry_of("commit", "2.0"))
+    assert len(calls.named("owner")) == 1
 
 
 def commit(before: str | None, release: str, action: str = "commit", outcome: str = "ok") -> dict:
@@ -153,3 +182,33 @@ UP = (commit("1", "2"), commit("2", "3"))
 )
 def test_the_release_below_the_permanent_one(permanent: str | None, old: list[str], history: tuple, expected: str | None) -> None:
     assert previous(history, permanent, old) == expected
+
+
+@pytest.mark.parametrize(
+    ("permanent", "old", "history", "expected"),
+    [
+        # Killed after the commit of a release that the history has as installed, and one of a system that was down.
+        ("2", ["1"], (commit("1", "2", "install"),), "1"),
+        ("3", ["2", "1"], (commit("1", "2", "offline"),), "2"),
+        ("2", ["1"], (), "1"),
+        # Nothing is missing.
+        ("2", ["1"], (commit("1", "2", "install"), commit("1", "2")), None),
+        ("2", ["1"], (commit("1", "2", "offline"), commit("1", "3", "unpack")), None),
+        ("1", [], (), None),
+        # Old because it was rolled back.
+        ("1", ["2"], (commit("1", "2", "install"), commit("2", "2", "verify", "failed")), None),
+        ("1", ["2"], (commit("1", "2", "install"), entry_of("install", "1", before="2", permanent=True)), None),
+        # Nobody knows from which.
+        ("3", ["1", "2"], (), None),
+    ],
+)
+def test_a_commit_that_the_history_lacks(permanent: str, old: list[str], history: tuple, expected: str | None) -> None:
+    assert missing_commit(history, permanent, old) == expected
+
+
+@pytest.mark.parametrize(
+    ("history", "expected"),
+    [((), True), ((commit("1", "2"),), False), ((commit("1", "2"), commit("2", "1", "remove")), True), ((commit("2", "1", "remove"), commit("1", "3")), False)],
+)
+def test_a_removal_that_the_history_lacks(history: tuple, expected: bool) -> None:
+    assert has_removal(history, "1") is expected
