@@ -48,6 +48,10 @@ options:
     description: Whether the client has a static emulator.
     type: bool
     default: false
+  erts_version:
+    description: The version of that emulator.
+    type: str
+    default: ""
   hosts:
     description: The IPv4 addresses of the boot servers of a client without a disk.
     type: list
@@ -73,6 +77,10 @@ _value:
     stop:
       description: The script C(bin/stop).
       type: str
+    start_erl.data:
+      description: Which emulator C(bin/start) starts.
+      type: str
+      returned: when O(static) is true
     node.service:
       description: The unit of the node.
       type: str

@@ -4,7 +4,8 @@
 
 """playbooks/clients.yml: a client node beside its master, with own directories for its cookie and its logs.
 
-Rules: otp_client_home and otp_client_log_dir are where the node reads and writes; a second run changes nothing.
+Rules: otp_client_home and otp_client_log_dir are where the node reads and writes; a second run changes nothing. A client that was started before
+its configuration changed has a warning of Ansible, and is restarted with otp_restart_on_change.
 """
 
 from __future__ import annotations
@@ -72,6 +73,14 @@ def test_a_client_with_own_directories(site: Site) -> None:
         assert (own / "home/.erlang.cookie").read_text() == site.cookie
         assert list((own / "log").glob("erlang.log.*")) and not Path(site.root("north"), "clients", name, ".erlang.cookie").exists()
         assert site.play("clients").changed["beside"] == 0
+        before = emulators(name)
+        groups["otp_clients"]["hosts"]["beside"]["otp_environment"] = {"LINE": "2"}
+        site.inventory.write_text(yaml.safe_dump(inventory))
+        run = site.play("clients")
+        assert f"[WARNING]: {name} was started before its scripts or its configuration changed" in " ".join(run.output.split()) and emulators(name) == before
+        # A warning comes with the change alone, as a restart does.
+        run = site.play("clients", otp_environment={"LINE": "3"}, otp_restart_on_change=True)
+        assert "[WARNING]" not in run.output and len(emulators(name)) == 1 and emulators(name) != before
     finally:
         for pid in emulators(name):
             os.kill(pid, signal.SIGKILL)

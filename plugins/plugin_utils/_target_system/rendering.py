@@ -30,7 +30,7 @@ class Client(t.NamedTuple):
     """A client node.
 
     root: the root directory with the libraries; directory: the client's directory below it; both are the same on client and master.
-    static: the client boots what release_handler copies to releases, always on the ERTS in bin/start_erl.data.
+    static: the client boots what release_handler copies to releases, always on the ERTS in bin/start_erl.data, which is erts_version.
     hosts: the boot servers of a client without a disk.
     """
 
@@ -40,6 +40,7 @@ class Client(t.NamedTuple):
     run_dir: str
     log_dir: str
     static: bool = False
+    erts_version: str = ""
     hosts: tuple[str, ...] = ()
 
 
@@ -103,7 +104,7 @@ def environment(variables: Variables) -> dict[str, t.Any]:
 
 
 def client_files(variables: Variables, client: Client) -> dict[str, str]:
-    """bin/start and bin/stop of a client node, and under systemd its unit and that of its EPMD, by the names of the templates."""
+    """bin/start, bin/stop and, if it is static, bin/start_erl.data of a client node; under systemd its unit and that of its EPMD. By name."""
     places = {
         "client": client,
         "otp_root": client.root,
@@ -114,7 +115,8 @@ def client_files(variables: Variables, client: Client) -> dict[str, str]:
     names = ["start", "stop"]
     if variables["otp_service_manager"] == "systemd":
         names += ["node.service", "epmd.service"]
-    return {name: rendered(name, {**variables, **places}) for name in names}
+    data = {"start_erl.data": f"{client.erts_version} static\n"} if client.static else {}
+    return {name: rendered(name, {**variables, **places}) for name in names} | data
 
 
 def rendered(template: str, variables: Variables) -> str:

@@ -77,7 +77,8 @@ def test_roles_share_no_variable():
 @pytest.mark.parametrize("role", NAMES)
 def test_tasks_are_given_every_variable(role):
     text = "".join(path.read_text() for part in ("tasks", "templates", "vars") for path in (ROLES / role).glob(f"{part}/*"))
-    for name in options(role):
+    # A filter reads this one for the host's master.
+    for name in set(options(role)) - {"otp_client_address"}:
         assert name in text, f"{name} is used nowhere"
 
 

@@ -245,6 +245,11 @@ def test_what_a_client_boots(static, expected):
     assert subprocess.run(["sh", "-c", text], text=True, capture_output=True, check=True).stdout == expected + "\n"
 
 
+def test_a_static_client_has_its_emulator_in_a_file():
+    assert client_files(OF_CLIENT, **PLACE, static=True, erts_version="15.2")["start_erl.data"] == "15.2 static\n"
+    assert "start_erl.data" not in client_files(OF_CLIENT, **PLACE, erts_version="15.2")
+
+
 def test_the_unit_of_a_client_waits_for_its_mount_and_makes_its_directory():
     place = {**PLACE, "root": "/srv/m", "run_dir": "/run/x"}
     unit = client_files({**OF_CLIENT, "otp_service_manager": "systemd"}, **place)["node.service"]
