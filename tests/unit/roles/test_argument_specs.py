@@ -4,9 +4,8 @@
 
 """The variables of the roles.
 
-Rules: argument specs and defaults agree; every variable is used by a task, is in a guide or an example, and in
-a test; every file of tasks that a
-playbook or another role imports has an argument spec.
+Rules: argument specs and defaults agree; every variable is used by a task, is in a guide or an example, and is set in a test; every file of tasks
+that a playbook or another role imports has an argument spec, with the variables that it reads.
 """
 
 from __future__ import annotations
@@ -22,6 +21,8 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.specs import
 TOP = Path(__file__).parents[3]
 ROLES = TOP / "roles"
 NAMES = sorted(path.name for path in ROLES.iterdir())
+# By action plugins, and by the filter boot_server_clients for a host's master.
+READ_BY_PLUGINS = {"otp_box", "otp_client_address"}
 
 
 def options(role):
@@ -74,12 +75,53 @@ def test_roles_share_no_variable():
             seen[name] = role
 
 
-@pytest.mark.parametrize("role", NAMES)
-def test_tasks_are_given_every_variable(role):
-    text = "".join(path.read_text() for part in ("tasks", "templates", "vars") for path in (ROLES / role).glob(f"{part}/*"))
-    # A filter reads this one for the host's master.
-    for name in set(options(role)) - {"otp_client_address"}:
-        assert name in text, f"{name} is used nowhere"
+def words(value):
+    return set(re.findall(r"\w+", str(value)))
+
+
+def files_of(role, entry):
+    """The texts of a file of tasks and of those that it includes, also of several of which a template selects one."""
+    found, left = {}, [ROLES / role / "tasks" / f"{entry}.yml"]
+    while left:
+        path = left.pop()
+        if path not in found:
+            found[path] = re.sub(r"^ *#.*", "", path.read_text(), flags=re.MULTILINE)
+            for name in re.findall(r'(?:import|include)_tasks: "?(.*\.yml)', found[path]):
+                left += path.parent.glob(re.sub(r"\{\{.*\}\}", "*", name))
+    return found.values()
+
+
+def read_by(role, entry):
+    """The variables that the tasks of an entry point mention, or that are in the value of a variable which they mention."""
+    found = words(" ".join(files_of(role, entry)))
+    values = {}
+    for part in ("defaults", "vars"):
+        path = ROLES / role / part / "main.yml"
+        values |= yaml.safe_load(path.read_text()) if path.exists() else {}
+    left = found & set(values)
+    while left:
+        new = {word for name in left for word in words(values[name])} - found
+        found |= new
+        left = new & set(values)
+    return found & set(options(role))
+
+
+def entry_points(role):
+    return yaml.safe_load((ROLES / role / "meta" / "argument_specs.yml").read_text())["argument_specs"]
+
+
+ENTRY_POINTS = [(role, entry) for role in NAMES for entry in entry_points(role)]
+
+
+@pytest.mark.parametrize(("role", "entry"), ENTRY_POINTS)
+def test_an_entry_point_has_the_options_that_it_reads(role, entry):
+    expected = read_by(role, entry)
+    if (role, entry) == ("target_system", "preflight"):
+        assert "varnames', '^otp_'" in (ROLES / role / "tasks" / "preflight.yml").read_text()
+        expected = set(options(role))
+    elif entry in ("main", "system"):
+        expected |= READ_BY_PLUGINS & set(options(role))
+    assert entry_points(role)[entry]["options"] == {name: option for name, option in options(role).items() if name in expected}
 
 
 def texts(*patterns):
@@ -91,9 +133,13 @@ def test_every_variable_is_in_a_guide_or_an_example():
     assert sorted({name for role in NAMES for name in options(role)} - words) == []
 
 
-def test_every_variable_is_in_a_test():
-    words = set(re.findall(r"otp_\w+", texts("tests/unit/plugins/**/*.py", "tests/real/*.py", "tests/integration/**/*", "extensions/molecule/**/*.*")))
-    assert sorted({name for role in NAMES for name in options(role)} - words) == []
+def test_a_test_sets_every_variable():
+    """In an inventory, with -e, or as what a filter or template makes files of. Tests of the checks of an inventory do not count: all names are there."""
+    of_units = [f"tests/unit/plugins/plugin_utils/{package}/*.py" for package in ("_clients", "_target_system")]
+    tests = texts("tests/real/*", "tests/integration/**/*", "extensions/molecule/**/*.*", *of_units)
+    # A key of YAML or of a dict, a keyword argument, or NAME=VALUE.
+    is_set = set(re.findall(r"""(?<![\w.])(otp_\w+)(?:["']?:\s| ?=(?!=))""", tests))
+    assert sorted({name for role in NAMES for name in options(role)} - is_set) == []
 
 
 def test_every_entry_point_of_a_playbook_has_a_spec():
