@@ -36,6 +36,7 @@ CONNECT, SERVICE, RUN = UTILS + "_node/connect.py", UTILS + "_node/service.py", 
 ASSEMBLE, CACHE, PROTOCOL = UTILS + "_build/assemble.py", UTILS + "_build/cache.py", UTILS + "_node/distribution_protocol.py"
 HANDLER, CLIENT, PROCESSES = UTILS + "_handler/", UTILS + "_client/", UTILS + "_tree/processes.py"
 OF_RUNNING, OF_CLIENT = (UNIT + "_handler/test_running.py",), (UNIT + "_client/test_directory.py",)
+PLAN, OF_PLAN = "plugins/plugin_utils/_clients/client_plan.py", ("tests/unit/plugins/plugin_utils/_clients/test_client_plan.py",)
 OF_LIFECYCLE = (UNIT + "_node/test_lifecycle.py",)
 OF_SERVICE_USER = (UNIT + "_target_system/test_service_user.py",)
 
@@ -475,6 +476,15 @@ RULES = (
         "    if request.runs():\n        raise OtpError",
         "    if False:\n        raise OtpError",
         OF_CLIENT,
+    ),
+    Rule("a cookie elsewhere is not the master's", PLAN, "has_disk and home == tree.client_directory", "has_disk", OF_PLAN),
+    Rule("a client that runs is not started again", PLAN, "and (restarts or not runs)", "and True", OF_PLAN),
+    Rule(
+        "the boot server drops who is not in the inventory",
+        "plugins/plugin_utils/_clients/master_plan.py",
+        "for address in served if address not in listed",
+        "for address in served if False",
+        ("tests/unit/plugins/plugin_utils/_clients/test_master_plan.py",),
     ),
     Rule("files of a client that runs are not repaired", CLIENT + "directory.py", "        if request.runs():\n            raise\n", "", OF_CLIENT),
     Rule(
