@@ -40,6 +40,11 @@ PLAN, OF_PLAN = "plugins/plugin_utils/_clients/client_plan.py", ("tests/unit/plu
 OF_LIFECYCLE = (UNIT + "_node/test_lifecycle.py",)
 OF_SERVICE_USER = (UNIT + "_target_system/test_service_user.py",)
 
+CONSOLE, ETF, RELEASE_HANDLER = UTILS + "_node/run_erl_console.py", UTILS + "_terms/etf_decoder.py", UTILS + "_node/release_handler.py"
+OF_CONSOLE, OF_ETF = (UNIT + "_node/test_run_erl_console.py",), (UNIT + "_terms/test_etf_decoder.py",)
+ERRORS, OF_TERMINAL = UTILS + "_core/errors.py", (UNIT + "_core/test_terminal.py",)
+OF_RELEASE_HANDLER = (UNIT + "_node/test_release_handler.py",)
+
 RULES = (
     # Files that survive a power cut.
     Rule(
@@ -240,14 +245,25 @@ RULES = (
         "os.O_CREAT | os.O_EXCL, 0o644, dir_fd",
         (UNIT + "_node/test_console_script.py",),
     ),
-    Rule(
-        "an answer is no link",
-        CONSOLE_SCRIPT,
-        'os.open("outcome", os.O_RDONLY | os.O_NOFOLLOW',
-        'os.open("outcome", os.O_RDONLY',
-        (UNIT + "_node/test_console_script.py",),
-    ),
-    Rule("an answer is no pipe that is waited for", CONSOLE_SCRIPT, "os.O_NOFOLLOW | os.O_NONBLOCK", "os.O_NOFOLLOW", (UNIT + "_node/test_console_script.py",)),
+    Rule("an answer is no link", CONSOLE_SCRIPT, "self._directory, follow=False)", "self._directory)", (UNIT + "_node/test_console_script.py",)),
+    Rule("what is typed is no file's content", CONSOLE, "    if not stat.S_ISFIFO(", "    if False and not (", OF_CONSOLE),
+    Rule("a pipe of run_erl is no link", CONSOLE, "os.O_NONBLOCK | os.O_NOFOLLOW", "os.O_NONBLOCK", OF_CONSOLE),
+    # What a node says is bounded, and of the type that is meant.
+    Rule("terms are counted", ETF, "    work.spend(1)\n", "", OF_ETF),
+    Rule("numbers are counted", ETF, "    work.spend(count // 2)\n", "", OF_ETF),
+    Rule("lists of bytes are counted", ETF, "    work.spend(length // 8)\n", "", OF_ETF),
+    Rule("tails of lists are counted", ETF, "        work.spend(len(elements) + len(", "        (len(elements) + len(", OF_ETF),
+    Rule("decoding has a deadline", ETF, "if time.monotonic() > self.deadline:", "if False:", OF_ETF),
+    Rule("the number of a fun is small", ETF, " or not _is_small(elements[2])", "", OF_ETF),
+    Rule("the deadline of a call holds for decoding", PROTOCOL, "self._deadline = deadline\n", "pass\n", (UNIT + "_node/test_distribution_protocol.py",)),
+    Rule("a version is the name of a directory", RELEASE_HANDLER, "    check_version(release.version)\n", "", OF_RELEASE_HANDLER),
+    Rule("a process is a number above 0", RELEASE_HANDLER, "[1-9][0-9]{0,9}", "-?[0-9]+", OF_RELEASE_HANDLER),
+    Rule("a path has an end", RELEASE_HANDLER, 'len(text) > LONGEST or "\\0" in text', '"\\0" in text', OF_RELEASE_HANDLER),
+    Rule("a status is an atom", RELEASE_HANDLER, "if not isinstance(term, Atom):", "if False:", OF_RELEASE_HANDLER),
+    # What a terminal shows.
+    Rule("errors have no control characters", ERRORS, "return clean(super().__str__())", "return super().__str__()", OF_TERMINAL),
+    Rule("nothing turns the direction of text", UTILS + "_core/terminal.py", ", *range(0x2066, 0x206A)", "", OF_TERMINAL),
+    Rule("keys are clean", UTILS + "_core/terminal.py", "{cleaned(key): ", "{key: ", OF_TERMINAL),
     Rule(
         "another directory in the call's place gets nothing",
         CONSOLE_SCRIPT,
@@ -316,9 +332,7 @@ RULES = (
         "        if False and (",
         (UNIT + "_node/test_distribution_protocol.py",),
     ),
-    Rule(
-        "a message has a limit", PROTOCOL, "            if length > MAX_MESSAGE:\n", "            if False:\n", (UNIT + "_node/test_distribution_protocol.py",)
-    ),
+    Rule("a message has a limit", PROTOCOL, "            if length > MAX_SIZE:\n", "            if False:\n", (UNIT + "_node/test_distribution_protocol.py",)),
     Rule(
         "a node that does not take the name says so",
         PROTOCOL,

@@ -13,8 +13,8 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import Problem
-from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running, evaluate
-from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, TermError, as_text
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running, evaluate, short_text, understood
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, TermError
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import ClientTree, Section
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import read_release
 from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import RelupStep
@@ -42,7 +42,10 @@ class ClientFacts(t.NamedTuple):
 
 def read_facts(node, *, timeout: float) -> ClientFacts:
     """Ask the node, a Connection or a Session, for its facts. Raises CallError."""
-    masters, silent, directory, program, static, loader = evaluate(node, EXPRESSION, timeout=timeout)
+    return understood(evaluate(node, EXPRESSION, timeout=timeout), lambda answer: _facts(*answer), "asked for its masters")
+
+
+def _facts(masters, silent, directory, program, static, loader) -> ClientFacts:
     return ClientFacts(_names(masters), _names(silent), _text(directory), _text(program), static == Atom("true"), _text(loader))
 
 
@@ -52,7 +55,7 @@ def _names(terms) -> tuple[str, ...]:
 
 def _text(term) -> str:
     try:
-        return as_text(term)
+        return short_text(term)
     except TermError:
         return ""
 

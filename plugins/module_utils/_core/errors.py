@@ -6,6 +6,14 @@
 
 from __future__ import annotations
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import clean
+
 
 class OtpError(Exception):
-    """What happened, where, why and what to do, for an operator. Modules show the text as it is; any other exception is a bug."""
+    """What happened, where, why and what to do, for an operator. Modules show the text as it is; any other exception is a bug.
+
+    The text may quote what others wrote, so it is without control characters.
+    """
+
+    def __str__(self) -> str:
+        return clean(super().__str__())

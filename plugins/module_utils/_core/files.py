@@ -32,13 +32,17 @@ def inherited_owner(directory: str) -> tuple[int, int]:
     return found.st_uid, found.st_gid
 
 
-def open_file(path: str, *, buffering: int = -1) -> io.BufferedReader:
-    """The regular file, open for reading. Raises OSError, and OtpError for anything else in its place: reading a pipe or a device may never end."""
+def open_file(path: str, *, buffering: int = -1, dir_fd: int | None = None, follow: bool = True) -> io.BufferedReader:
+    """The regular file, open for reading. Raises OSError, and OtpError for anything else in its place: reading a pipe or a device may never end.
+
+    dir_fd: the open directory that the path is in. follow: whether its last name may be a link.
+    """
     try:
         # Neither a pipe without a writer nor a lease on the file is waited for.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
+        descriptor = os.open(path, flags, dir_fd=dir_fd)
     except OSError as error:
-        if error.errno not in (errno.ENXIO, errno.ENODEV):  # a socket, a device without a driver
+        if error.errno not in (errno.ENXIO, errno.ENODEV, errno.ELOOP):  # a socket, a device without a driver, a link
             raise
         raise OtpError(NOT_A_FILE.format(path)) from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -47,10 +51,10 @@ def open_file(path: str, *, buffering: int = -1) -> io.BufferedReader:
     return open(descriptor, "rb", buffering=buffering)  # type: ignore[return-value]
 
 
-def read_file(path: str, *, limit: int = MAX_FILE) -> bytes | None:
+def read_file(path: str, *, limit: int = MAX_FILE, dir_fd: int | None = None, follow: bool = True) -> bytes | None:
     """The content of the file; None if it does not exist. Raises OSError, and OtpError for what is not a regular file, or larger than limit bytes."""
     try:
-        with open_file(path) as file:
+        with open_file(path, dir_fd=dir_fd, follow=follow) as file:
             size = os.fstat(file.fileno()).st_size
             content = file.read(size + 1) if size <= limit else b""
             if len(content) > size:

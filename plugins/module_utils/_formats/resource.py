@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.values import is_directory_name
-from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, TermError, as_text, consult_bytes, format_term, format_terms
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, TermError, as_text, consult_bytes, format_terms
+from ansible_collections.erlang.otp.plugins.module_utils._terms.printer import shortened
 
 START_TYPES = ("permanent", "transient", "temporary", "load", "none")
 
@@ -110,8 +111,7 @@ class TermFile(NamedTuple):
     name: str
 
     def error(self, term, sentence: str) -> OtpError:
-        text = format_term(term, width=10**6)
-        return OtpError(f"{self.name}: {text if len(text) <= 100 else text[:97] + '...'} {sentence}")
+        return OtpError(f"{self.name}: {shortened(term, 100)} {sentence}")
 
     def first_term(self, data: bytes):
         terms = consult_bytes(data, filename=self.name)

@@ -16,8 +16,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._info.target import Target
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress, connect
 from ansible_collections.erlang.otp.plugins.module_utils._node.disagreements import disagreements
-from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import observe
-from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, as_text
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import observe, short_text, understood
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
 from ansible_collections.erlang.otp.plugins.module_utils._tree import history as _history
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import ClientTree
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, started_at
@@ -39,16 +39,23 @@ def describe_node(target: Target, address: NodeAddress, *, timeout: float) -> tu
     try:
         with connect(address, timeout=timeout) as connection:
             running = observe(connection, timeout=timeout)
-            node["erts_version"] = as_text(connection.call("erlang", "system_info", [Atom("version")], timeout=timeout))
+            node["erts_version"] = short_text(connection.call("erlang", "system_info", [Atom("version")], timeout=timeout))
             if not is_here:
-                milliseconds = connection.call("erlang", "statistics", [Atom("wall_clock")], timeout=timeout)[0]
-                node.update(_since(time.time_ns() - milliseconds * 10**6))
+                answer = connection.call("erlang", "statistics", [Atom("wall_clock")], timeout=timeout)
+                node.update(_since(time.time_ns() - understood(answer, _milliseconds, "asked for its uptime") * 10**6))
     except OtpError as error:
         node["error"] = str(error)
         return node, [f"the emulator runs (process {node['pid']}), and its node does not answer: {error}"] if is_here else []
     node.update(pid=running.pid, answers=True, name=running.node, status=running.status, release=running.current, permanent=running.permanent)
     node.update(heart=running.heart, releases=[{**known._asdict(), "libraries": list(known.libraries)} for known in running.releases])
     return node, [found.text for found in disagreements(running, target.tree, target.start, target.releases or None)]
+
+
+def _milliseconds(answer) -> int:
+    total, _since_last = answer
+    if not isinstance(total, int) or not 0 <= total < 10**14:
+        raise ValueError
+    return total
 
 
 def _since(started: int) -> dict[str, t.Any]:

@@ -50,13 +50,9 @@ def name_of(module: str, function: str, arguments) -> str:
 
 def shortened(term, limit: int = 300) -> str:
     """The term on one line, for a message."""
-    from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import format_term
+    from ansible_collections.erlang.otp.plugins.module_utils._terms import printer
 
-    try:
-        text = format_term(term, width=10**9)
-    except OtpError as error:
-        return f"({error})"
-    return text if len(text) <= limit else text[: limit - 3] + "..."
+    return printer.shortened(term, limit)
 
 
 def value_of(outcome, call: str):

@@ -9,10 +9,12 @@ The script first renames a file, so that it runs once, however often it is start
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
 import tempfile
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError, Unreachable
 
 # The directory is a binary, because its name may have bytes that are not characters. No variable outlives a script.
@@ -27,8 +29,8 @@ Outcome = try {return, apply(Module, Function, Arguments)}
 ok = file:write_file(<<Directory/binary, "/outcome.new">>, term_to_binary(Outcome)),
 ok = file:rename(<<Directory/binary, "/outcome.new">>, <<Directory/binary, "/outcome">>).
 """
-# More than an answer needs, and less than the memory of a host.
-MAX_OUTCOME = 256 * 1024 * 1024
+FILES = ("call", "script", "waiting", "started", "outcome.new", "outcome")
+MAX_OUTCOME = 64 * 1024 * 1024
 
 
 def literal(path: str) -> str:
@@ -95,16 +97,21 @@ class CallDirectory:
             return False
 
     def outcome(self) -> bytes:
-        """The content of outcome."""
-        # No link is followed and no pipe is waited for, whatever the node's user puts there.
-        descriptor = os.open("outcome", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=self._directory)
-        with open(descriptor, "rb") as file:
-            content = file.read(MAX_OUTCOME + 1)
-        if len(content) > MAX_OUTCOME:
-            raise CallError(f"The answer is larger than {MAX_OUTCOME} bytes, the limit.")
+        """The content of outcome. Raises CallError."""
+        try:
+            content = read_file("outcome", limit=MAX_OUTCOME, dir_fd=self._directory, follow=False)
+        except OtpError as error:
+            raise CallError(f"The node's answer in {self.path} is not read: {error}") from None
+        if content is None:
+            raise CallError(f"The node's answer in {self.path} has gone.")
         return content
 
     def remove(self) -> None:
-        """Remove it with all that is in it."""
+        """Remove it with all that we and the script make in it."""
+        for name in FILES:
+            with contextlib.suppress(OSError):
+                os.unlink(name, dir_fd=self._directory)
         os.close(self._directory)
-        shutil.rmtree(self.path, ignore_errors=True)
+        # What else the node's user has put there stays.
+        with contextlib.suppress(OSError):
+            os.rmdir(self.path)

@@ -140,7 +140,7 @@ class Connection:
             data = b""
         if not data:
             raise self._protocol.closed()
-        return self._protocol.receive(data)
+        return self._protocol.receive(data, deadline=deadline)
 
     def _send(self, data: bytes, deadline: float) -> None:
         left = memoryview(data)

@@ -4,7 +4,7 @@
 
 """The Erlang distribution protocol of a hidden node that only makes calls: bytes in, events and bytes out.
 
-Nothing here reads or writes a socket, or looks at a clock. The rules are those of ERTS' "Distribution Protocol"::
+Nothing here reads or writes a socket, and only the decoder looks at a clock. The rules are those of ERTS' "Distribution Protocol"::
 
     status ----------> challenge ----------> acknowledgement ----------> connected
       their answer to    theirs, which the     theirs, which says that     ticks, and messages
@@ -16,12 +16,20 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import struct
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError, ConnectionLost, Unreachable, WrongCookie, shortened
-from ansible_collections.erlang.otp.plugins.module_utils._terms.etf_decoder import decode_at, encode
+from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import (
+    CallError,
+    CallTimeout,
+    ConnectionLost,
+    Unreachable,
+    WrongCookie,
+    shortened,
+)
+from ansible_collections.erlang.otp.plugins.module_utils._terms.etf_decoder import MAX_SIZE, EtfTimeout, decode_at, encode
 from ansible_collections.erlang.otp.plugins.module_utils._terms.etf_encoder import append
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom, Opaque
 
@@ -60,8 +68,8 @@ SPAWN_REPLY = 31
 PASS_THROUGH = 112
 SPAWN_REPLY_BEGINS = bytes((PASS_THROUGH, 131, 104, 5, 97, SPAWN_REPLY))
 
-# More than the answer to a call needs, and less than the memory of a host.
-MAX_MESSAGE = 256 * 1024 * 1024
+# The name of a node is an atom.
+MAX_NAME = 255
 
 
 class ProtocolError(CallError):
@@ -111,6 +119,7 @@ class Protocol:
         self._last_call = 0
         self._received = bytearray()
         self._needed = 2
+        self._deadline = math.inf
         self._outgoing = bytearray()
         self._state: t.Callable[[bytes], t.Any] = self._status
         self._send_name()
@@ -121,15 +130,19 @@ class Protocol:
         self._outgoing.clear()
         return data
 
-    def receive(self, data: bytes) -> list[Connected | Answered]:
-        """Take bytes in pieces of any size; the events that they complete. Raises CallError, after which the connection must be closed."""
+    def receive(self, data: bytes, *, deadline: float = math.inf) -> list[Connected | Answered]:
+        """Take bytes in pieces of any size; the events that they complete. Raises CallError, after which the connection must be closed.
+
+        deadline: of time.monotonic(), for the decoding of a message; CallTimeout after that.
+        """
         self._received += data
+        self._deadline = deadline
         events: list[Connected | Answered] = []
         while len(self._received) >= self._needed:
             prefix = self._prefix
             length = int.from_bytes(self._received[:prefix], "big")
-            if length > MAX_MESSAGE:
-                raise ProtocolError(f"{self._them()} sends a message of {length} bytes; the limit is {MAX_MESSAGE}.")
+            if length > MAX_SIZE:
+                raise ProtocolError(f"{self._them()} sends a message of {length} bytes; the limit is {MAX_SIZE}.")
             self._needed = prefix + length
             if len(self._received) < self._needed:
                 break
@@ -191,6 +204,8 @@ class Protocol:
             return self._state(message)
         except CallError:
             raise
+        except EtfTimeout:
+            raise CallTimeout(f"{self._them()} sends a message of {len(message)} bytes, which could not be read in time.") from None
         except (IndexError, struct.error, UnicodeDecodeError, ValueError, OtpError) as error:
             text = str(error) if isinstance(error, OtpError) else f"{self._state.__name__.strip('_')} of {len(message)} bytes"
             raise ProtocolError(f"{self._them()} does not speak the distribution protocol: {text}") from None
@@ -242,6 +257,8 @@ class Protocol:
         else:
             raise ProtocolError("The node does not speak the distribution protocol: its second message is not a challenge.")
         self.node = name.decode("utf-8")
+        if len(self.node) > MAX_NAME:
+            raise ProtocolError(f"The node sends a name of {len(self.node)} characters; a node has {MAX_NAME} at most.")
         if self._expected != (self.node if "@" in self._expected else self.node.partition("@")[0]):
             raise Unreachable(f"The node there is called {self.node}, not {self._expected}: use that name, or the address of {self._expected}.")
         if message[:1] == b"N" and self._version == OLD:
@@ -281,11 +298,11 @@ class Protocol:
         if message.startswith(SPAWN_REPLY_BEGINS) and self._spawned in message:
             # A call has begun: a process of theirs is made and monitored.
             return None
-        control, end = decode_at(message, 1)
+        control, end = decode_at(message, 1, deadline=self._deadline)
         if not isinstance(control, tuple) or not control:
             raise ProtocolError(f"{self._them()} sends a malformed control message: {shortened(control, 60)}.")
         if control[0] == SEND and end < len(message):
-            return self._sent(decode_at(message, end)[0])
+            return self._sent(decode_at(message, end, deadline=self._deadline)[0])
         if control[0] == MONITOR_P_EXIT and len(control) == 5:
             return self._exited(control[3], control[4])
         if control[0] == SPAWN_REPLY and len(control) == 5 and isinstance(control[4], Atom):

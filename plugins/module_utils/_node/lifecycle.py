@@ -21,8 +21,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.run import run
 from ansible_collections.erlang.otp.plugins.module_utils._node import service as _service
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import COOKIE_FILE, NodeAddress, connect
 from ansible_collections.erlang.otp.plugins.module_utils._node.log_tail import last_words
-from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Known, Running, observe
-from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import as_text
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Known, Running, booted, observe
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, names_of
 
 
@@ -169,8 +168,7 @@ def ask(node: Node, *, timeout: float = 5.0) -> Running:
             connection.call("application", "which_applications", [4000], timeout=timeout)
             running = observe(connection, timeout=timeout)
             if not running.has_handler:
-                name, version = map(as_text, connection.call("init", "script_id", [], timeout=timeout))
-                running = running._replace(releases=(Known(name, version, "permanent", ()),))
+                running = running._replace(releases=(Known(*booted(connection, timeout=timeout), "permanent", ()),))
     except OtpError as error:
         raise NoAnswer(str(error)) from None
     if running.root.encode("utf-8", "surrogateescape") not in names_of(node.root):

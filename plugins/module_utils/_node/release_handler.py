@@ -10,13 +10,15 @@ SASL's reference, release_handler(3). The answers that it does not document were
 from __future__ import annotations
 
 import contextlib
+import re
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError, shortened
-from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import as_text, format_term
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import TermError, as_text
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom, Opaque
+from ansible_collections.erlang.otp.plugins.module_utils._tree.names import check_version
 
 # One expression, because a call through a console takes a hundred times as long as one by distribution. If an application does not start,
 # init still reports started during the second in which the node ends; the application controller does not answer then.
@@ -92,6 +94,10 @@ MEANINGS = {
 }
 
 
+# Of a path or a command.
+LONGEST = 4096
+
+
 class Known(t.NamedTuple):
     """A release that the node's release_handler knows. libraries: APP-VSN."""
 
@@ -154,46 +160,110 @@ class Refused(OtpError):
 
 def observe(node, *, timeout: float = 10.0) -> Running:
     """The node as it is now; node is a Connection or a Console. Raises CallError, also when it is about to stop."""
-    pid, handler, status, which, heart, start, root, directory = evaluate(node, QUESTION, timeout=timeout)
-    releases = (
-        ()
-        if isinstance(which, Atom)
-        else tuple(Known(as_text(name), as_text(version), state.name, tuple(map(as_text, libraries))) for name, version, libraries, state in which)
-    )
-    number = int(as_text(pid))
+    return understood(evaluate(node, QUESTION, timeout=timeout), lambda answer: _running(node.node, *answer), "asked for its state")
+
+
+def _running(node: str, pid, handler, status, which, heart, start, root, directory) -> Running:
+    number = process_number(as_text(pid))
     return Running(
-        node=node.node,
+        node=node,
         pid=number,
         incarnation=(number, handler.external if isinstance(handler, Opaque) else None),
-        status=status.name,
+        status=name_of_atom(status),
         has_handler=isinstance(handler, Opaque),
-        releases=releases,
-        heart=None if isinstance(heart, Atom) else as_text(heart),
-        start=as_text(start),
-        root=as_text(root),
-        directory=as_text(directory),
+        releases=() if isinstance(which, Atom) else tuple(_known(*release) for release in which),
+        heart=None if isinstance(heart, Atom) else short_text(heart),
+        start=short_text(start),
+        root=short_text(root),
+        directory=short_text(directory),
     )
+
+
+def _known(name, version, libraries, status) -> Known:
+    release = Known(short_text(name), short_text(version), name_of_atom(status), tuple(map(short_text, libraries)))
+    # It becomes the name of a directory.
+    check_version(release.version)
+    return release
 
 
 def processes_in_old_code(node, *, timeout: float = 30.0) -> dict[str, list[str]]:
     """By module, the processes (registered names, else pids) that still run its old code: release_handler may end them when it commits."""
-    found = evaluate(node, OLD_CODE, timeout=timeout)
-    named = {module.name: [_text_of(process) for process in processes] for module, processes in found}
+
+    def read(answer) -> dict[str, list[str]]:
+        return {name_of_atom(module): [_text_of(process) for process in processes] for module, processes in answer}
+
+    named = understood(evaluate(node, OLD_CODE, timeout=timeout), read, "asked for processes in old code")
     return {module: processes for module, processes in sorted(named.items()) if processes}
 
 
+def booted(node, *, timeout: float) -> tuple[str, str]:
+    """Name and version of the boot script with which the node started: those of its release, without sasl too."""
+    answer = node.call("init", "script_id", [], timeout=timeout)
+
+    def read(answer) -> tuple[str, str]:
+        name, version = map(short_text, answer)
+        return name, version
+
+    return understood(answer, read, "asked for its boot script")
+
+
+# What a node says may be anything.
+
+
+class BadAnswer(CallError):
+    """The node does not answer what it was asked."""
+
+
+def understood(answer, read: t.Callable, asked: str):
+    """The value that read() makes of the answer. Raises BadAnswer, which quotes the answer."""
+    try:
+        return read(answer)
+    except (TypeError, ValueError, IndexError, TermError) as error:
+        why = f" ({error})" if isinstance(error, TermError) else ""
+        raise BadAnswer(f"The node, {asked}, answers {shortened(answer)}, which cannot be{why}. Look at what runs there.") from None
+    except OtpError as error:
+        raise BadAnswer(f"The node, {asked}, answers {shortened(answer)}. {error}") from None
+
+
+def name_of_atom(term) -> str:
+    """The name of an atom. Raises TermError for any other term."""
+    if not isinstance(term, Atom):
+        raise TermError(f"{shortened(term, 60)} is not an atom")
+    return term.name
+
+
+def short_text(term) -> str:
+    """The text of a string, such as a path or a command. Raises TermError for another term, and for a string that can be none of these."""
+    text = as_text(term)
+    if len(text) > LONGEST or "\0" in text:
+        raise TermError(f"{shortened(term, 60)} is not a text of at most {LONGEST} characters")
+    return text
+
+
+def process_number(text: str) -> int:
+    """The number of a process, as os:getpid/0 says it. Raises ValueError."""
+    if not re.fullmatch("[1-9][0-9]{0,9}", text):
+        raise ValueError
+    return int(text)
+
+
 def _text_of(process) -> str:
-    return process.name if isinstance(process, Atom) else format_term(process)
+    return process.name if isinstance(process, Atom) else shortened(process)
 
 
 def evaluate(node, text: str, *, timeout: float):
     """The value of Erlang expressions, which the node parses itself. Raises CallError."""
     if remote_host():
         return remote_host().evaluate(text, timeout=timeout)
-    scanned = node.call("erl_scan", "string", [text], timeout=timeout)
-    parsed = node.call("erl_parse", "parse_exprs", [scanned[1]], timeout=timeout)
-    value = node.call("erl_eval", "exprs", [parsed[1], []], timeout=timeout)
-    return value[1]
+    tokens = _second("ok", node.call("erl_scan", "string", [text], timeout=timeout))
+    parsed = _second("ok", node.call("erl_parse", "parse_exprs", [tokens], timeout=timeout))
+    return _second("value", node.call("erl_eval", "exprs", [parsed, []], timeout=timeout))
+
+
+def _second(tag: str, answer):
+    if not (isinstance(answer, tuple) and len(answer) > 1 and answer[0] == Atom(tag)):
+        raise BadAnswer(f"The node cannot evaluate the expressions: it answers {shortened(answer)}.")
+    return answer[1]
 
 
 def shorten_stop(node, *, timeout: float) -> None:

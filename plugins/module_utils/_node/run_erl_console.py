@@ -15,12 +15,13 @@ import errno
 import os
 import re
 import select
+import stat
 import time
 import typing as t
 
-from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallTimeout, ConnectionLost, Unreachable, name_of, value_of
+from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError, CallTimeout, ConnectionLost, Unreachable, name_of, value_of
 from ansible_collections.erlang.otp.plugins.module_utils._node.console_script import CallDirectory, line_of
-from ansible_collections.erlang.otp.plugins.module_utils._terms.etf_decoder import decode, encode
+from ansible_collections.erlang.otp.plugins.module_utils._terms.etf_decoder import EtfError, EtfTimeout, decode, encode
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom
 
 # The end of what the shell shows when it waits for a choice of job control.
@@ -73,9 +74,11 @@ class Console:
         try:
             if not force and is_attached(self._prefix):
                 raise Unreachable(f"A terminal (to_erl) is attached to the console {self._prefix}. Close it, or use force.")
-            self._reader = os.open(self._prefix + ".r", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except BaseException:
+            self._reader = open_pipe(self._prefix + ".r", os.O_RDONLY)
+        except BaseException as error:
             os.close(self._writer)
+            if isinstance(error, OSError):
+                raise Unreachable(f"The pipe {self._prefix}.r cannot be opened: {error.strerror}.") from None
             raise
         self._events = select.poll()
         self._events.register(self._reader, select.POLLIN)
@@ -94,7 +97,13 @@ class Console:
                 if time.monotonic() > deadline:
                     raise CallTimeout(f"{what} has not answered within {timeout:.3g} s; it may go on in the node.")
                 self._listen(0.005)
-            return value_of(decode(directory.outcome()), what)
+            return value_of(decode(directory.outcome(), deadline=deadline), what)
+        except EtfTimeout:
+            raise CallTimeout(f"The answer of {what} could not be read within {timeout:.3g} s.") from None
+        except EtfError as error:
+            raise CallError(f"The answer of {what} cannot be read: {error}") from None
+        except OSError as error:
+            raise CallError(f"The call of {what} in {directory.path} has failed: {error.strerror}.") from None
         finally:
             directory.remove()
 
@@ -172,7 +181,7 @@ def open_writer(directory: str) -> tuple[str, int]:
     while True:
         for prefix in prefixes(directory):
             try:
-                return prefix, os.open(prefix + ".w", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+                return prefix, open_pipe(prefix + ".w", os.O_WRONLY)
             except OSError as error:
                 if error.errno not in (errno.ENXIO, errno.ENOENT):
                     raise Unreachable(f"The pipe {prefix}.w cannot be opened: {error.strerror}.") from None
@@ -193,6 +202,15 @@ def has_run_erl(directory: str) -> bool:
     return False
 
 
+def open_pipe(path: str, flags: int) -> int:
+    """The named pipe, open. Raises OSError, and Unreachable for anything else in its place: what is typed must not become the content of a file."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC)
+    if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise Unreachable(f"{path} is not a pipe of run_erl. Find out who has put it there, and remove it.")
+    return descriptor
+
+
 def prefixes(directory: str) -> list[str]:
     """The pipes of the directory without .r and .w, the highest number first; or the one whose prefix it is."""
     if not os.path.isdir(directory):
@@ -204,7 +222,7 @@ def prefixes(directory: str) -> list[str]:
 def is_attached(prefix: str) -> bool:
     """Whether a terminal reads what run_erl writes."""
     try:
-        os.close(os.open(prefix + ".r", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+        os.close(open_pipe(prefix + ".r", os.O_WRONLY))
         return True
     except OSError as error:
         if error.errno == errno.ENXIO:

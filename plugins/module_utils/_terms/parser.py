@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 
 from ansible_collections.erlang.otp.plugins.module_utils._terms.bits import join_bits, segment_bits
-from ansible_collections.erlang.otp.plugins.module_utils._terms.printer import format_term, format_terms
+from ansible_collections.erlang.otp.plugins.module_utils._terms.printer import format_term, format_terms, shortened
 from ansible_collections.erlang.otp.plugins.module_utils._terms.scanner import ILLEGAL_CHARACTER, NEW_RESERVED_WORDS, RESERVED_WORDS, Source, Token, next_token
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import MAX_DEPTH, Atom, ExternalFun, Map, TermError, identity, with_tail
 
@@ -94,12 +94,7 @@ def as_text(term) -> str:
             return "".join(map(chr, term))
         except (TypeError, ValueError, OverflowError):
             pass
-    raise TermError(f"{_shown(term)} is not a string")
-
-
-def _shown(term) -> str:
-    text = format_term(term, width=10**9)
-    return text if len(text) <= 60 else text[:57] + "..."
+    raise TermError(f"{shortened(term, 60)} is not a string")
 
 
 def _source(text: str, filename: str, portable: bool = False) -> Source:

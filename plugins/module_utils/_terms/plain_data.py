@@ -9,6 +9,7 @@ The forms are those of ``docs/design.md``; what plain data cannot say is a mappi
 
 from __future__ import annotations
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import clean
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import format_term, parse_one
 from ansible_collections.erlang.otp.plugins.module_utils._terms.printer import MAX_DECIMAL_BITS
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import MAX_DEPTH, Atom, Bits, ExternalFun, ImproperList, Map, Opaque, TermError
@@ -74,7 +75,9 @@ def from_term(term, depth: int = 0):
     if depth > MAX_DEPTH:
         raise TermError(f"a term nested deeper than {MAX_DEPTH} levels cannot be data")
     if isinstance(term, Atom):
-        return ATOMS[term.name] if term.name in ATOMS else {"$atom": term.name}
+        return ATOMS[term.name] if term.name in ATOMS else _shown("$atom", term.name, term)
+    if isinstance(term, str):
+        return term if clean(term) == term else {"$term": format_term(term)}
     if isinstance(term, list):
         if _is_mapping(term):
             return {key.name: from_term(value, depth + 2) for key, value in term}
@@ -85,17 +88,22 @@ def from_term(term, depth: int = 0):
         return {"$map": [[from_term(key, depth + 1), from_term(value, depth + 1)] for key, value in term.pairs]}
     if isinstance(term, bytes):
         try:
-            return {"$binary": term.decode("utf-8")}
+            return _shown("$binary", term.decode("utf-8"), term)
         except UnicodeDecodeError:
             return {"$term": format_term(term)}
     if isinstance(term, (Bits, ImproperList, ExternalFun)):
         return {"$term": format_term(term)}
     if isinstance(term, Opaque):
-        return {"$opaque": term.text}
+        return {"$opaque": clean(term.text)}
     # JSON, or Python for it, takes no more digits than this.
     if isinstance(term, int) and term.bit_length() > MAX_DECIMAL_BITS:
         return {"$term": format_term(term)}
     return term
+
+
+def _shown(kind: str, text: str, term) -> dict[str, str]:
+    """The text, or the term that has it: a result is shown on terminals, and loses its control characters on the way."""
+    return {kind: text} if clean(text) == text else {"$term": format_term(term)}
 
 
 def _is_mapping(term: list) -> bool:
@@ -103,4 +111,4 @@ def _is_mapping(term: list) -> bool:
     if not term or not all(isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], Atom) for pair in term):
         return False
     names = {key.name for key, dummy in term}
-    return len(names) == len(term) and not (len(term) == 1 and next(iter(names)).startswith("$"))
+    return len(names) == len(term) and all(clean(name) == name for name in names) and not (len(term) == 1 and next(iter(names)).startswith("$"))

@@ -29,9 +29,39 @@ def format_term(term, *, width: int = 80) -> str:
     return _layout(term, 0, width, 0)
 
 
+def shortened(term, limit: int = 300) -> str:
+    """The beginning of the term's text on one line, for a message. The work is bounded by the limit, not by the term."""
+    text = ""
+    for piece in _pieces(term, 0, limit):
+        text += piece
+        if len(text) > limit:
+            return text[: limit - 3] + "..."
+    return text
+
+
 def format_terms(terms) -> bytes:
     """The content of a file, in UTF-8, that file:consult/1 reads as these terms. Raises TermError."""
     return (CODING_LINE + "".join(format_term(term) + ".\n" for term in terms)).encode("utf-8")
+
+
+def _pieces(term, depth: int, limit: int):
+    """The text of the term, piece by piece. What has no text is described."""
+    try:
+        brackets = _brackets(term, depth)
+        if brackets is None:
+            cut = len(term) > limit if isinstance(term, (str, bytes)) else False
+            # More than the limit, so that the caller cuts it.
+            yield _plain(term[: limit + 1] if cut else term)
+            return
+    except TermError as error:
+        yield f"({error})"
+        return
+    opening, closing = brackets
+    yield opening
+    for separator, element in _elements(term):
+        yield separator
+        yield from _pieces(element, depth + 1, limit)
+    yield closing
 
 
 def _layout(term, column: int, width: int, depth: int) -> str:

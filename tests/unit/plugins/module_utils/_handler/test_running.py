@@ -76,7 +76,7 @@ class Node:
         self._look_for_lock(function)
         if module in ("erl_scan", "erl_parse", "erl_eval"):
             self.asked = arguments[0] if function == "string" else self.asked
-            return Atom("ok"), [] if self.asked == OLD_CODE else self._state()
+            return Atom("value" if module == "erl_eval" else "ok"), [] if self.asked == OLD_CODE else self._state()
         self.calls.append(function)
         if function in CHANGES and not COPIES <= set(os.listdir(self.root / "releases")):
             self.uncopied.append(function)

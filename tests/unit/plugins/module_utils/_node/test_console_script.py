@@ -62,13 +62,14 @@ def test_a_link_is_not_followed(directory, tmp_path):
     (tmp_path / "secret").write_text("secret")
     os.symlink(tmp_path / "secret", directory.path + "/outcome")
     assert directory.has("outcome")
-    with pytest.raises(OSError):
+    with pytest.raises(CallError, match="not a regular file"):
         directory.outcome()
 
 
 def test_a_named_pipe_is_not_waited_for(directory):
     os.mkfifo(directory.path + "/outcome")
-    assert directory.outcome() == b""
+    with pytest.raises(CallError, match="not a regular file"):
+        directory.outcome()
 
 
 def test_another_directory_in_its_place_gets_nothing(directory, tmp_path):
@@ -91,7 +92,7 @@ def test_a_directory_of_another_user_in_its_place_gets_no_call(tmp_path, monkeyp
 def test_an_outcome_of_any_size_is_refused(directory, monkeypatch):
     monkeypatch.setattr(_console_call, "MAX_OUTCOME", 10)
     Path(directory.path, "outcome").write_bytes(bytes(11))
-    with pytest.raises(CallError, match="larger than 10 bytes"):
+    with pytest.raises(CallError, match="more than 10 bytes"):
         directory.outcome()
 
 
@@ -105,6 +106,13 @@ def test_it_goes_with_all_that_is_in_it(tmp_path):
     Path(made.path, "outcome").write_bytes(b"x")
     made.remove()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_else_the_node_puts_there_stays(tmp_path):
+    made = CallDirectory(parent=str(tmp_path), owner=US, call=b"")
+    Path(made.path, "deep").mkdir()
+    made.remove()
+    assert os.listdir(made.path) == ["deep"]
 
 
 def test_pipes_of_former_runs_come_last(tmp_path):

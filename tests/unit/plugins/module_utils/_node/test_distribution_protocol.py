@@ -8,16 +8,24 @@ from __future__ import annotations
 
 import random
 import struct
+import time
 import tracemalloc
 
 import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._node import distribution_protocol as _distribution_protocol
-from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError, ConnectionLost, Raised, Unreachable, WrongCookie, value_of
+from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import (
+    CallError,
+    CallTimeout,
+    ConnectionLost,
+    Raised,
+    Unreachable,
+    WrongCookie,
+    value_of,
+)
 from ansible_collections.erlang.otp.plugins.module_utils._node.distribution_protocol import (
     FLAGS,
     HANDSHAKE_23,
-    MAX_MESSAGE,
     NAME_ME,
     OLD,
     Answered,
@@ -26,7 +34,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.distribution_prot
     Protocol,
     ProtocolError,
 )
-from ansible_collections.erlang.otp.plugins.module_utils._terms.etf_decoder import decode_at
+from ansible_collections.erlang.otp.plugins.module_utils._terms.etf_decoder import MAX_SIZE, decode_at
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom, Opaque
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._node import distribution_peer as peer
 
@@ -217,13 +225,21 @@ def test_ticks_are_answered():
         (peer.HANDSHAKE + peer.four(b"p\x83a\x01"), ProtocolError, "control message"),
         (peer.HANDSHAKE + peer.four(b"p\x83h\x00"), ProtocolError, "control message"),
         (peer.HANDSHAKE + peer.four(b"p\x83h\x03a\x02jj\x83"), ProtocolError, "ends too early"),
-        (peer.HANDSHAKE + struct.pack(">I", MAX_MESSAGE + 1), ProtocolError, "limit"),
+        (peer.HANDSHAKE + struct.pack(">I", MAX_SIZE + 1), ProtocolError, "limit"),
+        (peer.NAMED + peer.challenge(node=b"n" * 256), ProtocolError, "a name of 256 characters"),
+        (peer.HANDSHAKE + peer.four(b"p\x83h\x01" + b"h\x01" * 250 + b"j"), ProtocolError, "nested deeper"),
     ],
 )
 def test_errors(stream, error, words):
     with pytest.raises(error, match=words) as raised:
         peer.protocol().receive(stream)
     assert peer.COOKIE not in str(raised.value)
+
+
+def test_a_message_is_decoded_until_the_deadline():
+    many = struct.pack(">I", 500_000) + b"j" * 500_001
+    with pytest.raises(CallTimeout, match="could not be read in time"):
+        peer.protocol().receive(peer.HANDSHAKE + peer.four(b"p\x83l" + many), deadline=time.monotonic() - 1)
 
 
 @pytest.mark.parametrize("wanted", ["n", "n@h"])

@@ -5,6 +5,7 @@
 """What a node reports about its releases, and the checks before a commit.
 
 Rules: a refusal is an error with its reason; a check is repeated until it holds or its time is over; a check that is not a term is named.
+A node may answer anything: what is of another type, or cannot be a version, a path or a process, is an error that quotes the answer.
 """
 
 from __future__ import annotations
@@ -13,9 +14,19 @@ import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import Raised, Unreachable
-from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Known, Refused, Running, call_release_handler
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import (
+    BadAnswer,
+    Known,
+    Refused,
+    Running,
+    booted,
+    call_release_handler,
+    evaluate,
+    observe,
+    processes_in_old_code,
+)
 from ansible_collections.erlang.otp.plugins.module_utils._node.verify import NotVerified, as_checks, verify
-from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
+from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom, Map, Opaque
 
 
 class Node:
@@ -97,3 +108,78 @@ def test_a_check_that_does_not_hold(answer, said: str) -> None:
 def test_a_check_that_is_no_term_is_named() -> None:
     with pytest.raises(OtpError, match=r"verify\[1\].expect"):
         as_checks([{"module": "m", "function": "f"}, {"module": "m", "function": "f", "expect": "{"}])
+
+
+PID, HANDLER = "123", Opaque("<0.50.0>", b"X")
+RELEASES = [("x", "1", ["kernel-8"], Atom("permanent"))]
+STATE = (PID, HANDLER, Atom("started"), RELEASES, Atom("none"), "", "/srv/x", "/srv/x/releases")
+
+
+def answering(state) -> Node:
+    node = Node((Atom("ok"), [], 1), (Atom("ok"), []), (Atom("value"), state, []))
+    node.node = "x@h"
+    return node
+
+
+def test_a_state() -> None:
+    assert observe(answering(STATE)) == Running(
+        "x@h", 123, (123, b"X"), "started", True, (Known("x", "1", "permanent", ("kernel-8",)),), None, "", "/srv/x", "/srv/x/releases"
+    )
+
+
+def with_release(*release) -> tuple:
+    return (*STATE[:3], [release], *STATE[4:])
+
+
+BAD_STATES = {
+    "an atom": Atom("no"),
+    "nothing": (),
+    "one more": (*STATE, 1),
+    "a version that is an integer": with_release("x", 1, ["kernel-8"], Atom("permanent")),
+    "a version that leads elsewhere": with_release("x", "../../etc", ["kernel-8"], Atom("permanent")),
+    "a version with an escape": with_release("x", "\x1b[2J", ["kernel-8"], Atom("permanent")),
+    "a name that is a map": with_release(Map([]), "1", ["kernel-8"], Atom("permanent")),
+    "libraries that are an integer": with_release("x", "1", 8, Atom("permanent")),
+    "libraries that are integers": with_release("x", "1", [8], Atom("permanent")),
+    "a status that is text": with_release("x", "1", [], "permanent"),
+    "three elements": with_release("x", "1", []),
+    "releases that are an integer": (*STATE[:3], 5, *STATE[4:]),
+    "releases that are integers": (*STATE[:3], [5], *STATE[4:]),
+    "a state of init that is a map": (*STATE[:2], Map([(Atom("name"), 1)]), *STATE[3:]),
+    "a process that is none": ("0", *STATE[1:]),
+    "a negative process": ("-1", *STATE[1:]),
+    "a process that is an integer": (123, *STATE[1:]),
+    "a process of other digits": ("\u0661", *STATE[1:]),
+    "a long process": ("1" * 5000, *STATE[1:]),
+    "a root that is an integer": (*STATE[:6], 1, STATE[7]),
+    "a root with a null": (*STATE[:6], "/srv\0x", STATE[7]),
+    "a root without end": (*STATE[:6], "/" * 5000, STATE[7]),
+}
+
+
+@pytest.mark.parametrize("state", BAD_STATES.values(), ids=BAD_STATES.keys())
+def test_a_state_that_cannot_be(state) -> None:
+    with pytest.raises(BadAnswer, match="asked for its state, answers") as caught:
+        observe(answering(state))
+    assert len(str(caught.value)) < 1000 and "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize("answer", [1, Atom("ok"), (Atom("ok"),), (Atom("error"), 1), [Atom("ok"), 1], Map([]), "ok", ()])
+def test_expressions_that_a_node_does_not_evaluate(number, answer) -> None:
+    node = answering(STATE)
+    node.answers[number] = answer
+    with pytest.raises(BadAnswer, match="cannot evaluate"):
+        evaluate(node, "ok.", timeout=1.0)
+
+
+@pytest.mark.parametrize("answer", [1, Atom("a"), [1], [("m", [])], [(Atom("m"), 1)], Map([])])
+def test_processes_in_old_code_that_cannot_be(answer) -> None:
+    with pytest.raises(BadAnswer, match="old code"):
+        processes_in_old_code(answering(answer))
+
+
+@pytest.mark.parametrize("answer", [1, ("x",), (1, 2), "xyz", Atom("x"), ("x", "1", "2")])
+def test_a_boot_script_that_cannot_be(answer) -> None:
+    with pytest.raises(BadAnswer, match="boot script"):
+        booted(Node(answer), timeout=1.0)

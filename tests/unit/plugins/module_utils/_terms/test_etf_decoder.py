@@ -2,12 +2,13 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The external term format, byte by byte."""
+"""The external term format, byte by byte. Neither the memory nor the time that few bytes take is without a limit."""
 
 from __future__ import annotations
 
 import random
 import struct
+import time
 import tracemalloc
 import zlib
 
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given
 
 from ansible_collections.erlang.otp.plugins.module_utils._terms import etf_decoder as _etf
-from ansible_collections.erlang.otp.plugins.module_utils._terms.etf_decoder import EtfError, decode, decode_at, encode
+from ansible_collections.erlang.otp.plugins.module_utils._terms.etf_decoder import EtfError, EtfTimeout, decode, decode_at, encode
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import format_term
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import MAX_DEPTH, Atom, Bits, ExternalFun, ImproperList, Map, Opaque, TermError, identity
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._terms.terms_strategy import terms
@@ -208,7 +209,7 @@ def test_depth_that_is_allowed_can_be_printed():
 
 
 def test_a_small_term_that_says_it_is_large_when_inflated(monkeypatch):
-    monkeypatch.setattr(_etf, "MAX_COMPRESSED", 1_000_000)
+    monkeypatch.setattr(_etf, "MAX_SIZE", 1_000_000)
     bomb = zlib.compress(b"m" + struct.pack(">I", 50_000_000) + bytes(50_000_000))
     tracemalloc.start()
     for announced in (1000, 1_000_000, 50_000_005):
@@ -253,3 +254,54 @@ def test_10000_random_and_mutated_inputs():
     tracemalloc.stop()
     assert peak < 4_000_000
     assert min(outcomes.values()) > 100
+
+
+def compressed(content):
+    return b"\x83P" + len(content).to_bytes(4, "big") + zlib.compress(content)
+
+
+def list_of(element, count):
+    return b"l" + count.to_bytes(4, "big") + element * count + b"j"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        list_of(b"j", 1 << 20),
+        list_of(b"k\0\0", 1 << 20),
+        list_of(b"a\0", 1 << 20),
+        list_of(b"w\0", 1 << 20),
+        list_of(b"h\1j", 1 << 20),
+        (b"l" + (1).to_bytes(4, "big") + b"aa") * 190 + list_of(b"aa", 4_000),
+        (b"l" + (1).to_bytes(4, "big") + b"j") * 190 + list_of(b"j", 4_000),
+        list_of(b"k\xff\xff" + bytes(65535), 100),
+    ],
+    ids=["empty lists", "empty strings", "numbers", "atoms", "tuples", "strings as tails", "lists as tails", "lists of bytes"],
+)
+def test_few_bytes_that_would_fill_the_memory(content, monkeypatch):
+    """At the real limit, a hundred times as many terms, a hundred times as much memory is taken."""
+    monkeypatch.setattr(_etf, "MAX_TERMS", 10_000)
+    data = compressed(content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(EtfError, match="more than 10000 terms"):
+            decode(data)
+        assert tracemalloc.get_traced_memory()[1] < 2 * len(content) + (3 << 20)
+    finally:
+        tracemalloc.stop()
+
+
+def test_decoding_ends_at_the_deadline():
+    data = b"\x83l" + (500_000).to_bytes(4, "big") + b"j" * 500_001
+    assert len(decode(data)) == 500_000
+    with pytest.raises(EtfTimeout):
+        decode(data, deadline=time.monotonic() - 1)
+
+
+def test_a_local_fun_whose_number_is_none():
+    """The number is part of the text of a fun, and Python takes hours to write this one, or refuses."""
+    number = b"o" + struct.pack(">I", 100_000) + b"\0" + b"\xff" * 100_000
+    content = b"w\x01m" + b"a\x05" + number + b"X" + NODE + struct.pack(">III", 7, 0, 1)
+    fun = b"p" + struct.pack(">I", 4 + 25 + len(content)) + b"\x01" + bytes(16) + struct.pack(">II", 5, 0) + content
+    with pytest.raises(EtfError, match="a fun"):
+        decode(b"\x83" + fun)

@@ -10,6 +10,7 @@ import datetime
 
 import pytest
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import cleaned
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import format_term
 from ansible_collections.erlang.otp.plugins.module_utils._terms.plain_data import from_term, to_term
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom, Bits, ExternalFun, ImproperList, Map, TermError, identity
@@ -99,3 +100,17 @@ def test_deep_data():
         to_term(data)
     with pytest.raises(TermError, match="nested deeper than 200"):
         from_term(data)
+
+
+ESCAPES = "\x1b[2J\x9b2J\x7f\u202e\r"
+
+
+@pytest.mark.parametrize("term", [ESCAPES, Atom(ESCAPES), ESCAPES.encode(), [(Atom(ESCAPES), 1)], (ESCAPES,)])
+def test_what_moves_a_cursor_is_escaped_and_still_the_same_term(term):
+    data = from_term(term)
+    assert cleaned(data) == data
+    assert to_term(data) == term
+
+
+def test_lines_of_text_are_text():
+    assert from_term("one\n\ttwo\n") == "one\n\ttwo\n"
