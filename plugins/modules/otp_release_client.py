@@ -82,7 +82,7 @@ options:
     description: The name or number of the group of the files. The default is as for O(owner).
     type: str
   mode:
-    description: The permissions of C(sys.config), octal. The file may have secrets.
+    description: The permissions of C(sys.config), octal, V("0400") to V("0777"). The file may have secrets.
     type: str
     default: "0640"
   host:

@@ -74,7 +74,7 @@ options:
     type: str
   mode:
     description:
-      - The permissions of the files, in octal digits. They may hold secrets.
+      - The permissions of the files, octal, V("0400") to V("0777"). They may hold secrets.
     type: str
     default: "0640"
 seealso:

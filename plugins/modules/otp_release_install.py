@@ -100,8 +100,8 @@ options:
     type: str
   mode:
     description:
-      - Which of the permissions in the package are kept, octal. V("0755") removes write permission for the group and others, V("0750") every
-        permission for others.
+      - Which of the permissions in the package are kept, octal, V("0400") to V("0777"). V("0755") removes write permission for the group and
+        others, V("0750") every permission for others.
     type: str
     default: "0755"
   max_size:

@@ -117,7 +117,7 @@ options:
         type: str
         required: true
       mode:
-        description: The permissions, octal.
+        description: The permissions, octal, V("0400") to V("0777").
         type: str
         default: '0644'
       secret:
@@ -156,7 +156,7 @@ options:
             type: str
             required: true
           mode:
-            description: The permissions, octal.
+            description: The permissions, octal, V("0400") to V("0777").
             type: str
             default: '0644'
           optional:
