@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 
 # The control characters but \t and \n; the marks that turn the direction of text, and the separators of Unicode's own lines; and bytes that
-# are no UTF-8 and that a terminal may take for control characters.
+# are not UTF-8 and that a terminal may take for control characters.
 CONTROLS = [*range(0x9), *range(0xB, 0x20), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A), *range(0xDC80, 0xDCA0)]
 _NOTHING = dict.fromkeys(CONTROLS)
 
