@@ -53,6 +53,7 @@ EXAMPLES = r"""
     node: "{{ otp_node_name }}"
     cookie: "{{ otp_cookie }}"
   register: asked
+  # A host that fails, or that cannot be reached, is in the report too.
   ignore_errors: true
   ignore_unreachable: true
 

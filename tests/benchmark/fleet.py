@@ -59,7 +59,8 @@ PLAIN = """
         cmd: pgrep -f "^{{{{ root }}}}/erts-"
       register: running
       changed_when: false
-      failed_when: false
+      # Status 1: the node does not run yet, so the next task starts it.
+      failed_when: running.rc > 1
     - ansible.builtin.command:
         cmd: "{{{{ root }}}}/start"
       when: running.rc != 0

@@ -26,8 +26,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
+# json: on a host, the program that runs a module (_core/stdin_runner) has loaded it before anything of ours is imported.
 INSTALL = """
-import sys
+import json, sys
 sys.path.insert(0, sys.argv[1])
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
