@@ -30,6 +30,8 @@ DOWNLOAD, CHECKSUM, CONSOLE_SCRIPT = UTILS + "_package/download.py", UTILS + "_c
 OF_FILES = (UNIT + "_core/test_files.py",)
 OF_EXTRACT = (UNIT + "_package/test_extract.py", UNIT + "_package/test_writer.py")
 OF_STDIN = ("tests/unit/plugins/plugin_utils/_transport/test_stdin_transport.py",)
+TRANSPORT = "plugins/plugin_utils/_transport/packages.py"
+OF_TRANSPORT = ("tests/unit/plugins/plugin_utils/_transport/test_packages.py",)
 OF_PUBLISH = (UNIT + "_tree/test_publish.py",)
 STEPS, REMOVE, HISTORY = UTILS + "_install/steps.py", UTILS + "_install/remove.py", UTILS + "_tree/history.py"
 CONNECT, SERVICE, RUN = UTILS + "_node/connect.py", UTILS + "_node/service.py", UTILS + "_core/run.py"
@@ -303,6 +305,10 @@ RULES = (
     # A module through standard input.
     Rule("a package that is cut is not installed", STDIN, "            if not block:\n", "            if False:\n", OF_STDIN),
     Rule("a package is not waited for without end", STDIN, "            signal.alarm(PATIENCE)\n", "", OF_STDIN),
+    Rule("what an interrupted upload has left is removed", TRANSPORT, ' || rm -rf "$each"', "", OF_TRANSPORT),
+    Rule("an upload that goes on is left alone", TRANSPORT, " -mmin +5", "", OF_TRANSPORT),
+    Rule("root removes no directory of another user", TRANSPORT, ' -user "$(id -u)"', "", OF_TRANSPORT),
+    Rule("a package that does not fit is not uploaded", TRANSPORT, "free is not None and free < size", "False", OF_TRANSPORT),
     Rule("bytecode is for the same Python alone", STDIN, 'if request["magic"] == importlib.util.MAGIC_NUMBER.hex():', "if True:", OF_STDIN),
     Rule("check mode goes along", STDIN, '        self.check_mode = request["check_mode"]\n', "        self.check_mode = False\n", OF_STDIN),
     # A build.

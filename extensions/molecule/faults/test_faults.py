@@ -4,7 +4,8 @@
 
 """What is reported, what runs in the end, and what the next run does, when something breaks in the middle of an upgrade.
 
-The tests are in the order of a fleet's life: its hosts run FIRST, are upgraded to SECOND with four faults, and to THIRD with three more.
+The tests are in the order of a fleet's life: its hosts run FIRST, are upgraded to SECOND with four faults, to THIRD with three more,
+and to FOURTH, whose package is uploaded, with two.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from fleet import ROOT, UTILS, Fleet
+from fleet import ROOT, UTILS, Fleet, Run
 
 ON_FIRST, ON_SECOND, ON_THIRD = (("FIRST", "FIRST"), ("SECOND", "SECOND"), ("THIRD", "THIRD"))
+# FOURTH has the exchange of THIRD.
+ON_FOURTH = ("THIRD", "FOURTH")
 ONE_BY_ONE = {"otp_serial": 1}
 
 
@@ -34,6 +37,19 @@ def gate(host: str) -> dict[str, t.Any]:
     """One that every host passes but this one."""
     there = f"{{{{ 'elsewhere' if inventory_hostname == '{host}' else inventory_hostname }}}}"
     return {"otp_gates": [{"rpc": {"module": "erlang", "function": "node", "expect": f"'exchange@{there}'"}}]}
+
+
+def break_line(fleet: Fleet, host: str, release: str, mark: Path) -> Run:
+    """The upgrade of a host that leaves the network while its package goes over, and is not back at the end."""
+    line = f"-o ProxyCommand='python3 {Path(__file__).parent}/stuck_line.py %h %p {mark}' -o ControlPath={fleet.directory}/stuck"
+    playbook = fleet.upgrade(release, host, **{f"ansible_{program}_extra_args": line for program in ("ssh", "sftp", "scp")})
+    deadline = time.monotonic() + 600
+    while not mark.exists():
+        assert time.monotonic() < deadline and playbook.process.poll() is None, playbook.process.communicate()[0]
+        time.sleep(0.1)
+    fleet.engine("network", "disconnect", fleet.network, host)
+    mark.unlink()
+    return playbook.end(2)
 
 
 def test_a_bad_release_in_batch_2_of_4(fleet: Fleet) -> None:
@@ -94,16 +110,7 @@ def test_a_host_dies_and_comes_back(fleet: Fleet) -> None:
 def test_the_network_breaks_while_the_package_goes_over(fleet: Fleet, tmp_path: Path) -> None:
     host = fleet.hosts[2]
     before = fleet.files(host)
-    mark = tmp_path / "mark"
-    line = f"-o ProxyCommand='python3 {Path(__file__).parent}/stuck_line.py %h %p {mark}' -o ControlPath={fleet.directory}/stuck"
-    playbook = fleet.upgrade("THIRD", host, ansible_ssh_extra_args=line)
-    deadline = time.monotonic() + 600
-    while not mark.exists():
-        assert time.monotonic() < deadline and playbook.process.poll() is None, playbook.process.communicate()[0]
-        time.sleep(0.1)
-    fleet.engine("network", "disconnect", fleet.network, host)
-    mark.unlink()
-    run = playbook.end(2)
+    run = break_line(fleet, host, "THIRD", tmp_path / "mark")
     # The report has no release for it, because it did not answer.
     assert run.rows[host][:2] == ["-", "-"] and run.outcomes() == ["refused"], run.output
     assert f"{host}: the host cannot be reached: " in run.text, run.output
@@ -136,3 +143,39 @@ def test_two_operators_at_once(fleet: Fleet) -> None:
     outcomes = [outcome for playbook in playbooks for outcome in playbook.end(0).outcomes()]
     assert "done" in outcomes and set(outcomes) <= {"done", "unchanged"}, outcomes
     assert fleet.look() == [ON_THIRD] * 4
+
+
+def test_the_network_breaks_while_a_large_package_is_uploaded(fleet: Fleet, tmp_path: Path) -> None:
+    """The half of it that is on the host goes when the next one comes."""
+    host = fleet.hosts[2]
+    before = fleet.files(host)
+    run = break_line(fleet, host, "FOURTH", tmp_path / "mark")
+    assert run.rows[host][:2] == ["-", "-"] and run.outcomes() == ["refused"], run.output
+    assert f"{host}: the host cannot be reached: Failed to connect to the host via ssh: " in run.text, run.output
+    fleet.revive("network", "connect", fleet.network, host)
+    assert fleet.look(host) == [ON_THIRD]
+    left = sorted(set(fleet.files(host)) - set(before))
+    assert not [path for path in left if path.startswith(ROOT)], left
+    half = left[-1]
+    assert half.endswith("/erlang-otp-package.tar.gz") and 0 < int(fleet.run(host, f"stat -c %s {half}")) < fleet.package("FOURTH").stat().st_size, left
+    # As if nothing had been written to it since.
+    fleet.run(host, f"touch -d '6 minutes ago' {half}")
+    assert fleet.upgrade("FOURTH", host).end(0).outcomes() == ["done"]
+    assert fleet.look(host) == [ON_FOURTH]
+    assert not [path for path in fleet.files(host) if "/ansible-tmp-" in path]
+
+
+def test_the_temporary_directory_is_full(fleet: Fleet) -> None:
+    host = fleet.hosts[3]
+    fleet.run(host, "fallocate -l $(($(df --output=avail -B1 /dev/shm | tail -n1) - 18000000)) /dev/shm/ballast")
+    before = fleet.files(host)
+    run = fleet.upgrade("FOURTH", host, ansible_remote_tmp="/dev/shm/ansible").end(2)
+    assert run.outcomes() == ["refused"], run.output
+    assert re.search(r"exchange-FOURTH.tar.gz cannot be uploaded to /dev/shm/ansible on the host: 17\.\d MiB is free there, and it needs 2\d\.\d MiB", run.text)
+    assert " transfer mechanism failed" not in run.output, run.output
+    assert fleet.files(host) == before and fleet.run(host, "ls -A /dev/shm/ansible") == ""
+    assert fleet.look(host) == [ON_THIRD]
+    fleet.run(host, "rm /dev/shm/ballast")
+    assert fleet.upgrade("FOURTH", host, ansible_remote_tmp="/dev/shm/ansible").end(0).outcomes() == ["done"]
+    assert fleet.look(host) == [ON_FOURTH]
+    assert fleet.run(host, "ls -A /dev/shm/ansible") == ""

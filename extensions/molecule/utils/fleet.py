@@ -119,10 +119,13 @@ class Fleet:
             command += ["--limit", ",".join(hosts)]
         return Playbook(command, {**os.environ, **SETTINGS, "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self.directory)})
 
+    def package(self, release: str) -> Path:
+        """Of this release, on the controller."""
+        return self.inventory / ".packages" / f"exchange-{release}.tar.gz"
+
     def upgrade(self, release: str, *hosts: str, **variables: t.Any) -> Playbook:
         """Start the upgrade of these hosts, or all, to the release."""
-        package = str(self.inventory / ".packages" / f"exchange-{release}.tar.gz")
-        return self.start("upgrade", *hosts, otp_package=package, otp_upgrade_to=release, otp_verify_timeout=10, **variables)
+        return self.start("upgrade", *hosts, otp_package=str(self.package(release)), otp_upgrade_to=release, otp_verify_timeout=10, **variables)
 
     def strike(self, *command: str, hook: str = "gate") -> dict[str, t.Any]:
         """Variables that have the engine's command for the host in the middle: by default between the installation and the commit."""

@@ -120,7 +120,8 @@ def item_name(item: t.Any) -> str:
 
 def refusal(bring: Data, info: Data) -> str:
     """Why the host cannot be upgraded."""
-    if not bring.get("unreachable") and not bring.get("release"):
+    # A task that fails before the module runs has no release in its result, only the reason.
+    if bring.get("release", True) in ("", None):
         return message(info) if info.get("unreachable") else f"no release to change to is known: {info.get('msg') or NO_RELEASE}"
     return message(bring) + (f" (otp_upgrade_to is {bring['release']})" if bring.get("needs_package") else "")
 
@@ -131,5 +132,5 @@ def has_failed(result: Data) -> bool:
 
 def message(result: Data) -> str:
     """Why a task failed."""
-    text = str(result.get("msg") or "it failed")
+    text = str(result.get("msg") or "it failed").removeprefix("Task failed: ")
     return f"the host cannot be reached: {text}" if result.get("unreachable") else text

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import typing as t
 
 from ansible.errors import AnsibleActionFail
@@ -31,6 +32,11 @@ SUFFIX = ".tar.gz"
 THIN = "-thin.tar.gz"
 # A larger package is uploaded as a file, because each process of Ansible would have it in memory.
 STDIN_LIMIT = 16 << 20
+UPLOADED = "erlang-otp-package.tar.gz"
+# Removes what interrupted uploads have left, and reports the room. While an upload or its module still needs a file, it is younger than five
+# minutes. Directories of other users stay, whose names lead anywhere: the one above them may be /var/tmp.
+PREPARE = """find {directory} -mindepth 1 -maxdepth 1 -type d -user "$(id -u)" -exec sh -c 'for each; do
+[ -z "$(find "$each/{name}" -mmin +5 2>/dev/null)" ] || rm -rf "$each"; done' sh {{}} + ; df -Pk {directory}"""
 
 
 def run_module(action: ActionBase, transport: StdinTransport | None, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
@@ -101,13 +107,27 @@ def _uploaded(action: ActionBase, package: str) -> t.Iterator[str]:
         # Without pipelining the module needed a directory already. A second one would leave the first behind, with the task's secrets.
         if shell.tmpdir is None:
             action._make_tmp_path()
-        path = shell.join_path(shell.tmpdir, "package.tar.gz")
+        directory = os.path.dirname(shell.tmpdir.rstrip("/"))
+        prepare = PREPARE.format(directory=shlex.quote(directory), name=UPLOADED)
+        _check_room(action._low_level_execute_command(prepare, sudoable=False)["stdout"], package, directory)
+        path = shell.join_path(shell.tmpdir, UPLOADED)
         action._transfer_file(package, path)
         # So that the user of become can read it.
         action._fixup_perms2((shell.tmpdir, path))
         yield path
     finally:
         action._remove_tmp_path(shell.tmpdir)
+
+
+def _check_room(report: str, package: str, directory: str) -> None:
+    """Without this, Ansible would upload what fits, by one of its methods after the other. report: of df. Raises AnsibleActionFail."""
+    columns = report.splitlines()[-1].split() if report.strip() else []
+    free, size = int(columns[3]) << 10 if len(columns) > 3 and columns[3].isdigit() else None, os.path.getsize(package)
+    if free is not None and free < size:
+        raise AnsibleActionFail(
+            f"The package {package} cannot be uploaded to {directory} on the host: {free / 2**20:.1f} MiB is free there, and it needs"
+            f" {size / 2**20:.1f} MiB. Make room, or set ansible_remote_tmp to another directory."
+        )
 
 
 def _check(package: str, expected: str | None, digest: str) -> None:

@@ -90,6 +90,8 @@ def test_seconds() -> None:
         (outcome(GONE), "the host cannot be reached: no line"),
         (outcome({"failed": True, "release": "2", "msg": "the node is down: start it"}), "the node is down: start it"),
         (outcome({"failed": True, "release": "2", "msg": "no", "needs_package": True}), "no (otp_upgrade_to is 2)"),
+        # It failed before the module ran.
+        (outcome({"failed": True, "msg": "Task failed: the package is damaged"}), "the package is damaged"),
         (outcome({"failed": True, "release": ""}, info={"msg": "no history"}), "no release to change to is known: no history"),
         (outcome({"failed": True, "release": ""}, info=GONE), "the host cannot be reached: no line"),
         (outcome(READY, install={"failed": True, "msg": "no heart"}), "Install the release: no heart"),

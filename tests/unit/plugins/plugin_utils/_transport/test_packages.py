@@ -3,11 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Rules: a package goes to a host only after it asked for it, and never in check mode; a damaged one does not go at all; a small one through
-standard input, a large one, or one in Ansible's own way, as a file that is removed afterwards; failures name the file on the controller.
+standard input, a large one, or one in Ansible's own way, as a file that is removed afterwards; failures name the file on the controller; what
+an interrupted upload has left is removed by the next one, unless somebody may need it; what does not fit is not sent.
 """
 
 from __future__ import annotations
 
+import os
+import time
 import typing as t
 from pathlib import Path
 
@@ -16,7 +19,7 @@ from ansible.errors import AnsibleActionFail
 
 from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import Base, format_base
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport import packages
-from ansible_collections.erlang.otp.plugins.plugin_utils._transport.packages import _smallest, run_module
+from ansible_collections.erlang.otp.plugins.plugin_utils._transport.packages import UPLOADED, _check_room, _smallest, run_module
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transport import StdinTransport
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import checksum, release_members, write_package
 from ansible_collections.erlang.otp.tests.unit.plugins.plugin_utils._transport.tasks import Action, interpreter, make_action
@@ -129,3 +132,37 @@ def test_the_directory_is_removed_when_the_upload_fails(tmp_path: Path, full: st
     with pytest.raises(AnsibleActionFail, match="disk full"):
         run_module(action, None, arguments(tmp_path, full), {})
     assert action.steps == ["module", "remove"]
+
+
+def test_what_interrupted_uploads_have_left_is_removed(tmp_path: Path, full: str) -> None:
+    above = tmp_path / "of the user"
+    kept = ["ansible-tmp-fresh", "ansible-tmp-other", *(["ansible-tmp-foreign"] if os.geteuid() == 0 else [])]
+    for name in [*kept, "ansible-tmp-old"]:
+        file = above / name / ("module.py" if name == "ansible-tmp-other" else UPLOADED)
+        file.parent.mkdir(parents=True)
+        file.touch()
+        if name != "ansible-tmp-fresh":
+            os.utime(file, (0, time.time() - 400))
+        if name == "ansible-tmp-foreign":
+            os.chown(file.parent, 65534, 65534)
+    action = make_action(kind=Uploading)
+    action._connection._shell.set_option("remote_tmp", str(above))
+    run_module(action, None, arguments(tmp_path, full), {})
+    assert action.steps[-1] == "remove" and sorted(os.listdir(above)) == sorted(kept)
+
+
+@pytest.mark.parametrize(
+    "report", ["", "sh: df: not found", "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/x 9 8 1 90% /tmp dir\n", "a b c - e"]
+)
+def test_a_package_that_fits_or_may_fit(tmp_path: Path, report: str) -> None:
+    package = tmp_path / "x.tar.gz"
+    package.write_bytes(bytes(1024))
+    _check_room(report, str(package), "/tmp dir")
+
+
+def test_a_package_that_does_not_fit(tmp_path: Path) -> None:
+    package = tmp_path / "x.tar.gz"
+    package.write_bytes(bytes(1 << 20))
+    report = "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/x 2000 977 1023 49% /tmp\n"
+    with pytest.raises(AnsibleActionFail, match=r"x.tar.gz cannot be uploaded to /tmp on the host: 1\.0 MiB is free there, and it needs 1\.0 MiB\. Make room"):
+        _check_room(report, str(package), "/tmp")
