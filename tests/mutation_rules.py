@@ -26,7 +26,7 @@ class Rule(t.NamedTuple):
 FILES, EXTRACT, STDIN = UTILS + "_core/files.py", UTILS + "_package/extract.py", UTILS + "_core/stdin_runner.py"
 PUBLISH, BACKUP, REGISTER, REPAIR = (UTILS + f"_tree/{name}.py" for name in ("publish", "backup", "register", "repair"))
 LIFECYCLE, SERVICE_USER, OWNERSHIP = UTILS + "_node/lifecycle.py", UTILS + "_target_system/service_user.py", UTILS + "_core/ownership.py"
-DOWNLOAD, CHECKSUM, CONSOLE_SCRIPT = UTILS + "_package/download.py", UTILS + "_core/checksum.py", UTILS + "_node/console_script.py"
+DOWNLOAD, CONSOLE_SCRIPT = UTILS + "_package/download.py", UTILS + "_node/console_script.py"
 OF_FILES = (UNIT + "_core/test_files.py",)
 OF_EXTRACT = (UNIT + "_package/test_extract.py", UNIT + "_package/test_writer.py")
 OF_STDIN = ("tests/unit/plugins/plugin_utils/_transport/test_stdin_transport.py",)
@@ -37,6 +37,7 @@ STEPS, REMOVE, HISTORY = UTILS + "_install/steps.py", UTILS + "_install/remove.p
 CONNECT, SERVICE, RUN = UTILS + "_node/connect.py", UTILS + "_node/service.py", UTILS + "_core/run.py"
 ASSEMBLE, CACHE, PROTOCOL = UTILS + "_build/assemble.py", UTILS + "_build/cache.py", UTILS + "_node/distribution_protocol.py"
 HANDLER, CLIENT, PROCESSES = UTILS + "_handler/", UTILS + "_client/", UTILS + "_tree/processes.py"
+OPENED, OF_INSTALL = UTILS + "_package/opened.py", (UNIT + "_install/test_install.py",)
 OF_RUNNING, OF_CLIENT = (UNIT + "_handler/test_running.py",), (UNIT + "_client/test_directory.py",)
 PLAN, OF_PLAN = "plugins/plugin_utils/_clients/client_plan.py", ("tests/unit/plugins/plugin_utils/_clients/test_client_plan.py",)
 OF_LIFECYCLE = (UNIT + "_node/test_lifecycle.py",)
@@ -238,6 +239,10 @@ RULES = (
         "if False:",
         (UNIT + "_node/test_distribution_protocol.py",),
     ),
+    Rule("a package is verified before it is unpacked", STEPS, "        installation.package.verify(installation.digest)\n", "        pass\n", OF_INSTALL),
+    Rule("what was read of a package has its checksum", STEPS, "    installation.package.verify_read(installation.digest)\n", "", OF_INSTALL),
+    Rule("what is read of a package is summed up", OPENED, "        self._read.update(found)\n", "", (UNIT + "_package/test_opened.py",)),
+    Rule("a package is a file", OPENED, "if not stat.S_ISREG(os.fstat(opened).st_mode):", "if False:", (UNIT + "_package/test_opened.py",)),
     Rule("a URL has no password", DOWNLOAD, "if urllib.parse.urlsplit(url).username is not None:", "if False:", (UNIT + "_package/test_download.py",)),
     Rule("a package that is fetched has the checksum", DOWNLOAD, "if found.hexdigest() != digest:", "if False:", (UNIT + "_package/test_download.py",)),
     Rule(

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 
 _READ = 1 << 18
@@ -13,15 +15,21 @@ _READ = 1 << 18
 
 def sha256(path: str) -> str:
     """The digest of the file as 64 hexadecimal digits."""
+    with open(path, "rb", buffering=0) as file:
+        return sha256_of(file.fileno())
+
+
+def sha256_of(descriptor: int) -> str:
+    """The digest of the whole open file, wherever it is being read."""
     import hashlib
 
     digest = hashlib.sha256()
-    buffer = memoryview(bytearray(_READ))
-    with open(path, "rb", buffering=0) as file:
-        size = file.readinto(buffer)
-        while size:
-            digest.update(buffer[:size])
-            size = file.readinto(buffer)
+    position = 0
+    block = os.pread(descriptor, _READ, position)
+    while block:
+        digest.update(block)
+        position += len(block)
+        block = os.pread(descriptor, _READ, position)
     return digest.hexdigest()
 
 
@@ -31,10 +39,3 @@ def digest_of(checksum: str) -> str:
     if algorithm != "sha256" or len(digest) != 64 or set(digest.lower()) - set("0123456789abcdef"):
         raise OtpError(f"checksum {checksum!r} is not sha256: and 64 hexadecimal digits")
     return digest.lower()
-
-
-def verify(package: str, digest: str) -> None:
-    """Raise OtpError unless the file has this digest."""
-    found = sha256(package)
-    if found != digest:
-        raise OtpError(f"package {package}: its sha256 is {found}, and {digest} was expected: it is damaged, or another package")

@@ -68,9 +68,9 @@ class Inflated:
         found = int.from_bytes(os.pread(self._file.fileno(), 4, max(packed - 4, 0)), "little")
         return found if found >= packed else 0
 
-    def another(self) -> t.BinaryIO:
-        """The file opened again, to be read from its beginning."""
-        return open(f"/proc/self/fd/{self._file.fileno()}", "rb", buffering=0)
+    def head(self) -> bytes:
+        """The beginning of the content, at least a header of it, which is still to be read; before anything else is. Raises InflateError."""
+        return self._piece.tobytes() if self._next() else b""
 
     def read(self, size: int) -> bytes:
         """Exactly that many bytes. Raises InflateError at the end of the file."""

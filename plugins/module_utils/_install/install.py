@@ -15,7 +15,7 @@ import errno
 import os
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import digest_of, sha256
+from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import digest_of
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded, result_of
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import download, is_url
@@ -54,9 +54,11 @@ def install_release(
         raise OtpError("the host does not have the package, and no checksum is given: set checksum")
     if is_url(package) and checksum is None:
         raise OtpError(f"package {package}: a package from a URL needs a checksum: set checksum")
-    size = 0
+    size, opened = 0, None
     try:
-        digest = digest_of(checksum) if checksum else sha256(package)
+        # Before anything else, as the user that this process still is.
+        opened = _opened(package, is_needed=checksum is None)
+        digest = digest_of(checksum) if checksum else opened.sha256()
         directory = destdir.rstrip("/") + root.rstrip("/")
         variables = {name: path.rstrip("/") for name, path in (variables or {}).items()}
         record = find_record(directory, digest, destdir.rstrip("/"), variables)
@@ -69,17 +71,17 @@ def install_release(
         arguments.update(emulator=emulator, max_size=max_size, variables=variables, lock_timeout=lock_timeout)
         how = {"uid": uid, "gid": gid, "mask": mode, "flush": flush}
         if record is not None or package is None:
-            return _go_on(root, destdir, None, arguments, how, changes)
+            return _go_on(root, destdir, arguments, how, changes)
         from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
 
-        fetched = None
         if is_url(package):
-            fetched = download(package, digest)
+            opened = _downloaded(package, digest)
             arguments["digest_is_given"] = False
+        opened = opened or _opened(package)
         # Inflating begins at once, but nothing is read before the checksum has been verified.
-        with Inflated(package, fetched) as stream:
+        with Inflated(package, opened) as stream:
             size = stream.size()
-            return _go_on(root, destdir, stream, arguments, how, changes)
+            return _go_on(root, destdir, {**arguments, "package": opened, "stream": stream}, how, changes)
     except OSError as error:
         hint = ""
         if isinstance(error, PermissionError):
@@ -87,6 +89,31 @@ def install_release(
         elif error.errno == errno.ENOSPC:
             hint = _room(directory, size)
         raise OtpError(f"cannot install below {destdir}{root}: {error.filename or package}: {error.strerror}. Nothing is half installed.{hint}") from error
+    finally:
+        if opened is not None:
+            opened.close()
+
+
+def _opened(package: str | None, *, is_needed: bool = True):
+    """The OpenPackage of a path on this host, else None; also if there is no such file, and it may not be needed."""
+    if package is None or is_url(package):
+        return None
+    # Lazy, for start-up time: a run with nothing to do has no package.
+    from ansible_collections.erlang.otp.plugins.module_utils._package.opened import OpenPackage
+
+    try:
+        return OpenPackage(package)
+    except FileNotFoundError:
+        if is_needed:
+            raise
+        return None
+
+
+def _downloaded(url: str, digest: str):
+    from ansible_collections.erlang.otp.plugins.module_utils._package.opened import OpenPackage
+
+    with download(url, digest) as file:
+        return OpenPackage(url, os.dup(file.fileno()))
 
 
 def _room(directory: str, size: int) -> str:
@@ -98,10 +125,10 @@ def _room(directory: str, size: int) -> str:
     return f" Make room: {space.f_bavail * space.f_frsize / 2**20:.1f} MiB is free{need}."
 
 
-def _go_on(root: str, destdir: str, stream, arguments: dict, how: dict, changes: Changes) -> dict:
+def _go_on(root: str, destdir: str, arguments: dict, how: dict, changes: Changes) -> dict:
     # Imported only here, so that a run with nothing to do costs little more than a start of Python.
     from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
     from ansible_collections.erlang.otp.plugins.module_utils._install.steps import Installation, install
     from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
-    return install(Installation(tree=Tree(root, destdir), stream=stream, options=FileOptions(**how), **arguments), changes)
+    return install(Installation(tree=Tree(root, destdir), options=FileOptions(**how), **arguments), changes)

@@ -11,10 +11,9 @@ import os
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import verify
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import inherited_owner, lock
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
-from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
+from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated, InflateError
 from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import describe
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, ReleaseApplication
 from ansible_collections.erlang.otp.plugins.module_utils._install.library_variables import check_variables, locate, tidy_elsewhere, unpack_elsewhere
@@ -22,7 +21,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import
 from ansible_collections.erlang.otp.plugins.module_utils._install.stage_bin import stage_bin
 from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import Unpacked, check_complete, check_machines, unpack
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import Writer
-from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import BASE, Base, check_base, parse_base, read_base
+from ansible_collections.erlang.otp.plugins.module_utils._package.opened import OpenPackage
+from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import BASE, Base, check_base, find_base, parse_base
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import flush_file_systems, publish, staging
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import RECORD, STAGING, find_record, format_record
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import make_permanent, register
@@ -31,10 +31,9 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK,
 
 
 class Installation(t.NamedTuple):
-    """A release to install in a tree. stream: the package's content, None if another host has it. The rest: arguments of install_release()."""
+    """A release to install in a tree. package, stream: its file and its content, None if another host has it. The rest: arguments of install_release()."""
 
     tree: Tree
-    stream: Inflated | None
     digest: str
     digest_is_given: bool
     state: str
@@ -44,14 +43,16 @@ class Installation(t.NamedTuple):
     variables: dict[str, str]
     lock_timeout: float
     options: FileOptions
+    package: OpenPackage | None = None
+    stream: Inflated | None = None
 
 
 def install(installation: Installation, changes: Changes) -> dict:
     """Do all remaining steps, under the tree's lock. Result as of install_release()."""
     tree = installation.tree
     check_variables(installation.variables, tree)
-    if installation.stream is not None and installation.digest_is_given:
-        verify(installation.stream.path, installation.digest)
+    if installation.package is not None and installation.digest_is_given:
+        installation.package.verify(installation.digest)
     base = _base(installation)
     if base is not None:
         check_base(base, tree, installation.stream.path if installation.stream else f"with sha256 {installation.digest}")
@@ -70,7 +71,11 @@ def install(installation: Installation, changes: Changes) -> dict:
 def _base(installation: Installation) -> Base | None:
     """The base of a thin package; None for a full one."""
     if installation.stream is not None:
-        return read_base(installation.stream.path, installation.stream.another())
+        try:
+            return find_base(installation.stream.head(), package=installation.stream.path)
+        except InflateError:
+            # unpack() reports it.
+            return None
     base = (installation.release or {}).get("base")
     return Base(**base) if base else None
 
@@ -114,6 +119,7 @@ def _unpack_and_publish(installation: Installation, changes: Changes, descriptor
     tree, options, package, size = installation.tree, installation.options, installation.stream.path, {"max_size": installation.max_size}
     writer = None if changes.check_mode else Writer(descriptor, uid=options.uid, gid=options.gid, mask=options.mask)
     unpacked = unpack(installation.stream, tree, writer, emulator=installation.emulator, variables=installation.variables, **size)
+    installation.package.verify_read(installation.digest)
     locate(unpacked, installation.variables, package=package)
     with contextlib.ExitStack() as stack:
         others = unpack_elsewhere(unpacked, tree, options, changes, stack, package=package, lock_timeout=installation.lock_timeout, **size)

@@ -61,21 +61,26 @@ def parse_base(content: bytes, *, filename: str) -> Base:
     return base
 
 
-def read_base(package: str, file: t.BinaryIO | None = None) -> Base | None:
-    """The base of a thin package, of which only the beginning is read; None for any other. Raises PackageError, OSError.
-
-    file: the package, if the path is only a name for errors.
-    """
-    with file or open(package, "rb", buffering=0) as opened:
-        head = opened.read(_HEAD)
+def read_base(package: str) -> Base | None:
+    """The base of a thin package, of which only the beginning is read; None for any other. Raises PackageError, OSError."""
+    with open(package, "rb", buffering=0) as file:
+        head = file.read(_HEAD)
     try:
-        stream = _Head(zlib.decompressobj(31).decompress(head, _LIMIT) if head.startswith(b"\x1f\x8b") else head)
+        return find_base(zlib.decompressobj(31).decompress(head, _LIMIT) if head.startswith(b"\x1f\x8b") else head, package=package)
+    except zlib.error:
+        # The one that reads all of it reports the error.
+        return None
+
+
+def find_base(head: bytes, *, package: str) -> Base | None:
+    """The same from the beginning of the package's content. Raises PackageError."""
+    stream = _Head(head)
+    try:
         member = next(members(stream), None)
         if member is None or not member.name.endswith("/" + BASE) or not member.name.startswith("releases/") or member.name.count("/") != 2:
             return None
         return parse_base(stream.read(member.size), filename=f"{package}: {member.name}")
-    except (TarError, zlib.error):
-        # The one that reads all of it reports the error.
+    except TarError:
         return None
 
 

@@ -23,9 +23,10 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
 from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import parse_releases
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded
+from ansible_collections.erlang.otp.plugins.module_utils._package.opened import OpenPackage
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.install_host import Host, second
-from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import checksum, tree
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import checksum, release_members, tar_bytes, tree
 
 
 @pytest.fixture
@@ -402,3 +403,38 @@ def test_running_system(host: Host) -> None:
         host.run(host.package("THIRD"))
     finally:
         emulator.communicate(b"\n")
+
+
+def test_a_package_that_changes_after_its_verification(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.run(host.package())
+    # Plain tar, and more than is read in advance.
+    package = host.directory / "second.tar"
+    package.write_bytes(tar_bytes({**release_members("SECOND", app_version="2.0"), "lib/pea-2.0/priv/filling": bytes(8 << 20), "lib/pea-2.0/priv/x": b"good"}))
+    verify = OpenPackage.verify
+
+    def verify_and_change(opened: OpenPackage, digest: str) -> None:
+        verify(opened, digest)
+        with open(package, "r+b") as file:
+            file.seek(file.read().index(b"good"))
+            file.write(b"evil")
+
+    monkeypatch.setattr(OpenPackage, "verify", verify_and_change)
+    host.refuses(str(package), "it changed while it was read", checksum=checksum(str(package)))
+
+
+def test_another_package_than_the_checksum_says_changes_nothing(host: Host) -> None:
+    package = host.package()
+    with pytest.raises(OtpError, match="was expected: it is damaged, or another package"):
+        host.run(package, checksum="sha256:" + 64 * "0")
+    assert not host.root.exists()
+
+
+def test_a_package_that_is_gone_is_not_needed_again(host: Host) -> None:
+    package = host.package()
+    digest = checksum(package)
+    host.run(package)
+    os.unlink(package)
+    assert host.run(package, checksum=digest)["status"] == "permanent" and host.actions == []
+    shutil.rmtree(host.root)
+    with pytest.raises(OtpError, match=f"{package}: No such file or directory"):
+        host.run(package, checksum=digest)
