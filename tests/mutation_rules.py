@@ -41,6 +41,9 @@ OPENED, OF_INSTALL = UTILS + "_package/opened.py", (UNIT + "_install/test_instal
 OF_RUNNING, OF_CLIENT = (UNIT + "_handler/test_running.py",), (UNIT + "_client/test_directory.py",)
 PLAN, OF_PLAN = "plugins/plugin_utils/_clients/client_plan.py", ("tests/unit/plugins/plugin_utils/_clients/test_client_plan.py",)
 OF_LIFECYCLE = (UNIT + "_node/test_lifecycle.py",)
+SYSTEM, START = UTILS + "_target_system/", "roles/target_system/templates/start.j2"
+OF_SYSTEM = (UNIT + "_target_system/test_system.py", UNIT + "_target_system/test_environment.py")
+OF_RENDERING = ("tests/unit/plugins/plugin_utils/_target_system/test_rendering.py",)
 OF_SERVICE_USER = (UNIT + "_target_system/test_service_user.py",)
 
 CONSOLE, ETF, RELEASE_HANDLER = UTILS + "_node/run_erl_console.py", UTILS + "_terms/etf_decoder.py", UTILS + "_node/release_handler.py"
@@ -519,6 +522,20 @@ RULES = (
         "    if False:\n",
         OF_LIFECYCLE,
     ),
+    # Secrets in the environment.
+    Rule("only the service user can read the environment", SYSTEM + "environment.py", "MODE = 0o400", "MODE = 0o444", OF_SYSTEM),
+    Rule(
+        "the environment is there before bin/start reads it",
+        SYSTEM + "system.py",
+        "        self.write_environment()\n        for file",
+        "        for file",
+        OF_SYSTEM,
+    ),
+    Rule("a diff has no value of a secret", SYSTEM + "environment.py", "value if name in shown else '********'", "value", OF_SYSTEM),
+    Rule("a variable that becomes a secret is in no diff", SYSTEM + "system.py", " - self.options.environment_secrets.keys()", "", OF_SYSTEM),
+    Rule("a secret cannot become a second variable", SYSTEM + "environment.py", '"[\\n\\0', '"[\\0', (UNIT + "_target_system/test_environment.py",)),
+    Rule("no shell evaluates the environment", START, 'export "$NODE_VARIABLE"', 'eval "export $NODE_VARIABLE"', OF_RENDERING),
+    Rule("a backslash in the environment stays", START, "IFS= read -r NODE_VARIABLE", "IFS= read NODE_VARIABLE", OF_RENDERING),
     Rule(
         "all members of a package have the same time",
         ASSEMBLE,

@@ -17,7 +17,7 @@ version_added: 0.1.0
 author:
   - The erlang.otp authors
 description:
-  - Renders C(bin/start), C(bin/stop) and the units of a client node. The role C(erlang.otp.clients) uses it.
+  - Renders C(bin/start), C(bin/stop), C(bin/environment) and the units of a client node. The role C(erlang.otp.clients) uses it.
 positional: _input
 options:
   _input:
@@ -77,6 +77,9 @@ _value:
     stop:
       description: The script C(bin/stop).
       type: str
+    environment:
+      description: The file C(bin/environment), with the environment variables of the node.
+      type: str
     start_erl.data:
       description: Which emulator C(bin/start) starts.
       type: str
@@ -97,12 +100,15 @@ def client_files(variables: t.Any, **place: t.Any) -> dict[str, str]:
     if not isinstance(variables, t.Mapping):
         raise AnsibleFilterError("client_files needs a mapping of variables")
     # Each process of Ansible that needs a filter loads all of them, and this is most of the work.
+    from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
     from ansible_collections.erlang.otp.plugins.plugin_utils._target_system import rendering as _rendering
 
     try:
         return _rendering.client_files(variables, _rendering.Client(**{**place, "hosts": tuple(place.get("hosts", ()))}))
     except (KeyError, TypeError) as error:
         raise AnsibleFilterError(f"client_files lacks a variable or an option: {error}") from error
+    except OtpError as error:
+        raise AnsibleFilterError(str(error)) from error
 
 
 class FilterModule:

@@ -24,7 +24,8 @@ attributes:
   diff_mode:
     support: full
     details:
-      - The diff has releases, configuration and files, but neither the cookie nor files with O(files[].secret=true).
+      - The diff has releases, configuration and files, but neither the cookie, nor a value of O(environment_secrets), nor files with
+        O(files[].secret=true).
   idempotent:
     support: full
 options:
@@ -81,7 +82,14 @@ options:
     description: The cookie. It is written to C(.erlang.cookie) in O(home), which only O(user) can read. Without it, that file stays as it is.
     type: str
   environment:
-    description: Environment variables of the node, as in the start script. The module needs them to reach the node.
+    description:
+      - Environment variables of the node. They are written to C(bin/environment) in O(root), which only O(user) can read, and which the start
+        script in O(files) exports. The module also needs them to reach the node.
+      - A value may have any character but a newline.
+    type: dict
+    default: {}
+  environment_secrets:
+    description: More such variables, which must not show. They are in no output.
     type: dict
     default: {}
   pipe_dir:
@@ -332,6 +340,7 @@ ARGUMENT_SPEC = {
     "node_name": {"type": "str", "default": ""},
     "cookie": {"type": "str", "no_log": True},
     "environment": {"type": "dict", "default": {}},
+    "environment_secrets": {"type": "dict", "default": {}, "no_log": True},
     "pipe_dir": {"type": "path"},
     "log_dir": {"type": "path"},
     "run_dir": {"type": "path"},

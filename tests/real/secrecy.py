@@ -19,11 +19,15 @@ SYSLOG = "/dev/log"
 
 
 class Watch(threading.Thread):
-    """Looks at the arguments and the environment of all processes, over and over, for secrets."""
+    """Looks at the arguments and the environment of all processes, over and over, for secrets.
 
-    def __init__(self, *secrets: str) -> None:
+    of_environment: secrets that may be in the environment of a process, which only its own user can read.
+    """
+
+    def __init__(self, *secrets: str, of_environment: t.Sequence[str] = ()) -> None:
         super().__init__()
-        self.secrets = [secret.encode() for secret in secrets]
+        environ = [secret.encode() for secret in secrets]
+        self.secrets = {"environ": environ, "cmdline": [*environ, *(secret.encode() for secret in of_environment)]}
         self.seen: set[bytes] = set()
         self.rounds = 0
         self.ended = threading.Event()
@@ -32,13 +36,13 @@ class Watch(threading.Thread):
         while not self.ended.wait(0.02):
             self.rounds += 1
             for process in filter(str.isdigit, os.listdir("/proc")):
-                for name in ("cmdline", "environ"):
+                for name, secrets in self.secrets.items():
                     try:
                         with open(f"/proc/{process}/{name}", "rb", buffering=0) as file:
                             content = file.readall()
                     except OSError:
                         continue
-                    if any(secret in content for secret in self.secrets):
+                    if any(secret in content for secret in secrets):
                         self.seen.add(content)
 
     def __enter__(self) -> Watch:

@@ -94,7 +94,7 @@ class NodeState:
         start = self.tree.start_erl_data()
         if start is None:
             return []
-        files = [self.tree.path("bin", name) for name in ("start", "start_erl")]
+        files = [self.tree.path("bin", name) for name in ("start", "start_erl", "environment")]
         files += [self.tree.path("releases", start.release_version, name) for name in ("sys.config", "vm.args")]
         files.append(self.options.path(self.node.cookie_file))
         loaded = max(started_at(pid, self.tree.root), _modified_at(self.tree.path("releases", "start_erl.data")))

@@ -43,6 +43,7 @@ class SystemOptions(t.NamedTuple):
     start_timeout: float
     restart_on_change: bool
     destdir: str = ""  # where the files of an image are written, or those of the copy of a box
+    environment_secrets: t.Mapping[str, str] = {}  # more variables of the node's environment, which are in no diff
 
     def path(self, path: str) -> str:
         """Where a file of the host is written: below destdir."""
@@ -74,6 +75,7 @@ def parse_options(parameters: dict[str, t.Any]) -> SystemOptions:
         package={**given("package", "checksum"), "release": parameters["_package_release"], "variables": texts("boot_variables", parameters["boot_variables"])},
         configuration={**given("sys_config", "vm_args"), **{name: texts(name, parameters[name]) for name in ("variables", "secrets")}},
         files=tuple(_file(entry) for entry in parameters["files"]),
+        environment_secrets=texts("environment_secrets", parameters["environment_secrets"]),
         **given("manage_user", "cookie", "state", "start_timeout", "restart_on_change"),
     )
 

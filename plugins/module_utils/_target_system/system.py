@@ -19,6 +19,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, ensure_directory, ensure_file
 from ansible_collections.erlang.otp.plugins.module_utils._node.service import ensure_service
+from ansible_collections.erlang.otp.plugins.module_utils._target_system import environment as _environment
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.node_state import NodeState
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import File, SystemOptions
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.release import Release, ensure_release
@@ -59,6 +60,8 @@ class System:
         self.diff.extend(self.release.diff)
         self.ensure_directories()
         self.configure()
+        # Before bin/start, which reads it.
+        self.write_environment()
         for file in self.options.files:
             self.write(file)
         self.write_cookie()
@@ -107,18 +110,30 @@ class System:
         if result["vm_args"] and b"-setcookie" in (read_file(result["vm_args"]) or b"").split():
             self.warnings.append(f"{result['vm_args']} has -setcookie: the cookie shows in `ps` to every user of the host. Use otp_cookie instead.")
 
-    def write(self, file: File) -> None:
-        """A script or another file of the system. A secret one is not in the diff."""
+    def write_environment(self) -> None:
+        """The environment of the node. The diff has no value of a secret, nor of a variable that is gone, which may have been one."""
+        plain = self.options.node.environment
+        content = _environment.format_environment({**plain, **self.options.environment_secrets})
+        before = self.write(File(_environment.ENVIRONMENT, content, _environment.MODE, secret=True))
+        path, shown = self.tree.path(_environment.ENVIRONMENT), plain.keys() - self.options.environment_secrets.keys()
+        old, new = (_environment.without_secrets(text, shown) for text in (before or "", content))
+        if before is not None and old != new:
+            self.diff.append({"before_header": path, "after_header": path, "before": old, "after": new})
+
+    def write(self, file: File) -> str | None:
+        """A script or another file of the system. A secret one is not in the diff. Returns the old content if it was different, else None."""
         path = self.tree.path(file.path)
         if self.tree.has():
             ensure_directory(os.path.dirname(path), mode=0o755, owner=self.owner, changes=self.changes)
         content = file.content.encode("utf-8")
         before = ensure_file(path, content, mode=file.mode, owner=self.owner, sentence=f"write {path}", changes=self.changes)
         if before is None:
-            return
+            return None
         self.written.add(path)
+        text = before.decode("utf-8", "replace")
         if not file.secret:
-            self.diff.append({"before_header": path, "after_header": path, "before": before.decode("utf-8", "replace"), "after": file.content})
+            self.diff.append({"before_header": path, "after_header": path, "before": text, "after": file.content})
+        return text
 
     def write_cookie(self) -> None:
         """The cookie file of the service user."""

@@ -14,6 +14,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, ensure_directory, ensure_file
 from ansible_collections.erlang.otp.plugins.module_utils._node.service import ROOT
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.environment import ENVIRONMENT, format_environment
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import SystemOptions
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.system import System
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.box import Box
@@ -32,12 +33,14 @@ class BoxSystem(System):
         self._add_known_files()
 
     def _add_known_files(self) -> None:
-        """Complete the copy with the init script and the cookie, if the box has them with this content and their owner."""
+        """Complete the copy with the init script, the cookie and the environment, if the box has them with this content and their owner."""
         files: list[tuple[str, bytes, tuple[int, int] | None]] = []
         if self.service:
             files += [(file.path, file.content.encode("utf-8"), ROOT) for file in self.service.files]
         if self.options.cookie is not None:
             files.append((self.options.node.cookie_file, self.options.cookie.encode("utf-8", "replace"), self.box.inspection.user))
+        secret = format_environment({**self.options.node.environment, **self.options.environment_secrets})
+        files.append((ENVIRONMENT, secret.encode("utf-8"), self.box.inspection.user))
         for path, content, owner in files:
             entry = self.box.inspection.entries.get(path)
             if entry and (entry.uid, entry.gid) == owner:

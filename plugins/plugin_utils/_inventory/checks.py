@@ -15,6 +15,7 @@ import re
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import is_url
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.environment import problem_of
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_node_name
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.client import client
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.service import service
@@ -26,6 +27,15 @@ PLAYBOOK_VARIABLES = {"otp_hosts", "otp_builders", "otp_serial", "otp_max_fail_p
 
 # Flags that the role and its start script set, and the variable for each.
 FLAGS_WITH_A_VARIABLE = {"-name": "otp_node_name", "-sname": "otp_node_name", "-heart": "otp_heart"}
+
+# Environment variables that bin/start sets, and the variable for each.
+OF_THE_ENVIRONMENT = {
+    "HOME": "otp_home",
+    "HEART_COMMAND": "otp_heart",
+    "HEART_BEAT_TIMEOUT": "otp_heart_beat_timeout",
+    "RUN_ERL_LOG_GENERATIONS": "otp_log_generations",
+    "RUN_ERL_LOG_MAXSIZE": "otp_log_max_size",
+}
 
 # No system is installed over these.
 DIRECTORIES_OF_THE_HOST = set("/ /bin /boot /dev /etc /home /lib /opt /proc /root /run /sbin /srv /sys /tmp /usr /var".split())
@@ -124,9 +134,17 @@ def flags(variables: Variables) -> t.Iterator[str]:
 
 
 def environment(variables: Variables) -> t.Iterator[str]:
-    for name in variables.get("otp_environment") or {}:
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", str(name)):
-            yield f"otp_environment has {name!r}, which is not a name for an environment variable: use letters, digits and _."
+    plain, secret = (variables.get(option) or {} for option in ("otp_environment", "otp_environment_secrets"))
+    for option, values in (("otp_environment", plain), ("otp_environment_secrets", secret)):
+        for name, value in values.items():
+            if not isinstance(value, (str, int, float)):
+                yield f"{option} has no single value for {name}: give a text, a number or a boolean."
+            elif name in OF_THE_ENVIRONMENT:
+                yield f"{option} has {name}: set {OF_THE_ENVIRONMENT[name]} instead."
+            elif problem := problem_of(str(name), str(value)):
+                yield f"{option} {problem}."
+    for name in sorted(set(plain) & set(secret)):
+        yield f"otp_environment and otp_environment_secrets both have {name}: leave one of them out."
 
 
 def timeouts(variables: Variables) -> t.Iterator[str]:

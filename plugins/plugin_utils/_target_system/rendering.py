@@ -17,6 +17,9 @@ from pathlib import Path
 import jinja2
 from ansible.module_utils.parsing.convert_bool import boolean
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.values import texts
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.environment import format_environment
+
 TEMPLATES = Path(__file__).parents[3] / "roles" / "target_system" / "templates"
 MANAGED = "# Managed by Ansible (role erlang.otp.target_system): changes made here are overwritten."
 
@@ -104,7 +107,7 @@ def environment(variables: Variables) -> dict[str, t.Any]:
 
 
 def client_files(variables: Variables, client: Client) -> dict[str, str]:
-    """bin/start, bin/stop and, if it is static, bin/start_erl.data of a client node; under systemd its unit and that of its EPMD. By name."""
+    """bin/start, bin/stop, bin/environment and, if it is static, bin/start_erl.data of a client node; under systemd its unit and that of its EPMD. By name."""
     places = {
         "client": client,
         "otp_root": client.root,
@@ -115,7 +118,10 @@ def client_files(variables: Variables, client: Client) -> dict[str, str]:
     names = ["start", "stop"]
     if variables["otp_service_manager"] == "systemd":
         names += ["node.service", "epmd.service"]
-    data = {"start_erl.data": f"{client.erts_version} static\n"} if client.static else {}
+    secrets = texts("otp_environment_secrets", variables["otp_environment_secrets"])
+    data = {"environment": format_environment({**texts("otp_environment", environment(variables)), **secrets})}
+    if client.static:
+        data["start_erl.data"] = f"{client.erts_version} static\n"
     return {name: rendered(name, {**variables, **places}) for name in names} | data
 
 

@@ -221,8 +221,28 @@ def test_configuration_that_an_upgrade_has_loaded_is_no_change(host):
 def test_the_diff_has_files_but_no_secret_ones_and_no_cookie(host):
     files = (SCRIPT, File("etc/key", "very private", 0o600, True))
     dummy, actions, system = host.settle(files=files)
-    assert {entry["after_header"] for entry in system.diff} == {"releases", host.root + "/bin/start"}
+    assert {entry["after_header"] for entry in system.diff} == {"releases", host.root + "/bin/start"}, "an environment without variables"
     assert "very private" not in str(system.diff) + str(actions) and "secret" not in str(system.diff) + str(actions)
+
+
+def test_the_environment_is_a_file_of_the_service_user_whose_secrets_are_in_no_diff(host):
+    host.node = host.node._replace(environment={"LANG": "C", "MOVES": "very private 1"})
+    dummy, actions, system = host.settle(environment_secrets={"KEY": "very private 2"})
+    path = host.root + "/bin/environment"
+    with open(path) as file:
+        assert file.read() == "KEY=very private 2\nLANG=C\nMOVES=very private 1\n"
+    assert os.stat(path).st_mode & 0o777 == 0o400
+    assert actions.index(f"write {path}") < actions.index(f"write {host.root}/bin/start")
+    assert system.diff[-1]["after"] != "KEY=********\nLANG=C\nMOVES=very private 1\n"
+    # A variable that becomes a secret, and another value of one.
+    host.node = host.node._replace(environment={"LANG": "D", "MOVES": "very private 1"})
+    for secrets in ({"KEY": "very private 2", "MOVES": "very private 3"}, {"KEY": "very private 4", "MOVES": "very private 3"}):
+        dummy, actions, system = host.settle(environment_secrets=secrets)
+        assert actions == [f"write {path}"] and "very private" not in str(system.diff)
+        assert f"runs with an earlier version of {path}" in system.warnings[0]
+    assert host.settle(environment_secrets=secrets)[1] == []
+    host.node = host.node._replace(environment={"LANG": "D"})
+    assert host.settle(environment_secrets={"KEY": "very private 5", "MOVES": "x"})[2].diff == []
 
 
 def test_a_cookie_among_the_release_s_own_flags_is_warned_of(host):

@@ -45,7 +45,7 @@ VARIABLES: dict[str, t.Any] = {
     "otp_clients_prune": False,
     "otp_static_emulator": False,
     "_otp_master_user": "erlang",
-    **{f"_otp_{result}": {} for result in ("client", "files_result", "units_result", "status_result", "clients_result", "info_result")},
+    **{f"_otp_{result}": {} for result in ("client", "files_result", "environment_result", "units_result", "status_result", "clients_result", "info_result")},
 }
 DISK_LESS = {"otp_client_loader": "inet", "otp_static_emulator": True}
 RUNS = {"_otp_status_result": {"result": "as it is"}}
@@ -132,6 +132,7 @@ def test_units_only_for_systemd() -> None:
         ({"_otp_client": CHANGED}, {"starts"}),
         ({**RUNS, "_otp_client": CHANGED}, {"runs", "warnings"}),
         ({**RUNS, "_otp_files_result": CHANGED}, {"runs", "warnings"}),
+        ({**RUNS, "_otp_environment_result": CHANGED}, {"runs", "warnings"}),
         ({**RUNS, "_otp_units_result": CHANGED}, {"runs", "warnings"}),
         ({**RUNS, "_otp_client": CHANGED, "otp_restart_on_change": "false"}, {"runs", "warnings"}),
         ({**RUNS, "_otp_client": CHANGED, "otp_restart_on_change": "true"}, {"runs", "stops", "starts"}),

@@ -63,6 +63,12 @@ def test_nothing_to_say(variables):
         ({"otp_vm_args": "+K true\n-sname x"}, "otp_vm_args", "set otp_node_name instead"),
         ({"otp_erl_flags": ["-heart"]}, "otp_erl_flags", "set otp_heart instead"),
         ({"otp_environment": {"A-B": 1}}, "otp_environment", "not a name for an environment variable"),
+        ({"otp_environment": {"A": ["s3cret"]}}, "otp_environment", "no single value for A"),
+        ({"otp_environment": {"A": None}}, "otp_environment", "no single value for A"),
+        ({"otp_environment": {"ROOTDIR": "/"}}, "otp_environment", "use another name"),
+        ({"otp_environment": {"HOME": "/"}}, "otp_environment", "set otp_home instead"),
+        ({"otp_environment_secrets": {"A": "s3cret\nline"}}, "otp_environment_secrets", "encode the value"),
+        ({"otp_environment_secrets": {"A": 1}, "otp_environment": {"A": 1}}, "otp_environment_secrets", "both have A"),
         ({"otp_heart_beat_timeout": 10}, "otp_heart_beat_timeout", "11 to 65535"),
         ({"otp_erl_flags": ["+P 500000"]}, "otp_erl_flags", "a separate element"),
         ({"otp_root": ["/srv/exchange"]}, "otp_root", "must be a single value"),
@@ -91,8 +97,9 @@ def test_a_problem_names_its_variable_and_the_way_out(variables, name, way_out):
     assert name in sentence and way_out in sentence
 
 
-def test_a_cookie_is_not_told():
+def test_a_secret_is_not_told():
     assert not any("my secret" in sentence for sentence in told(otp_cookie="my secret cookie"))
+    assert not any("my secret" in sentence for sentence in told(otp_environment_secrets={"A": "my secret\n", "B": ["my secret"]}))
 
 
 def test_all_problems_are_told_at_once():

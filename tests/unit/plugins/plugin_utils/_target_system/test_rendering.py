@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Rules: each script is one for sh, whatever the variables have; bin/start restores what a power cut left, and removes the copies;
-the init script makes directories with the modes of the role; stop and status act on an emulator of this root directory, and on no other process.
+no shell evaluates a value of the environment, which is in no
+script; the init script makes directories with the modes of the role; stop and status act on an emulator of this root directory, and on no other process.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import shutil
 import subprocess
 import sys
 
@@ -18,6 +20,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.erlang.otp.plugins.filter.client_files import FilterModule
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.environment import format_environment
 from ansible_collections.erlang.otp.plugins.plugin_utils._target_system.rendering import environment, flags, options, scripts, service
 
 # As id says it, whatever the environment says.
@@ -33,6 +36,7 @@ VARIABLES = {
     "otp_heart_beat_timeout": 60,
     "otp_erl_flags": [],
     "otp_environment": {},
+    "otp_environment_secrets": {},
     "otp_boot_variables": {},
     "otp_run_dir": "/srv/ex'change/run",
     "otp_pipe_dir": "/srv/ex'change/run/pipe",
@@ -93,11 +97,76 @@ def test_each_script_is_one_for_sh(given, manager):
         subprocess.run(["sh", "-n"], input=file["content"], text=True, check=True)
 
 
-def test_the_environment_is_exported_as_the_shell_reads_it():
-    start = scripts({**VARIABLES, "otp_environment": {"B": True, "a": "it's"}})[0]["content"]
-    lines = "\n".join(line for line in start.splitlines() if line.startswith(("export a=", "export B=")))
-    said = subprocess.run(["sh", "-c", f'{lines}\necho "$a $B"'], text=True, capture_output=True, check=True).stdout
-    assert said == "it's true\n"
+class Start:
+    """A system whose run_erl writes its environment, and bin/start of the role."""
+
+    def __init__(self, root):
+        self.root = root
+        (root / "bin").mkdir()
+        (root / "releases").mkdir()
+        (root / "bin/run_erl").write_text("#!/bin/sh\ncat /proc/$$/environ\n")
+        (root / "bin/run_erl").chmod(0o755)
+        self.give_environment("A=1\n")
+
+    def give_environment(self, text):
+        (self.root / "bin/environment").write_bytes(os.fsencode(text))
+
+    def run(self, *shell, **variables):
+        here = {"otp_root": str(self.root), "otp_user": ME, "otp_pipe_dir": str(self.root / "pipe"), "otp_log_dir": str(self.root / "log")}
+        (script, *_others) = scripts({**VARIABLES, **here, **variables})
+        return subprocess.run([*(shell or ["sh"]), "-c", script["content"], "start"], capture_output=True, timeout=600, check=False)
+
+
+@pytest.fixture
+def start(tmp_path):
+    return Start(tmp_path)
+
+
+# What a shell would evaluate, split, unquote or expand.
+ODD = [
+    "it's",
+    '"',
+    "$HOME `id` $(id)",
+    "\\",
+    "a\\nb",
+    "\\$x\\",
+    "  two  spaces ",
+    "\t",
+    "a=b",
+    "*",
+    "~",
+    "#",
+    "-n",
+    "%s",
+    "!!",
+    "ρίζα",
+    "",
+    "\x01\x1b[0m\r",
+    "x" * 100000,
+]
+SHELLS = [shell for shell in (["dash"], ["bash", "--posix"], ["busybox", "sh"]) if shutil.which(shell[0])]
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_no_shell_evaluates_the_environment(start, shell):
+    variables = {f"NAME_{number}": value for number, value in enumerate(ODD)} | {"name": "1", "line": "2", "PATH": "/usr/bin:/bin"}
+    start.give_environment(format_environment(variables))
+    run = start.run(*shell)
+    assert (run.returncode, run.stderr) == (0, b"")
+    found = dict(pair.split(b"=", 1) for pair in run.stdout.split(b"\0") if pair)
+    assert {name: found[os.fsencode(name)] for name in variables} == {name: os.fsencode(value) for name, value in variables.items()}
+    assert found[b"ROOTDIR"] == os.fsencode(start.root) and b"NODE_VARIABLE" not in found
+
+
+def test_a_node_does_not_start_without_its_environment(start):
+    (start.root / "bin/environment").unlink()
+    run = start.run()
+    assert run.returncode == 1 and b"cannot read" in run.stderr and b"ROOTDIR" not in run.stdout
+
+
+def test_no_value_is_in_a_script():
+    given = {"otp_environment": {"A": "very private"}, "otp_service_manager": "systemd", "otp_node_name": "x@h"}
+    assert "very private" not in str([scripts({**VARIABLES, **given}), service({**VARIABLES, **given})])
 
 
 def released(permanent: str) -> str:
@@ -117,19 +186,13 @@ def released(permanent: str) -> str:
         (released("FIRST"), None, "13.1.5 FIRST\n"),
     ],
 )
-def test_a_host_that_boots_puts_right_what_a_power_cut_has_left(tmp_path, releases, data, boots):
-    directory = tmp_path / "releases"
-    directory.mkdir()
+def test_a_host_that_boots_puts_right_what_a_power_cut_has_left(start, releases, data, boots):
+    directory = start.root / "releases"
     files = {"RELEASES": releases, "start_erl.data": data, "RELEASES.saved": released("FIRST"), "start_erl.data.saved": "13.1.5 FIRST\n"}
     for name, content in files.items():
         if content is not None:
             (directory / name).write_text(content)
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/run_erl").write_text("#!/bin/sh\n")
-    (tmp_path / "bin/run_erl").chmod(0o755)
-    here = {"otp_root": str(tmp_path), "otp_user": ME, "otp_pipe_dir": str(tmp_path / "pipe"), "otp_log_dir": str(tmp_path / "log")}
-    (script, *_others) = scripts({**VARIABLES, **here})
-    subprocess.run(["sh", "-c", script["content"], "start"], check=True, capture_output=True, timeout=600)
+    assert start.run().returncode == 0
     assert (directory / "start_erl.data").read_text() == boots
     permanent = boots.split()[1]
     assert (directory / "RELEASES").read_text() == released(permanent)
