@@ -46,10 +46,14 @@ OF_SYSTEM = (UNIT + "_target_system/test_system.py", UNIT + "_target_system/test
 OF_RENDERING = ("tests/unit/plugins/plugin_utils/_target_system/test_rendering.py",)
 OF_SERVICE_USER = (UNIT + "_target_system/test_service_user.py",)
 
+READING, OF_READING = UTILS + "_core/reading.py", (UNIT + "_core/test_reading.py",)
 CONSOLE, ETF, RELEASE_HANDLER = UTILS + "_node/run_erl_console.py", UTILS + "_terms/etf_decoder.py", UTILS + "_node/release_handler.py"
 OF_CONSOLE, OF_ETF = (UNIT + "_node/test_run_erl_console.py",), (UNIT + "_terms/test_etf_decoder.py",)
 ERRORS, OF_TERMINAL = UTILS + "_core/errors.py", (UNIT + "_core/test_terminal.py",)
 OF_RELEASE_HANDLER = (UNIT + "_node/test_release_handler.py",)
+
+RECORD, OF_RECORD = UTILS + "_tree/record.py", (UNIT + "_tree/test_record.py",)
+PARSER, OF_THIN = UTILS + "_terms/parser.py", (UNIT + "_build/test_thin.py",)
 
 RULES = (
     # Files that survive a power cut.
@@ -88,12 +92,16 @@ RULES = (
     ),
     Rule("what a killed process left goes", FILES, "    remove_left_over(beside or directory, name)\n", "", OF_FILES),
     Rule("what another process writes stays", FILES, 'if int(found[1]) == os.getpid() or not os.path.exists(f"/proc/{found[1]}"):', "if True:", OF_FILES),
-    Rule("only a regular file is read", FILES, "    if not stat.S_ISREG(os.fstat(descriptor).st_mode):", "    if False:", OF_FILES),
-    Rule("a pipe without a writer is not waited for", FILES, "os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY", "os.O_RDONLY | os.O_NOCTTY", OF_FILES),
+    Rule("only a regular file is read", READING, "    if not stat.S_ISREG(os.fstat(descriptor).st_mode):", "    if False:", OF_READING),
+    Rule("a pipe without a writer is not waited for", READING, "os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY", "os.O_RDONLY | os.O_NOCTTY", OF_READING),
     Rule(
-        "the size of a file is checked before it is read", FILES, "file.read(size + 1) if size <= limit else b", "file.read(size + 1) if True else b", OF_FILES
+        "the size of a file is checked before it is read",
+        READING,
+        "file.read(size + 1) if size <= limit else b",
+        "file.read(size + 1) if True else b",
+        OF_READING,
     ),
-    Rule("a file without a size is read up to the limit", FILES, "file.read(limit - size)", "file.read()", OF_FILES),
+    Rule("a file without a size is read up to the limit", READING, "file.read(limit - size)", "file.read()", OF_READING),
     # Locks.
     Rule("a lock is exclusive", FILES, "fcntl.LOCK_EX | fcntl.LOCK_NB", "fcntl.LOCK_SH | fcntl.LOCK_NB", OF_FILES),
     Rule("a lock is no link", FILES, "os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)", "os.O_CLOEXEC, 0o600)", OF_FILES),
@@ -270,6 +278,35 @@ RULES = (
     Rule("a process is a number above 0", RELEASE_HANDLER, "[1-9][0-9]{0,9}", "-?[0-9]+", OF_RELEASE_HANDLER),
     Rule("a path has an end", RELEASE_HANDLER, 'len(text) > LONGEST or "\\0" in text', '"\\0" in text', OF_RELEASE_HANDLER),
     Rule("a status is an atom", RELEASE_HANDLER, "if not isinstance(term, Atom):", "if False:", OF_RELEASE_HANDLER),
+    Rule("the history is a file", HISTORY, "        if not stat.S_ISREG(found.st_mode):", "        if False:", (UNIT + "_tree/test_history.py",)),
+    Rule(
+        "the end of the history is read",
+        HISTORY,
+        'read_end(tree.path("releases", HISTORY), BYTES)',
+        'open(tree.path("releases", HISTORY), "rb").read()',
+        (UNIT + "_tree/test_history.py",),
+    ),
+    Rule(
+        "an entry of the history has texts", HISTORY, "        if _is_entry(entry):", "        if isinstance(entry, dict):", (UNIT + "_tree/test_history.py",)
+    ),
+    Rule("JSON has a depth", READING, "    except RecursionError:", "    except ZeroDivisionError:", OF_READING),
+    Rule("a number of JSON has an end", READING, "    if len(digits) > 20:", "    if False:", OF_READING),
+    Rule("a place is in the directory of a variable", RECORD, " and any(place.startswith(", " or any(place.startswith(", OF_RECORD),
+    Rule("a place is that of its application", RECORD, "os.path.basename(place) == library and ", "", OF_RECORD),
+    Rule("a place leads nowhere else", RECORD, ' and os.path.normpath(path) == path and "', ' and "', OF_RECORD),
+    Rule("an archive is that of a variable", RECORD, 'record.get("variables", {}).get(name) == directory', "True", OF_RECORD),
+    Rule(
+        "a library of RELEASES leads nowhere upwards",
+        UTILS + "_formats/releases_file.py",
+        '".." in directory.split("/") or ',
+        "",
+        (UNIT + "_formats/test_releases_file.py",),
+    ),
+    Rule("a base leads nowhere else", UTILS + "_package/thin_base.py", "all(map(is_directory_name, path", "any(map(is_directory_name, path", OF_THIN),
+    Rule("a cookie is a file", CONNECT, "with open_file(path) as", 'with open(path, "rb") as', (UNIT + "_node/test_connect.py",)),
+    Rule("a log is a file", UTILS + "_node/log_tail.py", "read_end(path, BYTES)", 'open(path, "rb").read(BYTES)', (UNIT + "_node/test_log_tail.py",)),
+    Rule("the terms of a file have a size", PARSER, "    if len(data) > MAX_FILE:", "    if False:", (UNIT + "_formats/test_releases_file.py",)),
+    Rule("bits of all segments are counted", PARSER, "            if source.bits[0] > MAX_BITS:", "            if False:", (UNIT + "_terms/test_parser.py",)),
     # What a terminal shows.
     Rule("errors have no control characters", ERRORS, "return clean(super().__str__())", "return super().__str__()", OF_TERMINAL),
     Rule("nothing turns the direction of text", UTILS + "_core/terminal.py", ", *range(0x2066, 0x206A)", "", OF_TERMINAL),

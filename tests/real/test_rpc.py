@@ -109,7 +109,7 @@ def asked(site: Site, pipes: str, tmp_path_factory) -> Asked:
 def test_result_as_text_and_as_data(asked: Asked):
     result = asked.results["text and data"]
     assert result["text"] == '{ok,"Ωμ",#{1 => <<2>>}}'
-    assert result["result"] == {"$tuple": [{"$atom": "ok"}, "Ωμ", {"$map": [[1, {"$binary": "\x02"}]]}]}
+    assert result["result"] == {"$tuple": [{"$atom": "ok"}, "Ωμ", {"$map": [[1, {"$term": "<<2>>"}]]}]}
     assert result["node"] == NODE
     assert result["changed"] is True
 

@@ -15,7 +15,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp, 
 from ansible_collections.erlang.otp.plugins.module_utils._build.systools import ScriptOptions
 from ansible_collections.erlang.otp.plugins.module_utils._build.upgrades import Upgrades, read_upgrades
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._core.values import is_directory_name
+from ansible_collections.erlang.otp.plugins.module_utils._core.reading import is_directory_name
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, format_rel, parse_rel
 from ansible_collections.erlang.otp.plugins.module_utils._formats.sys_config import parse_sys_config
 

@@ -17,7 +17,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._client import prefligh
 from ansible_collections.erlang.otp.plugins.module_utils._client.directory import rel_name, release_files
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._core.files import flush_directory, read_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import flush_directory, open_file, read_file
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
 from ansible_collections.erlang.otp.plugins.module_utils._handler import preflight as _preflight
 from ansible_collections.erlang.otp.plugins.module_utils._handler.local import apply_local
@@ -179,7 +179,7 @@ class ClientUpgrade(RunningUpgrade):
         for name in ("RELEASES", "start_erl.data", "start.boot", "sys.config"):
             path = self.tree.path("releases", name)
             if os.path.exists(path):
-                with open(path, "rb") as file:
+                with open_file(path) as file:
                     os.fsync(file.fileno())
         if self.tree.is_static:
             mode = os.stat(self.tree.path("releases", self.version, "sys.config")).st_mode & 0o777

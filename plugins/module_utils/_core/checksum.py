@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.reading import open_file
 
 _READ = 1 << 18
 
 
 def sha256(path: str) -> str:
     """The digest of the file as 64 hexadecimal digits."""
-    with open(path, "rb", buffering=0) as file:
+    with open_file(path, buffering=0) as file:
         return sha256_of(file.fileno())
 
 

@@ -12,16 +12,27 @@ import fcntl
 import io
 import os
 import re
-import stat
 import time
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.reading import NOT_A_FILE, open_file, read_end, read_file
+
+# Those of reading are for everything that works on files.
+__all__ = [
+    "NOT_A_FILE",
+    "flush_directory",
+    "inherited_owner",
+    "lock",
+    "open_file",
+    "read_end",
+    "read_file",
+    "remove_left_over",
+    "unnamed_file",
+    "write_file",
+]
 
 # The directory for large temporary files; not every /tmp is on a disk.
 LARGE = "/var/tmp"
-# More than any file that is read as a whole has, and less than the memory of a host.
-MAX_FILE = 64 << 20
-NOT_A_FILE = "{} is not a regular file. Find out who has put it there, and remove it."
 
 
 def inherited_owner(directory: str) -> tuple[int, int]:
@@ -30,41 +41,6 @@ def inherited_owner(directory: str) -> tuple[int, int]:
         return -1, -1
     found = os.stat(directory or ".")
     return found.st_uid, found.st_gid
-
-
-def open_file(path: str, *, buffering: int = -1, dir_fd: int | None = None, follow: bool = True) -> io.BufferedReader:
-    """The regular file, open for reading. Raises OSError, and OtpError for anything else in its place: reading a pipe or a device may never end.
-
-    dir_fd: the open directory that the path is in. follow: whether its last name may be a link.
-    """
-    try:
-        # Neither a pipe without a writer nor a lease on the file is waited for.
-        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
-        descriptor = os.open(path, flags, dir_fd=dir_fd)
-    except OSError as error:
-        if error.errno not in (errno.ENXIO, errno.ENODEV, errno.ELOOP):  # a socket, a device without a driver, a link
-            raise
-        raise OtpError(NOT_A_FILE.format(path)) from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OtpError(NOT_A_FILE.format(path))
-    return open(descriptor, "rb", buffering=buffering)  # type: ignore[return-value]
-
-
-def read_file(path: str, *, limit: int = MAX_FILE, dir_fd: int | None = None, follow: bool = True) -> bytes | None:
-    """The content of the file; None if it does not exist. Raises OSError, and OtpError for what is not a regular file, or larger than limit bytes."""
-    try:
-        with open_file(path, dir_fd=dir_fd, follow=follow) as file:
-            size = os.fstat(file.fileno()).st_size
-            content = file.read(size + 1) if size <= limit else b""
-            if len(content) > size:
-                # It grows, or is one of /proc, which have no size.
-                content += file.read(limit - size)
-    except FileNotFoundError:
-        return None
-    if max(size, len(content)) > limit:
-        raise OtpError(f"{path} has more than {limit} bytes, the limit for such a file. Look at what is in it, and replace it.")
-    return content
 
 
 def write_file(path: str, content: bytes, *, mode: int = 0o644, uid: int = -1, gid: int = -1, flush: bool = True, beside: str | None = None) -> None:

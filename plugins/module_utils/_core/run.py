@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import clean
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -49,4 +49,4 @@ def run(
 
 def printable(data: bytes) -> str:
     """The text without control characters and surrounding space, for an error message."""
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "", data.decode("utf-8", "replace")).strip()
+    return clean(data.decode("utf-8", "replace")).strip()

@@ -9,8 +9,6 @@ All errors of the collection go through here (_core/errors), and all results of 
 
 from __future__ import annotations
 
-import typing as t
-
 # The control characters but \t and \n; the marks that turn the direction of text, and the separators of Unicode's own lines; and bytes that
 # are not UTF-8 and that a terminal may take for control characters.
 CONTROLS = [*range(0x9), *range(0xB, 0x20), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A), *range(0xDC80, 0xDCA0)]
@@ -22,7 +20,7 @@ def clean(text: str) -> str:
     return text if text.isprintable() else text.translate(_NOTHING)
 
 
-def cleaned(data: t.Any) -> t.Any:
+def cleaned(data):
     """The data with all of its texts clean, keys of mappings too."""
     if isinstance(data, str):
         return clean(data)

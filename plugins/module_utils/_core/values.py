@@ -25,18 +25,13 @@ def texts(option: str, values: t.Mapping[str, t.Any]) -> dict[str, str]:
     return found
 
 
-def mapped(data: t.Any, change: t.Callable[[t.Any], t.Any]) -> t.Any:
-    """The data, of mappings and lists, with the result of the function in place of each single value."""
+def mapped(data: t.Any, change: t.Callable[[t.Any], t.Any], *, keys: bool = False) -> t.Any:
+    """The data, of mappings and lists, with the result of the function in place of each single value. keys: also of each key."""
     if isinstance(data, dict):
-        return {key: mapped(value, change) for key, value in data.items()}
+        return {change(key) if keys else key: mapped(value, change, keys=keys) for key, value in data.items()}
     if isinstance(data, (list, tuple)):
-        return [mapped(value, change) for value in data]
+        return [mapped(value, change, keys=keys) for value in data]
     return change(data)
-
-
-def is_directory_name(text: str) -> bool:
-    """Whether the text, as a part of a path, names a file or directory there and leads nowhere else."""
-    return text not in ("", ".", "..") and "/" not in text and text.isprintable()
 
 
 def expanded(path: str) -> str:

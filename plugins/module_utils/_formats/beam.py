@@ -9,6 +9,8 @@ from __future__ import annotations
 import typing as t
 import zlib
 
+# A few bytes may inflate to gigabytes.
+MAX_BEAM = 64 << 20
 # Those that beam_lib:md5/1 looks at.
 CODE_CHUNKS = frozenset([b"Atom", b"AtU8", b"Code", b"StrT", b"ImpT", b"ExpT", b"FunT", b"LitT"])
 
@@ -22,9 +24,11 @@ def _code(content: bytes) -> bytes | dict[bytes, bytes]:
     """The chunks of code by name, else the content. The whole file may be a gzip file (beam_lib:strip/1)."""
     if content[:2] == b"\x1f\x8b":
         try:
-            content = zlib.decompress(content, 31)
+            inflate = zlib.decompressobj(31)
+            inflated = inflate.decompress(content, MAX_BEAM)
         except zlib.error:
             return content
+        content = inflated if inflate.eof else content
     return {name: content[start:end] for name, start, end in chunks(content) if name in CODE_CHUNKS} or content
 
 

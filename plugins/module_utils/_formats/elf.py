@@ -11,6 +11,7 @@ import struct
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.reading import open_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 
 MACHINES = {3: "i386", 8: "mips", 20: "ppc", 21: "ppc64", 22: "s390x", 40: "arm", 62: "x86_64", 183: "aarch64", 243: "riscv", 258: "loongarch"}
@@ -48,7 +49,7 @@ def machine_of(head: bytes) -> Program | None:
 
 def read_program(path: str) -> Program:
     """The program by the header of the file. Raises OtpError if it is not an ELF program, OSError."""
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         return parse_program(file, path)
 
 

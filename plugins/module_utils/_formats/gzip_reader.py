@@ -16,6 +16,7 @@ import zlib
 from collections import deque
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.reading import open_file
 
 _READ = 128 * 1024
 _PIECE = 512 * 1024
@@ -49,7 +50,7 @@ class Inflated:
         self._thread = threading.Thread(target=self._inflate, daemon=True)
 
     def __enter__(self) -> Inflated:
-        self._file = self._given or open(self.path, "rb", buffering=0)
+        self._file = self._given or open_file(self.path, buffering=0)
         self._thread.start()
         return self
 

@@ -91,6 +91,14 @@ def describe(releases: list[InstalledRelease]) -> str:
     return "".join(lines)
 
 
+def _directory(file: TermFile, term) -> str:
+    """The directory of a library: what is removed with a release. None leads upwards."""
+    directory = file.text(term, "the directory of an application")
+    if ".." in directory.split("/") or not directory.isprintable() or not directory.strip("./"):
+        raise file.error(term, "cannot be the directory of an application")
+    return directory
+
+
 def _installed_release(file: TermFile, entry) -> InstalledRelease:
     if not (is_tagged(entry, "release", 6) and isinstance(entry[5], Atom)):
         raise file.error(entry, "is not {release,Name,Vsn,ErtsVsn,[{App,Vsn,Dir}, ...],Status}")
@@ -104,7 +112,7 @@ def _installed_release(file: TermFile, entry) -> InstalledRelease:
             Library(
                 name=file.path_part(library[0].name, "the name of an application"),
                 version=file.path_part(library[1], "the version of an application"),
-                directory=file.text(library[2], "the directory of an application"),
+                directory=_directory(file, library[2]),
             )
         )
     return InstalledRelease(

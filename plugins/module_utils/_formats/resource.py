@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._core.values import is_directory_name
+from ansible_collections.erlang.otp.plugins.module_utils._core.reading import is_directory_name
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, TermError, as_text, consult_bytes, format_terms
 from ansible_collections.erlang.otp.plugins.module_utils._terms.printer import shortened
 

@@ -22,6 +22,9 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.register import e
 from ansible_collections.erlang.otp.plugins.module_utils._tree.scripts import is_foreign
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, absolute_library
 
+# Of a script in bin.
+MAX_SCRIPT = 1 << 16
+
 
 class Target(t.NamedTuple):
     """A tree on disk. releases: those of RELEASES; orphans: release directories that it does not list.
@@ -230,7 +233,7 @@ def _of_bin(target: Target) -> t.Iterator[str]:
                 yield f"bin/{name} is missing"
         elif not os.access(path, os.X_OK):
             yield f"bin/{name} is not executable"
-    erl = _attempt(lambda: read_file(tree.path("bin", "erl")), []) or b""
+    erl = _attempt(lambda: read_file(tree.path("bin", "erl"), limit=MAX_SCRIPT), []) or b""
     if is_foreign(erl, tree.root):
         yield f"bin/erl runs the system of another root directory than {tree.root}"
     versions = {word.partition(b"/")[0].decode("ascii", "replace") for word in erl.split(b"/erts-")[1:]}

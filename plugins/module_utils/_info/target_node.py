@@ -68,8 +68,8 @@ def describe_history(target: Target, *, limit: int) -> dict[str, t.Any]:
     """What the history shows: its newest entries, oldest first; the releases that failed, the one before, the one installed and not committed."""
     try:
         entries = _history.read(target.tree)
-    except OSError:
-        # The directory does not exist, or this user may not read it: read_target reports that.
+    except (OSError, OtpError):
+        # The directory does not exist, this user may not read it (read_target reports that), or the history is no file.
         entries = []
     failed = {}
     for version in dict.fromkeys(entry["release"] for entry in entries):

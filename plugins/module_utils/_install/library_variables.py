@@ -121,7 +121,7 @@ def tidy_elsewhere(record: dict, tree: Tree, changes: Changes, lock_timeout: flo
     """Remove what an interrupted installation of the recorded package left in the directories of its variables."""
     for directory in record.get("variables", {}).values():
         other = Tree(directory, tree.destdir)
-        if other.has(STAGING):
+        if other.has(STAGING) and tree.root in systems(other):
             with work_in(other, changes, lock_timeout):
                 pass
 

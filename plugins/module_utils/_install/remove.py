@@ -129,7 +129,9 @@ def _rel_files(tree: Tree, version: str) -> list[str]:
 def _others(tree: Tree, version: str) -> list[Tree]:
     """The directories of variables with libraries from the release's package."""
     archives = (tree.record(version) or {}).get("archives", {})
-    return [other for other in (Tree(directory, tree.destdir) for directory in sorted(archives.values())) if os.path.isdir(other.directory)]
+    others = (Tree(directory, tree.destdir) for directory in sorted(archives.values()))
+    # The record is a file of the system's user: only the directory itself says that it is one of this system.
+    return [other for other in others if tree.root in systems(other)]
 
 
 def _unused_elsewhere(other: Tree, tree: Tree, version: str, after: list[InstalledRelease]) -> list[str]:

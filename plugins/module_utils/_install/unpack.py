@@ -19,6 +19,7 @@ import sys
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.reading import open_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import Program, find_incompatible, machine_of, parse_program, why_not
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
@@ -138,7 +139,7 @@ def check_machines(unpacked: Unpacked, tree: Tree, package: str) -> None:
 
 
 def _head(path: str) -> bytes:
-    with open(path, "rb", buffering=0) as file:
+    with open_file(path, buffering=0) as file:
         return file.read(64)
 
 
@@ -174,12 +175,12 @@ def is_equal(path: str, member, pieces) -> bool:
             return os.path.isdir(path)
         if member.kind == "link":
             return os.readlink(path) == member.target
-        with open(path, "rb", buffering=0) as file:
+        with open_file(path, buffering=0) as file:
             for piece in pieces:
                 if file.read(len(piece)) != piece:
                     return False
             return not file.read(1)
-    except OSError:
+    except (OSError, OtpError):
         return False
 
 

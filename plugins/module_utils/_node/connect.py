@@ -10,6 +10,7 @@ import os
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.reading import open_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 
 # In the home directory of the node's user. The emulator reads it, so that the cookie is in no command line.
@@ -75,9 +76,9 @@ def connect(address: NodeAddress, *, timeout: float = 5.0):
 def read_cookie(path: str) -> str:
     """The cookie in the file. As erl does, it refuses a file that others can read. Raises OtpError."""
     try:
-        with open(path, encoding="latin-1") as file:
+        with open_file(path) as file:
             mode = os.fstat(file.fileno()).st_mode
-            text = file.read(4096)
+            text = file.read(4096).decode("latin-1")
     except OSError as error:
         raise OtpError(f"The cookie file {path} cannot be read: {error.strerror}. Name another one, or become the user of the node.") from None
     if mode & 0o077:

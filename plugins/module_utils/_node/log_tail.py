@@ -10,7 +10,10 @@ import glob
 import os
 import re
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.reading import open_file, read_end
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
+from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import clean
 
 LINES = 15
 # Of a log's end; a report of a crash may be long.
@@ -27,38 +30,43 @@ def last_words(log_directory: str, *, since: float = 0.0, starts: int = 1) -> st
     words = []
     dump = os.path.join(log_directory, "erl_crash.dump")
     slogan = slogan_of(dump)
-    if slogan and os.path.getmtime(dump) >= since:
+    if slogan and _time(dump) >= since:
         words.append(f"The slogan of {dump}: {slogan}.")
     logs = glob.glob(os.path.join(glob.escape(log_directory), "erlang.log.*"))
     if logs:
-        newest = max(logs, key=os.path.getmtime)
+        newest = max(logs, key=_time)
         words.append(f"The end of {newest}:\n" + "\n".join(tail(newest, starts)))
     return " ".join(words) or f"{log_directory} contains no log."
+
+
+def _time(path: str) -> float:
+    """When the file was written last; 0 if it is no more, or a link that leads nowhere."""
+    try:
+        return os.path.getmtime(path)
+    except OSError:
+        return 0.0
 
 
 def slogan_of(path: str) -> str | None:
     """The slogan of a crash dump: its third line or so."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            for line in (file.readline() for number in range(5)):
-                if line.startswith("Slogan: "):
-                    return line[len("Slogan: ") :].strip()
-    except OSError:
-        pass
-    return None
+        with open_file(path) as file:
+            lines = file.read(BYTES).decode("utf-8", "replace").split("\n")[:5]
+    except (OSError, OtpError):
+        return None
+    return next((clean(line[len("Slogan: ") :]).strip() for line in lines if line.startswith("Slogan: ")), None)
 
 
 def tail(path: str, starts: int) -> list[str]:
     """The last lines that are not empty, without control sequences of a terminal and without run_erl's own lines."""
     try:
-        with open(path, "rb") as file:
-            file.seek(max(0, os.path.getsize(path) - BYTES))
-            text = file.read().decode("utf-8", "replace")
+        text = (read_end(path, BYTES) or b"").decode("utf-8", "replace")
     except OSError as error:
         return [f"(cannot be read: {error.strerror})"]
+    except OtpError as error:
+        return [f"({error})"]
     # run_erl writes this at each start, with the time behind it.
     text = "\n".join(part.partition("\n")[2] for part in ("\n" + text).split("===== LOGGING STARTED")[-starts:])
-    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
-    text = re.sub(r"[\x00-\x09\x0b-\x1f\x7f]", "", text)
+    text = clean(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)).replace("\t", "")
     lines = [line.rstrip() for line in text.split("\n")]
     return [line for line in lines if line and not line.startswith("=====")][-LINES:]

@@ -18,10 +18,11 @@ import zlib
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import sha256
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.reading import from_json, is_directory_name, open_file
 from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_reader import TarError, members
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import PackageError
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import known_packages
-from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, versioned_directory
 
 BASE = "base.json"
 # The bytes that are read of the package, and to which they may inflate: base.json has a line for each library.
@@ -52,18 +53,26 @@ def format_base(base: Base) -> bytes:
 def parse_base(content: bytes, *, filename: str) -> Base:
     """What format_base() was given. Raises PackageError."""
     try:
-        base = Base(**json.loads(content))
+        base = Base(**from_json(content))
         texts = [base.name, base.version, base.sha256, base.full, *base.directories, *base.directories.values(), *base.files]
-        if not all(isinstance(text, str) for text in texts):
+        if not all(isinstance(text, str) for text in texts) or not isinstance(base.files, list):
             raise TypeError
+        if not all(versioned_directory(path, is_directory=True) == path and _is_inside(path) for path in base.directories) or not all(
+            map(_is_inside, base.files)
+        ):
+            raise ValueError
     except (ValueError, TypeError, AttributeError):
         raise PackageError(f"{filename} does not name the base of the package: it is damaged") from None
     return base
 
 
+def _is_inside(path: str) -> bool:
+    return all(map(is_directory_name, path.split("/")))
+
+
 def read_base(package: str) -> Base | None:
     """The base of a thin package, of which only the beginning is read; None for any other. Raises PackageError, OSError."""
-    with open(package, "rb", buffering=0) as file:
+    with open_file(package, buffering=0) as file:
         head = file.read(_HEAD)
     try:
         return find_base(zlib.decompressobj(31).decompress(head, _LIMIT) if head.startswith(b"\x1f\x8b") else head, package=package)

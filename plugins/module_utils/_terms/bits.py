@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Bits
 
 # A number of a few digits must not make us fill the memory.
-MAX_BITS = 1 << 27
+MAX_BITS = 1 << 26
 TOO_LARGE = f"a binary of more than {MAX_BITS // 8} bytes is not supported"
 
 TYPES = {"integer": "integer", "float": "float", "utf8": "utf8", "utf16": "utf16", "utf32": "utf32"}

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.erlang.otp.plugins.module_utils._terms.bits import join_bits, segment_bits
+from ansible_collections.erlang.otp.plugins.module_utils._terms.bits import MAX_BITS, TOO_LARGE, join_bits, segment_bits
 from ansible_collections.erlang.otp.plugins.module_utils._terms.printer import format_term, format_terms, shortened
 from ansible_collections.erlang.otp.plugins.module_utils._terms.scanner import ILLEGAL_CHARACTER, NEW_RESERVED_WORDS, RESERVED_WORDS, Source, Token, next_token
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import MAX_DEPTH, Atom, ExternalFun, Map, TermError, identity, with_tail
@@ -22,6 +22,8 @@ __all__ = ["Atom", "TermError", "as_text", "consult_bytes", "declared_encoding",
 
 # As epp:set_encoding/1 looks for it: within the first two lines, comment or not, but not far into them.
 CODING_LIMIT = 511
+# Far more than a file of OTP has; terms take a hundred times as much memory.
+MAX_FILE = 4 << 20
 CODING = re.compile(rb"coding *[:=] *((?i:latin-1)(?![0-9A-Za-z]))?")
 
 
@@ -64,6 +66,8 @@ def decode(data: bytes, *, filename: str = "<text>") -> str:
 
     A byte order mark is a character like any other, and so an error of the parser, as in OTP.
     """
+    if len(data) > MAX_FILE:
+        raise TermError(f"a file of more than {MAX_FILE} bytes is not read", filename=filename)
     if declared_encoding(data) == "latin-1":
         return data.decode("latin-1")
     try:
@@ -98,7 +102,7 @@ def as_text(term) -> str:
 
 
 def _source(text: str, filename: str, portable: bool = False) -> Source:
-    source = Source(text, filename, RESERVED_WORDS | NEW_RESERVED_WORDS if portable else RESERVED_WORDS)
+    source = Source(text, filename, RESERVED_WORDS | NEW_RESERVED_WORDS if portable else RESERVED_WORDS, [0])
     illegal = ILLEGAL_CHARACTER.search(text)
     if illegal is not None:
         raise source.error(illegal.start(), "expected a legal character", f"U+{ord(illegal[0]):04X}")
@@ -251,6 +255,11 @@ def _segment(source: Source, token: Token, depth: int):
             types[-1] = (name.value.name, unit.value)
         separator = "-"
     try:
+        if size is not None:
+            # Many of a few digits would fill the memory as one does.
+            source.bits[0] += size * max((unit[1] for unit in types if isinstance(unit, tuple)), default=1) * (len(value) if isinstance(value, str) else 1)
+            if source.bits[0] > MAX_BITS:
+                raise ValueError(TOO_LARGE)
         return segment_bits(value, size, types), token
     except ValueError as error:
         raise source.error(first.start, str(error)) from None

@@ -75,11 +75,12 @@ class Token(NamedTuple):
 
 
 class Source(NamedTuple):
-    """A text, the name of the file that it came from, and which words are reserved."""
+    """A text, the name of the file that it came from, which words are reserved, and how many bits its segments of a given size have so far."""
 
     text: str
     filename: str
-    reserved_words: frozenset[str] = RESERVED_WORDS
+    reserved_words: frozenset[str]
+    bits: list[int]
 
     def error(self, position: int, reason: str, found: str | None = None) -> TermError:
         """The error that points at the position; ``found`` is the text there."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 
-from ansible_collections.erlang.otp.plugins.module_utils._core.files import flush_directory, read_file, remove_left_over
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import flush_directory, open_file, read_file, remove_left_over
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import SAVED, Tree
 
@@ -33,7 +33,7 @@ def save(tree: Tree, options: FileOptions) -> None:
 def forget_saved(tree: Tree) -> None:
     """Flush both to the disk, then remove the copies: that of RELEASES last, because it shows that there are copies."""
     for name in NAMES:
-        with contextlib.suppress(FileNotFoundError), open(tree.path("releases", name), "rb") as file:
+        with contextlib.suppress(FileNotFoundError), open_file(tree.path("releases", name)) as file:
             os.fsync(file.fileno())
     flush_directory(tree.path("releases"))
     for name in reversed(NAMES):

@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import time
 import typing as t
 
-from ansible_collections.erlang.otp.plugins.module_utils._core.files import flush_directory, inherited_owner, read_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import NOT_A_FILE, flush_directory, inherited_owner, read_end
+from ansible_collections.erlang.otp.plugins.module_utils._core.reading import from_json
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 HISTORY = "history.jsonl"
@@ -26,7 +29,9 @@ REFUSED = "refused"
 _MOVES = ("install", "commit", "reboot", "offline")
 # Actions that make a release permanent.
 COMMITS = ("commit", "reboot", "offline")
-_KNOWN = ("time", "action", "release", "from", "outcome", "reason")
+_TEXTS = ("time", "action", "release", "outcome", "reason")
+# Of the file's end: thousands of actions.
+BYTES = 1 << 20
 
 
 def entry_of(action: str, release: str, *, outcome: str = OK, reason: str = "", before: str | None = None, **more: t.Any) -> dict[str, t.Any]:
@@ -36,11 +41,14 @@ def entry_of(action: str, release: str, *, outcome: str = OK, reason: str = "", 
 
 
 def append(tree: Tree, entry: dict[str, t.Any]) -> None:
-    """Add the entry and flush it to the disk. A new file gets the owner of the directory."""
+    """Add the entry and flush it to the disk. A new file gets the owner of the directory. Raises OtpError if there is something else than a file."""
     path = tree.path("releases", HISTORY)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
     try:
-        size = os.fstat(descriptor).st_size
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise OtpError(NOT_A_FILE.format(path))
+        size = found.st_size
         if not size:
             # A new one, or one that a killed run has left.
             os.fchown(descriptor, *inherited_owner(os.path.dirname(path)))
@@ -58,8 +66,8 @@ def append(tree: Tree, entry: dict[str, t.Any]) -> None:
 
 
 def read(tree: Tree) -> list[dict[str, t.Any]]:
-    """The entries, oldest first. Other lines are left out."""
-    return parse(read_file(tree.path("releases", HISTORY)) or b"")
+    """The entries, oldest first, of the end of the file. Other lines are left out."""
+    return parse(read_end(tree.path("releases", HISTORY), BYTES) or b"")
 
 
 def parse(content: bytes) -> list[dict[str, t.Any]]:
@@ -67,12 +75,23 @@ def parse(content: bytes) -> list[dict[str, t.Any]]:
     entries = []
     for line in content.split(b"\n"):
         try:
-            entry = json.loads(line.decode("utf-8", "surrogateescape"))
+            entry = from_json(line.decode("utf-8", "surrogateescape"))
         except ValueError:
             continue
-        if isinstance(entry, dict) and all(key in entry for key in _KNOWN):
+        if _is_entry(entry):
             entries.append(entry)
     return entries
+
+
+def _is_entry(entry) -> bool:
+    """Whether it is like one of entry_of(): texts, of which the release before may be null, and single values."""
+    return (
+        isinstance(entry, dict)
+        and all(isinstance(entry.get(key), str) for key in _TEXTS)
+        and "from" in entry
+        and isinstance(entry["from"], (str, type(None)))
+        and not any(isinstance(value, (dict, list)) for value in entry.values())
+    )
 
 
 def failure_of(entries: t.Sequence[dict[str, t.Any]], release: str) -> dict[str, t.Any] | None:

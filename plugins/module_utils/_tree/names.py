@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._core.values import is_directory_name
+from ansible_collections.erlang.otp.plugins.module_utils._core.reading import is_directory_name
 
 # As OTP's net_kernel has it for what is before the @ (erl -sname, -name); what is after it can also be an address.
 NODE = re.compile(r"[A-Za-z0-9_-]+@[A-Za-z0-9_.:-]+")

@@ -13,8 +13,13 @@ from __future__ import annotations
 import json
 import os
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.reading import from_json, is_directory_name, read_file
+
 RECORD = "package.json"
 STAGING = ".staging"
+# It has a line for each library.
+MAX_RECORD = 1 << 20
 # What starts a system.
 SCRIPTS = ("erl", "start", "start_erl")
 PROGRAMS = ("epmd", "run_erl", "to_erl")
@@ -33,24 +38,37 @@ def parse_record(content: bytes) -> dict | None:
     the variables' that the package contained).
     """
     try:
-        record = json.loads(content)
+        record = from_json(content)
     except ValueError:
         return None
     return record if _is_record(record) else None
 
 
 def _is_record(record) -> bool:
-    texts = ("name", "version", "erts_version", "sha256")
+    """Whether no part of it names anything else than a release of this tree, and libraries in the directories of its variables."""
+    if not isinstance(record, dict) or not isinstance(record.get("applications"), dict):
+        return False
+    parts = [record.get("version"), record.get("erts_version"), *record["applications"], *record["applications"].values()]
     return (
-        isinstance(record, dict)
-        and all(isinstance(record.get(key), str) for key in texts)
-        and "applications" in record
-        and all(_is_texts(record.get(key, {})) for key in ("applications", "places", "variables", "archives"))
+        all(isinstance(record.get(key, ""), str) for key in ("name", "sha256", "full"))
+        and {"name", "sha256"} <= record.keys()
+        and all(isinstance(part, str) and is_directory_name(part) for part in parts)
+        and all(isinstance(record.get(key, {}), dict) for key in ("places", "variables", "archives"))
+        and all(map(_is_plain, record.get("variables", {}).values()))
+        and all(record.get("variables", {}).get(name) == directory for name, directory in record.get("archives", {}).items())
+        and all(_is_place(record, *place) for place in record.get("places", {}).items())
     )
 
 
-def _is_texts(value) -> bool:
-    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+def _is_plain(path) -> bool:
+    """Whether it is an absolute path, other than /, that leads nowhere else."""
+    return isinstance(path, str) and path.startswith("/") and path != "/" and os.path.normpath(path) == path and "\0" not in path
+
+
+def _is_place(record: dict, name: str, place) -> bool:
+    """Whether the place is a directory for this application in that of a variable."""
+    library = f"{name}-{record['applications'].get(name)}"
+    return _is_plain(place) and os.path.basename(place) == library and any(place.startswith(f"{path}/") for path in record["variables"].values())
 
 
 def _records(directory: str):
@@ -61,9 +79,9 @@ def _records(directory: str):
         return
     for version in versions:
         try:
-            with open(f"{directory}/releases/{version}/{RECORD}", "rb", buffering=0) as file:
-                record = parse_record(file.read())
-        except (FileNotFoundError, NotADirectoryError):
+            record = parse_record(read_file(f"{directory}/releases/{version}/{RECORD}", limit=MAX_RECORD) or b"")
+        except (NotADirectoryError, OtpError):
+            # What is no file is no record.
             continue
         if record is not None and record["version"] == version:
             yield record
@@ -112,11 +130,9 @@ def status_at_rest(directory: str, record: dict) -> str | None:
     if not all(os.path.exists(f"{directory}/bin/{name}") for name in SCRIPTS + PROGRAMS):
         return None
     try:
-        with open(directory + "/releases/RELEASES", "rb", buffering=0) as file:
-            releases = file.read()
-        with open(directory + "/releases/start_erl.data", "rb", buffering=0) as file:
-            start = file.read().decode().split()
-    except (FileNotFoundError, ValueError):
+        releases = read_file(directory + "/releases/RELEASES") or b""
+        start = (read_file(directory + "/releases/start_erl.data") or b"").decode().split()
+    except (OtpError, ValueError):
         return None
     head = '{{release,"{name}","{version}","{erts_version}",'.format(**record).encode()
     before, found, entry = releases.partition(head)

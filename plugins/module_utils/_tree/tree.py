@@ -18,7 +18,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import 
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import InstalledRelease, StartErlData, parse_releases, parse_start_erl_data
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulators
-from ansible_collections.erlang.otp.plugins.module_utils._tree.record import RECORD, parse_record
+from ansible_collections.erlang.otp.plugins.module_utils._tree.record import MAX_RECORD, RECORD, parse_record
 
 LOCK = ".lock"
 # The suffix of the copies of RELEASES and start_erl.data (_tree/backup).
@@ -70,7 +70,7 @@ class Tree:
 
     def record(self, version: str) -> dict | None:
         """The record of the release, package.json; None if it is missing or unreadable, as for a release that another tool installed."""
-        return parse_record(read_file(self.path("releases", version, RECORD)) or b"")
+        return parse_record(read_file(self.path("releases", version, RECORD), limit=MAX_RECORD) or b"")
 
     def places(self, version: str) -> dict[str, str]:
         """The directories of the libraries that are below a variable's directory, by application."""

@@ -184,6 +184,21 @@ def test_base_json() -> None:
     assert parse_base(format_base(BASE), filename="base.json") == BASE
 
 
+LEADS_ELSEWHERE = (
+    {"directories": {"../../etc": "c" * 64}},
+    {"directories": {"lib/..": ""}},
+    {"directories": {"/etc": ""}},
+    {"files": ["../../etc/passwd"]},
+    {"files": "bin"},
+)
+
+
+@pytest.mark.parametrize("content", [json.dumps({**BASE._asdict(), **more}).encode() for more in LEADS_ELSEWHERE] + [b"[" * 100_000])
+def test_a_base_that_leads_elsewhere(content: bytes) -> None:
+    with pytest.raises(OtpError, match="base.json does not name the base of the package"):
+        parse_base(content, filename="base.json")
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"null", json.dumps({**BASE._asdict(), "directories": []}).encode(), b'{"name": 1}', b"\xff"])
 def test_a_damaged_base_json(content: bytes, tmp_path: Path) -> None:
     with pytest.raises(OtpError, match="base.json does not name the base of the package"):

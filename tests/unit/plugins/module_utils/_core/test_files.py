@@ -6,18 +6,15 @@
 
 Rules: a file has its mode and owner before it has content, is flushed before it has its name, and its name is flushed; a reader sees the old or
 the new file; no link is followed; a failure leaves nothing behind; what killed processes left goes, what others write stays. A lock is
-exclusive, follows no link, belongs to the owner of the directory, names its holder, and is waited for no longer than asked. Only a regular file
-is read, no pipe is waited for, and no more is read than the limit, whatever size the file says.
+exclusive, follows no link, belongs to the owner of the directory, names its holder, and is waited for no longer than asked.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import socket
 import stat
 import threading
-import tracemalloc
 
 import pytest
 
@@ -195,66 +192,3 @@ def test_a_file_without_a_name(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "LARGE", str(tmp_path))
     with files.unnamed_file() as file:
         assert os.listdir(tmp_path) == [] and path_of(file.fileno()).startswith(str(tmp_path))
-
-
-def pipe(path):
-    os.mkfifo(path)
-
-
-def listener(path):
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(str(path))
-
-
-@pytest.mark.parametrize("put", [pipe, listener, os.mkdir, lambda path: os.symlink("/dev/zero", path)], ids=["pipe", "socket", "directory", "device"])
-def test_only_a_regular_file_is_read(tmp_path, put):
-    put(tmp_path / "RELEASES")
-    with pytest.raises(OtpError, match=f"^{tmp_path}/RELEASES is not a regular file[.]"):
-        files.read_file(str(tmp_path / "RELEASES"))
-
-
-def test_a_file_of_the_limit_is_read_and_a_larger_one_refused(tmp_path):
-    path = tmp_path / "RELEASES"
-    path.write_bytes(b"x" * 100)
-    assert files.read_file(str(path), limit=100) == b"x" * 100
-    with pytest.raises(OtpError, match=f"^{path} has more than 99 bytes, the limit"):
-        files.read_file(str(path), limit=99)
-
-
-def test_a_sparse_file_takes_no_memory(tmp_path):
-    path = tmp_path / "RELEASES"
-    path.touch()
-    os.truncate(path, 2 << 30)
-    tracemalloc.start()
-    try:
-        with pytest.raises(OtpError, match="has more than"):
-            files.read_file(str(path))
-        assert tracemalloc.get_traced_memory()[1] < 1 << 20
-    finally:
-        tracemalloc.stop()
-
-
-def test_a_file_without_a_size_is_read_up_to_the_limit():
-    content = files.read_file("/proc/self/status")
-    assert content.startswith(b"Name:") and os.stat("/proc/self/status").st_size == 0
-    with pytest.raises(OtpError, match="more than 9 bytes"):
-        files.read_file("/proc/self/status", limit=9)
-
-
-def test_a_file_that_grows_is_read_up_to_the_limit(tmp_path, monkeypatch):
-    path = tmp_path / "log"
-    path.write_bytes(b"x" * 50)
-    found = os.stat(path)
-    path.write_bytes(b"x" * (8 << 20))
-    monkeypatch.setattr(os, "fstat", lambda dummy: found)
-    tracemalloc.start()
-    try:
-        with pytest.raises(OtpError, match="more than 99 bytes"):
-            files.read_file(str(path), limit=99)
-        assert tracemalloc.get_traced_memory()[1] < 1 << 20
-    finally:
-        tracemalloc.stop()
-
-
-def test_a_file_that_is_missing_is_none(tmp_path):
-    assert files.read_file(str(tmp_path / "missing")) is None

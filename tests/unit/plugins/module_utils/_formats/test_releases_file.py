@@ -47,6 +47,14 @@ def test_releases():
         ('[{release,"a","1","2",[],gone}].', "^RELEASES: gone is not one of the statuses unpacked, current, permanent, old, tmp_current"),
         ('[{release,"a","../..","2",[],old}].', "cannot be the version of a release"),
         ('[{release,"a","1","2",[{kernel,"8"}],old}].', r"is not \{App,Vsn,Dir\}"),
+        ('[{release,"a",1,"2",[],old}].', "^RELEASES: 1 is not a string, as the version of a release has to be"),
+        ('[{release,#{},"1","2",[],old}].', "^RELEASES: #{} is not a string"),
+        ('[{release,"a","1","2",[{kernel,"8","/srv/x/lib/../../etc"}],old}].', "cannot be the directory of an application"),
+        ('[{release,"a","1","2",[{kernel,"8",".."}],old}].', "cannot be the directory of an application"),
+        ('[{release,"a","1","2",[{kernel,"8","/"}],old}].', "cannot be the directory of an application"),
+        ('[{release,"a","1","2",[{kernel,"8","lib/\\e[2J"}],old}].', "cannot be the directory of an application"),
+        ("{" * 250, "^RELEASES, .*deeper than 200"),
+        ("[" + "[]," * (2 << 20), "^RELEASES: a file of more than 4194304 bytes is not read"),
     ],
 )
 def test_releases_in_a_wrong_shape(text, message):

@@ -10,6 +10,8 @@ error; auto stands for distribution with a name, else for the pipes.
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
@@ -63,3 +65,9 @@ def test_what_auto_stands_for():
     assert NodeAddress(node="n", pipe_dir="/p").resolved().transport == "distribution"
     assert NodeAddress(pipe_dir="/p").resolved().transport == "pipe"
     assert NodeAddress(node="n", pipe_dir="/p", transport="pipe").resolved().transport == "pipe"
+
+
+def test_a_pipe_in_the_place_of_the_cookie_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "cookie", 0o400)
+    with pytest.raises(OtpError, match="cookie is not a regular file"):
+        read_cookie(str(tmp_path / "cookie"))

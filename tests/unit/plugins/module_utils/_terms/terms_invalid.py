@@ -181,7 +181,7 @@ INVALID = [
     ('<<"α"/integer-unit:16>>.', 1, 3, "a unit needs a size"),
     ("<<1/bytes>>.", 1, 3, "a number cannot be of type binary"),
     ('<<~"ab">>.', 1, 3, "a binary in a binary has to be of type binary or bits"),
-    ("<<1:99999999999999999999>>.", 1, 3, "a binary of more than 16777216 bytes is not supported"),
+    ("<<1:99999999999999999999>>.", 1, 3, "a binary of more than 8388608 bytes is not supported"),
     ("<<#{}>>.", 1, 3, "a segment of a binary is a number, a string or a binary"),
     ("<< <<1>>/integer>>.", 1, 4, "a binary in a binary has to be of type binary or bits"),
     ("<<{}>>.", 1, 3, "a segment of a binary is a number, a string or a binary"),

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 
 import pytest
 
@@ -193,9 +194,9 @@ def test_large_numbers():
     assert parse_one("9" * 4000) == int("9" * 4000)
     with pytest.raises(TermError, match="at most 4300 digits"):
         parse("9" * 5000)
-    with pytest.raises(TermError, match="more than 16777216 bytes"):
+    with pytest.raises(TermError, match="more than 8388608 bytes"):
         parse("<<0:999999999999>>.")
-    with pytest.raises(TermError, match="more than 16777216 bytes"):
+    with pytest.raises(TermError, match="more than 8388608 bytes"):
         parse('<<"aaaa":99999999/unit:256>>.')
     large = (1 << 16000) + 1
     assert parse_one(format_term(large)) == large
@@ -249,3 +250,16 @@ def test_printing_grows_with_the_length():
 
     small, large = min(seconds(500) for _repetition in range(3)), min(seconds(4000) for _repetition in range(3))
     assert large < 25 * max(small, 0.01)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" + ",".join(["<<0:8000000>>"] * 1000) + "].", '<<"' + "x" * 10_000 + '":10000>>.', "<<" + ",".join(["0:8000000"] * 20) + ">>."]
+)
+def test_a_few_digits_do_not_fill_the_memory(text):
+    tracemalloc.start()
+    try:
+        with pytest.raises(TermError, match="more than 8388608 bytes"):
+            parse(text)
+        assert tracemalloc.get_traced_memory()[1] < 100 << 20
+    finally:
+        tracemalloc.stop()

@@ -11,11 +11,13 @@ run did without its entry is noticed; an entry is written whole, or an error is 
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._tree.history import (
     append,
     entry_of,
@@ -64,7 +66,14 @@ def test_a_line_that_was_not_finished_costs_itself_alone(tree: Tree) -> None:
     assert read(tree) == [first, second]
 
 
-@pytest.mark.parametrize("content", [b"", b"\n\n", b"\xff\xfe\x00", b"[]\n", b'"text"\n', b'{"time": 1}\n', b"null", b"{" * 50])
+ENTRY = {"time": "2026-01-31T12:00:59Z", "action": "install", "release": "2.0", "from": None, "outcome": "ok", "reason": "", "pid": 1}
+BAD_ENTRIES = [
+    json.dumps({**ENTRY, **more}).encode() for more in ({"release": 1}, {"from": []}, {"outcome": {}}, {"reason": None}, {"more": [1]}, {"pid": 10**50})
+]
+BAD_ENTRIES += [b'{"a":' * 100_000, b"9" * 100_000]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"\xff\xfe\x00", b"[]\n", b'"text"\n', b'{"time": 1}\n', b"null", b"{" * 50, *BAD_ENTRIES])
 def test_what_is_no_entry_is_left_out(content: bytes) -> None:
     assert parse(content) == []
 
@@ -212,3 +221,20 @@ def test_a_commit_that_the_history_lacks(permanent: str, old: list[str], history
 )
 def test_a_removal_that_the_history_lacks(history: tuple, expected: bool) -> None:
     assert has_removal(history, "1") is expected
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)], ids=["pipe", "directory", "device"])
+def test_what_is_no_file_is_neither_waited_for_nor_written_to(tree: Tree, put) -> None:
+    put(tree.path("releases", "history.jsonl"))
+    with pytest.raises(OtpError, match="history.jsonl is not a regular file"):
+        read(tree)
+    with pytest.raises((OtpError, OSError)):
+        append(tree, entry_of("install", "2.0"))
+
+
+def test_the_end_of_a_long_history_is_read(tree: Tree) -> None:
+    Path(tree.path("releases", "history.jsonl")).touch()
+    os.truncate(tree.path("releases", "history.jsonl"), 2 << 30)
+    entry = entry_of("install", "2.0")
+    append(tree, entry)
+    assert read(tree) == [entry]

@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.module_utils._tree.record import format_record, parse_record, status_at_rest
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._tree.record import find_record, format_record, parse_record, status_at_rest
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 RECORD = {"name": "exchange", "version": "1.0", "erts_version": "13.1.5", "sha256": "ab" * 32, "applications": {"kernel": "8.5.3", "stdlib": "4.2"}}
 
@@ -33,7 +36,60 @@ def test_read_back(record: dict) -> None:
     assert parse_record(json.dumps(record, indent=4, sort_keys=True).encode()) == record
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"null", b"\xff", b'{\n "name": "x"\n}\n', b'{\n "name": 1\n}\n', format_record(RECORD)[:40]])
+PLACES = {**RECORD, "places": {"kernel": "/srv/second/lib/kernel-8.5.3"}, "variables": {"SECOND": "/srv/second"}, "archives": {"SECOND": "/srv/second"}}
+FOREIGN = {
+    "a place that leads upwards": {"places": {"kernel": "/srv/second/../../etc/kernel-8.5.3"}},
+    "a place elsewhere": {"places": {"kernel": "/etc/kernel-8.5.3"}},
+    "a place that is no library": {"places": {"kernel": "/srv/second/lib"}},
+    "a place of another library": {"places": {"stdlib": "/srv/second/kernel-8.5.3"}},
+    "a place that is relative": {"places": {"kernel": "kernel-8.5.3"}},
+    "a place that is a number": {"places": {"kernel": 1}},
+    "a variable that leads upwards": {"variables": {"SECOND": "/srv/second/.."}},
+    "a variable that is the root": {"variables": {"SECOND": "/"}},
+    "an archive elsewhere": {"archives": {"SECOND": "/etc"}},
+    "an archive without a variable": {"archives": {"THIRD": "/etc"}},
+    "archives that are a list": {"archives": ["/etc"]},
+    "a version that leads upwards": {"version": "../../etc"},
+    "an ERTS that leads upwards": {"erts_version": "/../../etc"},
+    "an application that leads upwards": {"applications": {"../x": "1"}},
+    "an application whose version is a number": {"applications": {"kernel": 8}},
+    "a checksum that is a list": {"full": []},
+}
+
+
+def test_libraries_elsewhere() -> None:
+    assert parse_record(format_record(PLACES)) == PLACES
+
+
+@pytest.mark.parametrize("more", FOREIGN.values(), ids=FOREIGN.keys())
+def test_what_names_anything_else_is_no_record(more: dict) -> None:
+    assert parse_record(format_record({**PLACES, **more})) is None
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero"), lambda path: path.write_bytes(b" " * (2 << 20))])
+def test_what_is_no_file_is_no_record(tmp_path: Path, put) -> None:
+    (tmp_path / "releases/1.0").mkdir(parents=True)
+    put(tmp_path / "releases/1.0/package.json")
+    assert find_record(str(tmp_path), RECORD["sha256"]) is None
+    with pytest.raises(OtpError, match="package.json"):
+        Tree(str(tmp_path)).record("1.0")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"a":' * 100_000,
+        b'{"version": ' + b"9" * 100_000 + b"}",
+        b"",
+        b"{}",
+        b"[]",
+        b"null",
+        b"\xff",
+        b'{\n "name": "x"\n}\n',
+        b'{\n "name": 1\n}\n',
+        format_record(RECORD)[:40],
+    ],
+)
 def test_anything_else_is_no_record(content: bytes) -> None:
     assert parse_record(content) is None
 
