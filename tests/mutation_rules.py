@@ -54,6 +54,8 @@ OF_RELEASE_HANDLER = (UNIT + "_node/test_release_handler.py",)
 
 RECORD, OF_RECORD = UTILS + "_tree/record.py", (UNIT + "_tree/test_record.py",)
 PARSER, OF_THIN = UTILS + "_terms/parser.py", (UNIT + "_build/test_thin.py",)
+BOX_ACTION, PACKAGES = "plugins/plugin_utils/_box/action.py", "plugins/plugin_utils/_transport/packages.py"
+OF_ACTIONS = ("tests/unit/plugins/action/test_actions.py",)
 
 RULES = (
     # Files that survive a power cut.
@@ -310,6 +312,9 @@ RULES = (
     # What a terminal shows.
     Rule("errors have no control characters", ERRORS, "return clean(super().__str__())", "return super().__str__()", OF_TERMINAL),
     Rule("nothing turns the direction of text", UTILS + "_core/terminal.py", ", *range(0x2066, 0x206A)", "", OF_TERMINAL),
+    Rule("what a box says is clean", BOX_ACTION, "return cleaned(result)", "return (result)", OF_ACTIONS),
+    Rule("what a host says is clean", PACKAGES, "return cleaned(_run_with_package(", "return (_run_with_package(", OF_ACTIONS),
+    Rule("keys of the page are escaped", "plugins/filter/fleet_status.py", ", keys=True)", ")", ("tests/unit/plugins/filter/test_fleet_status.py",)),
     Rule("keys are clean", UTILS + "_core/terminal.py", "{cleaned(key): ", "{key: ", OF_TERMINAL),
     Rule(
         "another directory in the call's place gets nothing",

@@ -10,6 +10,7 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import cleaned
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.packages import run_module
 
 
@@ -23,7 +24,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         if arguments.get("state") == "absent":
-            result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
+            result.update(cleaned(self._execute_module(module_args=arguments, task_vars=task_vars)))
         else:
             result.update(run_module(self, None, arguments, task_vars))
         return result

@@ -11,6 +11,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import cleaned
 from ansible_collections.erlang.otp.plugins.module_utils._core.values import mapped
 from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.fleet import describe_fleet
 from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.fleet_text import fleet_lines
@@ -73,7 +74,7 @@ _value:
       type: list
       elements: str
     page:
-      description: The report as data for a template, C(time), C(rows), C(notes), C(releases), C(states) and C(mixed). Every text in it is escaped for HTML.
+      description: The report as data for a template, C(time), C(rows), C(notes), C(releases), C(states) and C(mixed). All text in it is escaped for HTML.
       type: dict
 """
 
@@ -85,9 +86,9 @@ def fleet_status(hostvars: t.Any, hosts: t.Iterable[str], register: str, time: s
     known = {host: _known_of(hostvars[host], register) for host in hosts}
     has_clients = any((host["result"] or {}).get("clients") for host in known.values())
     everybody = [_known_of(variables, register) for variables in hostvars.values()] if has_clients else []
-    fleet = describe_fleet(known, time=time, clients={(host["master"], host["node"]) for host in everybody})
+    fleet = cleaned(describe_fleet(known, time=time, clients={(host["master"], host["node"]) for host in everybody}))
     # Escaped here, so that no template can forget a text.
-    return {"lines": fleet_lines(fleet), "page": mapped(fleet, lambda value: html.escape(value) if isinstance(value, str) else value)}
+    return {"lines": fleet_lines(fleet), "page": mapped(fleet, lambda value: html.escape(value) if isinstance(value, str) else value, keys=True)}
 
 
 def _known_of(variables: t.Mapping[str, t.Any], register: str) -> dict[str, t.Any]:

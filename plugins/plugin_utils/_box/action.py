@@ -12,6 +12,7 @@ import typing as t
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import cleaned
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.arguments import argument_validator, masked, secret_values
 
 
@@ -28,7 +29,7 @@ class HostOrBoxAction(ActionBase):
             result.update(on_box(self, self.module, dict(self._task.args), task_vars))
         else:
             result.update(self._execute_module(task_vars=task_vars))
-        return result
+        return cleaned(result)  # type: ignore[no-any-return]
 
 
 def is_box(action: ActionBase, task_vars: dict[str, t.Any] | None) -> bool:

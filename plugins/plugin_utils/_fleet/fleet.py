@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import clean
+
 # The worst first, and what each means.
 STATES = {
     "unreachable": "Ansible did not reach the host",
@@ -180,7 +182,7 @@ def mixed_groups(rows: t.Iterable[Data], groups_of: t.Mapping[str, t.Iterable[st
 
 def one_line(text: str) -> str:
     """The text without line ends and what would move a terminal's cursor."""
-    return re.sub(r"[\x00-\x20\x7f-\x9f]+", " ", str(text)).strip()
+    return clean(re.sub(r"[\x00-\x20\x7f-\x9f]+", " ", str(text))).strip()
 
 
 def readable_time(time: str) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import textwrap
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import clean
+
 Data = t.Mapping[str, t.Any]
 
 
@@ -16,9 +18,9 @@ def summary_lines(header: list[str], rows: t.Iterable[tuple[list[t.Any], str]]) 
     """The lines. rows: the cells of each host, of which an empty one and a None are a hyphen, and a note, which may be empty."""
     cells, notes = [header], []
     for row, note in rows:
-        cells.append([f"{cell:.1f}" if isinstance(cell, float) else str(cell or "-") for cell in row])
+        cells.append([f"{cell:.1f}" if isinstance(cell, float) else clean(str(cell or "-")) for cell in row])
         if note:
-            notes += textwrap.wrap(f"{row[0]}: {note}", 88, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+            notes += textwrap.wrap(clean(f"{row[0]}: {note}"), 88, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
     widths = [max(map(len, column)) for column in zip(*cells)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).strip() for line in cells] + notes
 

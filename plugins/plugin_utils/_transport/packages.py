@@ -22,6 +22,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import sha256
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import cleaned
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import is_url
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.action import is_box, on_box
 from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import release_of
@@ -43,8 +44,14 @@ def run_module(action: ActionBase, transport: StdinTransport | None, arguments: 
     """Run the task's module with these arguments, of which ``package`` may be a file of the controller.
 
     transport: brings the module to the host; None: Ansible does.
-    Returns the module's result, with ``transferred``. Raises AnsibleActionFail.
+    Returns the module's result, with ``transferred``, as a terminal may show it. Raises AnsibleActionFail.
     """
+    return cleaned(_run_with_package(action, transport, arguments, task_vars))  # type: ignore[no-any-return]
+
+
+def _run_with_package(
+    action: ActionBase, transport: StdinTransport | None, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None
+) -> dict[str, t.Any]:
     package = arguments.get("package")
     if not package or is_url(package) or boolean(arguments.get("remote_src", False), strict=False):
         return {**_run(action, transport, arguments, task_vars), "transferred": False}

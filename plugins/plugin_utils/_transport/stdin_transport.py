@@ -25,6 +25,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.stdin_runner import STARTED
+from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import clean
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.action import is_box, on_box
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.arguments import argument_validator, masked, secret_values
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.conditions import (
@@ -91,7 +92,7 @@ class StdinTransport:
         output = run_command(command, in_data=content)
         answer, rest = split_answer(output["stdout"], mark)
         if rest:
-            Display().warning(masked(f"Module invocation had junk after the JSON data: {rest}", known_secrets))
+            Display().warning(clean(masked(f"Module invocation had junk after the JSON data: {rest}", known_secrets)))
         if answer is not None:
             result: dict[str, t.Any] = masked(answer, known_secrets)
             return result
@@ -132,5 +133,5 @@ def split_answer(output: str, mark: str) -> tuple[dict[str, t.Any] | None, str]:
 
 def warn(reason: str) -> dict[str, t.Any] | None:
     """Show why the module goes Ansible's way; None, as the result."""
-    Display().warning(FALLBACK.format(reason, VARIABLE))
+    Display().warning(clean(FALLBACK.format(reason, VARIABLE)))
     return None

@@ -42,3 +42,34 @@ def test_a_box_gets_no_module(monkeypatch: pytest.MonkeyPatch, otp_box: t.Any, d
     assert is_box(action, {"otp_box": otp_box}) is is_on_box
     action.run(None, {"otp_box": otp_box})
     assert calls == (["otp_rpc"] if is_on_box else ["host"])
+
+
+DIRTY = {"msg": "\x1b[2Ja\x9b", "changed": False, "actions": ["b\u202e"], "\x1bc": {"diff": [{"before": "\x1b]0;d\x07\n"}]}}
+CLEAN = {"msg": "[2Ja", "changed": False, "actions": ["b"], "c": {"diff": [{"before": "]0;d\n"}]}}
+
+
+class Dirty:
+    """In the place of a StdinTransport: brings results with control characters."""
+
+    def execute(self, *_arguments: t.Any) -> dict[str, t.Any]:
+        return dict(DIRTY)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in ACTIONS.glob("otp_r*.py")) + ["otp_target_system"])
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_what_a_host_says_is_clean(monkeypatch: pytest.MonkeyPatch, name: str, state: str) -> None:
+    plugin = importlib.import_module(f"{PACKAGE}.{name}")
+    monkeypatch.setattr(plugin, "TRANSPORT", Dirty(), raising=False)
+    monkeypatch.setattr(Action, "_execute_module", lambda *_arguments, **_options: dict(DIRTY))
+    monkeypatch.setattr(Action, "run", lambda *_arguments: {})
+    action = make_action(kind=type("Tried", (plugin.ActionModule, Action), {}))
+    action._task.args = {"state": state}
+    result = action.run(None, {})
+    assert {key: result[key] for key in CLEAN} == CLEAN
+    assert not any("\x1b" in key for key in result)
+
+
+def test_a_module_without_a_plugin_cleans_what_it_says() -> None:
+    modules = {path.stem: path.read_text("utf-8") for path in (ACTIONS.parent / "modules").glob("otp_*.py")}
+    own = modules.keys() - {path.stem for path in ACTIONS.glob("*.py")}
+    assert own and all("cleaned(result)" in modules[name] for name in own)

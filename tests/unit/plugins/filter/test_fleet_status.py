@@ -19,7 +19,8 @@ def texts(value):
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
-        for item in value.values():
+        for key, item in value.items():
+            yield from texts(key)
             yield from texts(item)
     elif isinstance(value, list):
         for item in value:
@@ -32,6 +33,20 @@ def test_every_text_of_the_page_is_escaped_and_those_of_the_terminal_are_not():
     assert not any(set(text) & set("<>\"'") for text in texts(report["page"]))
     assert report["page"]["rows"][0]["node"].startswith("&lt;script&gt;")
     assert any(HOSTILE in line for line in report["lines"])
+
+
+def test_keys_that_a_node_has_written_are_escaped():
+    entry = {"time": "", "action": "install", "release": "1", "from": None, "outcome": "ok", "reason": "", HOSTILE: 1}
+    told = {"installed": True, "running": {}, "disagreements": [], "history": [entry]}
+    report = fleet_status({"h": {"asked": told, "group_names": []}}, ["h"], "asked", "")
+    assert len(report["page"]["rows"][0]["history"][0]) == len(entry)
+    assert not any(set(text) & set("<>\"'") for text in texts(report["page"]))
+
+
+def test_a_terminal_gets_no_control_characters():
+    hostvars = {"h": {"asked": {"unreachable": True, "msg": "a\x1b[2J\x9b\u202eb"}, "group_names": []}}
+    lines = "".join(fleet_status(hostvars, ["h"], "asked", "")["lines"])
+    assert "a [2J b" in lines and not set("\x1b\x9b\u202e") & set(lines)
 
 
 def test_a_host_without_a_result_or_with_a_node_that_has_no_name_is_in_the_report():
