@@ -143,6 +143,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.erlang.otp.plugins.module_utils._config.configure import configure_release
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import group_number, parse_mode, user_number
 from ansible_collections.erlang.otp.plugins.module_utils._core.values import texts
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import check_version
@@ -190,7 +191,8 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     changes = Changes(check_mode=module.check_mode)
     try:
-        result = configure(module.params, changes)
+        with as_owner(module.params["root"]):
+            result = configure(module.params, changes)
     except OtpError as error:
         module.fail_json(msg=str(error))
     except OSError as error:

@@ -368,6 +368,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
 from ansible_collections.erlang.otp.plugins.module_utils._core.values import expanded, texts
 from ansible_collections.erlang.otp.plugins.module_utils._handler.local import apply_local
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Request
@@ -438,12 +439,13 @@ def request_of(params: dict) -> Request:
 
 def apply(request: Request, changes: Changes) -> dict:
     """Take the release to the requested state, on a node of this host or on a client of a master here. Raises as apply_local() does."""
-    if request.client:
-        # Only here, as most nodes have no clients, and every import costs start-up time.
-        from ansible_collections.erlang.otp.plugins.module_utils._client.upgrade import apply_client
+    with as_owner(request.root, request.destdir):
+        if request.client:
+            # Only here, as most nodes have no clients, and every import costs start-up time.
+            from ansible_collections.erlang.otp.plugins.module_utils._client.upgrade import apply_client
 
-        return apply_client(request, changes)
-    return apply_local(request, changes)
+            return apply_client(request, changes)
+        return apply_local(request, changes)
 
 
 def main() -> None:

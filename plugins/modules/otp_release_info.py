@@ -278,6 +278,7 @@ uncommitted:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
 from ansible_collections.erlang.otp.plugins.module_utils._info.target import describe_clients, describe_target, read_target, read_tree
 from ansible_collections.erlang.otp.plugins.module_utils._info.target_node import describe_history, describe_node
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import ADDRESS_ARGUMENTS, address_of
@@ -297,6 +298,11 @@ ARGUMENT_RULES: dict = {"mutually_exclusive": [("cookie", "cookie_file")], "requ
 
 def describe(params: dict) -> dict:
     """What the module returns. Raises OtpError."""
+    with as_owner(params["root"], params["destdir"] or ""):
+        return _describe(params)
+
+
+def _describe(params: dict) -> dict:
     if params["client"]:
         target = read_tree(ClientTree(params["root"], params["client"], params["type"] or ""))
     else:

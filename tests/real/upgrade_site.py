@@ -120,9 +120,11 @@ class Site:
         name = playbook if "/" in playbook else f"erlang.otp.{playbook}"
         return [program, "-i", str(self.inventory), name, "-e", json.dumps(variables), *arguments]
 
-    def play(self, playbook: str, *arguments: str, code: int = 0, programs: Path | None = None, **variables: t.Any) -> Run:
+    def play(
+        self, playbook: str, *arguments: str, code: int = 0, programs: Path | None = None, environment: dict[str, str] | None = None, **variables: t.Any
+    ) -> Run:
         """Run a playbook with the variables, and see that it ends with the code."""
-        environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_PIPELINING": "1"}
+        environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_PIPELINING": "1", **(environment or {})}
         command = self.command(playbook, *arguments, programs=programs, **variables)
         said = subprocess.run(
             command, env=environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False

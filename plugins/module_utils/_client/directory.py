@@ -18,7 +18,8 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock, read_file
-from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions, Owner, ensure_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions, Owner, check_owner, ensure_file
 from ansible_collections.erlang.otp.plugins.module_utils._formats import releases_file
 from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import InstalledRelease, StartErlData
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
@@ -60,7 +61,7 @@ def ensure_client(request: ClientRequest, changes: Changes) -> dict[str, t.Any]:
     tree = ClientTree(request.root, request.client, request.machine_type)
     work = _remove if request.state == "absent" else _ensure
     try:
-        with contextlib.ExitStack() as locks:
+        with as_owner(request.root), contextlib.ExitStack() as locks:
             # In the order of _handler: first the client's, then that of the root directory.
             for path in (tree.path(HANDLER_LOCK), tree.shared.path(LOCK)):
                 if not changes.check_mode and os.path.isdir(os.path.dirname(path)):
@@ -74,6 +75,7 @@ def _ensure(tree: ClientTree, request: ClientRequest, changes: Changes) -> dict[
     if not tree.shared.has("releases"):
         raise OtpError(f"{tree.root} is not the root directory of a target system: install a release there (otp_release_install with root: {tree.root})")
     # The master's node must be able to write the files: by default they belong to the owner of its releases.
+    check_owner(request.uid, tree.shared.root)
     options = tree.shared.file_options(request.uid, request.gid)
     _ensure_readable(tree, request, options, changes)
     before = tree.releases() or []

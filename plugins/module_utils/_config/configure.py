@@ -16,7 +16,7 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
-from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, ensure_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, check_owner, ensure_file
 from ansible_collections.erlang.otp.plugins.module_utils._formats.substitute import Replacement, substitute
 from ansible_collections.erlang.otp.plugins.module_utils._formats.sys_config import parse_sys_config
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import declared_encoding, decode
@@ -106,6 +106,10 @@ def _content(directory: str, name: str, given: str | None, values: dict[str, str
 
 
 def _owner(path: str, directory: str, uid: int, gid: int) -> Owner:
-    """The requested owner, else that of the present file, else of the directory."""
+    """The requested owner, else that of the present file, else of the directory, as far as this user may give it."""
+    check_owner(uid, directory)
     found = os.stat(path if os.path.exists(path) else directory)
+    if os.geteuid() != 0:
+        found_group = found.st_gid if found.st_gid in (os.getegid(), *os.getgroups()) else -1
+        return Owner(uid, found_group if gid == -1 else gid)
     return Owner(found.st_uid if uid == -1 else uid, found.st_gid if gid == -1 else gid)

@@ -14,7 +14,8 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file, write_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import inherited_owner, read_file, write_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
 
 
 class Owner(t.NamedTuple):
@@ -78,6 +79,14 @@ class FileOptions(t.NamedTuple):
     flush: bool = True
     beside: str | None = None
 
+    def with_owner_of(self, directory: str) -> FileOptions:
+        """By default the owner of the directory, if it exists; -1 for the process's own, which saves a chown() of each file."""
+        check_owner(self.uid, directory)
+        owner = inherited_owner(directory) if os.path.lexists(directory) else (-1, -1)
+        uid = owner[0] if self.uid == -1 else self.uid
+        gid = owner[1] if self.gid == -1 else self.gid
+        return self._replace(uid=-1 if uid == os.geteuid() else uid, gid=-1 if gid == os.getegid() else gid)
+
     def directory(self, path: str) -> None:
         """Make the directory. An existing one keeps its owner unless it is empty: then an interrupted run may have made it."""
         if not os.path.isdir(path):
@@ -95,16 +104,35 @@ class FileOptions(t.NamedTuple):
         write_file(path, content, mode=mode & self.mask | 0o400, uid=self.uid, gid=self.gid, flush=self.flush, beside=self.beside)
 
 
+def check_owner(uid: int, directory: str) -> None:
+    """Raise OtpError if files in the directory cannot get this owner: root works there with the rights of who can write it."""
+    if os.getuid() == 0 and os.geteuid() not in (0, uid) and uid != -1:
+        raise OtpError(
+            f"{directory} can be written by user {os.geteuid()}, so what is in it cannot belong to user {uid}."
+            f" Set the owner to {os.geteuid()}, or leave it out; or run: chown -hR {uid} {directory}"
+        )
+
+
 def ensure_directory(path: str, *, mode: int, owner: Owner, changes: Changes) -> None:
-    """Ensure that the directory exists and has the owner. A new one gets the mode; those above it get the default mode and owner."""
-    try:
-        found = os.stat(path)
-    except FileNotFoundError:
-        changes.do(f"create the directory {path}", make_directory, path, mode, owner)
-        return
-    if not stat.S_ISDIR(found.st_mode):
-        raise OtpError(f"{path} exists and is not a directory.")
-    if (found.st_uid, found.st_gid) != owner and -1 not in owner:
+    """Ensure that the directory exists and has the owner. A new one gets the mode; those above it get the default mode and owner.
+
+    Raises OtpError if it belongs to another user, and only root could change that, in a directory that others can write.
+    """
+    with as_owner(os.path.dirname(path)):
+        try:
+            found = os.stat(path)
+        except FileNotFoundError:
+            changes.do(f"create the directory {path}", make_directory, path, mode, owner)
+            return
+        if not stat.S_ISDIR(found.st_mode):
+            raise OtpError(f"{path} exists and is not a directory.")
+        if (found.st_uid, found.st_gid) == owner or -1 in owner:
+            return
+        if found.st_uid != os.geteuid() != 0:
+            raise OtpError(
+                f"{path} belongs to user {found.st_uid}, not to {owner.uid}, who could put a link in its place: root does not change it."
+                f" Run: chown -h {owner.uid}:{owner.gid} {path}; or remove it."
+            )
         changes.do(f"give the directory {path} to {owner.uid}:{owner.gid}", os.chown, path, *owner)
 
 
@@ -124,11 +152,12 @@ def make_directory(path: str, mode: int, owner: Owner) -> None:
 
 def ensure_file(path: str, content: bytes, *, mode: int, owner: Owner, sentence: str, changes: Changes) -> bytes | None:
     """Ensure content, mode and owner of the file. Return the old content if it was different, else None."""
-    before = read_file(path)
-    if before != content:
-        changes.do(sentence, write_file, path, content, mode=mode, uid=owner.uid, gid=owner.gid)
-        return before or b""
-    found = os.stat(path)
-    if stat.S_IMODE(found.st_mode) != mode or ((found.st_uid, found.st_gid) != owner and -1 not in owner):
-        changes.do(f"set mode and owner of {path}", write_file, path, content, mode=mode, uid=owner.uid, gid=owner.gid)
-    return None
+    with as_owner(os.path.dirname(path)):
+        before = read_file(path)
+        if before != content:
+            changes.do(sentence, write_file, path, content, mode=mode, uid=owner.uid, gid=owner.gid)
+            return before or b""
+        found = os.stat(path)
+        if stat.S_IMODE(found.st_mode) != mode or ((found.st_uid, found.st_gid) != owner and -1 not in owner):
+            changes.do(f"set mode and owner of {path}", write_file, path, content, mode=mode, uid=owner.uid, gid=owner.gid)
+        return None

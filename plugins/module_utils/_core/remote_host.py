@@ -14,6 +14,8 @@ import contextlib
 import contextvars
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.identity import in_image
+
 _HOST: contextvars.ContextVar[t.Any] = contextvars.ContextVar("host", default=None)
 
 
@@ -27,6 +29,7 @@ def working_on(host: t.Any) -> t.Iterator[None]:
     """Work on that host in this context."""
     token = _HOST.set(host)
     try:
-        yield
+        with in_image():
+            yield
     finally:
         _HOST.reset(token)

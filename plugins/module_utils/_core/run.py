@@ -6,21 +6,20 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.identity import give_up_root
 from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import clean
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def run(
-    command: t.Sequence[str], *, timeout: float, environment: t.Mapping[str, str] | None = None, become: t.Callable[[], None] | None = None
-) -> tuple[int, str]:
-    """Run the command in /; return its exit code, and output and errors together as printable text.
+def run(command: t.Sequence[str], *, timeout: float, environment: t.Mapping[str, str] | None = None) -> tuple[int, str]:
+    """Run the command in /, with no other rights than the present ones; return its exit code, and output and errors together as printable text.
 
-    timeout: seconds. environment: beside PATH and the locale. become: called in the new process before the program.
-    Raises OtpError when it cannot be run, or does not end.
+    timeout: seconds. environment: beside PATH and the locale. Raises OtpError when it cannot be run, or does not end.
     """
     import subprocess  # not needed by a run that changes nothing
     import tempfile
@@ -37,7 +36,7 @@ def run(
                 env={"PATH": PATH, "LC_ALL": "C.UTF-8", **(environment or {})},
                 timeout=timeout,
                 check=False,
-                preexec_fn=become,
+                preexec_fn=give_up_root if os.getuid() != os.geteuid() else None,
             )
         except subprocess.TimeoutExpired:
             raise OtpError(f"{' '.join(command)} has not ended within {timeout:g} s.") from None

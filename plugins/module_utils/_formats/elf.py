@@ -15,6 +15,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.reading import op
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 
 MACHINES = {3: "i386", 8: "mips", 20: "ppc", 21: "ppc64", 22: "s390x", 40: "arm", 62: "x86_64", 183: "aarch64", 243: "riscv", 258: "loongarch"}
+# What runs this process, by a link of the kernel's: its directory may be one that only root can enter.
+THIS_PROGRAM = "/proc/self/exe"
 _PT_INTERP = 3
 _HEADERS = 64
 # What a machine of the first kind runs as well, where the C library for it is installed.

@@ -9,12 +9,11 @@ A release is unpacked, permanent or absent there; nothing is current on a system
 
 from __future__ import annotations
 
-import sys
-
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
+from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import THIS_PROGRAM
 from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import check_release, check_tree
 from ansible_collections.erlang.otp.plugins.module_utils._handler.remove import remove_files
 from ansible_collections.erlang.otp.plugins.module_utils._handler.unpack import install_package, no_release
@@ -87,7 +86,7 @@ def _check(upgrade: Upgrade) -> None:
     release = read_release(upgrade.tree, upgrade.version)
     if release is not None and upgrade.result["before"]["permanent"] != upgrade.version:
         host = remote_host()
-        problems = check_release(upgrade.tree, release, like=host.program if host else sys.executable)
+        problems = check_release(upgrade.tree, release, like=host.program if host else THIS_PROGRAM)
         # A system that is down needs no release_handler to commit the release.
         upgrade.report([*(problem for problem in problems if problem.kind != "sasl"), *check_tree(upgrade.tree)])
 

@@ -17,6 +17,7 @@ import os
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import digest_of
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner, as_root
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded, result_of
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import download, is_url
 from ansible_collections.erlang.otp.plugins.module_utils._package.limits import MAX_SIZE
@@ -54,34 +55,34 @@ def install_release(
         raise OtpError("the host does not have the package, and no checksum is given: set checksum")
     if is_url(package) and checksum is None:
         raise OtpError(f"package {package}: a package from a URL needs a checksum: set checksum")
-    size, opened = 0, None
+    size, opened, directory = 0, None, destdir.rstrip("/") + root.rstrip("/")
     try:
-        # Before anything else, as the user that this process still is.
+        # Before anything else: this file is the one that is used.
         opened = _opened(package, is_needed=checksum is None)
         digest = digest_of(checksum) if checksum else opened.sha256()
-        directory = destdir.rstrip("/") + root.rstrip("/")
-        variables = {name: path.rstrip("/") for name, path in (variables or {}).items()}
-        record = find_record(directory, digest, destdir.rstrip("/"), variables)
-        status = status_at_rest(directory, record) if record else None
-        if status == "permanent" or (status and state == "present"):
-            return result_of(record, root, status)
-        if record is None and package is None and not (changes.check_mode and release):
-            raise PackageNeeded(f"the system below {directory} lacks the package with sha256 {digest}", known_packages(directory, destdir.rstrip("/")))
-        arguments = {"digest": digest, "digest_is_given": checksum is not None, "state": state, "release": release}
-        arguments.update(emulator=emulator, max_size=max_size, variables=variables, lock_timeout=lock_timeout)
-        how = {"uid": uid, "gid": gid, "mask": mode, "flush": flush}
-        if record is not None or package is None:
-            return _go_on(root, destdir, arguments, how, changes)
-        from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
+        with as_owner(root, destdir):
+            variables = {name: path.rstrip("/") for name, path in (variables or {}).items()}
+            record = find_record(directory, digest, destdir.rstrip("/"), variables)
+            status = status_at_rest(directory, record) if record else None
+            if status == "permanent" or (status and state == "present"):
+                return result_of(record, root, status)
+            if record is None and package is None and not (changes.check_mode and release):
+                raise PackageNeeded(f"the system below {directory} lacks the package with sha256 {digest}", known_packages(directory, destdir.rstrip("/")))
+            arguments = {"digest": digest, "digest_is_given": checksum is not None, "state": state, "release": release}
+            arguments.update(emulator=emulator, max_size=max_size, variables=variables, lock_timeout=lock_timeout)
+            how = {"uid": uid, "gid": gid, "mask": mode, "flush": flush}
+            if record is not None or package is None:
+                return _go_on(root, destdir, arguments, how, changes)
+            from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
 
-        if is_url(package):
-            opened = _downloaded(package, digest)
-            arguments["digest_is_given"] = False
-        opened = opened or _opened(package)
-        # Inflating begins at once, but nothing is read before the checksum has been verified.
-        with Inflated(package, opened) as stream:
-            size = stream.size()
-            return _go_on(root, destdir, {**arguments, "package": opened, "stream": stream}, how, changes)
+            if is_url(package):
+                opened = _downloaded(package, digest)
+                arguments["digest_is_given"] = False
+            opened = opened or _opened(package)
+            # Inflating begins at once, but nothing is read before the checksum has been verified.
+            with Inflated(package, opened) as stream:
+                size = stream.size()
+                return _go_on(root, destdir, {**arguments, "package": opened, "stream": stream}, how, changes)
     except OSError as error:
         hint = ""
         if isinstance(error, PermissionError):
@@ -102,7 +103,9 @@ def _opened(package: str | None, *, is_needed: bool = True):
     from ansible_collections.erlang.otp.plugins.module_utils._package.opened import OpenPackage
 
     try:
-        return OpenPackage(package)
+        # The operator has given it: the owner of the tree may not be able to read it.
+        with as_root():
+            return OpenPackage(package)
     except FileNotFoundError:
         if is_needed:
             raise

@@ -19,6 +19,7 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock, read_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
@@ -26,6 +27,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import 
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import PackageError, Writer, checked_members
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import staging
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import STAGING
+from ansible_collections.erlang.otp.plugins.module_utils._tree.root_directory import ensure_root_directory
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK, Tree
 
 # The root directories of the systems that use the directory of a variable, a line each.
@@ -103,16 +105,18 @@ def unpack_elsewhere(
         archive = unpacked.archives.get(variable)
         if archive is None and not os.path.isdir(other.directory):
             continue
-        if not changes.check_mode:
-            os.makedirs(os.path.dirname(other.directory), exist_ok=True)
-            options.directory(other.directory)
+        if not os.path.isdir(other.directory):
+            ensure_root_directory(other, options, changes)
         descriptor = stack.enter_context(work_in(other, changes, lock_timeout))
-        writer = None if changes.check_mode else Writer(descriptor, uid=options.uid, gid=options.gid, mask=options.mask)
-        if writer is not None:
-            _list_system(other, tree, options)
-        if archive is not None:
-            with Inflated(f"{package}: {variable}.tar.gz", archive) as stream:
-                _unpack_archive(stream, unpacked, other, writer, max_size)
+        with as_owner(other.root, other.destdir):
+            # An existing directory keeps its owner, as other systems may use it.
+            own = options._replace(uid=-1, gid=-1).with_owner_of(other.directory)
+            writer = None if changes.check_mode else Writer(descriptor, uid=own.uid, gid=own.gid, mask=own.mask)
+            if writer is not None:
+                _list_system(other, tree, own)
+            if archive is not None:
+                with Inflated(f"{package}: {variable}.tar.gz", archive) as stream:
+                    _unpack_archive(stream, unpacked, other, writer, max_size)
         trees.append(other)
     return trees
 
@@ -128,10 +132,20 @@ def tidy_elsewhere(record: dict, tree: Tree, changes: Changes, lock_timeout: flo
 
 @contextlib.contextmanager
 def work_in(other: Tree, changes: Changes, lock_timeout: float) -> t.Iterator[int]:
-    """Lock the directory and make a staging directory in it; yields the latter's descriptor. Check mode does neither and yields -1."""
-    locked = contextlib.nullcontext() if changes.check_mode else lock(other.path(LOCK), timeout=lock_timeout)
-    with locked, staging(other, changes) as descriptor:
+    """Lock the directory and make a staging directory in it; yields the latter's descriptor. Check mode does neither and yields -1.
+
+    What is done with it has the present rights, because the root directory may belong to another user.
+    """
+    stack = contextlib.ExitStack()
+    try:
+        with as_owner(other.root, other.destdir):
+            if not changes.check_mode:
+                stack.enter_context(lock(other.path(LOCK), timeout=lock_timeout))
+            descriptor = stack.enter_context(staging(other, changes))
         yield descriptor
+    finally:
+        with as_owner(other.root, other.destdir):
+            stack.close()
 
 
 def _unpack_archive(stream: Inflated, unpacked: Unpacked, other: Tree, writer: Writer | None, max_size: int) -> None:
@@ -161,7 +175,8 @@ def _unpack_archive(stream: Inflated, unpacked: Unpacked, other: Tree, writer: W
 
 def systems(other: Tree) -> list[str]:
     """The root directories of the systems that use the directory."""
-    return os.fsdecode(read_file(other.path(SYSTEMS)) or b"").splitlines()
+    with as_owner(other.root, other.destdir):
+        return os.fsdecode(read_file(other.path(SYSTEMS)) or b"").splitlines()
 
 
 def _list_system(other: Tree, tree: Tree, options: FileOptions) -> None:

@@ -15,6 +15,7 @@ import os
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import flush_directory, lock
+from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
 from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import InstalledRelease, describe
 from ansible_collections.erlang.otp.plugins.module_utils._install.library_variables import systems, work_in
@@ -40,10 +41,11 @@ def remove_release(
     tree = Tree(root, destdir)
     check_version(version)
     try:
-        if changes.check_mode or not os.path.isdir(tree.directory):
-            return _remove(tree, version, name, changes, lock_timeout, may_run)
-        with lock(tree.path(LOCK), timeout=lock_timeout), staging(tree, changes):
-            return _remove(tree, version, name, changes, lock_timeout, may_run)
+        with as_owner(tree.root, tree.destdir):
+            if changes.check_mode or not os.path.isdir(tree.directory):
+                return _remove(tree, version, name, changes, lock_timeout, may_run)
+            with lock(tree.path(LOCK), timeout=lock_timeout), staging(tree, changes):
+                return _remove(tree, version, name, changes, lock_timeout, may_run)
     except OSError as error:
         raise OtpError(f"cannot remove release {version} from {tree.directory}: {error.filename}: {error.strerror}") from error
 
@@ -60,7 +62,7 @@ def _remove(tree: Tree, version: str, name: str | None, changes: Changes, lock_t
             path = tree.path("releases", "RELEASES")
             changes.do(f"remove release {version} from {path}", write_releases, tree, after, _like(path, tree))
         for other in _others(tree, version):
-            with work_in(other, changes, lock_timeout):
+            with work_in(other, changes, lock_timeout), as_owner(other.root, other.destdir):
                 elsewhere = _unused_elsewhere(other, tree, version, after)
                 if elsewhere:
                     changes.do(f"remove {', '.join(elsewhere)} from {other.directory}", _remove_directories, other, elsewhere)
@@ -127,7 +129,7 @@ def _rel_files(tree: Tree, version: str) -> list[str]:
 
 
 def _others(tree: Tree, version: str) -> list[Tree]:
-    """The directories of variables with libraries from the release's package."""
+    """The directories of variables with libraries from the release's package, of those that list this system: the node can write the record."""
     archives = (tree.record(version) or {}).get("archives", {})
     others = (Tree(directory, tree.destdir) for directory in sorted(archives.values()))
     # The record is a file of the system's user: only the directory itself says that it is one of this system.
@@ -140,8 +142,9 @@ def _unused_elsewhere(other: Tree, tree: Tree, version: str, after: list[Install
     for root in systems(other):
         if root != tree.root:
             neighbour = Tree(root, tree.destdir)
-            known = neighbour.releases() or []
-            entries += known + _unregistered(neighbour, None, known)
+            with as_owner(neighbour.root, neighbour.destdir):
+                known = neighbour.releases() or []
+                entries += known + _unregistered(neighbour, None, known)
     used = {library.directory for entry in entries for library in entry.libraries}
     inside = other.root + "/"
     gone = [place[len(inside) :] for place in tree.places(version).values() if place.startswith(inside) and place not in used]

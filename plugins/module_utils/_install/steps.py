@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._core.files import inherited_owner, lock
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
+from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated, InflateError
 from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import describe
@@ -27,6 +27,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import fl
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import RECORD, STAGING, find_record, format_record
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import make_permanent, register
 from ansible_collections.erlang.otp.plugins.module_utils._tree.repair import repair
+from ansible_collections.erlang.otp.plugins.module_utils._tree.root_directory import ensure_root_directory
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK, Tree, emulators
 
 
@@ -56,15 +57,13 @@ def install(installation: Installation, changes: Changes) -> dict:
     base = _base(installation)
     if base is not None:
         check_base(base, tree, installation.stream.path if installation.stream else f"with sha256 {installation.digest}")
-    installation = installation._replace(options=_with_owner(tree, installation.options))
-    if changes.check_mode:
-        with staging(tree, changes):
-            return _work(installation, changes, -1)
-    if not os.path.isdir(tree.directory):
-        os.makedirs(os.path.dirname(tree.directory), exist_ok=True)
-        installation.options.directory(tree.directory)
-    with lock(tree.path(LOCK), timeout=installation.lock_timeout):
-        with staging(tree, changes) as descriptor:
+    ensure_root_directory(tree, installation.options, changes)
+    with as_owner(tree.root, tree.destdir):
+        installation = installation._replace(options=installation.options.with_owner_of(tree.directory))
+        if changes.check_mode:
+            with staging(tree, changes):
+                return _work(installation, changes, -1)
+        with lock(tree.path(LOCK), timeout=installation.lock_timeout), staging(tree, changes) as descriptor:
             return _work(installation._replace(options=installation.options._replace(beside=tree.path(STAGING))), changes, descriptor)
 
 
@@ -167,11 +166,3 @@ def _record(digest: str, release: Release, unpacked: Unpacked) -> dict:
 def _release(record: dict) -> Release:
     applications = tuple(ReleaseApplication(name, version) for name, version in record["applications"].items())
     return Release(record["name"], record["version"], record["erts_version"], applications)
-
-
-def _with_owner(tree: Tree, options: FileOptions) -> FileOptions:
-    """By default the owner of the tree; -1 for the process's own, which saves a chown() of each file."""
-    owner = inherited_owner(tree.directory) if tree.has() else (-1, -1)
-    uid = owner[0] if options.uid == -1 else options.uid
-    gid = owner[1] if options.gid == -1 else options.gid
-    return options._replace(uid=-1 if uid == os.geteuid() else uid, gid=-1 if gid == os.getegid() else gid)

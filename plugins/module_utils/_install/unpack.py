@@ -15,13 +15,12 @@ import contextlib
 import io
 import itertools
 import os
-import sys
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.reading import open_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
-from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import Program, find_incompatible, machine_of, parse_program, why_not
+from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import THIS_PROGRAM, Program, find_incompatible, machine_of, parse_program, why_not
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import PackageError, Writer, checked_members
@@ -125,7 +124,7 @@ def check_machines(unpacked: Unpacked, tree: Tree, package: str) -> None:
     """
     path = f"erts-{unpacked.release.erts_version}/bin/beam.smp"
     emulator = unpacked.programs.get(path)
-    like = remote_host().program if remote_host() else "" if tree.destdir or is_of_machine_type(tree) else sys.executable
+    like = remote_host().program if remote_host() else "" if tree.destdir or is_of_machine_type(tree) else THIS_PROGRAM
     reason = None
     if emulator is None and os.path.exists(tree.path(path)):
         emulator = machine_of(_head(tree.path(path)))

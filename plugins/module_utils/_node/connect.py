@@ -10,6 +10,7 @@ import os
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
 from ansible_collections.erlang.otp.plugins.module_utils._core.reading import open_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 
@@ -76,7 +77,7 @@ def connect(address: NodeAddress, *, timeout: float = 5.0):
 def read_cookie(path: str) -> str:
     """The cookie in the file. As erl does, it refuses a file that others can read. Raises OtpError."""
     try:
-        with open_file(path) as file:
+        with as_owner(path), open_file(path) as file:
             mode = os.fstat(file.fileno()).st_mode
             text = file.read(4096).decode("latin-1")
     except OSError as error:

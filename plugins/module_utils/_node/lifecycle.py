@@ -9,6 +9,7 @@ The cookie is read from the home directory of the node's user. It is in no comma
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import signal
@@ -16,6 +17,7 @@ import time
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.identity import can_switch, identity_of, working_as
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._core.run import run
 from ansible_collections.erlang.otp.plugins.module_utils._node import service as _service
@@ -183,12 +185,8 @@ def run_as_user(node: Node, command: list[str], *, timeout: float) -> tuple[int,
     except KeyError:
         raise OtpError(f"the user {node.user!r} does not exist on this host.") from None
 
-    def become():
-        os.initgroups(user.pw_name, user.pw_gid)
-        os.setgid(user.pw_gid)
-        os.setuid(user.pw_uid)
-
-    if os.geteuid() not in (0, user.pw_uid):
+    if os.getuid() not in (0, user.pw_uid):
         raise OtpError(f"only root and {node.user} itself can work as user {node.user}: use become.")
     environment = {"HOME": node.home, "TERM": "xterm", "USER": user.pw_name, **node.environment}
-    return run(command, timeout=timeout, environment=environment, become=become if os.geteuid() != user.pw_uid else None)
+    with working_as(identity_of(user.pw_uid, user.pw_gid)) if can_switch() else contextlib.nullcontext():
+        return run(command, timeout=timeout, environment=environment)

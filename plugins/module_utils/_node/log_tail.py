@@ -11,6 +11,7 @@ import os
 import re
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
 from ansible_collections.erlang.otp.plugins.module_utils._core.reading import open_file, read_end
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import clean
@@ -27,6 +28,11 @@ def last_words(log_directory: str, *, since: float = 0.0, starts: int = 1) -> st
     """
     if remote_host():
         log_directory = remote_host().logs(log_directory)
+    with as_owner(log_directory):
+        return _last_words(log_directory, since, starts)
+
+
+def _last_words(log_directory: str, since: float, starts: int) -> str:
     words = []
     dump = os.path.join(log_directory, "erl_crash.dump")
     slogan = slogan_of(dump)

@@ -19,6 +19,7 @@ import stat
 import time
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError, CallTimeout, ConnectionLost, Unreachable, name_of, value_of
 from ansible_collections.erlang.otp.plugins.module_utils._node.console_script import CallDirectory, line_of
 from ansible_collections.erlang.otp.plugins.module_utils._terms.etf_decoder import EtfError, EtfTimeout, decode, encode
@@ -68,6 +69,13 @@ class Console:
     def __init__(self, *, directory: str, force: bool = False) -> None:
         self.node = ""
         self._shown = b""
+        with as_owner(directory):
+            self._open(directory, force)
+        self._events = select.poll()
+        self._events.register(self._reader, select.POLLIN)
+        self._events.register(self._writer, 0)
+
+    def _open(self, directory: str, force: bool) -> None:
         self._prefix, self._writer = open_writer(directory)
         owner = os.fstat(self._writer)
         self._owner = (owner.st_uid, owner.st_gid)
@@ -80,17 +88,17 @@ class Console:
             if isinstance(error, OSError):
                 raise Unreachable(f"The pipe {self._prefix}.r cannot be opened: {error.strerror}.") from None
             raise
-        self._events = select.poll()
-        self._events.register(self._reader, select.POLLIN)
-        self._events.register(self._writer, 0)
 
     def call(self, module: str, function: str, arguments: list, *, timeout: float = 30.0):
         """As Connection.call."""
-        what = name_of(module, function, arguments)
-        call = encode((Atom(module), Atom(function), list(arguments)))
-        deadline = time.monotonic() + timeout
         # Beside the pipes, because both sides see that directory, even in different namespaces.
-        directory = CallDirectory(parent=os.path.dirname(self._prefix), owner=self._owner, call=call)
+        parent = os.path.dirname(self._prefix)
+        with as_owner(parent):
+            return self._call(name_of(module, function, arguments), encode((Atom(module), Atom(function), list(arguments))), parent, timeout)
+
+    def _call(self, what: str, call: bytes, parent: str, timeout: float):
+        deadline = time.monotonic() + timeout
+        directory = CallDirectory(parent=parent, owner=self._owner, call=call)
         try:
             self._start(directory, deadline, what)
             while not directory.has("outcome"):

@@ -15,6 +15,7 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_root
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, ensure_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.run import PATH, run
 
@@ -91,9 +92,9 @@ def start(service: Service) -> None:
         return
     unit = f"{service.name}.service"
     # restart: a unit whose node has ended may still be active for a moment.
-    code, output = run(["systemctl", "restart", unit], timeout=TIMEOUT)
+    code, output = _run_as_root(["systemctl", "restart", unit])
     if code != 0:
-        journal = run(["journalctl", "--unit", unit, "--lines", "8", "--output", "cat", "--no-pager"], timeout=TIMEOUT)[1]
+        journal = _run_as_root(["journalctl", "--unit", unit, "--lines", "8", "--output", "cat", "--no-pager"])[1]
         raise OtpError(f"systemd cannot start {unit}: {output} Its journal ends with:\n{journal}")
 
 
@@ -108,7 +109,7 @@ def is_up(service: Service) -> bool:
     """Whether systemd runs the service, or is about to start it again. False for an init script, where it is not known."""
     if service.manager != "systemd" or not os.path.exists(service.files[0].path):
         return False
-    return run(["systemctl", "is-active", f"{service.name}.service"], timeout=TIMEOUT)[1] not in ("inactive", "failed", "unknown")
+    return _run_as_root(["systemctl", "is-active", f"{service.name}.service"])[1] not in ("inactive", "failed", "unknown")
 
 
 def is_run_by(service: Service, pid: int) -> bool:
@@ -118,7 +119,12 @@ def is_run_by(service: Service, pid: int) -> bool:
 
 
 def must(command: list[str]) -> None:
-    """Run the command. Raises OtpError with its output if it fails."""
-    code, output = run(command, timeout=TIMEOUT)
+    """Run the command as root. Raises OtpError with its output if it fails."""
+    code, output = _run_as_root(command)
     if code != 0:
         raise OtpError(f"{' '.join(command)} ended with code {code}: {output or 'no output'}")
+
+
+def _run_as_root(command: list[str]) -> tuple[int, str]:
+    with as_root():
+        return run(command, timeout=TIMEOUT)

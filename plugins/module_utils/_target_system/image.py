@@ -17,6 +17,7 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.identity import in_image
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, ensure_directory, ensure_file
 from ansible_collections.erlang.otp.plugins.module_utils._node.service import ROOT, Service, is_at_boot, must
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.system import System
@@ -27,7 +28,8 @@ class Image(System):
     """A System in the directory of an image, which is destdir of its options."""
 
     def apply(self) -> dict[str, t.Any]:
-        result = super().apply()
+        with in_image():
+            result = super().apply()
         if not self.changes.check_mode:
             with contextlib.suppress(FileNotFoundError):
                 # It contains the number of a process, so two images would differ.

@@ -12,6 +12,7 @@ import shutil
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
+from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_root
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, ensure_file, find_group, find_user
 from ansible_collections.erlang.otp.plugins.module_utils._core.run import PATH
 from ansible_collections.erlang.otp.plugins.module_utils._node.service import must
@@ -46,11 +47,12 @@ def make_once(find, name: str, commands: list[list[str]]) -> None:
 
     Two useradd at the same time overwrite each other's entry with another number, so the lock is held.
     """
-    if os.geteuid() != 0:
-        raise OtpError(f"this host has no user or group {name!r}, and only root can create it: use become, or set otp_user.")
-    with lock(LOCK):
-        if find(name) is None:
-            run_first(commands)
+    with as_root():
+        if os.geteuid() != 0:
+            raise OtpError(f"this host has no user or group {name!r}, and only root can create it: use become, or set otp_user.")
+        with lock(LOCK):
+            if find(name) is None:
+                run_first(commands)
 
 
 def run_first(commands: list[list[str]]) -> None:

@@ -17,7 +17,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._config.configure impor
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
-from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, ensure_directory, ensure_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions, Owner, ensure_directory, ensure_file
 from ansible_collections.erlang.otp.plugins.module_utils._node.service import ensure_service
 from ansible_collections.erlang.otp.plugins.module_utils._target_system import environment as _environment
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.node_state import NodeState
@@ -25,6 +26,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._target_system.options 
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.release import Release, ensure_release
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.service_user import ensure_cookie, ensure_user
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import pid_file
+from ansible_collections.erlang.otp.plugins.module_utils._tree.root_directory import ensure_root_directory
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 
@@ -48,25 +50,31 @@ class System:
 
         Raises PackageNeeded, before anything is changed, if the host needs the package and none is given; OtpError.
         """
-        before = self.tree.start_erl_data()
-        if self.options.package["package"] is None and not self.changes.check_mode:
-            # What is missing is reported here, and not when the user is created or the node is stopped already.
-            ensure_release(self.options, self.tree, self.owner, self.changes, only_check=True)
-        if self.options.state == "stopped":
-            # First: a release becomes permanent only while the node is down.
-            self.stop_node()
+        with self.as_owner():
+            before = self.tree.start_erl_data()
+            if self.options.package["package"] is None and not self.changes.check_mode:
+                # What is missing is reported here, and not when the user is created or the node is stopped already.
+                ensure_release(self.options, self.tree, self.owner, self.changes, only_check=True)
+            if self.options.state == "stopped":
+                # First: a release becomes permanent only while the node is down.
+                self.stop_node()
         self.owner = self.ensure_owner()
-        self.release = ensure_release(self.options, self.tree, self.owner, self.changes)
-        self.diff.extend(self.release.diff)
-        self.ensure_directories()
-        self.configure()
-        # Before bin/start, which reads it.
-        self.write_environment()
-        for file in self.options.files:
-            self.write(file)
-        self.write_cookie()
-        self.ensure_service()
-        node = self.ensure_node()
+        if self.tree.has():
+            ensure_root_directory(self.tree, FileOptions(*self.owner), self.changes)
+        with self.as_owner():
+            self.release = ensure_release(self.options, self.tree, self.owner, self.changes)
+        # Again, because the installation may have made the root directory.
+        with self.as_owner():
+            self.diff.extend(self.release.diff)
+            self.ensure_directories()
+            self.configure()
+            # Before bin/start, which reads it.
+            self.write_environment()
+            for file in self.options.files:
+                self.write(file)
+            self.write_cookie()
+            self.ensure_service()
+            node = self.ensure_node()
         return {
             "before": before.release_version if before else None,
             "release": {"name": self.release.name, "version": self.release.version},
@@ -74,6 +82,10 @@ class System:
             "node": {"name": self.options.node.name, **node},
             "unreachable_seconds": self.node.unreachable_seconds,
         }
+
+    def as_owner(self) -> t.ContextManager:
+        """Work with the rights of the owner of the root directory. What root does asks for it by itself: accounts, services, directories elsewhere."""
+        return as_owner(self.tree.root, self.tree.destdir)
 
     def stop_node(self) -> None:
         """Stop the node."""

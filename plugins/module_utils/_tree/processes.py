@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import time
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 
@@ -26,10 +27,17 @@ def find_emulator(root: str) -> int | None:
     """The process of the emulator that runs the system below root; None if it is not running. Zombies do not count."""
     if remote_host():
         return next(iter(remote_host().emulators(root)), None)
-    noted = read_file(pid_file(root))
-    if noted is not None and noted.strip().isdigit() and is_emulator(int(noted), root):
-        return int(noted)
-    return next(iter(find_emulators(root)), None)
+    noted = _noted(root)
+    return noted if noted is not None and is_emulator(noted, root) else next(iter(find_emulators(root)), None)
+
+
+def _noted(root: str) -> int | None:
+    """The number in the pid file; None if it has none. The node can put anything in its place."""
+    try:
+        content = (read_file(pid_file(root), limit=4096) or b"").strip()
+    except (OSError, OtpError):
+        return None
+    return int(content) if content.isdigit() and len(content) < 20 else None
 
 
 def find_emulators(root: str) -> list[int]:
@@ -87,7 +95,7 @@ def started_at(pid: int, root: str) -> int:
     if remote_host():
         return int(remote_host().started_at(pid))
     try:
-        if (read_file(pid_file(root)) or b"").strip() == b"%d" % pid:
+        if _noted(root) == pid:
             return os.stat(pid_file(root)).st_mtime_ns
         # In clock ticks after the boot.
         ticks = int(_stat(pid)[19])

@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import flush_directory
+from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import STAGING
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
@@ -59,18 +60,18 @@ def remove_tree(path: str) -> None:
 def publish(trees: t.Sequence[Tree], *, replace: set[str], flush: bool = True) -> None:
     """Move the staged files of each tree into place. A file that a tree has stays, unless it is in replace. Undoes all renames if one fails."""
     done: list[tuple[Tree, str]] = []
-    touched: set[str] = set()
     try:
         for tree in trees:
-            _merge(tree, "", replace, done, touched)
+            touched: set[str] = set()
+            with as_owner(tree.root, tree.destdir):
+                _merge(tree, "", replace, done, touched)
+                for directory in sorted(touched) if flush else ():
+                    flush_directory(directory)
     except BaseException:
         for tree, path in reversed(done):
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError), as_owner(tree.root, tree.destdir):
                 os.rename(tree.path(path), tree.path(STAGING, path))
         raise
-    if flush:
-        for directory in sorted(touched):
-            flush_directory(directory)
 
 
 def _merge(tree: Tree, directory: str, replace: set[str], done: list[tuple[Tree, str]], touched: set[str]) -> None:

@@ -26,6 +26,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import
 from ansible_collections.erlang.otp.plugins.module_utils._package.opened import OpenPackage
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.install_host import Host, second
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.reachable import reachable
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import checksum, release_members, tar_bytes, tree
 
 
@@ -74,6 +75,7 @@ def test_mode_keeps_others_out(host: Host) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 def test_owner(host: Host) -> None:
+    reachable(host.root.parent)
     host.run(host.package(), uid=4321, gid=1234)
     owners = {(path.lstat().st_uid, path.lstat().st_gid) for path in [host.root, *host.root.rglob("*")]}
     assert owners == {(4321, 1234)}

@@ -27,6 +27,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._target_system import r
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import File, SystemOptions
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.system import System
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import pid_file
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.reachable import reachable
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import release_members, write_package
 
 USER = pwd.getpwuid(os.getuid()).pw_name
@@ -291,6 +292,7 @@ def test_a_run_directory_of_an_earlier_deployment_is_in_the_way(host, tmp_path):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_everything_belongs_to_the_service_user(host, tmp_path):
     user = pwd.getpwnam("daemon")
+    reachable(tmp_path)
     host.node = host.node._replace(user="daemon")
     host.settle(group=grp.getgrgid(user.pw_gid).gr_name, run_directory=str(tmp_path / "volatile"), pipe_directory=str(tmp_path / "volatile/pipe"))
     trees = [host.root, host.node.home, str(tmp_path / "volatile")]

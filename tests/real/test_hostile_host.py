@@ -1,0 +1,185 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A service user who attacks root on its own host: links, pipes and lies in the tree (docs/docsite/rst/guide_security.rst).
+
+Each attack is made by a process of that user, and each test asserts first that it is there. Root owns what it is aimed at.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+import traceback
+import typing as t
+from pathlib import Path
+
+import pytest
+from upgrade_site import EXCHANGE, Site
+from waiting import LIMIT
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be attacked by another user")
+
+USER = "daemon"
+HOST = "north"
+SECRET = "the-secret-of-root"
+
+
+class Target(t.NamedTuple):
+    """A deployed system of USER. victim: a directory of root with a file ``secret`` that only root may read; modules: as Ansible sent them."""
+
+    site: Site
+    victim: Path
+    modules: dict[str, Path]
+
+    @property
+    def root(self) -> Path:
+        return Path(self.site.root(HOST))
+
+    def attack(self, act: t.Callable[[], object]) -> None:
+        """Call the function in a process of USER."""
+        user = pwd.getpwnam(USER)
+        child = os.fork()
+        if child == 0:
+            try:
+                os.setgroups([user.pw_gid])
+                os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
+                os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
+                act()
+                os._exit(0)
+            finally:
+                traceback.print_exc()
+                os._exit(1)
+        assert os.waitpid(child, 0)[1] == 0
+
+    def run(self, module: str) -> dict[str, t.Any]:
+        """What the module returns. It ends, and root's directory, its secret and other files are what they were."""
+        before = self.state()
+        done = subprocess.run([sys.executable, self.modules[module]], capture_output=True, text=True, check=False, timeout=LIMIT)
+        assert self.state() == before, done.stdout
+        assert SECRET not in done.stdout + done.stderr
+        # It does not follow the links that it finds.
+        found = subprocess.run(["grep", "-rIl", "-D", "skip", SECRET, self.root, self.home], capture_output=True, text=True, check=False, timeout=LIMIT)
+        assert found.stdout == "", done.stdout
+        result = json.loads(done.stdout)
+        assert "exception" not in result, done.stdout
+        return result
+
+    @property
+    def home(self) -> Path:
+        return self.site.directory / "home"
+
+    def state(self) -> dict[str, t.Any]:
+        """Owner, mode and content of what belongs to root."""
+        found = {}
+        for path in [self.victim, *sorted(self.victim.rglob("*"))]:
+            status = path.lstat()
+            content = path.read_bytes() if stat.S_ISREG(status.st_mode) else b""
+            found[str(path)] = (status.st_uid, status.st_gid, status.st_mode, content)
+        return found
+
+    def find(self, pattern: str) -> Path:
+        """The one file or directory of the tree with this name, which may not exist yet."""
+        return next(iter(sorted(self.root.glob(pattern))), self.root / pattern)
+
+
+@pytest.fixture(scope="module")
+def target() -> t.Iterator[Target]:
+    """A system of release FIRST. Each test restores it."""
+    # Not below pytest's directories, which the service user may not enter.
+    directory = Path(tempfile.mkdtemp(prefix="otp-hostile-", dir="/var/tmp"))
+    directory.chmod(0o755)
+    site = Site(directory, (HOST,))
+    shutil.copytree(EXCHANGE, directory / "exchange-source", ignore=shutil.ignore_patterns("*.beam", "*.rel"))
+    subprocess.run(["make", "rels"], cwd=directory / "exchange-source", check=True, timeout=LIMIT, capture_output=True)
+    epmd = subprocess.Popen(["epmd", "-address", "127.0.0.1", "-port", str(site.epmd_port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    victim = directory / "victim"
+    victim.mkdir(mode=0o755)
+    (victim / "secret").touch(mode=0o600)
+    (victim / "secret").write_text(f"-setcookie {SECRET}\n")
+    own_way = {"ANSIBLE_PIPELINING": "0", "ANSIBLE_KEEP_REMOTE_FILES": "1", "ANSIBLE_REMOTE_TMP": f"{directory}/remote"}
+    try:
+        site.write_inventory("FIRST", otp_user=USER, otp_group=USER, otp_stdin_transport=False, otp_restart_on_change=True)
+        for playbook in ("deploy", "deploy", "status"):
+            site.play(playbook, environment=own_way)
+        modules = {path.stem[len("AnsiballZ_") :]: path for path in sorted(directory.glob("remote/*/AnsiballZ_*.py"), key=os.path.getmtime)}
+        yield Target(site, victim, modules)
+    finally:
+        site.stop(HOST)
+        epmd.terminate()
+        epmd.wait(LIMIT)
+        shutil.rmtree(directory)
+
+
+@contextlib.contextmanager
+def replaced(target: Target, path: Path, make: t.Callable[[Path], object]) -> t.Iterator[None]:
+    """Something else of USER's in the place of what is there, which is put back in the end, whatever is there then."""
+    kept = Path(f"{path}.was")
+
+    def act() -> None:
+        if os.path.lexists(path):
+            path.rename(kept)
+        make(path)
+
+    target.attack(act)
+    try:
+        yield
+    finally:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif os.path.lexists(path):
+            path.unlink()
+        if os.path.lexists(kept):
+            kept.rename(path)
+
+
+DIRECTORIES = ["log", "run", "run/pipe", "bin", "lib", "releases", "releases/FIRST", ".staging"]
+FILES = [
+    "bin/start",
+    "bin/epmd",
+    "erts-*/bin/epmd",
+    "releases/RELEASES",
+    "releases/start_erl.data",
+    "releases/history.jsonl",
+    "releases/FIRST/package.json",
+    "releases/FIRST/sys.config",
+    "releases/FIRST/sys.config.src",
+    "releases/FIRST/vm.args",
+    "releases/FIRST/vm.args.src",
+    "run/emulator.pid",
+    ".lock",
+    "../home/.erlang.cookie",
+]
+KINDS: dict[str, t.Callable[[Target], t.Callable[[Path], object]]] = {
+    "link": lambda target: lambda path: path.symlink_to(target.victim / "secret"),
+    "pipe": lambda target: os.mkfifo,
+    "directory": lambda target: os.mkdir,
+}
+
+
+@pytest.mark.parametrize("name", DIRECTORIES)
+def test_a_directory_is_a_link_to_one_of_root(target: Target, name: str) -> None:
+    with replaced(target, target.root / name, lambda path: path.symlink_to(target.victim)):
+        assert (target.root / name).resolve() == target.victim
+        for module in target.modules:
+            target.run(module)
+    assert target.run("otp_target_system")["node"]["running"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_something_else(target: Target, name: str, kind: str) -> None:
+    path = target.find(name)
+    with replaced(target, path, KINDS[kind](target)):
+        assert path.owner() == USER if kind != "link" else path.resolve() == target.victim / "secret"
+        for module in target.modules:
+            target.run(module)
+    assert target.run("otp_target_system")["node"]["running"]
