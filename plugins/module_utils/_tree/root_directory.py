@@ -4,7 +4,7 @@
 
 """``$ROOT`` itself, which root makes and gives to the service user. All that is below it is done with that user's rights (``_core/identity``).
 
-A tree that belongs to root is given to the user as a whole, if nobody else could have put a link into it.
+A tree that belongs to root is given to the user as a whole, if no other user could have put a link into it.
 """
 
 from __future__ import annotations
