@@ -27,6 +27,7 @@ FILES, EXTRACT, STDIN = UTILS + "_core/files.py", UTILS + "_package/extract.py",
 PUBLISH, BACKUP, REGISTER, REPAIR = (UTILS + f"_tree/{name}.py" for name in ("publish", "backup", "register", "repair"))
 LIFECYCLE, SERVICE_USER, OWNERSHIP = UTILS + "_node/lifecycle.py", UTILS + "_target_system/service_user.py", UTILS + "_core/ownership.py"
 DOWNLOAD, CONSOLE_SCRIPT = UTILS + "_package/download.py", UTILS + "_node/console_script.py"
+BOX, OF_BOX, HOSTILE_BOX = "plugins/plugin_utils/_box/", "tests/unit/plugins/plugin_utils/_box/", (REAL + "test_hostile_box.py",)
 OF_FILES = (UNIT + "_core/test_files.py",)
 OF_EXTRACT = (UNIT + "_package/test_extract.py", UNIT + "_package/test_writer.py")
 OF_STDIN = ("tests/unit/plugins/plugin_utils/_transport/test_stdin_transport.py",)
@@ -428,13 +429,54 @@ RULES = (
         '"*) return 1 ;; esac',
         ("tests/unit/plugins/plugin_utils/_target_system/test_rendering.py",),
     ),
+    # Boxes: their trees are data, and root does not work in them.
     Rule(
-        "the files of a box have their owner",
-        "plugins/plugin_utils/_box/programs/receive.sh",
-        'if [ "$ME" = 0 ]; then chown -hR "$1" "tree/$2"; fi',
-        ":",
-        ("tests/unit/plugins/plugin_utils/_box/test_delivery.py",),
+        "the tree of a box is worked on as the user of the node",
+        BOX + "programs/root.sh",
+        'su -s /bin/sh -c "$1" "$NODE_USER"',
+        '(eval "$1")',
+        (OF_BOX + "test_delivery.py",),
     ),
+    Rule("root gives a file of a box its owner first", BOX + "programs/receive_root.sh", '|| give "$3" ||', "|| : ||", (OF_BOX + "test_delivery.py",)),
+    Rule("root uses no directory of a box that others can change", BOX + "programs/guard.sh", "d????-??-?*,0) shared= ;;", "d*) shared= ;;", HOSTILE_BOX),
+    Rule("root runs no init script of another user", BOX + "programs/start_root.sh", "-????-??-?*,0) ;;", "*) ;;", HOSTILE_BOX),
+    Rule("a directory for what arrives is the user's alone", BOX + "programs/receive.sh", "&& is_own . ||", "||", HOSTILE_BOX),
+    Rule("the steps that run are those that were checked", BOX + "programs/receive.sh", 'eval "$steps"', ". ./steps", HOSTILE_BOX),
+    Rule("a run that reads writes nothing on a box", BOX + "box.py", " if self.target.writes else None", "", (OF_BOX + "test_box.py",)),
+    Rule(
+        "no link of a box leads out of its copy",
+        BOX + "mirror.py",
+        "        return None\n\n    def link_on_box",
+        "        return target\n\n    def link_on_box",
+        (OF_BOX + "test_mirror.py",),
+    ),
+    Rule(
+        "the link of a box to its run directory stays in the copy",
+        BOX + "mirror.py",
+        "return self.directory + target",
+        "return target",
+        (OF_BOX + "test_mirror.py",),
+    ),
+    Rule(
+        "nothing in a copy of a box is behind a link",
+        BOX + "mirror.py",
+        'return all(entry.kind == "d" for entry in listed)',
+        "return True",
+        (OF_BOX + "test_mirror.py",),
+    ),
+    Rule("names of a box are names", BOX + "mirror.py", "        check_path(path)\n", "", (OF_BOX + "test_mirror.py",)),
+    Rule("what is sent to a box is no link's target", BOX + "delivery.py", "os.O_RDONLY | os.O_NOFOLLOW", "os.O_RDONLY", (OF_BOX + "test_delivery.py",)),
+    Rule(
+        "an inspection is unpacked in bounded memory",
+        BOX + "inspection.py",
+        "stream.decompress(output, MAX_INSPECTION)",
+        "stream.decompress(output)",
+        (OF_BOX + "test_inspection.py",),
+    ),
+    Rule("the names of a box are bounded", BOX + "inspection.py", "> MAX_NAMES:", "< 0:", (OF_BOX + "test_inspection.py",)),
+    Rule("a box that sends too much is cut off", BOX + "limits.py", "if _peak() - before > MAX_GROWTH:", "if False:", (OF_BOX + "test_limits.py",)),
+    Rule("a box that does not end is cut off", BOX + "limits.py", "elif time.monotonic() > deadline:", "elif False:", (OF_BOX + "test_limits.py",)),
+    Rule("sizes in a box's archive are octal", BOX + "small_files.py", 'if set(digits) - set(b"01234567"):', "if False:", (OF_BOX + "test_small_files.py",)),
     Rule(
         "a rollback goes down the path of upgrades",
         HISTORY,

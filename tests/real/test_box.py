@@ -182,6 +182,7 @@ def test_a_user_that_the_box_has_not_is_refused(box: Box, releases: Releases) ->
     box.inventory(otp_package=releases.packages["FIRST"], otp_user="nobody")
     said = box.play("erlang.otp.provision", fails=True)
     assert "the box has no user 'nobody'" in said.output
+    box.inventory(otp_package="", otp_user="erlang")
 
 
 def test_somebody_elses_lock_is_respected(box: Box) -> None:

@@ -107,8 +107,13 @@ class System:
         path = os.path.dirname(pid_file(self.tree.directory))
         if os.path.isdir(path) and not os.path.islink(path):
             raise OtpError(f"{path} is a directory, and otp_run_dir is {options.run_directory}: stop the node and remove {path} first.")
-        if not os.path.islink(path) or os.readlink(path) != options.run_directory:
-            self.changes.do(f"link {path} to {options.run_directory}", link, options.run_directory, path, self.owner)
+        target = self.link_target(options.run_directory)
+        if not os.path.islink(path) or os.readlink(path) != target:
+            self.changes.do(f"link {path} to {options.run_directory}", link, target, path, self.owner)
+
+    def link_target(self, directory: str) -> str:
+        """What a link to the directory of the host has in it."""
+        return directory
 
     def configure(self) -> None:
         """sys.config and vm.args of the release."""

@@ -10,6 +10,7 @@ See "Clients and boxes" in docs/design.md. What the code of module_utils asks of
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import typing as t
 
@@ -18,6 +19,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.delivery import check_room, prepare_delivery
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.inspection import Inspection, parse_inspection
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.limits import MAX_FILE
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.lock import new_token, take_lock
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.mirror import Mirror
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.shell import Shell
@@ -41,20 +43,15 @@ class Box:
     def __init__(self, action: ActionBase, target: BoxTarget, destdir: str) -> None:
         self.target = target
         self.destdir = destdir
-        self.shell = Shell(action, target.root)
+        # The ends of logs: not part of the copy.
+        self.logs = destdir + "/.logs"
+        self.shell = Shell(action, target.root, target.user)
         self.mirror = Mirror(destdir, target.root, target.outside)
         self.inspection = Inspection()
         self.warnings: list[str] = []
         # The file in the directory of the pipes that notes which process holds the pipe open: one for each run.
         self.pipe_holder = f".holder-{secrets.token_hex(4)}"
         self.uses_pipe = self.has_sent = self.has_failed = False
-
-    @property
-    def owner(self) -> str:
-        """UID:GID of the system: the node's user, or else the owner of the root directory, or else the login user."""
-        root = self.inspection.entries.get(self.target.root)
-        uid, gid = (self.target.user and self.inspection.user) or ((root.uid, root.gid) if root else self.inspection.me)
-        return f"{uid}:{gid}"
 
     def begin(self) -> None:
         """Inspect the box and fill the copy; first take the lock if the run writes. Raises OtpError if another run has the lock."""
@@ -68,12 +65,16 @@ class Box:
         self._fill(self._inspect(**variables))
 
     def _inspect(self, **variables: str) -> Inspection:
-        defaults = {"TAKE": "", "BREAK": "", "SUMS": "", "NODE_USER": self.target.user, "FILES": "\n".join((self.target.root, *self.mirror.outside))}
-        found = parse_inspection(self.shell.run("inspect", {**defaults, **variables}))
+        shared = {"TAKE": variables.get("TAKE", ""), "FILES": "\n".join((self.target.root, *self.mirror.outside))}
+        own = {"BREAK": "", "SUMS": "", "NODE_USER": self.target.user, "LIMIT": str(MAX_FILE)}
+        found = parse_inspection(self.shell.run("inspect", {**own, **shared, **variables}, as_root=shared))
         if found.missing:
             raise OtpError(f"the box has no {', '.join(found.missing)}: nothing can be installed there. Build these programs into its BusyBox.")
         if not found.complete and not found.locked:
-            raise OtpError(f"the login user cannot make {self.target.root} on the box: use become, or make the directory.")
+            raise OtpError(
+                f"the box cannot be inspected: its login user cannot make {self.target.root} (use become, or make the directory), or root may not run"
+                f" programs as {self.target.user or 'the owner of that directory'} there."
+            )
         return found
 
     def _fill(self, inspection: Inspection) -> None:
@@ -87,16 +88,29 @@ class Box:
             self.mirror.add_package(package)
 
     def send_changes(self) -> bool:
-        """Make the box as the copy is. Return whether there was a difference. Raises OtpError, before anything is sent, if the disk is too small."""
-        owners = {path: self.owner for path in self.mirror.outside if path != self.target.init_script}
-        delivery = prepare_delivery(self.mirror, self.owner, owners)
+        """Make the box as the copy is, if the run writes. Return whether there was a difference.
+
+        Raises OtpError, before anything is sent, if the disk is too small.
+        """
+        delivery = prepare_delivery(self.mirror, self._host_owners()) if self.target.writes else None
         if delivery is None:
             return False
         check_room(delivery, self.inspection.free, self.target.root)
-        self.shell.run("receive", {"LISTS": delivery.lists}, data=delivery.stream)
+        self.shell.run("receive", {"LISTS": delivery.lists}, as_root={"HOST_STEPS": delivery.host_steps}, data=delivery.stream)
         self.mirror.mark_sent()
         self.has_sent = True
         return True
+
+    def _host_owners(self) -> dict[str, str]:
+        """The paths outside of the system that root makes, with their owner: the init script, and what is in directories that only root can change.
+
+        A new directory will be the user's, and so is what is made in it.
+        """
+        script = self.target.init_script
+        of_root = {script, os.path.dirname(script)} if script else set()
+        new = [path for path in self.mirror.outside if path not in self.inspection.entries and path not in of_root]
+        guarded = {path for path in self.inspection.guarded if not any(path.startswith(f"{other}/") for other in new)}
+        return {path: "root" if path in of_root else "user" for path in self.mirror.outside if path in guarded | of_root}
 
     def finish(self, *, done: bool = True) -> None:
         """Release the lock and the pipe. Not done: files that arrived and are not in place yet stay for the next run."""

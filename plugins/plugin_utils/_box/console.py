@@ -96,14 +96,13 @@ class BoxConsole:
                 "PIPE_DIR": self._pipe_dir,
                 "HOLDER": self._box.pipe_holder,
                 "DIRECTORY": directory,
-                "OWNER": self._box.owner,
                 "KEYS": "".join(f"\\{byte:03o}" for byte in keys + CLEAR_LINE + line_of(directory)),
                 "SECONDS_TO_START": str(STEP_SECONDS),
                 "SECONDS_TO_ANSWER": str(max(1, round(timeout))),
                 "FORCE": "yes" if self._force else "",
             }
             self._box.uses_pipe = True
-            output = self._box.shell.run("call", variables, data=pack(all_files))
+            output = self._box.shell.run("call", variables, data=pack(all_files), seconds=timeout)
         except OtpError as error:
             raise Unreachable(str(error)) from error
         word, dummy, rest = output.partition(b"\n")

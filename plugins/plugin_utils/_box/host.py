@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
 import time
 import typing as t
@@ -19,6 +20,9 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host impor
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.box import Box, BoxTarget
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.console import BoxConsole
+
+# Bytes of the end of a log, as emulators.sh prints it.
+LOG_SIZE = 8192
 
 
 @contextlib.contextmanager
@@ -86,23 +90,23 @@ class BoxHost:
         """Bring the files of the node to the box, and start it."""
         self._box.send_changes()
         self._is_fresh = False
-        self._box.shell.run("start", {"INIT": self._box.target.init_script, "NODE_USER": self._box.target.user})
+        self._box.shell.run("start", {}, as_root={"INIT": self._box.target.init_script})
 
     def logs(self, directory: str) -> str:
         """A directory here with the end of the newest log in that directory of the box."""
         output = self._box.shell.run("emulators", {"STOP": "", "LOGS": directory})
-        copy = self._box.destdir + directory
+        # Not in the copy of the system, of which all that is new goes to the box.
+        copy = self._box.logs + directory
         os.makedirs(copy, exist_ok=True)
-        dummy, mark, rest = output.partition(b"\nlog ")
-        if mark:
-            name, dummy, content = rest.partition(b"\n")
-            with open(os.path.join(copy, os.path.basename(os.fsdecode(name))), "wb") as file:
-                file.write(content)
+        found = re.search(rb"\nlog (erlang\.log\.\d{1,6})\n", output)
+        if found:
+            with open(os.path.join(copy, found[1].decode("ascii")), "wb") as file:
+                file.write(output[found.end() :][:LOG_SIZE])
         return copy
 
     def _find_emulators(self, **variables: str) -> list[int]:
         output = self._box.shell.run("emulators", {"STOP": "", "LOGS": "", **variables})
-        return [int(line.split()[1]) for line in output.decode("ascii", "replace").splitlines() if line.startswith("emulator ")]
+        return [int(pid) for pid in re.findall(rb"^emulator (\d{1,10})$", output, re.MULTILINE)]
 
     def _head(self, prefix: str) -> str:
         heads = self._box.inspection.heads

@@ -80,7 +80,7 @@ def _run(name: str, parameters: Parameters, changes: Changes, box: Box) -> Resul
     line = {"round_trips": box.shell.round_trips, "sent": box.shell.sent, "received": box.shell.received}
     warnings = {"warnings": [*result.get("warnings", []), *box.warnings]} if result.get("warnings") or box.warnings else {}
     # The paths of the box instead of those of the copy.
-    shown = mapped({**result, **warnings}, lambda value: value.replace(box.destdir, "") if isinstance(value, str) else value)
+    shown = mapped({**result, **warnings}, lambda value: value.replace(box.logs, "").replace(box.destdir, "") if isinstance(value, str) else value)
     return {**shown, "line": line, "transferred": box.has_sent}
 
 

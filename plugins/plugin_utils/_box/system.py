@@ -55,6 +55,10 @@ class BoxSystem(System):
             raise OtpError(f"the login user can neither become root nor is it {user}: use become, or log in as root or {user}.")
         return AS_IT_IS
 
+    def link_target(self, directory: str) -> str:
+        """The directory in the copy: there, no link leads to a directory of the controller."""
+        return self.box.destdir + directory
+
     def ensure_service(self) -> None:
         """The init script. Its name, or the inittab of the box, enables it at boot."""
         if self.service is None:

@@ -10,7 +10,6 @@
 # PIPE_DIR    the directory of the pipes
 # HOLDER      a file name in PIPE_DIR, different for each run: the process that holds the pipe open is noted there
 # DIRECTORY   the directory of the call, in PIPE_DIR
-# OWNER       UID:GID of the node
 # KEYS        what to type, as a format of printf
 # SECONDS_TO_START, SECONDS_TO_ANSWER
 # FORCE       "yes": call although another user is attached to a console
@@ -22,7 +21,7 @@ cd "$PIPE_DIR" 2>/dev/null || fail "the box has no directory $PIPE_DIR: start th
 # run_erl ends if a client opens the pipe right after another has closed it. So one process holds it open from the first call to the last.
 # The open succeeds only while run_erl reads at the other end.
 hold_pipe() {
-    read -r holder held <"$HOLDER" 2>/dev/null
+    [ ! -f "$HOLDER" ] || read -r holder held <"$HOLDER" 2>/dev/null
     [ "$held" = "$1" ] && [ "$(readlink "/proc/$holder/fd/7" 2>/dev/null)" = "$(pwd -P)/$1" ] && return 0
     # shellcheck disable=SC2016  # the words of another shell
     sh -c 'exec 7>"$1" && : >"$2" && exec sleep 900' sh "$1" "$HOLDER.held" </dev/null >/dev/null 2>&1 &
@@ -40,10 +39,16 @@ hold_pipe() {
     echo "$holder $1" >"$HOLDER"
 }
 
+is_pipe() {
+    [ -p "$1" ] && [ ! -L "$1" ]
+}
+
 pipe=
 # The newest pipe that is read, that is the one with the highest number: a run_erl that has ended leaves its pipe behind.
 # shellcheck disable=SC2012  # sed skips all other names
 for number in $(ls | sed -n 's/^erlang\.pipe\.\([0-9]*\)\.w$/\1/p' | sort -rn); do
+    # A link would have what is typed written to its target.
+    { is_pipe "erlang.pipe.$number.w" && is_pipe "erlang.pipe.$number.r"; } || continue
     if hold_pipe "erlang.pipe.$number.w"; then
         pipe=erlang.pipe.$number
         break
@@ -58,7 +63,6 @@ umask 077
 mkdir "$DIRECTORY" || fail "cannot write to $PIPE_DIR: use become, or log in as the user of the node"
 trap 'rm -rf "$DIRECTORY"; kill $reader $writer 2>/dev/null' EXIT
 tar -xzf - -C "$DIRECTORY" || fail "cannot unpack a call in $PIPE_DIR: the file system is full, or the connection broke"
-[ "$ME" != 0 ] || chown -R "$OWNER" "$DIRECTORY"
 # Opened for reading and writing, so that opening does not wait for run_erl.
 exec 8<>"$pipe.r"
 cat <&8 >"$DIRECTORY/shown" &

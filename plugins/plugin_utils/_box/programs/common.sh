@@ -4,7 +4,7 @@
 # What _box/shell.py puts before it, and what comes after it:
 # shellcheck shell=sh disable=SC2034,SC2153,SC2154,SC2317
 
-# The beginning of each program in this directory. The programs run in the sh of a box, such as BusyBox's. _box/shell.py puts their
+# The beginning of each program that runs as the user of the node. The programs run in the sh of a box, such as BusyBox's. _box/shell.py puts their
 # variables before them and removes the comments.
 #
 # ROOT        the root directory of the system
@@ -20,6 +20,13 @@ fail() {
     cat >/dev/null
     echo "$*" >&2
     exit 1
+}
+
+# is_own PATH: a directory in which only the user of this program can write
+is_own() {
+    # shellcheck disable=SC2046  # the fields of a line
+    set -- $(ls -lnd "$1")
+    case $1,$3 in drwx------*,"$ME") ;; *) return 1 ;; esac
 }
 
 # Waits for a part of a second, where sleep supports that.

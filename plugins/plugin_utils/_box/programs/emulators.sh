@@ -20,5 +20,5 @@ echo "$(emulators)"
 if [ -n "$LOGS" ]; then
     # shellcheck disable=SC2012  # by time
     f=$(ls -t "$LOGS"/erlang.log.* 2>/dev/null | head -n 1)
-    [ -z "$f" ] || { echo "log ${f##*/}" && tail -c 8192 "$f"; }
+    [ ! -f "$f" ] || { echo "log ${f##*/}" && tail -c 8192 "$f"; }
 fi

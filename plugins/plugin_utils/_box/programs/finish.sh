@@ -10,7 +10,7 @@
 # DONE               "yes": remove what is left of a transfer; "": the next run continues it
 
 cat >/dev/null
-if read -r holder held 2>/dev/null <"$PIPE_DIR/$HOLDER"; then
+if [ -f "$PIPE_DIR/$HOLDER" ] && read -r holder held 2>/dev/null <"$PIPE_DIR/$HOLDER"; then
     case "$(readlink "/proc/$holder/fd/7")" in */"$held"*) kill "$holder" ;; esac
     rm -f "$PIPE_DIR/$HOLDER"
 fi

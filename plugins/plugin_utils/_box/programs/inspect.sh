@@ -10,18 +10,11 @@
 # BREAK       the holder of a lock that is known to have ended; "" for none
 # NODE_USER   the user of the node
 # SUMS        "yes": the checksums of all files
+# LIMIT       bytes of a small file; the content of a larger one is not asked for
 # FILES       the files and directories outside of ROOT that matter, one a line
 
-cat >/dev/null
 inspect() {
     cd / || return
-    for t in cat chmod chown cp cut date dd df grep gzip id ln ls mkdir mv readlink rm sed sha256sum sleep sync tail tar touch tr; do
-        command -v "$t" >/dev/null || missing="$missing $t"
-    done
-    [ -z "$missing" ] || {
-        echo "missing$missing"
-        return
-    }
     if [ -n "$TAKE" ]; then
         mkdir -p "$ROOT" || return
         owner=$(readlink "$LOCK")
@@ -52,6 +45,8 @@ inspect() {
     echo "complete"
     echo "=list"
     [ -z "$FILES" ] || echo "$FILES" | while read -r f; do
+        # A directory behind a link of root is one, such as /var/run. For all else a link is a link.
+        [ ! -d "$f" ] || f=$f/.
         # shellcheck disable=SC2012  # only ls shows modes and owners on every box
         ls -lnd "$f" 2>/dev/null
         [ ! -f "$f" ] || sha256sum "$f"
@@ -79,13 +74,19 @@ inspect() {
         dd if="$f" bs=1024 count=1 2>/dev/null
     done
     # The content of small files.
-    set --
-    for f in bin/start bin/start_erl bin/stop bin/erl erts-*/bin/erl erts-*/bin/start erts-*/bin/start_erl erts-*/bin/*.src \
-        releases/* releases/*/* run/emulator.pid; do
-        case $f in *.boot | *.script | *.tar.gz) continue ;; esac
-        [ ! -f "$f" ] || [ -L "$f" ] || set -- "$@" "$f"
-    done
-    [ $# = 0 ] || tar -cf - "$@"
+    # shellcheck disable=SC2012  # one ls for all of them
+    LC_ALL=C ls -lnd bin/start bin/start_erl bin/stop bin/erl erts-*/bin/erl erts-*/bin/start erts-*/bin/start_erl erts-*/bin/*.src \
+        releases/* releases/*/* run/emulator.pid 2>/dev/null | {
+        set --
+        # shellcheck disable=SC2034  # of the nine fields three count
+        while read -r mode links uid gid size month day hour f; do
+            case $mode,$f in
+            *.boot | *.script | *.tar.gz) ;;
+            -*) [ "$size" -gt "$LIMIT" ] || set -- "$@" "$f" ;;
+            esac
+        done
+        [ $# = 0 ] || tar -cf - "$@"
+    }
 }
 
-inspect | gzip -c
+inspect

@@ -9,28 +9,29 @@
 # The name of each file is its sha256, which is checked. Files stay in .incoming until they are in place, so what arrived before a
 # connection broke is not sent again. New directories and files are made in .incoming/tree and renamed into place.
 #
-# Two files have other names: "names" lists the files that are needed, "steps" is a program of the functions below.
+# Two files have other names: "names" lists the files that are needed, "steps" is a program of the functions below. It is read once: the text
+# whose checksum was compared is the text that runs.
 #
-# LISTS       the checksums of these two, as sha256sum prints them
+# LISTS       the checksum of these two, one after the other
 
 set -e
 umask 077
 trap 'code=$?; [ $code = 0 ] || cat >/dev/null; exit $code' EXIT
 check_lock
 cd "$ROOT"
-mkdir -p .incoming
-cd .incoming
+# mkdir fails if it exists. What an earlier run left counts only if no other user could write there.
+# shellcheck disable=SC2015  # mkdir -p is also for what was removed
+mkdir .incoming 2>/dev/null || is_own .incoming || rm -rf .incoming && mkdir -p .incoming
+# shellcheck disable=SC2015  # fail ends the program
+cd -P .incoming 2>/dev/null && is_own . || fail "$ROOT/.incoming on the box is not a directory of user $ME alone: remove it"
 rm -rf tree old
 mkdir tree
 tar -xzf -
-echo "$LISTS" | sha256sum -c >/dev/null
+steps=$(cat steps)
+[ "$({ cat names && printf '%s\n' "$steps"; } | sha256sum)" = "$LISTS  -" ] || fail "what arrived is damaged: run it again"
 [ ! -s names ] || sha256sum -c names >/dev/null || {
     sha256sum -c names 2>/dev/null | sed -n 's/: FAILED.*//p' | while read -r n; do rm -f "$n"; done
     fail "what arrived is damaged: run it again"
-}
-
-own() {
-    [ "$ME" != 0 ] || chown -h "$1" "$2"
 }
 
 # directory MODE PATH: in the new tree
@@ -62,33 +63,31 @@ copy() {
     chmod "$1" "tree/$2"
 }
 
-# place OWNER PATH: from the new tree to a path that does not exist, or that is a file
+# place PATH: from the new tree to a path that does not exist, or that is a file
 place() {
-    if [ "$ME" = 0 ]; then chown -hR "$1" "tree/$2"; fi
-    if [ -d "tree/$2" ]; then
-        [ ! -e "$ROOT/$2" ] || fail "$ROOT/$2 exists, made by something else during this run: run it again"
+    if [ -d "tree/$1" ]; then
+        [ ! -e "$ROOT/$1" ] || fail "$ROOT/$1 exists, made by something else during this run: run it again"
     else
-        touch -c "tree/$2" 2>/dev/null || true
+        [ ! -d "$ROOT/$1" ] || fail "$ROOT/$1 on the box is a directory, and a file is to be there: remove it"
+        touch -c "tree/$1" 2>/dev/null || true
     fi
-    mv -f "tree/$2" "$ROOT/$2"
+    mv -f "tree/$1" "$ROOT/$1"
 }
 
-# host_file MODE OWNER PATH NAME: a file outside of the system, written beside and renamed
-host_file() {
-    # The directory may belong to the user of the node, who must not redirect this by a link.
-    rm -rf "$3.new"
-    cp "$4" "$3.new"
-    own "$2" "$3.new"
-    chmod "$1" "$3.new"
+# outside_file MODE PATH NAME: a file outside of ROOT, written beside and renamed
+outside_file() {
+    [ ! -d "$2" ] || fail "$2 on the box is a directory: remove it"
+    rm -rf "$2.new"
+    cp "$3" "$2.new"
+    chmod "$1" "$2.new"
     sync
-    mv -f "$3.new" "$3"
+    mv -f "$2.new" "$2"
 }
 
-# host_directory MODE OWNER PATH: a directory outside of the system
-host_directory() {
-    (umask 022 && mkdir -p "$3")
-    own "$2" "$3"
-    chmod "$1" "$3"
+# outside_directory MODE PATH: a directory outside of ROOT
+outside_directory() {
+    (umask 022 && mkdir -p "$2")
+    chmod "$1" "$2"
 }
 
 # remove PATH: a file or a directory, at once
@@ -99,8 +98,7 @@ remove() {
 
 # Another run may have broken the lock while the data came.
 check_lock
-# shellcheck source=/dev/null
-. ./steps
+eval "$steps"
 sync
 cd "$ROOT"
 rm -rf .incoming

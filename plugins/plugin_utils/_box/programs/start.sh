@@ -4,25 +4,6 @@
 # The variables and common.sh that _box/shell.py puts before it:
 # shellcheck shell=sh disable=SC2154
 
-# Starts the node: by its init script, or else by bin/start as the user of the node.
-#
-# INIT        the init script; "" for none
-# NODE_USER   the user of the node
+# Starts the node without an init script.
 
-cat >/dev/null
-check_lock
-out=$(mktemp) || exit
-if [ -n "$INIT" ]; then
-    set -- "$INIT" start
-elif [ "$(id -un)" = "$NODE_USER" ]; then
-    set -- "$ROOT/bin/start"
-elif command -v su >/dev/null; then
-    set -- su -s "$ROOT/bin/start" "$NODE_USER"
-else
-    set -- start-stop-daemon -S -c "$NODE_USER" -x "$ROOT/bin/start"
-fi
-"$@" </dev/null >"$out" 2>&1
-code=$?
-cat "$out"
-rm -f "$out"
-exit $code
+exec "$ROOT/bin/start"

@@ -4,7 +4,8 @@
 
 """Rules: nothing is delivered that the box has; new files are flushed before they are renamed; libraries and ERTS come first, RELEASES and
 then start_erl.data last, each after a sync; a file is removed after everything is in place; the cookie goes through the stream with its
-mode and its owner, and no other way; a disk that is too small is reported before anything is sent; each file gets its owner before it is in its place.
+mode and its owner, and no other way; a disk that is too small is reported before anything is sent; root gives a file its owner before it is in its
+place; a directory of another user is named before anything is sent; only what was in the copy, and no link's target, is read.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.plugin_utils._box.delivery import Delivery, check_room, prepare_delivery
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.delivery import Delivery, check_room, content_of, prepare_delivery
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.inspection import Entry, Inspection
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.mirror import Mirror
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.shell import Shell
@@ -56,29 +57,29 @@ def write(mirror: Mirror, path: str, content: bytes, mode: int = 0o644) -> None:
 
 
 def test_nothing_is_delivered_twice(mirror: Mirror) -> None:
-    assert prepare_delivery(mirror, "100:100", {}) is None
+    assert prepare_delivery(mirror, {}) is None
     write(mirror, "bin/start", b"new")
-    assert prepare_delivery(mirror, "100:100", {})
+    assert prepare_delivery(mirror, {})
     mirror.mark_sent()
-    assert prepare_delivery(mirror, "100:100", {}) is None
+    assert prepare_delivery(mirror, {}) is None
 
 
 def test_what_decides_the_release_is_renamed_last_after_a_sync(mirror: Mirror) -> None:
     for path in NEW:
         write(mirror, path, path.encode())
     mirror.place("lib/old").unlink()
-    steps = steps_of(prepare_delivery(mirror, "100:100", {}))
+    steps = steps_of(prepare_delivery(mirror, {}))
     first_place = next(index for index, step in enumerate(steps) if step.startswith("place"))
     assert steps[first_place - 1] == "sync" and not any(step.startswith(("directory", "move", "copy", "link")) for step in steps[first_place:])
     assert steps[first_place:] == [
-        "place 100:100 lib/pea-1.0",
-        "place 100:100 erts-15.2",
-        "place 100:100 bin/start",
-        "place 100:100 releases/z1",
+        "place lib/pea-1.0",
+        "place erts-15.2",
+        "place bin/start",
+        "place releases/z1",
         "sync",
-        "place 100:100 releases/RELEASES",
+        "place releases/RELEASES",
         "sync",
-        "place 100:100 releases/start_erl.data",
+        "place releases/start_erl.data",
         "sync",
         "remove lib/old",
     ]
@@ -86,20 +87,37 @@ def test_what_decides_the_release_is_renamed_last_after_a_sync(mirror: Mirror) -
 
 def test_the_cookie_is_in_the_stream_alone_with_its_mode_and_owner(mirror: Mirror) -> None:
     write(mirror, COOKIE, b"secret", 0o400)
-    delivery = prepare_delivery(mirror, "100:100", {COOKIE: "100:101"})
     digest = hashlib.sha256(b"secret").hexdigest()
-    assert f"host_file 400 100:101 {COOKIE} {digest}" in steps_of(delivery)
-    assert delivery and "secret" not in delivery.lists + " ".join(steps_of(delivery))
+    by_root = prepare_delivery(mirror, {COOKIE: "user"})
+    assert by_root and by_root.host_steps == f"host_file 400 user {COOKIE} 6 {digest}" and by_root.stream.startswith(b"secret")
+    by_user = prepare_delivery(mirror, {})
+    assert f"outside_file 400 {COOKIE} {digest}" in steps_of(by_user)
+    assert by_user and "secret" not in by_user.lists + by_user.host_steps + " ".join(steps_of(by_user))
 
 
-def test_a_file_outside_belongs_to_root_unless_an_owner_is_given(mirror: Mirror) -> None:
-    write(mirror, COOKIE, b"x")
-    assert any(step.startswith(f"host_file 644 0:0 {COOKIE}") for step in steps_of(prepare_delivery(mirror, "100:100", {})))
+def test_a_directory_of_another_user_is_named(mirror: Mirror) -> None:
+    mirror.inspection.entries["lib"] = Entry("d", 0o755, 0, 0, 0, "")
+    mirror.inspection.me = (100, 100)
+    write(mirror, "bin/start", b"new")
+    assert prepare_delivery(mirror, {})
+    write(mirror, "lib/pea-1.0/ebin/pea.beam", b"new")
+    with pytest.raises(OtpError, match=f"{ROOT}/lib on the box belongs to user 0, .*chown -hR 100 {ROOT}/lib. Nothing was sent"):
+        prepare_delivery(mirror, {})
+
+
+def test_what_a_link_of_the_copy_leads_to_is_not_read(mirror: Mirror, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"of the controller")
+    mirror.place("lib/old").unlink()
+    mirror.place("lib/old").symlink_to(tmp_path / "secret")
+    delivery = prepare_delivery(mirror, {})
+    assert delivery and "link lib/old" in " ".join(steps_of(delivery))
+    with pytest.raises(OSError, match="Too many levels"):
+        content_of(mirror.place("lib/old"))
 
 
 def test_a_small_disk_is_reported(mirror: Mirror) -> None:
     write(mirror, "lib/big", b"x" * 1000)
-    delivery = prepare_delivery(mirror, "100:100", {})
+    delivery = prepare_delivery(mirror, {})
     assert delivery and delivery.room > 1000
     check_room(delivery, delivery.room, ROOT)
     with pytest.raises(OtpError, match="too small.*Nothing was sent"):
@@ -114,22 +132,28 @@ class ThisMachine:
         return {"rc": done.returncode, "stdout": done.stdout.decode(), "stderr": done.stderr.decode()}
 
 
-def test_root_gives_each_file_its_owner_before_it_is_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """id and chown are replaced: it is root who changes owners, and the tests may run as another user."""
-    root, cookie = tmp_path / "box/system", f"{tmp_path}/box/home/.erlang.cookie"
-    programs = {"id": "echo 0", "chown": f'echo "$@" >>{tmp_path}/calls; [ ! -e {root}/bin ] || echo late >>{tmp_path}/calls'}
-    for path in (root, Path(cookie).parent, tmp_path / "programs"):
+def test_root_gives_a_file_its_owner_before_it_is_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """id, ls, su and chown are replaced: it is root who changes owners, and the tests may run as another user."""
+    root, home = tmp_path / "box/system", tmp_path / "box/home"
+    cookie = f"{home}/.erlang.cookie"
+    programs = {
+        "id": f"[ ! -e {tmp_path}/is_user ] && [ $# = 1 ] && echo 0 || echo 100",
+        "ls": '/bin/ls "$@" | sed "s/^\\([^ ]*\\) *\\([^ ]*\\) *[^ ]*/\\1 \\2 ${LS_USER:-0}/"',
+        "su": f'echo "as $5" >>{tmp_path}/calls; touch {tmp_path}/is_user; LS_USER=100 sh -c "$4"; rm {tmp_path}/is_user',
+        "chown": f'echo "$@" >>{tmp_path}/calls; [ ! -e {cookie} ] || echo late >>{tmp_path}/calls',
+    }
+    for path in (root, home, tmp_path / "programs"):
         path.mkdir(parents=True)
-    for name, text in programs.items():
-        (tmp_path / "programs" / name).write_text(f"#!/bin/sh\n{text}\n")
+    for name, script in programs.items():
+        (tmp_path / "programs" / name).write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / "programs" / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}/programs:{os.environ['PATH']}")
     mirror = Mirror(f"{tmp_path}/copy", str(root), (cookie,))
     write(mirror, "bin/start", b"new")
     write(mirror, cookie, b"secret", 0o400)
-    delivery = prepare_delivery(mirror, "100:101", {cookie: "100:102"})
+    delivery = prepare_delivery(mirror, {cookie: "user"})
     assert delivery
-    Shell(ThisMachine(), str(root)).run("receive", {"LISTS": delivery.lists}, data=delivery.stream)  # type: ignore[arg-type]
-    calls = (tmp_path / "calls").read_text().splitlines()
-    assert calls == [f"-h 100:101 {root}", f"-h 100:102 {cookie}.new", "-hR 100:101 tree/bin"]
+    shell = Shell(ThisMachine(), str(root), "erlang")  # type: ignore[arg-type]
+    shell.run("receive", {"LISTS": delivery.lists}, as_root={"HOST_STEPS": delivery.host_steps}, data=delivery.stream)
+    assert (tmp_path / "calls").read_text().splitlines() == ["as erlang", f"-h 100:100 {cookie}.new", "as erlang"]
     assert (root / "bin/start").read_bytes() == b"new" and Path(cookie).stat().st_mode & 0o777 == 0o400

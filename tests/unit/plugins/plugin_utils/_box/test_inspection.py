@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a box says of itself, taken apart; and its copy, which stays in its directory whatever the box says."""
+"""Rules: what a box says of itself is taken apart; nothing of it is believed; memory is bounded, whatever sizes it claims or sends; what is
+damaged, or too much, is an error.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +13,16 @@ import io
 import subprocess
 import sys
 import tarfile
+import typing as t
+import zlib
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.plugin_utils._box.delivery import prepare_delivery
-from ansible_collections.erlang.otp.plugins.plugin_utils._box.inspection import Entry, Inspection, mode_of, parse_inspection
-from ansible_collections.erlang.otp.plugins.plugin_utils._box.mirror import MARK, Mirror
+from ansible_collections.erlang.otp.plugins.plugin_utils._box import inspection as _inspection
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.inspection import Entry, mode_of, parse_inspection
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.limits import MAX_INSPECTION
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.shell import PROGRAMS
 
 SHA = 64 * "a"
@@ -31,7 +35,7 @@ loader /lib/ld-linux-armhf.so.3
 emulator 4711
 complete
 =list
-drwxr-xr-x    6 100      101           4096 Nov 21 18:00 /srv/exchange
+drwxr-xr-x    6 100      101           4096 Nov 21 18:00 /srv/exchange/.
 -r--------    1 100      101             12 Jan  1  1970 /var/lib/exchange/.erlang.cookie
 """
 TREE = f"""\
@@ -48,21 +52,31 @@ total 136
 lib:
 total 0
 crw-rw-rw-    1 0        0           5,   2 Nov 21 18:00 device
+
+releases:
+-rw-r--r--    1 100      101              4 Nov 21 18:00 RELEASES
 =sums
 {SHA}  bin/epmd
 =heads
 """
 
 
-def said(*, head: bytes = b"\x7fELF\n\x00rest", files: dict[str, bytes] | None = None) -> bytes:
+def tar_of(files: dict[str, bytes], **fields: t.Any) -> bytes:
     stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for name, content in (files or {"releases/RELEASES": b"[].\n"}).items():
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for name, content in files.items():
             member = tarfile.TarInfo(name)
             member.size, member.mtime = len(content), 1700000000
+            for field, value in fields.items():
+                setattr(member, field, value)
             archive.addfile(member, io.BytesIO(content))
-    text = (FACTS + TREE).encode()
-    return gzip.compress(text + b"%d /proc/7/exe\n%s" % (len(head), head) + stream.getvalue())
+    return stream.getvalue()
+
+
+def said(*, head: bytes = b"\x7fELF\n\x00rest", files: bytes | None = None, more: str = "") -> bytes:
+    text = (FACTS + TREE.replace("=sums", more + "=sums")).encode("utf-8", "surrogateescape")
+    archive = tar_of({"releases/RELEASES": b"[].\n"}) if files is None else files
+    return gzip.compress(text + b"%d /proc/7/exe\n%s" % (len(head), head) + archive)
 
 
 def test_a_look_is_taken_apart() -> None:
@@ -97,45 +111,52 @@ def test_permissions(permissions: str, mode: int) -> None:
     assert mode_of(permissions) == mode
 
 
-FILE = Entry("-", 0o644, 0, 0, 3, "")
+def test_the_memory_of_an_answer_is_bounded() -> None:
+    packed = zlib.compressobj(9, wbits=31)
+    bomb = b"".join(packed.compress(bytes(1 << 24)) for dummy in range(64)) + packed.flush()
+    assert len(bomb) < 2 << 20, "1 GiB in little"
+    code = """
+import resource, sys
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.inspection import OtpError, parse_inspection
+def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+answer, before = sys.stdin.buffer.read(), peak()
+try: parse_inspection(answer)
+except OtpError as error: print(error)
+print(peak() - before)
+"""
+    *words, peak = subprocess.run([sys.executable, "-c", code], input=bomb, capture_output=True, check=True).stdout.decode().splitlines()
+    assert "more than 64 MiB: remove from the box" in words[0]
+    assert int(peak) < 3 * (MAX_INSPECTION >> 20)
 
 
-@pytest.mark.parametrize("path", ["../evil", "bin/../../evil", "/etc/passwd"])
-def test_a_path_that_nobody_asked_for_is_refused(tmp_path: Path, path: str) -> None:
-    mirror = Mirror(str(tmp_path / "copy"), "/srv/exchange")
-    with pytest.raises(OtpError, match="which was not requested"):
-        mirror.fill(Inspection(entries={path: FILE}))
-    assert list(tmp_path.iterdir()) == []
+def test_too_many_names_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_inspection, "MAX_NAMES", 4)
+    with pytest.raises(OtpError, match="more than 4 files"):
+        parse_inspection(said())
 
 
-def test_nothing_is_written_behind_a_link(tmp_path: Path) -> None:
-    (tmp_path / "outside").mkdir()
-    mirror = Mirror(str(tmp_path / "copy"), "/srv/exchange")
-    mirror.fill(Inspection(entries={"run": Entry("l", 0o777, 0, 0, 3, str(tmp_path / "outside")), "run/emulator.pid": FILE}))
-    assert mirror.place("run").is_symlink()
-    assert list((tmp_path / "outside").iterdir()) == []
+@pytest.mark.parametrize("size", ["-1", " 10", "0x10", "9" * 5, "1e3", ""])
+def test_the_size_of_a_head_is_a_number(size: str) -> None:
+    text = f"{FACTS}=sums\n=heads\n{size} /proc/7/exe\nrest".encode()
+    with pytest.raises(OtpError, match="damaged"):
+        parse_inspection(gzip.compress(text))
 
 
-def test_what_only_the_box_has_is_marked_by_its_sum_or_its_path(tmp_path: Path) -> None:
-    mirror = Mirror(str(tmp_path), "/srv/exchange")
-    mirror.fill(
-        Inspection(entries={"bin/epmd": FILE, "lib/a": FILE, "releases/RELEASES": FILE}, sums={"bin/epmd": SHA}, files={"releases/RELEASES": (b"[].", 7)})
-    )
-    assert mirror.place("bin/epmd").read_bytes() == MARK + SHA.encode()
-    assert mirror.place("lib/a").read_bytes() == MARK + b"lib/a"
-    assert (mirror.place("releases/RELEASES").read_bytes(), mirror.place("releases/RELEASES").stat().st_mtime) == (b"[].", 7)
-    assert prepare_delivery(mirror, "0:0", {}) is None
-    # The same content elsewhere is copied on the box.
-    mirror.place("lib/a").write_bytes(mirror.place("bin/epmd").read_bytes())
-    delivery = prepare_delivery(mirror, "0:0", {})
-    assert delivery is not None
-    assert "copy 644 lib/a /srv/exchange/bin/epmd" in steps_of(delivery.stream)
+@pytest.mark.parametrize(
+    ("name", "kind"), [("releases/RELEASES", b"1"), ("releases/RELEASES", b"2"), ("releases/RELEASES", b"S"), ("lib/device", b"0"), ("bin", b"0"), ("x", b"0")]
+)
+def test_content_counts_only_for_plain_files_that_are_listed(name: str, kind: bytes) -> None:
+    assert parse_inspection(said(files=tar_of({name: b""}, type=kind))).files == {}
 
 
-def steps_of(stream: bytes) -> list[str]:
-    with tarfile.open(fileobj=io.BytesIO(stream)) as archive:
-        steps = archive.extractfile("steps")
-        return steps.read().decode().splitlines() if steps else []
+def test_what_is_shown_of_a_lock_has_no_control_characters() -> None:
+    found = parse_inspection(gzip.compress(b"locked a\x1b[2J\x07b " + b"x" * 5000 + b"\n"))
+    assert found.locked.startswith("a[2Jb x") and len(found.locked) == 200
+
+
+def test_numbers_of_any_length_are_read_in_part() -> None:
+    long = "9" * 5000
+    assert parse_inspection(gzip.compress(f"free {long}\nemulator {long}\nme {long} {long}\n{FACTS}".encode())).complete
 
 
 def test_the_child_that_an_emulator_has_forked_is_not_another_one(tmp_path: Path) -> None:
