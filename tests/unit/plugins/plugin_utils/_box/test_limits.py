@@ -9,6 +9,7 @@ has started goes on; the error says which limit it was, and other errors stay as
 from __future__ import annotations
 
 import subprocess
+import time
 import typing as t
 
 import pytest
@@ -26,6 +27,8 @@ def output_of(*command: str) -> bytes:
 @pytest.fixture
 def other() -> t.Iterator[subprocess.Popen]:
     process = subprocess.Popen(["sleep", "600"])
+    # The kernel counts the start of a process in hundredths of a second.
+    time.sleep(0.05)
     yield process
     process.kill()
     process.wait()
