@@ -45,6 +45,9 @@ OF_LIFECYCLE = (UNIT + "_node/test_lifecycle.py",)
 SYSTEM, START = UTILS + "_target_system/", "roles/target_system/templates/start.j2"
 OF_SYSTEM = (UNIT + "_target_system/test_system.py", UNIT + "_target_system/test_environment.py")
 OF_RENDERING = ("tests/unit/plugins/plugin_utils/_target_system/test_rendering.py",)
+CONFIGURE, OF_CONFIGURE = UTILS + "_config/configure.py", (UNIT + "_config/test_configure.py",)
+VAULTED, QUIET = (f"plugins/plugin_utils/_secrecy/{name}.py" for name in ("vaulted", "quiet"))
+OF_VAULTED = ("tests/unit/plugins/plugin_utils/_secrecy/test_vaulted.py",)
 OF_SERVICE_USER = (UNIT + "_target_system/test_service_user.py",)
 
 READING, OF_READING = UTILS + "_core/reading.py", (UNIT + "_core/test_reading.py",)
@@ -313,7 +316,7 @@ RULES = (
     # What a terminal shows.
     Rule("errors have no control characters", ERRORS, "return clean(super().__str__())", "return super().__str__()", OF_TERMINAL),
     Rule("nothing turns the direction of text", UTILS + "_core/terminal.py", ", *range(0x2066, 0x206A)", "", OF_TERMINAL),
-    Rule("what a box says is clean", BOX_ACTION, "return cleaned(result)", "return (result)", OF_ACTIONS),
+    Rule("what a box says is clean", BOX_ACTION, "without_vaulted(cleaned(result),", "without_vaulted((result),", OF_ACTIONS),
     Rule("what a host says is clean", PACKAGES, "return cleaned(_run_with_package(", "return (_run_with_package(", OF_ACTIONS),
     Rule("keys of the page are escaped", "plugins/filter/fleet_status.py", ", keys=True)", ")", ("tests/unit/plugins/filter/test_fleet_status.py",)),
     Rule("keys are clean", UTILS + "_core/terminal.py", "{cleaned(key): ", "{key: ", OF_TERMINAL),
@@ -618,6 +621,13 @@ RULES = (
     Rule("a diff has no value of a secret", SYSTEM + "environment.py", "value if name in shown else '********'", "value", OF_SYSTEM),
     Rule("a variable that becomes a secret is in no diff", SYSTEM + "system.py", " - self.options.environment_secrets.keys()", "", OF_SYSTEM),
     Rule("a secret cannot become a second variable", SYSTEM + "environment.py", '"[\\n\\0', '"[\\0', (UNIT + "_target_system/test_environment.py",)),
+    Rule("a diff has no value of vault", VAULTED, "if not any(pattern.search(str(text)) for text in entry.values())", "if True", OF_VAULTED),
+    Rule("a message has no value of vault", VAULTED, "mapped(part, mask) if name in FOR_PEOPLE else part", "part", OF_VAULTED),
+    Rule("a value that is encrypted alone is known", VAULTED, "    if isinstance(value, EncryptedString):\n        return True\n", "", OF_VAULTED),
+    Rule("a value of an encrypted file is known", VAULTED, ' or is_encrypted(str(getattr(tag, "path", None) or ""))', "", OF_VAULTED),
+    Rule("no module logs its options", QUIET, ", **QUIET}", "}", ("tests/unit/plugins/plugin_utils/_secrecy/test_quiet.py",)),
+    Rule("vm.args has no cookie", CONFIGURE, "content._replace(data=without_cookie(content.data))", "content", OF_CONFIGURE),
+    Rule("a cookie of an old vm.args is in no diff", CONFIGURE, "without_cookie(before) if name == VM_ARGS else before", "before", OF_CONFIGURE),
     Rule("no shell evaluates the environment", START, 'export "$NODE_VARIABLE"', 'eval "export $NODE_VARIABLE"', OF_RENDERING),
     Rule("a backslash in the environment stays", START, "IFS= read -r NODE_VARIABLE", "IFS= read NODE_VARIABLE", OF_RENDERING),
     Rule(

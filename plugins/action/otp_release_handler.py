@@ -12,6 +12,7 @@ import typing as t
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.erlang.otp.plugins.plugin_utils._secrecy.vaulted import without_vaulted
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.packages import run_module
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transport import StdinTransport
 
@@ -32,4 +33,4 @@ class ActionModule(ActionBase):
         if result.get("needs_package") and not result.get("failed"):
             result.update(failed=True, msg=f"{result['msg']}: give package.")
         result.update(ended=time.time(), has_steps=has_steps)
-        return result
+        return without_vaulted(result, task_vars, arguments)

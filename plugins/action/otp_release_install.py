@@ -11,6 +11,8 @@ import typing as t
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import cleaned
+from ansible_collections.erlang.otp.plugins.plugin_utils._secrecy.quiet import execute_quietly
+from ansible_collections.erlang.otp.plugins.plugin_utils._secrecy.vaulted import without_vaulted
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.packages import run_module
 
 
@@ -24,7 +26,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         if arguments.get("state") == "absent":
-            result.update(cleaned(self._execute_module(module_args=arguments, task_vars=task_vars)))
+            result.update(cleaned(execute_quietly(self, arguments, task_vars)))
         else:
             result.update(run_module(self, None, arguments, task_vars))
-        return result
+        return without_vaulted(result, task_vars, arguments)

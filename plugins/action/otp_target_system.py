@@ -11,6 +11,7 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.erlang.otp.plugins.plugin_utils._secrecy.vaulted import without_vaulted
 from ansible_collections.erlang.otp.plugins.plugin_utils._target_system import rendering as _rendering
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.packages import run_module
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transport import StdinTransport
@@ -35,4 +36,4 @@ class ActionModule(ActionBase):
         if result.get("needs_package"):
             result.update(failed=True, msg=f"{result['msg']}, and no package is given: set otp_package, or have one built.")
         result["seconds"] = round(time.monotonic() - began, 3)
-        return result
+        return without_vaulted(result, task_vars, self._task.args)

@@ -490,7 +490,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Op
 from ansible_collections.erlang.otp.plugins.module_utils._build.systools import ScriptOptions
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import clean, cleaned
+from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import clean
 from ansible_collections.erlang.otp.plugins.module_utils._core.values import expanded
 
 ARGUMENT_SPEC = {
@@ -567,12 +567,12 @@ def main() -> None:
     try:
         result = build_release(options_of(module.params), Changes(check_mode=module.check_mode))
     except SystoolsError as error:
-        module.fail_json(msg=str(error), diagnostics=cleaned([diagnostic._asdict() for diagnostic in error.diagnostics]))
+        module.fail_json(msg=str(error), diagnostics=[diagnostic._asdict() for diagnostic in error.diagnostics])
     except OtpError as error:
         module.fail_json(msg=str(error))
     for diagnostic in result["diagnostics"]:
         module.warn(clean(diagnostic["sentence"]))
-    module.exit_json(**cleaned(result))
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

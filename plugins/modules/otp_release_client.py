@@ -166,7 +166,6 @@ from ansible_collections.erlang.otp.plugins.module_utils._client.directory impor
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import group_number, parse_mode, user_number
-from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import cleaned
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError
 from ansible_collections.erlang.otp.plugins.module_utils._node.epmd import default_port, look_up
 
@@ -219,8 +218,8 @@ def main() -> None:
     try:
         result = ensure_client(request_of(module.params), changes)
     except OtpError as error:
-        module.fail_json(msg=str(error), actions=cleaned(changes.actions))
-    module.exit_json(changed=changes.changed, actions=cleaned(changes.actions), **cleaned(result))
+        module.fail_json(msg=str(error), actions=changes.actions)
+    module.exit_json(changed=changes.changed, actions=changes.actions, **result)
 
 
 if __name__ == "__main__":

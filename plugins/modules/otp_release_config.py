@@ -197,6 +197,8 @@ def main() -> None:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=f"{error.filename}: {error.strerror}")
+    for warning in result.pop("warnings"):
+        module.warn(warning)
     module.exit_json(changed=changes.changed, actions=changes.actions, **result)
 
 

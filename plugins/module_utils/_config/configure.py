@@ -19,12 +19,17 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.files import read
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, check_owner, ensure_file
 from ansible_collections.erlang.otp.plugins.module_utils._formats.substitute import Replacement, substitute
 from ansible_collections.erlang.otp.plugins.module_utils._formats.sys_config import parse_sys_config
+from ansible_collections.erlang.otp.plugins.module_utils._formats.vm_args import without_cookie
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import declared_encoding, decode
 
 SYS_CONFIG = "sys.config"
 VM_ARGS = "vm.args"
 # start_erl passes -config always: a release without the file would not boot.
 EMPTY_SYS_CONFIG = b"[].\n"
+COOKIE_LEFT_OUT = (
+    "{source} has -setcookie, which would show the cookie to every user of the host, so it is left out of {path}."
+    " Set otp_cookie, and remove -setcookie from the release: the node reads its cookie from a file of its user."
+)
 
 
 class Content(t.NamedTuple):
@@ -51,19 +56,24 @@ def configure_release(
 
     The variables of the .src files get the values of variables and secrets; given content is not changed. If nothing else gives a content, an
     empty sys.config is written, and no vm.args. uid and gid of -1 mean the owner of the present file, else of the directory.
-    Returns the paths ``sys_config`` and ``vm_args`` (or None), the names of the used ``variables``, and ``diff``, which is empty if there
-    are secrets. Raises OtpError, before anything is written, that names file, line and variable but no value.
+    A -setcookie is left out of vm.args, and of the diff. Returns the paths ``sys_config`` and ``vm_args`` (or None), the names of the used
+    ``variables``, ``warnings``, and ``diff``, which is empty if there are secrets.
+    Raises OtpError, before anything is written, that names file, line and variable but no value.
     """
     if not os.path.isdir(directory):
         raise OtpError(f"{directory} is not a directory. Install the release before you configure it.")
     values = {**(variables or {}), **(secrets or {})}
     contents = _contents(directory, {SYS_CONFIG: sys_config, VM_ARGS: vm_args}, values)
-    result: dict[str, t.Any] = {"sys_config": None, "vm_args": None, "variables": [], "diff": []}
+    result: dict[str, t.Any] = {"sys_config": None, "vm_args": None, "variables": [], "diff": [], "warnings": []}
     for name, content in contents.items():
         path = result[name.replace(".", "_")] = os.path.join(directory, name)
+        if name == VM_ARGS and without_cookie(content.data) != content.data:
+            content = content._replace(data=without_cookie(content.data))
+            result["warnings"].append(COOKIE_LEFT_OUT.format(source=content.source, path=path))
         owner = _owner(path, directory, uid, gid)
         before = ensure_file(path, content.data, mode=mode, owner=owner, sentence=f"write {path}", changes=changes)
         if before is not None and not secrets:
+            before = without_cookie(before) if name == VM_ARGS else before
             shown = {"before": before.decode("utf-8", "replace"), "after": content.data.decode("utf-8", "replace")}
             result["diff"].append({"before_header": path, "after_header": path, **shown})
         result["variables"] = sorted({*result["variables"], *(replacement.name for replacement in content.replacements)})

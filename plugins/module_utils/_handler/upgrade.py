@@ -116,7 +116,10 @@ class Upgrade:
         directory = self.tree.path("releases", self.version)
         # In check mode, a release that is still in its package has no directory yet.
         if os.path.isdir(directory) or not self.changes.check_mode:
-            self.diffs += configure_release(directory=directory, changes=self.changes, **configuration)["diff"]
+            result = configure_release(directory=directory, changes=self.changes, **configuration)
+            self.diffs += result["diff"]
+            for cause, dummy, remedy in (warning.rstrip(".").partition(". ") for warning in result["warnings"]):
+                self.report([Problem("cookie", cause, remedy, fatal=False)])
 
     def leave_down(self) -> None:
         """Report a node that is down, and change nothing. Raises HandlerError when the request is to fail then."""

@@ -16,7 +16,6 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._config.configure import configure_release
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions, Owner, ensure_directory, ensure_file
 from ansible_collections.erlang.otp.plugins.module_utils._node.service import ensure_service
@@ -124,8 +123,7 @@ class System:
         result = configure_release(directory=directory, uid=self.owner.uid, gid=self.owner.gid, changes=self.changes, **self.options.configuration)
         self.diff.extend(result["diff"])
         self.written.update(path for path in (result["sys_config"], result["vm_args"]) if f"write {path}" in self.changes.actions)
-        if result["vm_args"] and b"-setcookie" in (read_file(result["vm_args"]) or b"").split():
-            self.warnings.append(f"{result['vm_args']} has -setcookie: the cookie shows in `ps` to every user of the host. Use otp_cookie instead.")
+        self.warnings.extend(result["warnings"])
 
     def write_environment(self) -> None:
         """The environment of the node. The diff has no value of a secret, nor of a variable that is gone, which may have been one."""

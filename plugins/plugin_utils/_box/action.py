@@ -14,6 +14,8 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import cleaned
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.arguments import argument_validator, masked, secret_values
+from ansible_collections.erlang.otp.plugins.plugin_utils._secrecy.quiet import execute_quietly
+from ansible_collections.erlang.otp.plugins.plugin_utils._secrecy.vaulted import without_vaulted
 
 
 class HostOrBoxAction(ActionBase):
@@ -28,8 +30,8 @@ class HostOrBoxAction(ActionBase):
         if is_box(self, task_vars):
             result.update(on_box(self, self.module, dict(self._task.args), task_vars))
         else:
-            result.update(self._execute_module(task_vars=task_vars))
-        return cleaned(result)  # type: ignore[no-any-return]
+            result.update(execute_quietly(self, dict(self._task.args), task_vars))
+        return without_vaulted(cleaned(result), task_vars, self._task.args)
 
 
 def is_box(action: ActionBase, task_vars: dict[str, t.Any] | None) -> bool:

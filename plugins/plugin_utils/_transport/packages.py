@@ -26,6 +26,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import c
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import is_url
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.action import is_box, on_box
 from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import release_of
+from ansible_collections.erlang.otp.plugins.plugin_utils._secrecy.quiet import execute_quietly
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transport import StdinTransport
 
 SUFFIX = ".tar.gz"
@@ -86,8 +87,7 @@ def _run_with_package(
 def _run(action: ActionBase, transport: StdinTransport | None, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
     if transport:
         return transport.execute(action, arguments, task_vars)
-    result: dict[str, t.Any] = action._execute_module(module_args=arguments, task_vars=task_vars)
-    return result
+    return execute_quietly(action, arguments, task_vars)
 
 
 def _smallest(package: str, arguments: dict[str, t.Any], result: dict[str, t.Any]) -> tuple[str, dict[str, t.Any]]:

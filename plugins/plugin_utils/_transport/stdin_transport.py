@@ -28,6 +28,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.stdin_runner impo
 from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import clean
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.action import is_box, on_box
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.arguments import argument_validator, masked, secret_values
+from ansible_collections.erlang.otp.plugins.plugin_utils._secrecy.quiet import execute_quietly
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.conditions import (
     VARIABLE,
     NotAvailable,
@@ -60,7 +61,7 @@ class StdinTransport:
     def execute(self, action: ActionBase, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
         """The module's result, whichever way it goes to the host."""
         result = self.run(action, arguments, task_vars)
-        return action._execute_module(module_args=arguments, task_vars=task_vars) if result is None else result
+        return execute_quietly(action, arguments, task_vars) if result is None else result
 
     def run(
         self, action: ActionBase, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None, *, package: str | None = None

@@ -67,9 +67,3 @@ def test_what_a_host_says_is_clean(monkeypatch: pytest.MonkeyPatch, name: str, s
     result = action.run(None, {})
     assert {key: result[key] for key in CLEAN} == CLEAN
     assert not any("\x1b" in key for key in result)
-
-
-def test_a_module_without_a_plugin_cleans_what_it_says() -> None:
-    modules = {path.stem: path.read_text("utf-8") for path in (ACTIONS.parent / "modules").glob("otp_*.py")}
-    own = modules.keys() - {path.stem for path in ACTIONS.glob("*.py")}
-    assert own and all("cleaned(result)" in modules[name] for name in own)

@@ -51,6 +51,18 @@ def test_from_sources(directory):
     assert not changes.changed and said["diff"] == []
 
 
+@pytest.mark.parametrize("given", [{"vm_args": "+K true\n-setcookie crimson # x\n"}, {}], ids=["given", "of the package"])
+def test_a_cookie_is_left_out_and_in_no_diff(directory, given):
+    (directory / "vm.args.src").unlink()
+    (directory / "vm.args").write_text("-setcookie violet\n+K true\n")
+    said, dummy = configure(directory, variables=VALUES, **given)
+    assert "setcookie" not in (directory / "vm.args").read_text() and "+K true" in (directory / "vm.args").read_text()
+    assert "violet" not in str(said) and "crimson" not in str(said)
+    (warning,) = said["warnings"]
+    assert "-setcookie" in warning and warning.endswith(".") and warning.count(". ") == 1
+    assert configure(directory, variables=VALUES)[0]["warnings"] == []
+
+
 def test_secrets_win_and_leave_no_diff(directory):
     said, changes = configure(directory, variables=VALUES, secrets={"PASSWORD": "violet"})
     assert "violet" in (directory / "sys.config").read_text()

@@ -246,7 +246,7 @@ def test_the_environment_is_a_file_of_the_service_user_whose_secrets_are_in_no_d
     assert host.settle(environment_secrets={"KEY": "very private 5", "MOVES": "x"})[2].diff == []
 
 
-def test_a_cookie_among_the_release_s_own_flags_is_warned_of(host):
+def test_a_cookie_among_the_flags_of_the_release_is_left_out(host):
     dummy, dummy, system = host.settle(configuration=configuration(arguments="-setcookie abc\n"))
     assert "-setcookie" in system.warnings[0] and "abc" not in system.warnings[0]
 
