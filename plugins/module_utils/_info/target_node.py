@@ -69,7 +69,7 @@ def describe_history(target: Target, *, limit: int) -> dict[str, t.Any]:
     try:
         entries = _history.read(target.tree)
     except (OSError, OtpError):
-        # The directory does not exist, this user may not read it (read_target reports that), or the history is no file.
+        # The directory does not exist, this user may not read it (read_target reports that), or the history is not a file.
         entries = []
     failed = {}
     for version in dict.fromkeys(entry["release"] for entry in entries):

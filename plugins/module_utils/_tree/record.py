@@ -81,7 +81,7 @@ def _records(directory: str):
         try:
             record = parse_record(read_file(f"{directory}/releases/{version}/{RECORD}", limit=MAX_RECORD) or b"")
         except (NotADirectoryError, OtpError):
-            # What is no file is no record.
+            # What is not a file is not a record.
             continue
         if record is not None and record["version"] == version:
             yield record
