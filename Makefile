@@ -10,6 +10,7 @@ help:
 	@echo "              sanity, unit and integration tests with another ansible-core"
 	@echo "make mutations"
 	@echo "              take rules out of the code, one at a time: a test must miss each (long)"
+	@echo "make fuzz     changed inputs to the parsers of what is not trusted, for minutes; or: make fuzz SECONDS=3600 TARGETS='etf tar'"
 	@echo "make format   format the Python files with ruff"
 	@echo "make docs     the documentation as HTML, in build/docs"
 	@echo "make picture  draw docs/upgrade.svg again, from a real run"
@@ -38,6 +39,10 @@ test-ansible:
 	@.ci/setup check
 	@.ci/test-ansible '$(ANSIBLE_CORE)'
 
+fuzz:
+	@.ci/setup check
+	@.venv/bin/python tests/fuzz/fuzz.py --seconds $(or $(SECONDS),300) $(TARGETS)
+
 format:
 	@.ci/setup check
 	@.venv/bin/ruff format .
@@ -53,4 +58,4 @@ clean:
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	$(MAKE) -C examples/exchange clean
 
-.PHONY: help setup demo picture check test test-ansible mutations format docs clean
+.PHONY: help setup demo picture check test test-ansible mutations fuzz format docs clean

@@ -314,7 +314,8 @@ RULES = (
     Rule("the terms of a file have a size", PARSER, "    if len(data) > MAX_FILE:", "    if False:", (UNIT + "_formats/test_releases_file.py",)),
     Rule("bits of all segments are counted", PARSER, "            if source.bits[0] > MAX_BITS:", "            if False:", (UNIT + "_terms/test_parser.py",)),
     # What a terminal shows.
-    Rule("errors have no control characters", ERRORS, "return clean(super().__str__())", "return super().__str__()", OF_TERMINAL),
+    Rule("errors have no control characters", ERRORS, "clean(super().__str__())", "super().__str__()", OF_TERMINAL),
+    Rule("errors have an end", ERRORS, "text if len(text) <= LONGEST else", "text if True else", OF_TERMINAL),
     Rule("nothing turns the direction of text", UTILS + "_core/terminal.py", ", *range(0x2066, 0x206A)", "", OF_TERMINAL),
     Rule("what a box says is clean", BOX_ACTION, "without_vaulted(cleaned(result),", "without_vaulted((result),", OF_ACTIONS),
     Rule("what a host says is clean", PACKAGES, "return cleaned(_run_with_package(", "return (_run_with_package(", OF_ACTIONS),

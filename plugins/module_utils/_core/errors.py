@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import clean
 
+# Characters of a message; what is quoted may have no end.
+LONGEST = 10_000
+
 
 class OtpError(Exception):
     """What happened, where, why and what to do, for an operator. Modules show the text as it is; any other exception is a bug.
 
-    The text may quote what others wrote, so it is without control characters.
+    The text may quote what others wrote, so it is without control characters, and has an end.
     """
 
     def __str__(self) -> str:
-        return clean(super().__str__())
+        text = clean(super().__str__())
+        return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."

@@ -35,3 +35,8 @@ def test_errors_are_clean():
     assert str(OtpError("a\u202eb")) == "ab"
     assert str(Worse()) == "releases/]0;owned"
     assert f"{OtpError('a' + chr(0x9B))}" == "a"
+
+
+def test_errors_have_an_end():
+    assert len(str(OtpError("a" * 1_000_000))) == 10_000
+    assert str(OtpError("a" * 10_000)) == "a" * 10_000
