@@ -295,7 +295,7 @@ RULES = (
     Rule(
         "an entry of the history has texts", HISTORY, "        if _is_entry(entry):", "        if isinstance(entry, dict):", (UNIT + "_tree/test_history.py",)
     ),
-    Rule("JSON has a depth", READING, "    except RecursionError:", "    except ZeroDivisionError:", OF_READING),
+    Rule("JSON has a depth", READING, "    except RecursionError:", "    except ZeroDivisionError:", (*OF_READING, "tests/unit/test_fuzz.py")),
     Rule("a number of JSON has an end", READING, "    if len(digits) > 20:", "    if False:", OF_READING),
     Rule("a place is in the directory of a variable", RECORD, " and any(place.startswith(", " or any(place.startswith(", OF_RECORD),
     Rule("a place is that of its application", RECORD, "os.path.basename(place) == library and ", "", OF_RECORD),
@@ -309,7 +309,7 @@ RULES = (
         (UNIT + "_formats/test_releases_file.py",),
     ),
     Rule("a base leads nowhere else", UTILS + "_package/thin_base.py", "all(map(is_directory_name, path", "any(map(is_directory_name, path", OF_THIN),
-    Rule("a cookie is a file", CONNECT, "with open_file(path) as", 'with open(path, "rb") as', (UNIT + "_node/test_connect.py",)),
+    Rule("a cookie is a file", CONNECT, "open_file(path) as file", 'open(path, "rb") as file', (UNIT + "_node/test_connect.py",)),
     Rule("a log is a file", UTILS + "_node/log_tail.py", "read_end(path, BYTES)", 'open(path, "rb").read(BYTES)', (UNIT + "_node/test_log_tail.py",)),
     Rule("the terms of a file have a size", PARSER, "    if len(data) > MAX_FILE:", "    if False:", (UNIT + "_formats/test_releases_file.py",)),
     Rule("bits of all segments are counted", PARSER, "            if source.bits[0] > MAX_BITS:", "            if False:", (UNIT + "_terms/test_parser.py",)),

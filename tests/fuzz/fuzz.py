@@ -30,7 +30,7 @@ from targets import TARGETS
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 
 FOUND = Path(__file__).resolve().parents[2] / "build" / "fuzz"
-# For one input: seconds, and bytes beside those of the process at its start.
+# For one input: seconds of the processor, and bytes beside those of the process at its start.
 SECONDS = 10.0
 MEMORY = 1 << 30
 LARGEST = 1 << 20
@@ -86,7 +86,7 @@ def inputs(name: str, choose: random.Random) -> t.Iterator[bytes]:
 
 def outcome(parse: t.Callable[[bytes], t.Any], data: bytes) -> str:
     """What is wrong with what the parser makes of the input, or an empty text."""
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
         parse(data)
     except OtpError as error:
@@ -98,7 +98,7 @@ def outcome(parse: t.Callable[[bytes], t.Any], data: bytes) -> str:
         place = " < ".join(f"{os.path.basename(frame.filename)}:{frame.lineno}" for frame in reversed(traceback.extract_tb(error.__traceback__)[-3:]))
         return f"{type(error).__name__} at {place}"
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
     return ""
 
 
@@ -108,7 +108,7 @@ def give(name: str, seconds: float, seed: str, current: mmap.mmap, output: t.Tex
     def too_long(*dummy: t.Any) -> None:
         raise TooLong
 
-    signal.signal(signal.SIGALRM, too_long)
+    signal.signal(signal.SIGPROF, too_long)
     used = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
     until, faults, count = time.monotonic() + seconds, set(), 0

@@ -46,7 +46,7 @@ def _last_words(log_directory: str, since: float, starts: int) -> str:
 
 
 def _time(path: str) -> float:
-    """When the file was written last; 0 if it is no more, or a link that leads nowhere."""
+    """When the file was written last; 0 if it has gone, or is a link that leads nowhere."""
     try:
         return os.path.getmtime(path)
     except OSError:
