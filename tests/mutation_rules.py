@@ -496,6 +496,27 @@ RULES = (
         (UNIT + "_tree/test_history.py",),
     ),
     Rule(
+        "a user that useradd has left half made is completed",
+        SERVICE_USER,
+        "is_half_made(user) and shutil",
+        "False and shutil",
+        OF_SERVICE_USER,
+    ),
+    Rule(
+        "a directory that an interrupted run has left gets its mode",
+        OWNERSHIP,
+        "== _NEW != mode and",
+        "== -1 and",
+        OF_SERVICE_USER,
+    ),
+    Rule(
+        "links of which a killed update-rc.d has made some do not count",
+        SERVICE,
+        "return None if starts and not all(links.values()) else starts",
+        "return starts",
+        (UNIT + "_node/test_service.py",),
+    ),
+    Rule(
         "an entry of the history is written to its end",
         HISTORY,
         "            line = line[os.write(descriptor, line) :]\n",

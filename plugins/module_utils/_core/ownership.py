@@ -17,6 +17,9 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import inherited_owner, read_file, write_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
 
+# The mode of a directory until it has its owner.
+_NEW = 0o700
+
 
 class Owner(t.NamedTuple):
     """Numbers of a user and a group; -1 in check mode for those that would be created."""
@@ -126,6 +129,8 @@ def ensure_directory(path: str, *, mode: int, owner: Owner, changes: Changes) ->
             return
         if not stat.S_ISDIR(found.st_mode):
             raise OtpError(f"{path} exists and is not a directory.")
+        if stat.S_IMODE(found.st_mode) == _NEW != mode and not os.listdir(path):
+            changes.do(f"set the mode of {path}, which an interrupted run has left", os.chmod, path, mode)
         if (found.st_uid, found.st_gid) == owner or -1 in owner:
             return
         if found.st_uid != os.geteuid() != 0:
@@ -140,7 +145,7 @@ def make_directory(path: str, mode: int, owner: Owner) -> None:
     """Make the directory and those above it. Raises OtpError if the path exists and is not a directory."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     try:
-        os.mkdir(path, 0o700)
+        os.mkdir(path, _NEW)
     except FileExistsError:
         if not os.path.isdir(path):
             raise OtpError(f"{path} exists and is not a directory.") from None

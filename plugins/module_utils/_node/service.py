@@ -57,16 +57,25 @@ def ensure_service(service: Service, changes: Changes) -> list[dict[str, str]]:
         changes.do("make systemd read its units again", must, ["systemctl", "daemon-reload"])
     if is_at_boot(service) != service.at_boot:
         changes.do(f"{'enable' if service.at_boot else 'disable'} {service.name} at boot", set_at_boot, service)
+        if not changes.check_mode and (now := is_at_boot(service)) != service.at_boot:
+            # update-rc.d is silent about a link that it cannot make.
+            raise OtpError(
+                f"{service.name} is {'only partly ' if now is None else 'not '}{'enabled' if service.at_boot else 'disabled'} at boot: is /etc writable?"
+            )
     return diff
 
 
-def is_at_boot(service: Service, etc: str = "/etc") -> bool:
-    """Whether the host starts the service when it boots, read from its links."""
+def is_at_boot(service: Service, etc: str = "/etc") -> bool | None:
+    """Whether the host starts the service when it boots, read from its links; None if some levels lack one: what makes them was interrupted."""
     if service.manager == "systemd":
         return os.path.islink(f"{etc}/systemd/system/multi-user.target.wants/{service.name}.service")
     script = os.path.basename(service.files[0].path)
     # BusyBox's rcS runs what is called S and two digits; others have links of such names.
-    return bool(re.match(r"S\d\d", script) or glob.glob(f"{etc}/rc[2-5].d/S[0-9][0-9]{glob.escape(script)}"))
+    if re.match(r"S\d\d", script):
+        return True
+    links = {level: glob.glob(f"{etc}/rc{level}.d/[SK][0-9][0-9]{glob.escape(script)}") for level in "23456" if os.path.isdir(f"{etc}/rc{level}.d")}
+    starts = any(os.path.basename(link).startswith("S") for level, found in links.items() if level != "6" for link in found)
+    return None if starts and not all(links.values()) else starts
 
 
 def set_at_boot(service: Service) -> None:

@@ -11,7 +11,7 @@ import shutil
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock, read_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_root
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, ensure_file, find_group, find_user
 from ansible_collections.erlang.otp.plugins.module_utils._core.run import PATH
@@ -38,8 +38,17 @@ def ensure_user(user: str, group: str, home: str, *, manage: bool, changes: Chan
             raise OtpError(f"this host has no {kind} {name!r}, and otp_manage_user is false: create it, or set otp_manage_user.")
         if find(name) is None:
             changes.do(f"create the {kind} {name}", make_once, find, name, commands)
+    if manage and os.geteuid() == 0 and is_half_made(user) and shutil.which("usermod", path=PATH):
+        changes.do(f"complete the system user {user}, which an interrupted run has left", run_first, [["usermod", "--expiredate", "", user]])
     found_user, found_group = find_user(user), find_group(group)
     return Owner(found_user.pw_uid if found_user else -1, found_group.gr_gid if found_group else -1)
+
+
+def is_half_made(user: str, etc: str = "/etc") -> bool:
+    """Whether useradd ended between its two files: su refuses such a user, and so would the init script. Not true of a user that is elsewhere, as in LDAP."""
+    passwd, shadow = (read_file(f"{etc}/{name}") for name in ("passwd", "shadow"))
+    in_passwd = any(line.startswith(f"{user}:x:".encode()) for line in (passwd or b"").splitlines())
+    return in_passwd and shadow is not None and not any(line.startswith(f"{user}:".encode()) for line in shadow.splitlines())
 
 
 def make_once(find, name: str, commands: list[list[str]]) -> None:

@@ -45,6 +45,29 @@ def test_what_links_say_about_the_boot(tmp_path):
     assert is_at_boot(script("/etc/init.d/S80exchange"), "/nowhere")
 
 
+def test_links_of_which_some_are_missing(tmp_path):
+    """A level may have been disabled by hand; one without any link is where update-rc.d was killed."""
+    for level in "23456":
+        (tmp_path / f"rc{level}.d").mkdir()
+    for level, link in (("2", "S01"), ("3", "S01"), ("4", "K01"), ("5", "S01")):
+        (tmp_path / f"rc{level}.d/{link}exchange").touch()
+        assert is_at_boot(script("/etc/init.d/exchange"), str(tmp_path)) is None
+    (tmp_path / "rc6.d/K01exchange").touch()
+    assert is_at_boot(script("/etc/init.d/exchange"), str(tmp_path)) is True
+    for level in "235":
+        (tmp_path / f"rc{level}.d/S01exchange").unlink()
+    assert is_at_boot(script("/etc/init.d/exchange"), str(tmp_path)) is False
+
+
+def test_a_program_that_makes_no_link_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(_service, "PATH", str(tmp_path))
+    (tmp_path / "update-rc.d").write_text("#!/bin/sh\n")
+    (tmp_path / "update-rc.d").chmod(0o755)
+    monkeypatch.setattr(_service, "must", lambda command: None)
+    with pytest.raises(OtpError, match="exchange is not enabled at boot"):
+        ensure_service(script(tmp_path / "no-such-script-anywhere"), Changes())
+
+
 def test_a_script_is_written_once_and_only_for_real(tmp_path):
     path = tmp_path / "S80exchange"
     changes = Changes(check_mode=True)

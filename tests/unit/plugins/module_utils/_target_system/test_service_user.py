@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rules: a missing user or group is created once, under a lock, by root alone, and not against otp_manage_user; check mode creates none; the
-cookie file has mode 0400 and the owner of the node, and its text is in no action sentence.
+"""Rules: a missing user or group is created once, under a lock, by root alone, and not against otp_manage_user; check mode creates none; one that
+useradd has left half made is completed; the cookie file has mode 0400 and the owner of the node, and its text is in no action sentence.
 
 No test here creates a user.
 """
@@ -23,7 +23,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, ensure_directory, ensure_file, make_directory
 from ansible_collections.erlang.otp.plugins.module_utils._target_system import service_user as _service_user
-from ansible_collections.erlang.otp.plugins.module_utils._target_system.service_user import ensure_cookie, ensure_user, run_first
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.service_user import ensure_cookie, ensure_user, is_half_made, run_first
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.file_calls import FileCalls
 
 # Names that no host has.
@@ -56,6 +56,38 @@ def test_a_user_that_exists():
     changes = Changes()
     assert ensure_user(user.pw_name, group, "/", manage=False, changes=changes) == (user.pw_uid, user.pw_gid)
     assert not changes.changed
+
+
+@pytest.mark.parametrize(
+    ("passwd", "shadow", "expected"),
+    [
+        ("a:x:1:1::/:/bin/false\n", "root:*:1::::::\n", True),
+        ("a:x:1:1::/:/bin/false\n", "root:*:1::::::\na:!:1::::::\n", False),
+        ("a:x:1:1::/:/bin/false\n", "aa:!:1::::::\n", True),
+        # Of LDAP; with its password in passwd; on a host without shadow.
+        ("aa:x:1:1::/:/bin/false\n", "root:*:1::::::\n", False),
+        ("a:*:1:1::/:/bin/false\n", "root:*:1::::::\n", False),
+        ("a:x:1:1::/:/bin/false\n", None, False),
+    ],
+)
+def test_a_user_that_useradd_has_left_half_made(tmp_path, passwd, shadow, expected):
+    (tmp_path / "passwd").write_text(passwd)
+    if shadow is not None:
+        (tmp_path / "shadow").write_text(shadow)
+    assert is_half_made("a", str(tmp_path)) is expected
+
+
+@pytest.mark.parametrize(("manage", "commands"), [(True, [["usermod", "--expiredate", "", "USER"]]), (False, [])])
+def test_a_half_made_user_is_completed(monkeypatch, manage, commands):
+    user = pwd.getpwuid(os.getuid())
+    done = []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(_service_user, "is_half_made", lambda name: name == user.pw_name)
+    monkeypatch.setattr(_service_user.shutil, "which", lambda name, path: name)
+    monkeypatch.setattr(_service_user, "run_first", lambda commands: done.extend(commands))
+    changes = Changes()
+    ensure_user(user.pw_name, grp.getgrgid(user.pw_gid).gr_name, "/", manage=manage, changes=changes)
+    assert done == [[word.replace("USER", user.pw_name) for word in command] for command in commands] and changes.changed is manage
 
 
 def test_check_mode_reports_which_user_would_be_created(created):
@@ -104,6 +136,19 @@ def test_a_directory(tmp_path):
     again = Changes()
     ensure_directory(path, mode=0o700, owner=ME, changes=again)
     assert not again.changed
+
+
+def test_a_directory_that_an_interrupted_run_has_left(tmp_path):
+    path = tmp_path / "run"
+    for content, expected in ((None, 0o755), ("pid", 0o700)):
+        path.mkdir(0o700)
+        if content:
+            # It is somebody's.
+            (path / content).touch()
+        ensure_directory(str(path), mode=0o755, owner=ME, changes=Changes())
+        assert mode(path) == expected
+        if not content:
+            path.rmdir()
 
 
 def test_a_directory_that_another_system_of_the_host_makes_at_the_same_moment(tmp_path):
