@@ -38,6 +38,8 @@ STEPS, REMOVE, HISTORY = UTILS + "_install/steps.py", UTILS + "_install/remove.p
 CONNECT, SERVICE, RUN = UTILS + "_node/connect.py", UTILS + "_node/service.py", UTILS + "_core/run.py"
 ASSEMBLE, CACHE, PROTOCOL = UTILS + "_build/assemble.py", UTILS + "_build/cache.py", UTILS + "_node/distribution_protocol.py"
 HANDLER, CLIENT, PROCESSES = UTILS + "_handler/", UTILS + "_client/", UTILS + "_tree/processes.py"
+OF_PACKAGES = ("tests/unit/plugins/plugin_utils/_transport/test_packages.py",)
+OF_TAR = (UNIT + "_formats/test_tar_reader.py",)
 OPENED, OF_INSTALL = UTILS + "_package/opened.py", (UNIT + "_install/test_install.py",)
 OF_RUNNING, OF_CLIENT = (UNIT + "_handler/test_running.py",), (UNIT + "_client/test_directory.py",)
 PLAN, OF_PLAN = "plugins/plugin_utils/_clients/client_plan.py", ("tests/unit/plugins/plugin_utils/_clients/test_client_plan.py",)
@@ -260,6 +262,39 @@ RULES = (
     Rule("what was read of a package has its checksum", STEPS, "    installation.package.verify_read(installation.digest)\n", "", OF_INSTALL),
     Rule("what is read of a package is summed up", OPENED, "        self._read.update(found)\n", "", (UNIT + "_package/test_opened.py",)),
     Rule("a package is a file", OPENED, "if not stat.S_ISREG(os.fstat(opened).st_mode):", "if False:", (UNIT + "_package/test_opened.py",)),
+    Rule("a number in a tar header is octal", UTILS + "_formats/tar_reader.py", "    if digits is None:\n", "    if False:\n", OF_TAR),
+    Rule("headers without a member have an end", UTILS + "_formats/tar_reader.py", "if headers > _HEADERS_LIMIT:", "if False:", OF_TAR),
+    Rule("names have a length", EXTRACT, "if len(os.fsencode(name)) > MAX_NAME:", "if False:", OF_EXTRACT),
+    Rule("names have a depth", EXTRACT, 'if name.count("/") > MAX_DEPTH:', "if False:", OF_EXTRACT),
+    Rule("all names have a length together", EXTRACT, "if self.names > MAX_NAMES:", "if False:", OF_EXTRACT),
+    Rule(
+        "the texts of a package have a size",
+        UTILS + "_package/read.py",
+        "    if len(texts) == MAX_TEXTS or member.size",
+        "    if False and member.size",
+        (UNIT + "_package/test_read.py",),
+    ),
+    Rule(
+        "a thin package names checksums",
+        UTILS + "_package/thin_base.py",
+        "if not all(map(_DIGEST.fullmatch, (base.sha256, base.full))):",
+        "if False:",
+        (UNIT + "_build/test_thin.py",),
+    ),
+    Rule(
+        "a package with a checksum is replaced by no neighbour",
+        "plugins/plugin_utils/_transport/packages.py",
+        "    if thin_checksum or not is_pinned:\n",
+        "    if True:\n",
+        OF_PACKAGES,
+    ),
+    Rule(
+        "a thin package has its checksum",
+        "plugins/plugin_utils/_transport/packages.py",
+        "if not thin_checksum or thin_checksum.strip().lower() == digest:",
+        "if True:",
+        OF_PACKAGES,
+    ),
     Rule("a URL has no password", DOWNLOAD, "if urllib.parse.urlsplit(url).username is not None:", "if False:", (UNIT + "_package/test_download.py",)),
     Rule("a package that is fetched has the checksum", DOWNLOAD, "if found.hexdigest() != digest:", "if False:", (UNIT + "_package/test_download.py",)),
     Rule(

@@ -76,6 +76,11 @@ options:
   checksum:
     description: The package's checksum, V(sha256:) and 64 hexadecimal digits.
     type: str
+  thin_checksum:
+    description:
+      - The checksum of the thin package C(NAME-thin.tar.gz) beside O(package) on the controller, as RV(erlang.otp.otp_release_build#module:thin.sha256) has it.
+      - With O(checksum), a thin package is sent in the place of O(package) only if this is its checksum.
+    type: str
   remote_src:
     description: Whether O(package) is a path on the host.
     type: bool
@@ -395,6 +400,7 @@ ARGUMENT_SPEC = {
     "state": {"type": "str", "choices": ["unpacked", "ready", "current", "permanent", "absent", "rebooted_old"], "default": "permanent"},
     "package": {"type": "str"},
     "checksum": {"type": "str"},
+    "thin_checksum": {"type": "str"},
     "remote_src": {"type": "bool", "default": False},
     "configuration": {"type": "dict", "options": CONFIGURATION},
     "down": {"type": "str", "choices": ["offline", "fail", "skip"], "default": "offline"},

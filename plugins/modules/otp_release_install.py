@@ -14,7 +14,8 @@ description:
     an installed system, as C(release_handler:unpack_release/1) does.
   - The first release becomes permanent. Another one is recorded in C(releases/RELEASES) as unpacked; what runs and what boots do not change.
   - The package is sent only if the host lacks it. C(releases/VSN/package.json) records its checksum. If the controller has a thin package of the
-    same build beside it, C(NAME-thin.tar.gz) beside C(NAME.tar.gz), hosts that have its base get the thin one.
+    same build beside it, C(NAME-thin.tar.gz) beside C(NAME.tar.gz), hosts that have its base get the thin one; with O(checksum), only if
+    O(thin_checksum) is its checksum.
   - Nothing in a package is trusted. Names and links that lead out of the root directory, members below a link, hard links, devices, set-uid
     bits, duplicates and names that differ only in case or unicode form are refused.
   - A library or an ERTS that the root directory already has in the same version must have the same content.
@@ -55,6 +56,11 @@ options:
   checksum:
     description:
       - The package's checksum, V(sha256:) and 64 hexadecimal digits. It is checked before anything is changed.
+    type: str
+  thin_checksum:
+    description:
+      - The checksum of the thin package C(NAME-thin.tar.gz) beside O(package) on the controller, as RV(erlang.otp.otp_release_build#module:thin.sha256) has it.
+      - With O(checksum), a thin package is sent in the place of O(package) only if this is its checksum.
     type: str
   remote_src:
     description:
@@ -257,6 +263,7 @@ ARGUMENT_SPEC = {
     "root": {"type": "path", "required": True},
     "package": {"type": "path"},
     "checksum": {"type": "str"},
+    "thin_checksum": {"type": "str"},
     "remote_src": {"type": "bool", "default": False},
     "state": {"type": "str", "choices": ["present", "permanent", "absent"], "default": "present"},
     "release": {"type": "str"},

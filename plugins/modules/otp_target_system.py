@@ -48,6 +48,11 @@ options:
   checksum:
     description: The checksum of the package, V(sha256:) and 64 hexadecimal digits. A package with another checksum is refused.
     type: str
+  thin_checksum:
+    description:
+      - The checksum of the thin package C(NAME-thin.tar.gz) beside O(package) on the controller, as RV(erlang.otp.otp_release_build#module:thin.sha256) has it.
+      - With O(checksum), a thin package is sent in the place of O(package) only if this is its checksum.
+    type: str
   _package_release:
     description: The release in the package. Set by the action plugin, not for use in a task.
     type: dict
@@ -330,6 +335,7 @@ ARGUMENT_SPEC = {
     "package": {"type": "path"},
     "remote_src": {"type": "bool", "default": False},
     "checksum": {"type": "str"},
+    "thin_checksum": {"type": "str"},
     "_package_release": {"type": "dict"},
     "_role_variables": {"type": "dict"},
     "boot_variables": {"type": "dict", "default": {}},

@@ -1,7 +1,7 @@
 # Copyright (c) The erlang.otp authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Another user of the host, who may write to a package with a checksum: what is installed has that checksum, or nothing is installed.
+"""A package with a checksum, and others who may write to it or beside it: what is installed has that checksum, or nothing is installed.
 
 The task runs as any task of Ansible; each test first asserts that the attack is as described.
 """
@@ -20,8 +20,10 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from test_deploy_http import HOSTS, Site
 from waiting import LIMIT, wait_until
 
+from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import Base, format_base, read_base
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import checksum, release_members, tar_bytes, tree, write_package
 
 NOBODY = 65534
@@ -115,3 +117,25 @@ def test_a_named_pipe_in_place_of_a_package_holds_nobody_up(attacked: Attacked) 
     result = attacked.install(package=str(attacked.package), checksum=attacked.checksum)
     assert result["failed"] and f"package {attacked.package}: it is not a file" in result["msg"]
     assert attacked.is_as_before() and not attacked.others_with(attacked.package)
+
+
+def test_a_package_with_a_checksum_is_replaced_by_no_neighbour(tmp_path: Path) -> None:
+    """A thin package says itself which full one it replaces."""
+    site = Site(tmp_path)
+    first, second = ({"otp_package": package, "otp_package_checksum": checksum(package)} for package in (site.first, site.second))
+    base = Base("SYSTEM", "FIRST", checksum(site.first)[7:], checksum(site.second)[7:], {"lib/kernel-8.5.3": "c" * 64}, [])
+    evil = {name: content for name, content in release_members("SECOND", app_version="2.0").items() if not name.startswith("lib/kernel-8.5.3")}
+    beside = site.second.replace(".tar.gz", "-thin.tar.gz")
+    thin = write_package(Path(beside), {"releases/SECOND/base.json": format_base(base), **evil, "lib/pea-2.0/priv/evil": EVIL})
+    assert read_base(beside) == base
+    site.deploy(**first)
+    site.deploy(**second)
+    for host in HOSTS:
+        record = json.loads((tmp_path / host / "srv/releases/SECOND/package.json").read_text())
+        assert record["sha256"] == checksum(site.second)[7:] and "full" not in record
+        assert not (tmp_path / host / "srv/lib/pea-2.0/priv/evil").exists()
+        shutil.rmtree(tmp_path / host)
+    # By its own checksum it is installed: the attack was possible.
+    site.deploy(**first)
+    site.deploy(**second, otp_package_thin_checksum=checksum(thin))
+    assert all((tmp_path / host / "srv/lib/pea-2.0/priv/evil").exists() for host in HOSTS)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
@@ -13,6 +14,10 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 BLOCK = 512
 # Bytes of a long name or a PAX header; real ones have some hundred.
 _HEADER_LIMIT = 1 << 20
+# Such headers before one member: a name, a target and attributes, each in the form of GNU and of PAX.
+_HEADERS_LIMIT = 8
+# int() takes signs, prefixes and underscores as well.
+_OCTAL = re.compile(rb" *([0-7]+)[ \0]*")
 
 _KINDS = {
     b"0": "file",
@@ -50,6 +55,7 @@ def members(stream):
     The format: POSIX pax(1), "ustar Interchange Format" and "pax Interchange Format"; GNU tar manual, "Basic Tar Format".
     """
     extended: dict[str, str] = {}
+    headers = 0
     while True:
         header = stream.read(BLOCK)
         if not any(header):
@@ -61,10 +67,13 @@ def members(stream):
         kind = header[156:157]
         size = _number(header[124:136], "size")
         if kind in (b"L", b"K", b"x", b"g"):
+            headers += 1
+            if headers > _HEADERS_LIMIT:
+                raise TarError(f"more than {_HEADERS_LIMIT} headers for one member follow each other")
             extended.update(_extension(kind, _short_content(stream, size)))
             continue
         member = _member(header, kind, size, extended)
-        extended = {}
+        extended, headers = {}, 0
         stream.left = member.size
         yield member
         stream.skip(stream.left)
@@ -114,25 +123,24 @@ def _extension(kind: bytes, content: bytes) -> dict[str, str]:
         # Applies to all members: comments and times in practice, nothing that we use.
         return {}
     found = {}
-    while content:
-        length, space, rest = content.partition(b" ")
+    position = 0
+    while position < len(content):
+        length, space, dummy = content[position : position + 20].partition(b" ")
         size = _decimal(length.decode("ascii", "replace"), "the length of a PAX record")
-        if not space or not len(length) + 1 < size <= len(content):
+        if not space or not len(length) + 1 < size <= len(content) - position:
             raise TarError("a PAX header is broken")
-        record, content = content[len(length) + 1 : size - 1], content[size:]
-        key, dummy, value = record.partition(b"=")
+        key, dummy, value = content[position + len(length) + 1 : position + size - 1].partition(b"=")
         # A NUL in a value stays there, for the reader to refuse.
         found[_decoded(key)] = _decoded(value)
+        position += size
     return found
 
 
 def _number(field: bytes, what: str) -> int:
-    if field[0] == 0x80:
-        return int.from_bytes(field[1:], "big")
-    try:
-        return int(field.strip(b" \0") or b"0", 8)
-    except ValueError:
-        raise TarError(f"the {what} in a member's header is not a number: {field!r}") from None
+    digits = _OCTAL.fullmatch(field)
+    if digits is None:
+        raise TarError(f"the {what} in a member's header is not an octal number: {field!r}")
+    return int(digits[1], 8)
 
 
 def _decimal(text: str, what: str) -> int:

@@ -74,7 +74,7 @@ def unpack(stream: Inflated, tree: Tree, writer: Writer | None, *, max_size: int
         if member.kind != "directory":
             unpacked.paths.add(path)
         if member.kind == "file" and is_text(path):
-            unpacked.texts[path] = content = _own_tree(path, read_text(member, pieces, package=package), tree, emulator)
+            unpacked.texts[path] = content = _own_tree(path, read_text(member, pieces, unpacked.texts, package=package), tree, emulator)
             pieces = iter((memoryview(content),))
         elif member.kind == "file" and path.startswith(("erts-", "lib/")) and not path.endswith(".beam"):
             pieces = _looked_at(path, pieces, unpacked)

@@ -16,7 +16,7 @@ import unicodedata
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated, InflateError
 from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_reader import TarError, TarMember, members
-from ansible_collections.erlang.otp.plugins.module_utils._package.limits import MAX_MEMBERS, MAX_SIZE
+from ansible_collections.erlang.otp.plugins.module_utils._package.limits import MAX_DEPTH, MAX_MEMBERS, MAX_NAME, MAX_NAMES, MAX_SIZE
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import versioned_directory
 
 # Directories of every system: a link in place of one would lead all files below it elsewhere.
@@ -35,6 +35,7 @@ class Rules:
         self.max_members = max_members
         self.size = 0
         self.count = 0
+        self.names = 0
         self.links: set[str] = set()
         self.directories: set[str] = set()
         self.files: set[str] = set()
@@ -69,10 +70,13 @@ class Rules:
     def _count(self, member: TarMember) -> None:
         self.count += 1
         self.size += member.size
+        self.names += len(member.name) + len(member.target)
         if self.count > self.max_members:
             raise PackageError(f"the package has more than {self.max_members} members")
         if self.size > self.max_size:
             raise PackageError(f"up to here the package unpacks to {self.size} bytes: max_size allows {self.max_size}")
+        if self.names > MAX_NAMES:
+            raise PackageError(f"the names in the package are longer than {MAX_NAMES} bytes together")
 
     def _parents(self, path: str) -> None:
         parent = path.rpartition("/")[0]
@@ -100,6 +104,10 @@ _SPECIAL_BITS = ((0o4000, "set-uid"), (0o2000, "set-gid"), (0o1000, "sticky"))
 def _plain_path(name: str) -> str:
     if not name:
         raise PackageError("its name is empty")
+    if len(os.fsencode(name)) > MAX_NAME:
+        raise PackageError(f"its name is longer than {MAX_NAME} bytes")
+    if name.count("/") > MAX_DEPTH:
+        raise PackageError(f"it is in more than {MAX_DEPTH} directories")
     if "\0" in name:
         raise PackageError("its name has a NUL character in it")
     if name.startswith("/"):
@@ -140,7 +148,7 @@ def _naming(package: str, at: list[str]):
     try:
         yield
     except (PackageError, InflateError, TarError) as error:
-        member = f": {at[0]!r}" if at else ""
+        member = f": {at[0][:MAX_NAME]!r}" if at else ""
         raise PackageError(f"package {package}{member}: {error}") from None
 
 

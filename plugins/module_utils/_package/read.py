@@ -12,11 +12,10 @@ from ansible_collections.erlang.otp.plugins.module_utils._formats.relup import p
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, parse_rel
 from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_reader import TarMember
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import PackageError, checked_members
+from ansible_collections.erlang.otp.plugins.module_utils._package.limits import MAX_ALL_TEXTS, MAX_TEXT, MAX_TEXTS
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import SCRIPTS
 
 START_ERL_DATA = "releases/start_erl.data"
-# Boot scripts are the largest: 200 kB for all applications of OTP.
-_TEXT_LIMIT = 4 << 20
 
 
 def is_text(path: str) -> bool:
@@ -29,10 +28,12 @@ def is_text(path: str) -> bool:
     return directory.startswith("erts-") and directory.count("/") == 1 and (name in SCRIPTS or name.endswith(".src"))
 
 
-def read_text(member: TarMember, pieces, *, package: str) -> bytes:
-    """The content of a member for which is_text() holds."""
-    if member.size > _TEXT_LIMIT:
-        raise PackageError(f"package {package}: {member.name!r} has {member.size} bytes: at most {_TEXT_LIMIT} are read from a file of its kind")
+def read_text(member: TarMember, pieces, texts: dict[str, bytes], *, package: str) -> bytes:
+    """The content of a member for which is_text() holds; texts: those that were read before, which are kept."""
+    if member.size > MAX_TEXT:
+        raise PackageError(f"package {package}: {member.name!r} has {member.size} bytes: at most {MAX_TEXT} are read from a file of its kind")
+    if len(texts) == MAX_TEXTS or member.size + sum(map(len, texts.values())) > MAX_ALL_TEXTS:
+        raise PackageError(f"package {package}: {member.name!r} is one too many: of files of its kind, at most {MAX_TEXTS} and {MAX_ALL_TEXTS} bytes are read")
     return b"".join(bytes(piece) for piece in pieces)
 
 
@@ -77,12 +78,12 @@ def read_upgrade_paths(package: str) -> tuple[Release, dict[str, str]]:
 
 def _head(package: str, *, whole: bool = False) -> dict[str, bytes]:
     """The .rel files, start_erl.data and relups below the package's releases/, by path. whole: also those after other files."""
-    texts = {}
+    texts: dict[str, bytes] = {}
     with Inflated(package) as stream:
         for path, member, pieces in checked_members(stream):
             if path.endswith((".rel", "/relup")) or path == START_ERL_DATA:
                 if path.startswith("releases/") and path.count("/") <= 2 and member.kind == "file":
-                    texts[path] = read_text(member, pieces, package=package)
+                    texts[path] = read_text(member, pieces, texts, package=package)
             elif texts and not whole and not path.startswith("releases/"):
                 break
     return texts

@@ -13,6 +13,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import typing as t
 import zlib
 
@@ -30,6 +31,7 @@ _HEAD = 128 * 1024
 _LIMIT = 1 << 20
 # The installation replaces those of a foreign ERTS.
 _SCRIPTS = ("bin/erl", "bin/start")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class Base(t.NamedTuple):
@@ -61,7 +63,10 @@ def parse_base(content: bytes, *, filename: str) -> Base:
             map(_is_inside, base.files)
         ):
             raise ValueError
-    except (ValueError, TypeError, AttributeError):
+        # By the second one the full package counts as installed.
+        if not all(map(_DIGEST.fullmatch, (base.sha256, base.full))):
+            raise ValueError
+    except (ValueError, TypeError, AttributeError, RecursionError):
         raise PackageError(f"{filename} does not name the base of the package: it is damaged") from None
     return base
 

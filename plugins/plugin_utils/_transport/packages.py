@@ -6,7 +6,7 @@
 
 Only the module decides. Its first call has the package's sha256 instead of the package, and it answers ``needs_package`` if it needs
 more: so a run that changes nothing is one round trip, and sends nothing. If a thin package of the same release is beside the package,
-hosts that know its base get that one.
+hosts that know its base get that one; in the place of a package with a given checksum, only if its own checksum is given as well.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ def run_module(action: ActionBase, transport: StdinTransport | None, arguments: 
 def _run_with_package(
     action: ActionBase, transport: StdinTransport | None, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None
 ) -> dict[str, t.Any]:
-    package = arguments.get("package")
+    arguments = dict(arguments)
+    package, thin_checksum, is_pinned = arguments.get("package"), arguments.pop("thin_checksum", None), bool(arguments.get("checksum"))
     if not package or is_url(package) or boolean(arguments.get("remote_src", False), strict=False):
         return {**_run(action, transport, arguments, task_vars), "transferred": False}
     package = action._find_needle("files", package)
@@ -72,7 +73,8 @@ def _run_with_package(
     result = _run(action, transport, arguments, task_vars)
     if not result.get("needs_package") or action._task.check_mode:
         return {**result, "transferred": False}
-    package, arguments = _smallest(package, arguments, result)
+    if thin_checksum or not is_pinned:
+        package, arguments = _smallest(package, arguments, result, thin_checksum)
     sent = transport.run(action, arguments, task_vars, package=package) if transport and os.path.getsize(package) <= STDIN_LIMIT else None
     if sent is None:
         with _uploaded(action, package) as path:
@@ -90,8 +92,11 @@ def _run(action: ActionBase, transport: StdinTransport | None, arguments: dict[s
     return execute_quietly(action, arguments, task_vars)
 
 
-def _smallest(package: str, arguments: dict[str, t.Any], result: dict[str, t.Any]) -> tuple[str, dict[str, t.Any]]:
-    """The package to send to a host whose answer names the packages that it knows, and the arguments with its checksum."""
+def _smallest(package: str, arguments: dict[str, t.Any], result: dict[str, t.Any], thin_checksum: str | None) -> tuple[str, dict[str, t.Any]]:
+    """The package to send to a host whose answer names the packages that it knows, and the arguments with its checksum.
+
+    A thin package says itself which full one it replaces. thin_checksum, if there is one, is the checksum that it must have.
+    """
     from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import read_base  # only where a package is sent
 
     thin = package[: -len(SUFFIX)] + THIN if package.endswith(SUFFIX) else ""
@@ -102,7 +107,9 @@ def _smallest(package: str, arguments: dict[str, t.Any], result: dict[str, t.Any
             # A damaged thin package is not needed.
             base = None
         if base is not None and f"sha256:{base.full}" == arguments["checksum"] and base.sha256 in result["known_packages"]:
-            return thin, {**arguments, "checksum": f"sha256:{sha256(thin)}"}
+            digest = f"sha256:{sha256(thin)}"
+            if not thin_checksum or thin_checksum.strip().lower() == digest:
+                return thin, {**arguments, "checksum": digest}
     return package, arguments
 
 

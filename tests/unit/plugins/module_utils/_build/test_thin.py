@@ -205,6 +205,32 @@ def test_a_damaged_base_json(content: bytes, tmp_path: Path) -> None:
         parse_base(content, filename="base.json")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"directories": {"lib/../../../etc": "c" * 64}},
+        {"directories": {"/etc": "c" * 64}},
+        {"directories": {"..": "c" * 64}},
+        {"directories": {"bin": "c" * 64}},
+        {"directories": {"lib/kernel-8.5.3/ebin": "c" * 64}},
+        {"files": ["../../etc/passwd"]},
+        {"files": ["/etc/passwd"]},
+        {"files": ["a\0b"]},
+        {"files": "bin"},
+        {"full": "*"},
+        {"sha256": "A" * 64},
+    ],
+)
+def test_a_base_json_that_leads_elsewhere(change: dict[str, object]) -> None:
+    with pytest.raises(OtpError, match="base.json does not name the base of the package"):
+        parse_base(json.dumps({**BASE._asdict(), **change}).encode(), filename="base.json")
+
+
+def test_a_base_json_that_is_deep() -> None:
+    with pytest.raises(OtpError, match="base.json does not name the base of the package"):
+        parse_base(b"[" * 1_000_000, filename="base.json")
+
+
 def test_what_is_broken_has_no_base(tmp_path: Path) -> None:
     with pytest.raises(OtpError, match="releases/1/base.json does not name the base"):
         read_base(write_package(tmp_path / "package.tar.gz", {"releases/1/base.json": b"{"}))

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
-from ansible_collections.erlang.otp.plugins.module_utils._package.extract import PackageError, Writer, checked_members
+from ansible_collections.erlang.otp.plugins.module_utils._package.extract import PackageError, Rules, Writer, checked_members
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import member, tar_bytes, tree, write_package
 
 
@@ -147,10 +147,10 @@ def test_a_bomb_is_refused_before_it_is_written(tmp_path: Path) -> None:
     package = tmp_path / "p"
     with gzip.open(package, "wb", compresslevel=1) as file:
         info = tarfile.TarInfo("zeros")
-        info.size = 1 << 40
+        info.size = 5 << 30
         file.write(info.tobuf(tarfile.GNU_FORMAT))
         file.write(bytes(1 << 24))
-    with pytest.raises(PackageError, match="'zeros': up to here the package unpacks to 1099511627776 bytes"):
+    with pytest.raises(PackageError, match="'zeros': up to here the package unpacks to 5368709120 bytes"):
         extract(str(package), tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -212,3 +212,27 @@ def test_the_thread_ends_when_reading_stops_early(tmp_path: Path) -> None:
             assert path == "a"
             break
     assert threading.active_count() == before
+
+
+def refused(package: str) -> str:
+    with pytest.raises(PackageError) as error, Inflated(package) as stream:
+        for _found in checked_members(stream):
+            pass
+    return str(error.value)
+
+
+def test_a_name_is_no_longer_than_a_path_can_be(tmp_path: Path) -> None:
+    assert refused(write_package(tmp_path / "p", {"lib/" + "x" * 5000: b""})).endswith("its name is longer than 4095 bytes")
+    assert refused(write_package(tmp_path / "q", {"lib/" + "\u03b1" * 2100: b""})).endswith("its name is longer than 4095 bytes")
+
+
+def test_a_name_is_not_deep(tmp_path: Path) -> None:
+    assert refused(write_package(tmp_path / "p", {"a/" * 2000 + "a": b""})).endswith("it is in more than 100 directories")
+
+
+def test_names_are_not_long_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{Rules.__module__}.MAX_NAMES", 1000)
+    package = write_package(tmp_path / "p", {f"lib/{number:0200}": b"" for number in range(10)})
+    assert refused(package).endswith("the names in the package are longer than 1000 bytes together")
+    links = {f"{number}": member(f"{number}", tarfile.SYMTYPE, target="x" * 300) for number in range(4)}
+    assert refused(write_package(tmp_path / "q", links)).endswith("the names in the package are longer than 1000 bytes together")

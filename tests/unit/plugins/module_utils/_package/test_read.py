@@ -37,3 +37,12 @@ def test_a_relup_that_cannot_be_read_is_named_with_its_package(tmp_path: Path) -
     package = write_package(tmp_path / "p.tar.gz", {"releases/FIRST/relup": b"{", **release_members()})
     with pytest.raises(OtpError, match=r"p\.tar\.gz: releases/FIRST/relup"):
         read_upgrade_paths(package)
+
+
+def test_texts_that_are_kept_are_few_and_small(tmp_path):
+    many = {f"releases/{number}.rel": b"" for number in range(201)}
+    with pytest.raises(OtpError, match="is one too many: of files of its kind, at most 200"):
+        read_package(write_package(tmp_path / "p.tar.gz", many))
+    large = {f"releases/{number}.rel": bytes(4 << 20) for number in range(5)}
+    with pytest.raises(OtpError, match="is one too many: of files of its kind, at most 200 and 16777216 bytes are read"):
+        read_package(write_package(tmp_path / "p.tar.gz", large))

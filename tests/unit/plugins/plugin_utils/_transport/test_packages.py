@@ -10,6 +10,7 @@ an interrupted upload has left is removed by the next one, unless somebody may n
 from __future__ import annotations
 
 import os
+import shutil
 import time
 import typing as t
 from pathlib import Path
@@ -46,7 +47,34 @@ def test_which_package_is_sent(tmp_path: Path, base: bytes | None, known: list[s
     if base is not None:
         write_package(thin, {"releases/SECOND/base.json": base})
     expected = (str(thin), {"checksum": checksum(str(thin))}) if is_thin else (full, {"checksum": wanted})
-    assert _smallest(full, {"checksum": wanted}, {"known_packages": known}) == expected
+    assert _smallest(full, {"checksum": wanted}, {"known_packages": known}, None) == expected
+
+
+def test_a_thin_package_has_its_checksum(tmp_path: Path) -> None:
+    full = str(tmp_path / "x-SECOND.tar.gz")
+    thin = write_package(tmp_path / "x-SECOND-thin.tar.gz", {"releases/SECOND/base.json": format_base(BASE)})
+    known = {"known_packages": [BASE.sha256]}
+    assert _smallest(full, {"checksum": FULL}, known, checksum(thin).upper().replace("SHA", "sha"))[0] == thin
+    assert _smallest(full, {"checksum": FULL}, known, "sha256:" + 64 * "0") == (full, {"checksum": FULL})
+
+
+def test_a_package_with_a_checksum_is_replaced_by_no_neighbour(tmp_path: Path, full: str) -> None:
+    """Whoever can write beside it can make a package that claims to be the thin one of it."""
+    first = write_package(tmp_path / "first.tar.gz", release_members())
+    run_module(make_action(kind=Uploading), HANDLER, arguments(tmp_path, first, release="FIRST"), interpreter(tmp_path))
+    base = Base("SYSTEM", "FIRST", checksum(first)[7:], checksum(full)[7:], {"lib/kernel-8.5.3": "c" * 64}, [])
+    evil = {name: content for name, content in release_members("SECOND", app_version="2.0").items() if not name.startswith("lib/kernel-8.5.3")}
+    thin = write_package(tmp_path / "x-SECOND-thin.tar.gz", {"releases/SECOND/base.json": format_base(base), **evil, "lib/pea-2.0/priv/evil": b"evil"})
+    installed = tmp_path / "srv/lib/pea-2.0/priv/evil"
+    result = run_module(make_action(kind=Uploading), HANDLER, arguments(tmp_path, full, checksum=checksum(full)), interpreter(tmp_path))
+    assert result["transferred"] and not result.get("failed") and not installed.exists() and (tmp_path / "srv/releases/SECOND").is_dir()
+    shutil.rmtree(tmp_path / "srv")
+    # The same with its own checksum, and where no checksum is given.
+    for more in ({"checksum": checksum(full), "thin_checksum": checksum(thin)}, {}):
+        run_module(make_action(kind=Uploading), HANDLER, arguments(tmp_path, first, release="FIRST"), interpreter(tmp_path))
+        assert not run_module(make_action(kind=Uploading), HANDLER, arguments(tmp_path, full, **more), interpreter(tmp_path)).get("failed")
+        assert installed.exists()
+        shutil.rmtree(tmp_path / "srv")
 
 
 class Uploading(Action):
