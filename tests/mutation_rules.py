@@ -477,7 +477,7 @@ RULES = (
         (OF_BOX + "test_delivery.py",),
     ),
     Rule("root gives a file of a box its owner first", BOX + "programs/receive_root.sh", '|| give "$3" ||', "|| : ||", (OF_BOX + "test_delivery.py",)),
-    Rule("root uses no directory of a box that others can change", BOX + "programs/guard.sh", "d????-??-?*,0) shared= ;;", "d*) shared= ;;", HOSTILE_BOX),
+    Rule("root uses no directory of a box that others can change", BOX + "programs/guard.sh", "d????-??-?*,0) SAFE", "d*) SAFE", HOSTILE_BOX),
     Rule("root runs no init script of another user", BOX + "programs/start_root.sh", "-????-??-?*,0) ;;", "*) ;;", HOSTILE_BOX),
     Rule("a directory for what arrives is the user's alone", BOX + "programs/receive.sh", "&& is_own . ||", "||", HOSTILE_BOX),
     Rule("the steps that run are those that were checked", BOX + "programs/receive.sh", 'eval "$steps"', ". ./steps", HOSTILE_BOX),

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import time
 import typing as t
 from pathlib import Path
 
@@ -187,16 +186,13 @@ def test_what_is_not_a_file_is_waited_for_by_nobody(box: HostileBox, make: str, 
     assert box.ssh("cat /etc/passwd").stdout == before and box.ssh("ls -ln /etc/passwd").stdout.split()[2] == "0"
 
 
-@pytest.mark.parametrize("program", ["gzip", "ls"])
-def test_a_box_that_sends_without_end_is_cut_off(box: HostileBox, program: str) -> None:
-    (box.root / "bin" / program).unlink()
-    box.write(f"bin/{program}", "#!/bin/sh\nexec cat /dev/urandom\n", 0o755)
-    started = time.monotonic()
+def test_a_box_that_sends_without_end_is_cut_off(box: HostileBox) -> None:
+    (box.root / "bin/gzip").unlink()
+    box.write("bin/gzip", "#!/bin/sh\nexec cat /dev/urandom\n", 0o755)
     said, memory = box.measured("erlang.otp.status")
-    assert "the box" in said and ("sent more than" in said or "MiB" in said), said
-    assert memory < USUAL + 600
-    assert time.monotonic() - started < LIMIT / 2
-    # What still runs there ends when nobody reads it.
+    assert "the box sent more than 8 MiB, so the connection was closed" in said
+    assert memory < 2 * USUAL
+    # What still runs there ends when it cannot write any more.
     wait_until(lambda: not box.ssh("ps | grep -v grep | grep urandom").stdout, "the program has ended")
 
 

@@ -19,7 +19,7 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 
 # Bytes of one answer; of an inspection that is unpacked; of one small file of a box, such as sys.config.
-MAX_OUTPUT = 32 << 20
+MAX_OUTPUT = 8 << 20
 MAX_INSPECTION = 64 << 20
 MAX_FILE = 4 << 20
 # Files and directories, and bytes of one path.
@@ -29,7 +29,7 @@ MAX_PATH = 1024
 PATIENCE = 900.0
 MIN_RATE = 500
 # Bytes by which this process may grow meanwhile: an answer is there several times, as bytes, text and lines.
-MAX_GROWTH = 256 << 20
+MAX_GROWTH = 96 << 20
 _TICK = 0.05
 
 

@@ -15,22 +15,35 @@ entry() {
 
 # is_guarded PATH: only root can change which file PATH is. Each directory above it, and above what links on the way lead to, belongs to root
 # and no other user can write there. In a directory such as /tmp, only what belongs to root already is safe. AT is the directory that is not.
+# SAFE are the directories that were found to be safe: a box may be slow.
+SAFE=
 is_guarded() {
-    AT='' links=0 rest=$1
+    AT='' links=0 rest=$1 asked=none
     while :; do
         rest=${rest#"${rest%%[!/]*}"}
         [ -n "$rest" ] || return 0
-        entry "${AT:-/}"
-        case $MODE,$OWNER in
-        d????-??-?*,0) shared= ;;
-        d????????t*,0) shared=yes ;;
-        *) return 1 ;;
+        shared=
+        case $SAFE in
+        *"|$AT|"*) ;;
+        *)
+            [ "$AT" = "$asked" ] || entry "${AT:-/}"
+            case $MODE,$OWNER in
+            d????-??-?*,0) SAFE="$SAFE|$AT|" ;;
+            d????????t*,0) shared=yes ;;
+            *) return 1 ;;
+            esac
+            ;;
         esac
         name=${rest%%/*} rest=${rest#"${rest%%/*}"}
         case $name in
         .) continue ;;
         ..)
             AT=${AT%/*}
+            continue
+            ;;
+        esac
+        case $SAFE in *"|$AT/$name|"*)
+            AT=$AT/$name
             continue
             ;;
         esac
@@ -45,7 +58,7 @@ is_guarded() {
             rest=$target$rest
             case $target in /*) AT='' ;; esac
             ;;
-        *) AT=$AT/$name ;;
+        *) AT=$AT/$name asked=$AT/$name ;;
         esac
     done
 }

@@ -36,8 +36,8 @@ if [ "$ME" = 0 ]; then
     esac
 fi
 {
-    [ "$ME" != 0 ] || [ -z "$FILES" ] || echo "$FILES" | while read -r f; do
-        ! is_guarded "$f" || echo "guarded $f"
+    [ "$ME" != 0 ] || [ -z "$TAKE" ] || echo "$FILES" | while read -r f; do
+        [ "$f" = "$ROOT" ] || ! is_guarded "$f" || echo "guarded $f"
     done
     as_user "$PROGRAM"
 } | gzip -c
