@@ -11,6 +11,7 @@ help:
 	@echo "make mutations"
 	@echo "              take rules out of the code, one at a time: a test must miss each (long)"
 	@echo "make fuzz     changed inputs to the parsers of what is not trusted, for minutes; or: make fuzz SECONDS=3600 TARGETS='etf tar'"
+	@echo "make faults   disturb each change that a run makes to a file system, one in each run (long)"
 	@echo "make format   format the Python files with ruff"
 	@echo "make docs     the documentation as HTML, in build/docs"
 	@echo "make picture  draw docs/upgrade.svg again, from a real run"
@@ -43,6 +44,9 @@ fuzz:
 	@.ci/setup check
 	@.venv/bin/python tests/fuzz/fuzz.py --seconds $(or $(SECONDS),300) $(TARGETS)
 
+faults: setup
+	@OTP_FAULTS=all .venv/bin/pytest -n auto tests/real/test_faults.py tests/real/test_two_at_once.py
+
 format:
 	@.ci/setup check
 	@.venv/bin/ruff format .
@@ -58,4 +62,4 @@ clean:
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	$(MAKE) -C examples/exchange clean
 
-.PHONY: help setup demo picture check test test-ansible mutations fuzz format docs clean
+.PHONY: help setup demo picture check test test-ansible mutations fuzz faults format docs clean
