@@ -159,7 +159,7 @@ RULES = (
     ),
     # What is staged comes into the tree.
     Rule("what an interrupted run staged goes", PUBLISH, "    if tree.has(STAGING):\n", "    if False:\n", OF_PUBLISH),
-    Rule("the staging directory is its owner's", PUBLISH, "    os.mkdir(path, _NEW)\n", "    os.mkdir(path, 0o755)\n", OF_PUBLISH),
+    Rule("the staging directory is its owner's", PUBLISH, "    os.mkdir(path, 0o700)\n", "    os.mkdir(path, 0o755)\n", OF_PUBLISH),
     Rule(
         "links are removed, not followed",
         PUBLISH,
