@@ -366,7 +366,11 @@ RULES = (
     # Users, and the programs of the host.
     Rule("users are made one after the other", SERVICE_USER, "    with lock(LOCK):\n", "    if True:\n", OF_SERVICE_USER),
     Rule(
-        "a user is made once", SERVICE_USER, "        if find(name) is None:\n            run_first", "        if True:\n            run_first", OF_SERVICE_USER
+        "a user is made once",
+        SERVICE_USER,
+        "            if find(name) is None:\n                run_first",
+        "            if True:\n                run_first",
+        OF_SERVICE_USER,
     ),
     Rule("only root makes users", SERVICE_USER, "    if os.geteuid() != 0:\n", "    if False:\n", OF_SERVICE_USER),
     Rule(

@@ -39,7 +39,11 @@ def ensure_user(user: str, group: str, home: str, *, manage: bool, changes: Chan
         if find(name) is None:
             changes.do(f"create the {kind} {name}", make_once, find, name, commands)
     if manage and os.geteuid() == 0 and is_half_made(user) and shutil.which("usermod", path=PATH):
-        changes.do(f"complete the system user {user}, which an interrupted run has left", run_first, [["usermod", "--expiredate", "", user]])
+        # Another run may be making it at this moment.
+        commands = [["usermod", "--expiredate", "", user]]
+        changes.do(
+            f"complete the system user {user}, which an interrupted run has left", make_once, lambda name: None if is_half_made(name) else name, user, commands
+        )
     found_user, found_group = find_user(user), find_group(group)
     return Owner(found_user.pw_uid if found_user else -1, found_group.gr_gid if found_group else -1)
 
