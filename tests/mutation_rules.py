@@ -549,6 +549,13 @@ RULES = (
         OF_SERVICE_USER,
     ),
     Rule(
+        "what update-rc.d would leave as it is, it removes first",
+        SERVICE,
+        "if not service.at_boot or is_at_boot(service) is None:",
+        "if not service.at_boot:",
+        (UNIT + "_node/test_service.py",),
+    ),
+    Rule(
         "links of which a killed update-rc.d has made some do not count",
         SERVICE,
         "return None if starts and not all(links.values()) else starts",

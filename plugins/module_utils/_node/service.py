@@ -73,8 +73,8 @@ def is_at_boot(service: Service, etc: str = "/etc") -> bool | None:
     # BusyBox's rcS runs what is called S and two digits; others have links of such names.
     if re.match(r"S\d\d", script):
         return True
-    links = {level: glob.glob(f"{etc}/rc{level}.d/[SK][0-9][0-9]{glob.escape(script)}") for level in "23456" if os.path.isdir(f"{etc}/rc{level}.d")}
-    starts = any(os.path.basename(link).startswith("S") for level, found in links.items() if level != "6" for link in found)
+    links = {level: glob.glob(f"{etc}/rc{level}.d/[SK][0-9][0-9]{glob.escape(script)}") for level in "0123456" if os.path.isdir(f"{etc}/rc{level}.d")}
+    starts = any(os.path.basename(link).startswith("S") for level, found in links.items() if level in "2345" for link in found)
     return None if starts and not all(links.values()) else starts
 
 
@@ -84,10 +84,13 @@ def set_at_boot(service: Service) -> None:
         must(["systemctl", "enable" if service.at_boot else "disable", "--quiet", f"{service.name}.service"])
         return
     script = os.path.basename(service.files[0].path)
-    debian = ["update-rc.d", *([script, "defaults"] if service.at_boot else ["-f", script, "remove"])]
-    for command in (debian, ["chkconfig", "--add" if service.at_boot else "--del", script]):
-        if shutil.which(command[0], path=PATH):
-            return must(command)
+    debian = (["update-rc.d", script, "defaults"], ["update-rc.d", "-f", script, "remove"])
+    for enable, disable in (debian, (["chkconfig", "--add", script], ["chkconfig", "--del", script])):
+        if shutil.which(enable[0], path=PATH):
+            # Both programs leave a service as it is of which there is any link.
+            if not service.at_boot or is_at_boot(service) is None:
+                must(disable)
+            return must(enable) if service.at_boot else None
     raise OtpError(
         f"this host has neither update-rc.d nor chkconfig to enable {script} at boot:"
         f" give the script a name that the host's rcS starts, such as otp_init_script: /etc/init.d/S80{service.name}."

@@ -47,12 +47,14 @@ def test_what_links_say_about_the_boot(tmp_path):
 
 def test_links_of_which_some_are_missing(tmp_path):
     """A level may have been disabled by hand; one without any link is where update-rc.d was killed."""
-    for level in "23456":
+    for level in "0123456":
         (tmp_path / f"rc{level}.d").mkdir()
     for level, link in (("2", "S01"), ("3", "S01"), ("4", "K01"), ("5", "S01")):
         (tmp_path / f"rc{level}.d/{link}exchange").touch()
         assert is_at_boot(script("/etc/init.d/exchange"), str(tmp_path)) is None
-    (tmp_path / "rc6.d/K01exchange").touch()
+    for level in "016":
+        assert is_at_boot(script("/etc/init.d/exchange"), str(tmp_path)) is None
+        (tmp_path / f"rc{level}.d/K01exchange").touch()
     assert is_at_boot(script("/etc/init.d/exchange"), str(tmp_path)) is True
     for level in "235":
         (tmp_path / f"rc{level}.d/S01exchange").unlink()
@@ -106,6 +108,17 @@ def test_the_program_of_the_host_is_told(tmp_path, monkeypatch, program, at_boot
         monkeypatch.setattr(module, "PATH", str(tmp_path))
     _service.set_at_boot(script("/etc/init.d/of-this-test", at_boot))
     assert (tmp_path / "said").read_text().strip() == line.replace("NAME", "of-this-test")
+
+
+@pytest.mark.parametrize(("found", "commands"), [(None, ["-f x remove", "x defaults"]), (False, ["x defaults"])])
+def test_links_of_which_some_are_missing_are_made_again(tmp_path, monkeypatch, found, commands):
+    (tmp_path / "update-rc.d").touch(mode=0o755)
+    done = []
+    monkeypatch.setattr(_service, "PATH", str(tmp_path))
+    monkeypatch.setattr(_service, "is_at_boot", lambda service: found)
+    monkeypatch.setattr(_service, "must", lambda command: done.append(" ".join(command[1:])))
+    _service.set_at_boot(script("/etc/init.d/x"))
+    assert done == commands
 
 
 def test_a_host_without_systemd_is_told_so(monkeypatch):
