@@ -32,6 +32,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.connect import No
 from ansible_collections.erlang.otp.plugins.module_utils._node.distribution import Connection
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running, observe, shorten_stop
 from ansible_collections.erlang.otp.plugins.module_utils._node.verify import as_checks
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.environment import ENVIRONMENT, format_environment
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
 from ansible_collections.erlang.otp.plugins.plugin_utils._target_system.rendering import rendered
@@ -202,6 +203,7 @@ class System:
             "otp_erl_flags": self.flags,
         }
         Path(self.root, "run").mkdir(exist_ok=True)
+        Path(self.root, ENVIRONMENT).write_text(format_environment(self.node.environment))
         for name in ("start", "start_erl"):
             script = Path(self.root, "bin", name)
             script.write_text(rendered(name, values))
