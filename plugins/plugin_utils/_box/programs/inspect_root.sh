@@ -27,7 +27,7 @@ if [ "$ME" = 0 ]; then
         if [ -n "$TAKE" ]; then
             # Where all of it is root's, no other user can have put a link there.
             all=-R
-            ! LC_ALL=C ls -lnAR "$ROOT/." | grep -q '^[-bcdlps][-rwxsStT]\{9\}[^ ]* *[0-9]* *[1-9]' || all=
+            ! LC_ALL=C ls -lnAR "$ROOT/." | grep -q '^[-bcdlps][-rwxsStT]\{9\}[^ ]* *[0-9][0-9]*  *[1-9]' || all=
             chown -h $all "$NODE_ID:$(id -g "$NODE_USER")" "$ROOT/." || exit
         fi
         ;;

@@ -9,6 +9,11 @@
 #
 # HOST_STEPS  a program of the functions below
 
+# give PATH: to the user of the node
+give() {
+    [ "$ME" != 0 ] || chown -h "$NODE_ID:$(id -g "$NODE_USER")" "$1"
+}
+
 # finish MODE OWNER PATH: the owner first
 finish() {
     [ "$2" = root ] || give "$3" || fail "cannot give $3 on the box to $NODE_USER"

@@ -31,20 +31,15 @@ fi
 WAY=
 if [ "$ME" = 0 ]; then
     NODE_USER=${NODE_USER:-root}
-    NODE_ID=$(id -u "$NODE_USER" 2>/dev/null) || fail "the box has no user '$NODE_USER': add the user to the image of the box," \
-        "or set otp_user to one that it has, such as root."
+    NODE_ID=$(id -u "$NODE_USER" 2>/dev/null) ||
+        fail "the box has no user '$NODE_USER': add the user to its image, or set otp_user to one that it has, such as root."
     # su and start-stop-daemon give the supplementary groups of the user as well.
     [ "$NODE_ID" = 0 ] || for t in su start-stop-daemon setuidgid; do
         [ -n "$WAY" ] || ! command -v $t >/dev/null || WAY=$t
     done
     [ -n "$WAY" ] || [ "$NODE_ID" = 0 ] ||
-        fail "the box has no su, start-stop-daemon or setuidgid: root cannot work as $NODE_USER there. Build one of them into its BusyBox."
+        fail "the box has no su, start-stop-daemon or setuidgid, so root cannot work as $NODE_USER: build one into its BusyBox."
 fi
-
-# give PATH: to the user of the node
-give() {
-    [ "$ME" != 0 ] || chown -h "$NODE_ID:$(id -g "$NODE_USER")" "$1"
-}
 
 # as_user TEXT: runs it, after COMMON, with the identity of the node's user, and without a way back
 as_user() {
