@@ -27,7 +27,7 @@ FILES, EXTRACT, STDIN = UTILS + "_core/files.py", UTILS + "_package/extract.py",
 PUBLISH, BACKUP, REGISTER, REPAIR = (UTILS + f"_tree/{name}.py" for name in ("publish", "backup", "register", "repair"))
 LIFECYCLE, SERVICE_USER, OWNERSHIP = UTILS + "_node/lifecycle.py", UTILS + "_target_system/service_user.py", UTILS + "_core/ownership.py"
 DOWNLOAD, CONSOLE_SCRIPT = UTILS + "_package/download.py", UTILS + "_node/console_script.py"
-BOX, OF_BOX, HOSTILE_BOX = "plugins/plugin_utils/_box/", "tests/unit/plugins/plugin_utils/_box/", (REAL + "test_hostile_box.py",)
+BOX, OF_BOX = "plugins/plugin_utils/_box/", "tests/unit/plugins/plugin_utils/_box/"
 OF_FILES = (UNIT + "_core/test_files.py",)
 OF_EXTRACT = (UNIT + "_package/test_extract.py", UNIT + "_package/test_writer.py")
 OF_STDIN = ("tests/unit/plugins/plugin_utils/_transport/test_stdin_transport.py",)
@@ -481,10 +481,6 @@ RULES = (
         (OF_BOX + "test_delivery.py",),
     ),
     Rule("root gives a file of a box its owner first", BOX + "programs/receive_root.sh", '|| give "$3" ||', "|| : ||", (OF_BOX + "test_delivery.py",)),
-    Rule("root uses no directory of a box that others can change", BOX + "programs/guard.sh", "d????-??-?*,0) SAFE", "d*) SAFE", HOSTILE_BOX),
-    Rule("root runs no init script of another user", BOX + "programs/start_root.sh", "-????-??-?*,0) ;;", "*) ;;", HOSTILE_BOX),
-    Rule("a directory for what arrives is the user's alone", BOX + "programs/receive.sh", "&& is_own . ||", "||", HOSTILE_BOX),
-    Rule("the steps that run are those that were checked", BOX + "programs/receive.sh", 'eval "$steps"', ". ./steps", HOSTILE_BOX),
     Rule("a run that reads writes nothing on a box", BOX + "box.py", " if self.target.writes else None", "", (OF_BOX + "test_box.py",)),
     Rule(
         "no link of a box leads out of its copy",
