@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from box_site import Box
-from waiting import LIMIT, wait_until
+from waiting import LIMIT
 
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import release_members, write_package
 
@@ -192,8 +192,6 @@ def test_a_box_that_sends_without_end_is_cut_off(box: HostileBox) -> None:
     said, memory = box.measured("erlang.otp.status")
     assert "the box sent more than 8 MiB, so the connection was closed" in said
     assert memory < 2 * USUAL
-    # What still runs there ends when it cannot write any more.
-    wait_until(lambda: not box.ssh("ps | grep -v grep | grep urandom").stdout, "the program has ended")
 
 
 # The box.
