@@ -50,6 +50,9 @@ OF_RENDERING = ("tests/unit/plugins/plugin_utils/_target_system/test_rendering.p
 CONFIGURE, OF_CONFIGURE = UTILS + "_config/configure.py", (UNIT + "_config/test_configure.py",)
 VAULTED, QUIET = (f"plugins/plugin_utils/_secrecy/{name}.py" for name in ("vaulted", "quiet"))
 OF_VAULTED = ("tests/unit/plugins/plugin_utils/_secrecy/test_vaulted.py",)
+HARDENING = "plugins/plugin_utils/_target_system/hardening.py"
+OF_HARDENING = ("tests/unit/plugins/plugin_utils/_target_system/test_hardening.py",)
+OF_NAMES = ("tests/unit/plugins/plugin_utils/_inventory/test_names.py",)
 OF_SERVICE_USER = (UNIT + "_target_system/test_service_user.py",)
 
 READING, OF_READING = UTILS + "_core/reading.py", (UNIT + "_core/test_reading.py",)
@@ -678,13 +681,17 @@ RULES = (
     Rule(
         "the environment is there before bin/start reads it",
         SYSTEM + "system.py",
-        "        self.write_environment()\n        for file",
+        "            self.write_environment()\n            for file",
         "        for file",
         OF_SYSTEM,
     ),
     Rule("a diff has no value of a secret", SYSTEM + "environment.py", "value if name in shown else '********'", "value", OF_SYSTEM),
     Rule("a variable that becomes a secret is in no diff", SYSTEM + "system.py", " - self.options.environment_secrets.keys()", "", OF_SYSTEM),
     Rule("a secret cannot become a second variable", SYSTEM + "environment.py", '"[\\n\\0', '"[\\0', (UNIT + "_target_system/test_environment.py",)),
+    Rule("no path that is read otherwise", "plugins/plugin_utils/_inventory/names.py", "        elif refused:\n", "        elif False:\n", OF_NAMES),
+    Rule("a line of a unit does not join the next", "plugins/plugin_utils/_inventory/service.py", "=.*(?<!\\\\)", "=.*", OF_NAMES),
+    Rule("a system below /home sees it", HARDENING, "if not any(is_below(path, places) for path in paths)", "", OF_HARDENING),
+    Rule("a system below /usr stays writable", HARDENING, "if is_below(path, READ_ONLY)", "if False", OF_HARDENING),
     Rule("a diff has no value of vault", VAULTED, "if not any(pattern.search(str(text)) for text in entry.values())", "if True", OF_VAULTED),
     Rule("a message has no value of vault", VAULTED, "mapped(part, mask) if name in FOR_PEOPLE else part", "part", OF_VAULTED),
     Rule("a value that is encrypted alone is known", VAULTED, "    if isinstance(value, EncryptedString):\n        return True\n", "", OF_VAULTED),

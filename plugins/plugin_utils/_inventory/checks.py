@@ -15,8 +15,9 @@ import re
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import is_url
-from ansible_collections.erlang.otp.plugins.module_utils._target_system.environment import problem_of
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.environment import NAME, problem_of
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_node_name
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory import names
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.client import client
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.service import service
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.specs import options, typed
@@ -81,22 +82,26 @@ def root(variables: Variables) -> t.Iterator[str]:
         yield f"otp_root is {path!r}: it must be an absolute path, such as /srv/{os.path.basename(path)}."
     elif os.path.normpath(path) in DIRECTORIES_OF_THE_HOST:
         yield f"otp_root is {path!r}: that is a directory of the host. Give the system a separate one, such as /srv/exchange."
-    elif os.path.normpath(path) != path or "\n" in path:
+    elif os.path.normpath(path) != path:
         yield f"otp_root is {path!r}: write it without '//', '.', '..' and a slash at the end, as {os.path.normpath(path)}."
+    else:
+        yield from names.paths({"otp_root": path})
 
 
 def user(variables: Variables) -> t.Iterator[str]:
     for name in ("otp_user", "otp_group"):
         value = str(variables.get(name, "erlang") or "")
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", value):
+        if not names.USER.fullmatch(value):
             yield f"{name} is {value!r}: it must be the name of a {name[len('otp_') :]}, such as erlang."
 
 
 def directories(variables: Variables) -> t.Iterator[str]:
-    for name in PATHS:
-        path = str(variables.get(name) or "")
-        if path and not path.startswith("/"):
-            yield f"{name} is {path!r}: it must be an absolute path."
+    found = {name: str(variables[name]) for name in PATHS if variables.get(name)}
+    for name, directory in (variables.get("otp_boot_variables") or {}).items():
+        if not NAME.fullmatch(str(name)):
+            yield f"otp_boot_variables has {name!r}: give a name of letters, digits and _."
+        found[f"otp_boot_variables.{name}"] = str(directory)
+    yield from names.paths(found)
 
 
 def node(variables: Variables) -> t.Iterator[str]:

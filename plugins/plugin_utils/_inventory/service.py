@@ -6,8 +6,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import typing as t
+
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory import names
 
 PORTS = range(1, 65536)
 # What run_erl takes.
@@ -19,18 +22,22 @@ def service(variables: t.Mapping[str, t.Any]) -> t.Iterator[str]:
     """Sentences, each with the variable at fault and the way out."""
     manager = str(variables.get("otp_service_manager", "none"))
     name = str(variables.get("otp_service_name", ""))
-    if manager != "none" and name and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
+    if manager != "none" and name and not names.SERVICE.fullmatch(name):
         yield f"otp_service_name is {name!r}: give the service a name of letters, digits and any of '._-', such as exchange."
     script = str(variables.get("otp_init_script", ""))
-    if manager == "sysv" and script and not script.startswith("/"):
-        yield f"otp_init_script is {script!r}: it must be an absolute path, such as /etc/init.d/exchange."
+    if manager == "sysv" and script:
+        yield from names.paths({"otp_init_script": script})
+        if not names.SERVICE.fullmatch(os.path.basename(script)):
+            yield f"otp_init_script is {script!r}: give the script a name of letters, digits and any of '._-', such as /etc/init.d/exchange."
     lines = variables.get("otp_unit_lines") or []
     for line in lines:
-        if not re.fullmatch(r"[A-Z][A-Za-z]+=.*", str(line)):
-            yield f"otp_unit_lines has {line!r}: give lines for the section [Service], such as MemoryMax=2G."
+        # A backslash at the end would make the next line a part of this one.
+        if not re.fullmatch(r"[A-Z][A-Za-z]+=.*(?<!\\)", str(line)) or not str(line).isprintable():
+            yield f"otp_unit_lines has {line!r}: give lines for the section [Service], such as MemoryMax=2G, without a backslash at the end."
     if variables.get("otp_console") == "journal" and not variables.get("otp_node_name"):
         yield "otp_console is journal and otp_node_name is empty: the node could not be called at all. Set otp_node_name, or otp_console to run_erl."
     yield from numbers(variables)
+    yield from epmd_variables(variables)
     yield from distribution_ports(str(variables.get("otp_dist_ports") or ""))
 
 
@@ -39,6 +46,17 @@ def numbers(variables: t.Mapping[str, t.Any]) -> t.Iterator[str]:
         value = variables.get(name, allowed[0])
         if value not in allowed:
             yield f"{name} is {value}: it must be a number from {allowed[0]} to {allowed[-1]}."
+
+
+def epmd_variables(variables: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    """What is also in the unit of EPMD."""
+    given = variables.get("otp_environment") or {}
+    for name, value in (("otp_epmd_address", variables.get("otp_epmd_address")), ("otp_environment.ERL_EPMD_ADDRESS", given.get("ERL_EPMD_ADDRESS"))):
+        if value and not re.fullmatch(r"[0-9A-Fa-f.:]+(,[0-9A-Fa-f.:]+)*", str(value)):
+            yield f"{name} is {value!r}: give IP addresses, separated by commas, such as 10.0.0.1."
+    port = str(given.get("ERL_EPMD_PORT", PORTS[0]))
+    if not (port.isdigit() and int(port) in PORTS):
+        yield f"otp_environment.ERL_EPMD_PORT is {port!r}: it must be a number from {PORTS[0]} to {PORTS[-1]}."
 
 
 def distribution_ports(text: str) -> t.Iterator[str]:

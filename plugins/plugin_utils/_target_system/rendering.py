@@ -19,6 +19,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.values import texts
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.environment import format_environment
+from ansible_collections.erlang.otp.plugins.plugin_utils._target_system.hardening import epmd_hardening, hardening
 
 TEMPLATES = Path(__file__).parents[3] / "roles" / "target_system" / "templates"
 MANAGED = "# Managed by Ansible (role erlang.otp.target_system): changes made here are overwritten."
@@ -145,7 +146,20 @@ def rendered(template: str, variables: Variables) -> str:
         environment=environment(variables),
         has_epmd_unit=has_epmd_unit(variables),
         has_heart=boolean(variables["otp_heart"], strict=False),
+        hardening=hardening_of(template, variables, node_directory),
     )
+
+
+def hardening_of(template: str, variables: Variables, node_directory: str) -> list[str]:
+    """The lines of hardening in a unit; empty if it is switched off."""
+    if not boolean(variables["otp_unit_hardening"], strict=False):
+        return []
+    if template == "epmd.service":
+        return epmd_hardening(variables["otp_root"])
+    client: Client | None = variables.get("client")
+    names = ("otp_root", "otp_home", "otp_pipe_dir", "otp_log_dir")
+    directories = [node_directory, client.run_dir if client else variables["otp_run_dir"], *(variables[name] for name in names)]
+    return hardening(list(dict.fromkeys([*directories, *map(str, variables["otp_boot_variables"].values())])), flags(variables))
 
 
 def command(variables: Variables) -> str:

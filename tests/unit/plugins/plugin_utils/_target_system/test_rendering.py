@@ -44,6 +44,7 @@ VARIABLES = {
     "otp_service_manager": "none",
     "otp_service_name": "ex.change",
     "otp_start_at_boot": True,
+    "otp_unit_hardening": True,
     "otp_unit_lines": [],
     "otp_init_script": "/etc/init.d/S80exchange",
     "otp_open_files": 0,
@@ -260,8 +261,8 @@ def test_stop_and_status_act_on_the_emulator_of_this_root_directory_alone(tmp_pa
 def test_a_unit_has_limits_lines_and_percent_signs_as_systemd_wants_them():
     given = {"otp_service_manager": "systemd", "otp_root": "/srv/50%", "otp_open_files": 4096, "otp_unit_lines": ["MemoryMax=2G"]}
     unit, needrestart = (file["content"] for file in service({**VARIABLES, **given})["files"])
-    assert 'ExecStart="/srv/50%%/bin/start"\n' in unit
-    assert "\nLimitNOFILE=4096\nMemoryMax=2G\n" in unit
+    assert 'ExecStart=/bin/sh "/srv/50%%/bin/start"\n' in unit
+    assert "\nLimitNOFILE=4096\n" in unit and unit.index("MemoryMax=2G\n") > unit.index("LimitNOFILE")
     assert r"^ex\.change(-epmd)?\.service$" in needrestart
 
 
@@ -317,8 +318,8 @@ def test_the_unit_of_a_client_waits_for_its_mount_and_makes_its_directory():
     place = {**PLACE, "root": "/srv/m", "run_dir": "/run/x"}
     unit = client_files({**OF_CLIENT, "otp_service_manager": "systemd"}, **place)["node.service"]
     assert '\nRequiresMountsFor="/srv/m"\n' in unit
-    assert "\nRuntimeDirectory=x\n" in unit
-    assert '\nExecStart="/srv/ex\'change/clients/x@h/bin/start"\n' in unit
+    assert '\nRuntimeDirectory="x"\n' in unit
+    assert '\nExecStart=/bin/sh "/srv/ex\'change/clients/x@h/bin/start"\n' in unit
     elsewhere = client_files({**OF_CLIENT, "otp_service_manager": "systemd"}, **{**place, "run_dir": "/var/run/x"})["node.service"]
     assert "RuntimeDirectory" not in elsewhere
 
