@@ -61,6 +61,9 @@ OF_CONSOLE, OF_ETF = (UNIT + "_node/test_run_erl_console.py",), (UNIT + "_terms/
 ERRORS, OF_TERMINAL = UTILS + "_core/errors.py", (UNIT + "_core/test_terminal.py",)
 OF_RELEASE_HANDLER = (UNIT + "_node/test_release_handler.py",)
 
+IDENTITY, OF_IDENTITY = UTILS + "_core/identity.py", (UNIT + "_core/test_identity.py",)
+ROOT_DIRECTORY, OF_ROOT_DIRECTORY = UTILS + "_tree/root_directory.py", (UNIT + "_tree/test_root_directory.py",)
+
 RECORD, OF_RECORD = UTILS + "_tree/record.py", (UNIT + "_tree/test_record.py",)
 PARSER, OF_THIN = UTILS + "_terms/parser.py", (UNIT + "_build/test_thin.py",)
 BOX_ACTION, PACKAGES = "plugins/plugin_utils/_box/action.py", "plugins/plugin_utils/_transport/packages.py"
@@ -708,4 +711,37 @@ RULES = (
         "tar_parts(members, mtime=int(os.stat(members[-1].source or os.curdir).st_mtime))",
         (UNIT + "_build/test_assemble.py",),
     ),
+    # Root in the tree of another user.
+    Rule("root takes on the user of a directory", IDENTITY, "    os.seteuid(identity.uid)\n", "", OF_IDENTITY),
+    Rule("root takes on the groups of a user", IDENTITY, "    os.setgroups(identity.groups)\n", "", OF_IDENTITY),
+    Rule("root takes on the first group of a user", IDENTITY, "    os.setegid(identity.groups[0])\n", "", OF_IDENTITY),
+    Rule("a switch of users that fails is undone", IDENTITY, "        _set(_Process.identity)\n", "", OF_IDENTITY),
+    Rule("modules are imported with the rights of root", IDENTITY, "working_as(None if is_loaded else ROOT)", "working_as(None)", OF_IDENTITY),
+    Rule("a program loses the groups of root", IDENTITY, "        os.setresgid(gid, gid, gid)\n", "", OF_IDENTITY),
+    Rule("a program loses root for good", IDENTITY, "        os.setresuid(uid, uid, uid)\n", "", OF_IDENTITY),
+    Rule("a program has no terminal of root", IDENTITY, "        os.setsid()\n", "", OF_IDENTITY),
+    Rule("a program is run without root", RUN, "preexec_fn=give_up_root if os.getuid() != os.geteuid() else None", "preexec_fn=None", OF_IDENTITY),
+    Rule("an entry of a sticky directory belongs to who made it", IDENTITY, "if status.st_mode & 0o022 and found.st_uid != 0:", "if False:", OF_IDENTITY),
+    Rule(
+        "what is missing in a sticky directory is not root's",
+        IDENTITY,
+        "return Writer(current, status) if status.st_mode & 0o022 else None",
+        "return None",
+        OF_IDENTITY,
+    ),
+    Rule("a directory of root that others can write is not root's", IDENTITY, " and (is_sticky or not status.st_mode & 0o022)", "", OF_IDENTITY),
+    Rule("a group that the user is not in is not taken on", IDENTITY, "first = gid if gid in groups else user.pw_gid", "first = gid", OF_IDENTITY),
+    Rule(
+        "a link of a user gives no directory away",
+        OWNERSHIP,
+        "stat.S_ISLNK(writer.status.st_mode) or writer.path != os.path.realpath(path)",
+        "False",
+        OF_IDENTITY,
+    ),
+    Rule("a third user's directory is no root directory", ROOT_DIRECTORY, "options.uid != -1 and uid not in (0, options.uid)", "False", OF_ROOT_DIRECTORY),
+    Rule("a tree of root is given without what links lead to", ROOT_DIRECTORY, "os.lchown(path", "os.chown(path", OF_ROOT_DIRECTORY),
+    Rule("a file with two names is not given away", ROOT_DIRECTORY, "status.st_nlink > 1", "False", OF_ROOT_DIRECTORY),
+    Rule("a mount in a tree is not given away", ROOT_DIRECTORY, "os.path.ismount(entry.path)", "False", OF_ROOT_DIRECTORY),
+    Rule("a directory that others can write is not given away", ROOT_DIRECTORY, "if status.st_mode & 0o022:", "if False:", OF_ROOT_DIRECTORY),
+    Rule("a third user's file is not given away", ROOT_DIRECTORY, "if status.st_uid != 0:", "if False:", OF_ROOT_DIRECTORY),
 )

@@ -57,8 +57,11 @@ def find_writer(path: str) -> Writer | None:
         here = os.path.normpath(os.path.join(current, name))
         try:
             found = os.lstat(here)
-        except (FileNotFoundError, NotADirectoryError):
+        except NotADirectoryError:
             return None
+        except FileNotFoundError:
+            # In /tmp, any user could make it meanwhile.
+            return Writer(current, status) if status.st_mode & 0o022 else None
         if status.st_mode & 0o022 and found.st_uid != 0:
             # In a directory such as /tmp, which has the sticky bit, an entry belongs to who made it.
             return Writer(here, found)
@@ -92,7 +95,10 @@ def owner_of(path: str) -> Identity:
     status = writer.status
     if status.st_uid == 0:
         who = f"group {status.st_gid}" if not status.st_mode & 0o002 else "every user"
-        raise OtpError(f"{writer.path} can be written by {who}, so root does not work below it. Run: chmod go-w {writer.path}; or choose another directory.")
+        # The sticky bit protects what root has made there.
+        directory = os.path.dirname(path)
+        way_out = f"mkdir -p {path if directory == writer.path else directory}" if status.st_mode & stat.S_ISVTX else f"chmod go-w {writer.path}"
+        raise OtpError(f"{writer.path} can be written by {who}, so root does not work below it. Run: {way_out}; or choose another directory.")
     return identity_of(status.st_uid, status.st_gid)
 
 
@@ -129,13 +135,19 @@ class working_as:  # pylint: disable=invalid-name  # a context manager, without 
 
 def _switch(identity: Identity) -> None:
     try:
-        os.seteuid(0)
-        os.setgroups(identity.groups)
-        os.setegid(identity.groups[0])
-        os.seteuid(identity.uid)
+        _set(identity)
     except OSError as error:
+        # What is done until the error is reported must not have more rights than before.
+        _set(_Process.identity)
         raise OtpError(f"cannot work as user {identity.uid} with group {identity.groups[0]}: {error.strerror}. Set become_user to that user.") from None
     _Process.identity = identity
+
+
+def _set(identity: Identity) -> None:
+    os.seteuid(0)
+    os.setgroups(identity.groups)
+    os.setegid(identity.groups[0])
+    os.seteuid(identity.uid)
 
 
 class in_image:  # pylint: disable=invalid-name
@@ -199,6 +211,8 @@ def _import_as_root(importing):
 def give_up_root() -> None:
     """Make the effective rights the only ones: in a new process, before it becomes a program. It cannot become root again."""
     if os.getuid() == 0 and os.geteuid() != 0:
+        # Without root's terminal: what is put into its input (TIOCSTI) is read by the next program of root there.
+        os.setsid()
         uid, gid = os.geteuid(), os.getegid()
         os.setresgid(gid, gid, gid)
         os.setresuid(uid, uid, uid)

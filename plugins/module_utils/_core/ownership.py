@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import inherited_owner, read_file, write_file
-from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
+from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner, as_root, can_switch, find_writer
 
 # The mode of a directory until it has its owner.
 _NEW = 0o700
@@ -121,7 +121,7 @@ def ensure_directory(path: str, *, mode: int, owner: Owner, changes: Changes) ->
 
     Raises OtpError if it belongs to another user, and only root could change that, in a directory that others can write.
     """
-    with as_owner(os.path.dirname(path)):
+    with as_owner(_place_of(path)):
         try:
             found = os.stat(path)
         except FileNotFoundError:
@@ -138,7 +138,18 @@ def ensure_directory(path: str, *, mode: int, owner: Owner, changes: Changes) ->
                 f"{path} belongs to user {found.st_uid}, not to {owner.uid}, who could put a link in its place: root does not change it."
                 f" Run: chown -h {owner.uid}:{owner.gid} {path}; or remove it."
             )
-        changes.do(f"give the directory {path} to {owner.uid}:{owner.gid}", os.chown, path, *owner)
+        # Of a link that root has made, the directory; of one that is put there now, the link.
+        changes.do(f"give the directory {path} to {owner.uid}:{owner.gid}", os.lchown, os.path.realpath(path), *owner)
+
+
+def _place_of(path: str) -> str:
+    """Where root's rights are enough to change the directory's owner: the directory above, if all on the way is root's, and no link of another user's."""
+    if can_switch():
+        with as_root():
+            writer = find_writer(path)
+        if writer is not None and (stat.S_ISLNK(writer.status.st_mode) or writer.path != os.path.realpath(path)):
+            return path
+    return os.path.dirname(path)
 
 
 def make_directory(path: str, mode: int, owner: Owner) -> None:

@@ -64,6 +64,8 @@ def _find_roots(directory: str, options: FileOptions) -> list[str]:
         if status.st_uid != 0:
             raise OtpError(f"{entry.path} belongs to user {status.st_uid}, not to {options.uid}. Run: chown -hR {options.uid}:{options.gid} {directory}")
         if stat.S_ISDIR(status.st_mode):
+            if os.path.ismount(entry.path):
+                raise OtpError(f"{entry.path} is another file system, so it is not given to user {options.uid}. Run: umount {entry.path}; or give it yourself.")
             if status.st_mode & 0o022:
                 raise OtpError(f"{entry.path} can be written by others than root, who owns it. Run: chown -hR {options.uid}:{options.gid} {directory}")
             found += _find_roots(entry.path, options)
