@@ -206,8 +206,10 @@ class Protocol:
             raise
         except EtfTimeout:
             raise CallTimeout(f"{self._them()} sends a message of {len(message)} bytes, which could not be read in time.") from None
-        except (IndexError, struct.error, UnicodeDecodeError, ValueError, OtpError) as error:
-            text = str(error) if isinstance(error, OtpError) else f"{self._state.__name__.strip('_')} of {len(message)} bytes"
+        except OtpError as error:
+            raise ProtocolError(f"{self._them()} sends a message of {len(message)} bytes that cannot be read: {error}") from None
+        except (IndexError, struct.error, UnicodeDecodeError, ValueError):
+            text = f"{self._state.__name__.strip('_')} of {len(message)} bytes."
             raise ProtocolError(f"{self._them()} does not speak the distribution protocol: {text}") from None
 
     # The handshake.
