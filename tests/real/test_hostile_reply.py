@@ -49,7 +49,7 @@ MEBIBYTES = 500
 def ask(way: HostileNode | HostilePipes, *, calls: bool = False, timeout: float = 20.0) -> dict[str, t.Any]:
     """What a module makes of the node's answers."""
     argument = json.dumps({**way.address(timeout), "calls": calls})
-    done = subprocess.run([sys.executable, "-c", PROGRAM, argument], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300, check=False)
+    done = subprocess.run([sys.executable, "-c", PROGRAM, argument], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     said: dict[str, t.Any] = json.loads(done.stdout)
     if said["error"]:
