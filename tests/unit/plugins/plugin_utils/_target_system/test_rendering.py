@@ -218,14 +218,23 @@ def test_the_files_of_a_service(given, paths):
     assert found["at_boot"] is True
 
 
-def test_an_init_script_makes_directories_as_the_role_does(tmp_path):
+@pytest.mark.parametrize(
+    ("root", "expected"),
+    [
+        ("root", {"run": "755", "log": "750"}),
+        # bin/start makes, as the user of the node, what is below a directory of that user.
+        ("", {}),
+    ],
+)
+def test_an_init_script_makes_directories_as_the_role_does(tmp_path, root, expected):
     """Where a file system is empty at boot: otherwise the next run would find them given to others."""
-    here = {"otp_root": str(tmp_path), "otp_user": ME, "otp_group": grp.getgrgid(os.getgid()).gr_name, "otp_service_manager": "sysv"}
+    here = {"otp_root": str(tmp_path / root), "otp_user": ME, "otp_group": grp.getgrgid(os.getgid()).gr_name, "otp_service_manager": "sysv"}
     directories = {"otp_run_dir": "run", "otp_pipe_dir": "run/pipe", "otp_log_dir": "log"}
     files = service({**VARIABLES, **here, **{name: f"{tmp_path}/{path}" for name, path in directories.items()}})["files"]
     # There is no bin/start: it ends there.
     assert subprocess.run(["sh", "-c", files[0]["content"], "init", "start"], capture_output=True, timeout=600, check=False).returncode == 127
-    assert {path: f"{(tmp_path / path).stat().st_mode & 0o777:o}" for path in directories.values()} == {"run": "755", "run/pipe": "700", "log": "750"}
+    found = {path.relative_to(tmp_path).as_posix(): f"{path.stat().st_mode & 0o777:o}" for path in tmp_path.rglob("*")}
+    assert found == expected
 
 
 @pytest.fixture
