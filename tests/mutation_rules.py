@@ -693,6 +693,7 @@ RULES = (
     Rule("a secret cannot become a second variable", SYSTEM + "environment.py", '"[\\n\\0', '"[\\0', (UNIT + "_target_system/test_environment.py",)),
     Rule("no path that is read otherwise", "plugins/plugin_utils/_inventory/names.py", "        elif refused:\n", "        elif False:\n", OF_NAMES),
     Rule("a line of a unit does not join the next", "plugins/plugin_utils/_inventory/service.py", "=.*(?<!\\\\)", "=.*", OF_NAMES),
+    Rule("a unit starts in a container", UTILS + "_node/sandbox.py", "if found is None or", "if True or", (UNIT + "_node/test_sandbox.py",)),
     Rule("a system below /home sees it", HARDENING, "if not any(is_below(path, places) for path in paths)", "", OF_HARDENING),
     Rule("a system below /usr stays writable", HARDENING, "if is_below(path, READ_ONLY)", "if False", OF_HARDENING),
     Rule("a diff has no value of vault", VAULTED, "if not any(pattern.search(str(text)) for text in entry.values())", "if True", OF_VAULTED),

@@ -18,6 +18,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.files import read
 from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_root
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, ensure_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.run import PATH, run
+from ansible_collections.erlang.otp.plugins.module_utils._node.sandbox import for_this_host
 
 ROOT = Owner(0, 0)
 # Seconds that bin/stop waits, and that a unit allows for it.
@@ -50,9 +51,10 @@ def ensure_service(service: Service, changes: Changes) -> list[dict[str, str]]:
     for file in service.files:
         if file.optional and not os.path.isdir(os.path.dirname(file.path)):
             continue
-        before = ensure_file(file.path, file.content.encode("utf-8"), mode=file.mode, owner=ROOT, sentence=f"write {file.path}", changes=changes)
+        content = for_this_host(file.content) if service.manager == "systemd" else file.content
+        before = ensure_file(file.path, content.encode("utf-8"), mode=file.mode, owner=ROOT, sentence=f"write {file.path}", changes=changes)
         if before is not None:
-            diff.append({"before_header": file.path, "after_header": file.path, "before": before.decode("utf-8", "replace"), "after": file.content})
+            diff.append({"before_header": file.path, "after_header": file.path, "before": before.decode("utf-8", "replace"), "after": content})
     if diff and service.manager == "systemd":
         changes.do("make systemd read its units again", must, ["systemctl", "daemon-reload"])
     if is_at_boot(service) != service.at_boot:

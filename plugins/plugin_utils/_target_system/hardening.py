@@ -12,26 +12,11 @@ from __future__ import annotations
 import os
 import typing as t
 
-LINES = (
-    "NoNewPrivileges=yes",
-    "UMask=0027",
-    "ProtectKernelTunables=yes",
-    "ProtectKernelModules=yes",
-    "ProtectKernelLogs=yes",
-    "ProtectControlGroups=yes",
-    "RestrictSUIDSGID=yes",
-    "LockPersonality=yes",
-)
+from ansible_collections.erlang.otp.plugins.module_utils._node.sandbox import FILTERS, FILTERS_OF_EPMD
+
+LINES = ("NoNewPrivileges=yes", "UMask=0027", "ProtectControlGroups=yes", *FILTERS)
 # EPMD needs a port and nothing else.
-OF_EPMD = (
-    "ProtectSystem=strict",
-    "PrivateDevices=yes",
-    "MemoryDenyWriteExecute=yes",
-    "RestrictNamespaces=yes",
-    "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX",
-    "SystemCallArchitectures=native",
-    "CapabilityBoundingSet=",
-)
+OF_EPMD = ("ProtectSystem=strict", "CapabilityBoundingSet=", *FILTERS_OF_EPMD)
 READ_ONLY = ("/usr", "/boot", "/efi", "/etc")
 HOMES = ("/home", "/root", "/run/user")
 TEMPORARY = ("/tmp", "/var/tmp")
