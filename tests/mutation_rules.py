@@ -176,8 +176,8 @@ RULES = (
     Rule(
         "what fails is undone",
         PUBLISH,
-        "            with contextlib.suppress(OSError):\n                os.rename",
-        "            with contextlib.suppress(OSError):\n                continue\n                os.rename",
+        "            with contextlib.suppress(OSError), as_owner(tree.root, tree.destdir):\n                os.rename",
+        "            with contextlib.suppress(OSError), as_owner(tree.root, tree.destdir):\n                continue\n                os.rename",
         OF_PUBLISH,
     ),
     Rule(
@@ -225,8 +225,8 @@ RULES = (
     Rule(
         "an installation is alone",
         STEPS,
-        "    with lock(tree.path(LOCK), timeout=installation.lock_timeout):\n",
-        "    with contextlib.nullcontext():\n",
+        "        with lock(tree.path(LOCK), timeout=installation.lock_timeout), staging(",
+        "        with contextlib.nullcontext(), staging(",
         (UNIT + "_install/test_install.py",),
     ),
     Rule(

@@ -151,8 +151,8 @@ def rendered(template: str, variables: Variables) -> str:
 
 
 def hardening_of(template: str, variables: Variables, node_directory: str) -> list[str]:
-    """The lines of hardening in a unit; empty if it is switched off."""
-    if not boolean(variables["otp_unit_hardening"], strict=False):
+    """The lines of hardening in a unit; empty if it is switched off, or for what is not a unit."""
+    if not template.endswith(".service") or not boolean(variables["otp_unit_hardening"], strict=False):
         return []
     if template == "epmd.service":
         return epmd_hardening(variables["otp_root"])
