@@ -268,6 +268,7 @@ def list_of(element, count):
     "content",
     [
         list_of(b"j", 1 << 20),
+        list_of(b"j", 15_000),
         list_of(b"k\0\0", 1 << 20),
         list_of(b"a\0", 1 << 20),
         list_of(b"w\0", 1 << 20),
@@ -276,7 +277,7 @@ def list_of(element, count):
         (b"l" + (1).to_bytes(4, "big") + b"j") * 190 + list_of(b"j", 4_000),
         list_of(b"k\xff\xff" + bytes(65535), 100),
     ],
-    ids=["empty lists", "empty strings", "numbers", "atoms", "tuples", "strings as tails", "lists as tails", "lists of bytes"],
+    ids=["empty lists", "fewer empty lists", "empty strings", "numbers", "atoms", "tuples", "strings as tails", "lists as tails", "lists of bytes"],
 )
 def test_few_bytes_that_would_fill_the_memory(content, monkeypatch):
     """At the real limit, a hundred times as many terms, a hundred times as much memory is taken."""
