@@ -183,3 +183,77 @@ def test_a_file_is_something_else(target: Target, name: str, kind: str) -> None:
         for module in target.modules:
             target.run(module)
     assert target.run("otp_target_system")["node"]["running"]
+
+
+def rewrite(path: Path, change: t.Callable[[str], str]) -> t.Callable[[], object]:
+    """What writes the changed text in the place of a file."""
+
+    def act() -> None:
+        text = change(path.read_text())
+        path.unlink()
+        path.write_text(text)
+
+    return act
+
+
+def test_programs_of_the_tree_never_have_root(target: Target) -> None:
+    """Each that a stop and a start of the system runs, written anew by the user."""
+    seen = target.root / "log" / "seen"
+    note = f"#!/bin/sh\n{{ echo $0:; grep -E '^(Uid|Gid|Groups)' /proc/self/status; }} >>{seen}\n"
+    programs = [target.find(name) for name in ("bin/run_erl", "erts-*/bin/erlexec")]
+    for path in programs:
+
+        def make(new: Path, path: Path = path) -> None:
+            new.write_text(f'{note}exec {path}.was "$@"\n')
+            new.chmod(0o755)
+
+        with replaced(target, path, make):
+            target.site.stop(HOST)
+            target.run("otp_target_system")
+    assert target.run("otp_target_system")["node"]["running"]
+    text = seen.read_text()
+    assert all(f"{path}:" in text for path in programs)
+    numbers = {number for line in text.splitlines() for number in line.split(":")[1].split()}
+    assert numbers and "0" not in numbers
+    seen.unlink()
+
+
+@pytest.mark.parametrize("kind", ["link", "file"])
+def test_what_is_typed_to_a_node_is_written_to_pipes_alone(target: Target, kind: str) -> None:
+    pipe = target.find("run/pipe/*.w")
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    theirs = target.victim / "common"
+    theirs.write_text("of root\n")
+    call = (
+        "import sys; from ansible_collections.erlang.otp.plugins.module_utils._node.run_erl_console import Console;"
+        "Console(directory=sys.argv[1], force=True).call('erlang', 'node', [])"
+    )
+    with replaced(target, pipe, (lambda path: path.symlink_to(theirs)) if kind == "link" else lambda path: path.write_text("x")):
+        assert pipe.is_symlink() == (kind == "link")
+        done = subprocess.run([sys.executable, "-c", call, str(pipe.parent)], capture_output=True, text=True, check=False, timeout=LIMIT)
+        assert done.returncode == 1 and "Unreachable" in done.stderr, done.stderr
+        assert theirs.read_text() == "of root\n" and (kind == "link" or pipe.read_text() == "x")
+    theirs.unlink()
+
+
+@pytest.mark.parametrize("lie", ["upwards", "absolute", "unknown"])
+def test_releases_names_directories_of_root(target: Target, lie: str) -> None:
+    """And of an unknown application, and the release is removed."""
+    path = target.root / "releases" / "RELEASES"
+    directory = {"upwards": "lib/../../victim", "absolute": str(target.victim), "unknown": f"{target.root}/lib/../../victim"}[lie]
+    entry = f'{{release,"x","GONE","15.0",[{{x,"1","{directory}"}}],old}}'
+    kept = path.read_text()
+    target.attack(rewrite(path, lambda text: text.replace("[", "[" + entry + ",", 1)))
+    try:
+        assert directory in path.read_text()
+        remove = (
+            "import sys; from ansible_collections.erlang.otp.plugins.module_utils._install.remove import remove_release;"
+            "from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes;"
+            "remove_release(root=sys.argv[1], version='GONE', changes=Changes(), may_run=True)"
+        )
+        before = target.state()
+        subprocess.run([sys.executable, "-c", remove, str(target.root)], capture_output=True, text=True, check=False, timeout=LIMIT)
+        assert target.state() == before
+    finally:
+        target.attack(rewrite(path, lambda dummy: kept))
+    assert target.run("otp_target_system")["node"]["running"]
