@@ -23,7 +23,7 @@ from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_pack
 ROOT = "srv/counter"
 USER = 100
 # MiB of one process of ansible-playbook that talks to a box which sends little.
-USUAL = 300
+USUAL = 600
 
 
 class HostileBox(Box):
