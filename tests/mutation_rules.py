@@ -39,6 +39,7 @@ CONNECT, SERVICE, RUN = UTILS + "_node/connect.py", UTILS + "_node/service.py", 
 ASSEMBLE, CACHE, PROTOCOL = UTILS + "_build/assemble.py", UTILS + "_build/cache.py", UTILS + "_node/distribution_protocol.py"
 HANDLER, CLIENT, PROCESSES = UTILS + "_handler/", UTILS + "_client/", UTILS + "_tree/processes.py"
 OF_PACKAGES = ("tests/unit/plugins/plugin_utils/_transport/test_packages.py",)
+OF_DOWNLOAD = (UNIT + "_package/test_download.py",)
 OF_TAR = (UNIT + "_formats/test_tar_reader.py",)
 OPENED, OF_INSTALL = UTILS + "_package/opened.py", (UNIT + "_install/test_install.py",)
 OF_RUNNING, OF_CLIENT = (UNIT + "_handler/test_running.py",), (UNIT + "_client/test_directory.py",)
@@ -301,8 +302,26 @@ RULES = (
         "if True:",
         OF_PACKAGES,
     ),
-    Rule("a URL has no password", DOWNLOAD, "if urllib.parse.urlsplit(url).username is not None:", "if False:", (UNIT + "_package/test_download.py",)),
-    Rule("a package that is fetched has the checksum", DOWNLOAD, "if found.hexdigest() != digest:", "if False:", (UNIT + "_package/test_download.py",)),
+    Rule("a download has a largest size", DOWNLOAD, "                if received > max_size:\n", "                if False:\n", OF_DOWNLOAD),
+    Rule("a download is as large as it says", DOWNLOAD, "if size is not None and received < size:", "if False:", OF_DOWNLOAD),
+    Rule("a download has a minimal rate", DOWNLOAD, "if came < self._window * SLOWEST:", "if False:", OF_DOWNLOAD),
+    Rule("a download has a deadline", DOWNLOAD, "if self._left <= 0:", "if False:", OF_DOWNLOAD),
+    Rule(
+        "a redirection leads to http or https",
+        DOWNLOAD,
+        'after.scheme not in ("http", "https") or (before.scheme, after.scheme) == ("https", "http")',
+        "False",
+        OF_DOWNLOAD,
+    ),
+    Rule(
+        "credentials are for the server of the URL",
+        DOWNLOAD,
+        "if urllib.parse.urlsplit(target)[:2] != urllib.parse.urlsplit(url)[:2]:",
+        "if False:",
+        (REAL + "test_hostile_download.py::test_credentials_go_to_the_server_of_the_url_only",),
+    ),
+    Rule("a URL has no password", DOWNLOAD, "if urllib.parse.urlsplit(url).username is not None:", "if False:", OF_DOWNLOAD),
+    Rule("a package that is fetched has the checksum", DOWNLOAD, "if found != digest:", "if False:", OF_DOWNLOAD),
     Rule(
         "files of a call are the node's alone",
         CONSOLE_SCRIPT,

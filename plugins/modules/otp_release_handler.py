@@ -26,6 +26,7 @@ author:
   - The erlang.otp authors (@erlang-otp)
 extends_documentation_fragment:
   - erlang.otp._attributes
+  - erlang.otp._package_url
   - erlang.otp._node
 attributes:
   check_mode:
@@ -380,6 +381,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._handler.request import
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import ADDRESS_ARGUMENTS, address_of
 from ansible_collections.erlang.otp.plugins.module_utils._node.verify import as_checks
+from ansible_collections.erlang.otp.plugins.module_utils._package.download import URL_OPTIONS
 
 CHECK = {
     "module": {"type": "str", "required": True},
@@ -401,6 +403,7 @@ ARGUMENT_SPEC = {
     "package": {"type": "str"},
     "checksum": {"type": "str"},
     "thin_checksum": {"type": "str"},
+    "url_options": {"type": "dict", "options": URL_OPTIONS},
     "remote_src": {"type": "bool", "default": False},
     "configuration": {"type": "dict", "options": CONFIGURATION},
     "down": {"type": "str", "choices": ["offline", "fail", "skip"], "default": "offline"},
@@ -434,7 +437,7 @@ def request_of(params: dict) -> Request:
     configuration = params["configuration"]
     return Request(**{name: params[name] for name in Request._fields if name in params})._replace(
         address=address_of(params),
-        package={"package": package, "checksum": params["checksum"], "release": params["_package_release"]},
+        package={"package": package, "checksum": params["checksum"], "url_options": params["url_options"], "release": params["_package_release"]},
         configuration=configuration and {**configuration, **{name: texts(name, configuration[name]) for name in ("variables", "secrets")}},
         verify=as_checks(params["verify"]),
         client=params["client"] or "",

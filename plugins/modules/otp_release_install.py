@@ -28,6 +28,7 @@ author:
   - The erlang.otp authors (@erlang-otp)
 extends_documentation_fragment:
   - erlang.otp._attributes
+  - erlang.otp._package_url
 attributes:
   check_mode:
     support: full
@@ -258,12 +259,14 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import 
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded
 from ansible_collections.erlang.otp.plugins.module_utils._install.remove import remove_release
+from ansible_collections.erlang.otp.plugins.module_utils._package.download import URL_OPTIONS
 
 ARGUMENT_SPEC = {
     "root": {"type": "path", "required": True},
     "package": {"type": "path"},
     "checksum": {"type": "str"},
     "thin_checksum": {"type": "str"},
+    "url_options": {"type": "dict", "options": URL_OPTIONS},
     "remote_src": {"type": "bool", "default": False},
     "state": {"type": "str", "choices": ["present", "permanent", "absent"], "default": "present"},
     "release": {"type": "str"},
@@ -283,7 +286,7 @@ ARGUMENT_SPEC = {
 
 def arguments_of(parameters: dict) -> dict:
     """The module's parameters as install_release() takes them, except for the package. Raises OtpError."""
-    same = ("root", "checksum", "state", "destdir", "emulator", "flush", "lock_timeout")
+    same = ("root", "checksum", "url_options", "state", "destdir", "emulator", "flush", "lock_timeout")
     try:
         max_size = human_to_bytes(parameters["max_size"])
     except ValueError as error:

@@ -18,6 +18,7 @@ author:
   - The erlang.otp authors (@erlang-otp)
 extends_documentation_fragment:
   - erlang.otp._attributes
+  - erlang.otp._package_url
 attributes:
   check_mode:
     support: full
@@ -322,6 +323,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded
+from ansible_collections.erlang.otp.plugins.module_utils._package.download import URL_OPTIONS
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import parse_options
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.system import System
 
@@ -336,6 +338,7 @@ ARGUMENT_SPEC = {
     "remote_src": {"type": "bool", "default": False},
     "checksum": {"type": "str"},
     "thin_checksum": {"type": "str"},
+    "url_options": {"type": "dict", "options": URL_OPTIONS},
     "_package_release": {"type": "dict"},
     "_role_variables": {"type": "dict"},
     "boot_variables": {"type": "dict", "default": {}},

@@ -38,6 +38,7 @@ def install_release(
     mode: int = 0o755,
     emulator: str = "beam",
     max_size: int = MAX_SIZE,
+    url_options: dict | None = None,
     variables: dict[str, str] | None = None,
     flush: bool = True,
     lock_timeout: float = 60.0,
@@ -46,6 +47,7 @@ def install_release(
 
     package: a path on this host, a URL, which is downloaded if needed, or None if another host has the package. The last two need the checksum
     ("sha256:..."). release: the content of the package for check mode without it (name, version, erts_version, applications: versions by name).
+    url_options: of a download, as of URL_OPTIONS.
     uid, gid: numeric owner of new files; -1: the owner of an existing root directory, else of the process.
     variables: absolute directories of libraries outside of lib, by the name of the variable.
     mode: which permissions of the package are kept. flush: whether all is on the disk at the end.
@@ -76,7 +78,7 @@ def install_release(
             from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
 
             if is_url(package):
-                opened = _downloaded(package, digest)
+                opened = _downloaded(package, digest, max_size, url_options)
                 arguments["digest_is_given"] = False
             opened = opened or _opened(package)
             # Inflating begins at once, but nothing is read before the checksum has been verified.
@@ -112,10 +114,11 @@ def _opened(package: str | None, *, is_needed: bool = True):
         return None
 
 
-def _downloaded(url: str, digest: str):
+def _downloaded(url: str, digest: str, max_size: int, options: dict | None):
     from ansible_collections.erlang.otp.plugins.module_utils._package.opened import OpenPackage
 
-    with download(url, digest) as file:
+    # The owner of the tree may not be able to read the files of the options.
+    with as_root(), download(url, digest, max_size=max_size, options=options) as file:
         return OpenPackage(url, os.dup(file.fileno()))
 
 

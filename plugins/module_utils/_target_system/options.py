@@ -33,7 +33,7 @@ class SystemOptions(t.NamedTuple):
     pipe_directory: str
     # The directory of the emulator's pid file: $ROOT/run is this directory or a link to it.
     run_directory: str
-    # Of install_release: package, checksum, release, variables.
+    # Of install_release: package, checksum, url_options, release, variables.
     package: dict[str, t.Any]
     # Of configure_release: sys_config, vm_args, variables, secrets.
     configuration: dict[str, t.Any]
@@ -72,7 +72,11 @@ def parse_options(parameters: dict[str, t.Any]) -> SystemOptions:
         pipe_directory=parameters["pipe_dir"] or f"{root}/run/pipe",
         run_directory=parameters["run_dir"] or f"{root}/run",
         destdir=(parameters["destdir"] or "").rstrip("/"),
-        package={**given("package", "checksum"), "release": parameters["_package_release"], "variables": texts("boot_variables", parameters["boot_variables"])},
+        package={
+            **given("package", "checksum", "url_options"),
+            "release": parameters["_package_release"],
+            "variables": texts("boot_variables", parameters["boot_variables"]),
+        },
         configuration={**given("sys_config", "vm_args"), **{name: texts(name, parameters[name]) for name in ("variables", "secrets")}},
         files=tuple(_file(entry) for entry in parameters["files"]),
         environment_secrets=texts("environment_secrets", parameters["environment_secrets"]),

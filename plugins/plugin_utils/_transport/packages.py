@@ -55,6 +55,10 @@ def _run_with_package(
 ) -> dict[str, t.Any]:
     arguments = dict(arguments)
     package, thin_checksum, is_pinned = arguments.get("package"), arguments.pop("thin_checksum", None), bool(arguments.get("checksum"))
+    if is_url(package) and arguments.get("checksum") and transport and not is_box(action, task_vars):
+        # Asked without the package first. To fetch it, the module goes Ansible's own way, which brings Ansible's library for that along.
+        result = _run(action, transport, {**arguments, "package": None}, task_vars)
+        return {**(_run(action, None, arguments, task_vars) if result.get("needs_package") else result), "transferred": False}
     if not package or is_url(package) or boolean(arguments.get("remote_src", False), strict=False):
         return {**_run(action, transport, arguments, task_vars), "transferred": False}
     package = action._find_needle("files", package)
