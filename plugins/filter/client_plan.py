@@ -60,7 +60,7 @@ _value:
     files:
       description:
         - The files that M(erlang.otp.otp_release_client) does not write, each with C(name), as in the result of P(erlang.otp.client_files#filter),
-          C(path), C(mode) and C(owner), which is empty for the user that writes it.
+          C(path), C(mode) and C(owner), which is null for the user that writes it.
       type: list
       elements: dict
     files_host:
@@ -79,8 +79,12 @@ _value:
       description: The units of systemd, each with C(name), and C(file), its name in the result of P(erlang.otp.client_files#filter).
       type: list
       elements: dict
+    directories:
+      description: The directories that a client without a disk has itself, each with C(path), C(mode) and C(owner), as C(files).
+      type: list
+      elements: dict
     programs:
-      description: The files of the emulator that a client without a disk has itself, relative to C(root).
+      description: The programs of the emulator that a client without a disk has itself.
       type: list
       elements: str
     runs:

@@ -22,10 +22,15 @@ _NEW = 0o700
 
 
 class Owner(t.NamedTuple):
-    """Numbers of a user and a group; -1 in check mode for those that would be created."""
+    """Numbers of a user and a group; -1 for any, and in check mode for those that would be created."""
 
     uid: int
     gid: int
+
+    @property
+    def shown(self) -> str:
+        """As chown takes it."""
+        return str(self.uid) if self.gid == -1 else f"{self.uid}:{self.gid}"
 
 
 def find_user(name: str):
@@ -116,6 +121,10 @@ def check_owner(uid: int, directory: str) -> None:
         )
 
 
+def _fits(found: os.stat_result, owner: Owner) -> bool:
+    return owner.uid in (-1, found.st_uid) and owner.gid in (-1, found.st_gid)
+
+
 def ensure_directory(path: str, *, mode: int, owner: Owner, changes: Changes) -> None:
     """Ensure that the directory exists and has the owner. A new one gets the mode; those above it get the default mode and owner.
 
@@ -131,15 +140,15 @@ def ensure_directory(path: str, *, mode: int, owner: Owner, changes: Changes) ->
             raise OtpError(f"{path} exists and is not a directory.")
         if stat.S_IMODE(found.st_mode) == _NEW != mode and not os.listdir(path):
             changes.do(f"set the mode of {path}, which an interrupted run has left", os.chmod, path, mode)
-        if (found.st_uid, found.st_gid) == owner or -1 in owner:
+        if _fits(found, owner):
             return
         if found.st_uid != os.geteuid() != 0:
             raise OtpError(
                 f"{path} belongs to user {found.st_uid}, not to {owner.uid}, who could put a link in its place: root does not change it."
-                f" Run: chown -h {owner.uid}:{owner.gid} {path}; or remove it."
+                f" Run: chown -h {owner.shown} {path}; or remove it."
             )
         # Of a link that root has made, the directory; of one that is put there now, the link.
-        changes.do(f"give the directory {path} to {owner.uid}:{owner.gid}", os.lchown, os.path.realpath(path), *owner)
+        changes.do(f"give the directory {path} to {owner.shown}", os.lchown, os.path.realpath(path), *owner)
 
 
 def _place_of(path: str) -> str:
@@ -174,6 +183,6 @@ def ensure_file(path: str, content: bytes, *, mode: int, owner: Owner, sentence:
             changes.do(sentence, write_file, path, content, mode=mode, uid=owner.uid, gid=owner.gid)
             return before or b""
         found = os.stat(path)
-        if stat.S_IMODE(found.st_mode) != mode or ((found.st_uid, found.st_gid) != owner and -1 not in owner):
+        if stat.S_IMODE(found.st_mode) != mode or not _fits(found, owner):
             changes.do(f"set mode and owner of {path}", write_file, path, content, mode=mode, uid=owner.uid, gid=owner.gid)
         return None

@@ -14,7 +14,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree impor
 
 Variables = t.Mapping[str, t.Any]
 
-# A disk-less client has these of the master's ERTS. The role checks for the last one, which is unpacked last.
+# A disk-less client has these of the master, and of its ERTS. The role checks for the last one, which is written last.
+SCRIPTS = ("epmd", "run_erl", "to_erl")
 PROGRAMS = ("beam.smp", "erl_child_setup", "inet_gethost", "heart", "epmd", "erlexec")
 
 
@@ -32,7 +33,11 @@ def files(variables: Variables, tree: ClientTree) -> dict[str, t.Any]:
     is_cookie_mounted = has_disk and home == tree.client_directory
     is_static = boolean(variables["otp_static_emulator"], strict=False)
     erts = variables["_otp_client"].get("erts_version") or ""
-    modes = {"stop": "0755", **({"start_erl.data": "0644"} if is_static else {}), **({} if has_disk else {"start": "0755"})}
+    # The environment first: bin/start reads it.
+    modes = {"environment": "0400", "stop": "0755", **({"start_erl.data": "0644"} if is_static else {}), **({} if has_disk else {"start": "0755"})}
+    # Without a disk, only root can change what its user runs.
+    owner = master_user if has_disk else None
+    own_bin, erts_bin = f"{tree.client_directory}/bin", f"{tree.root}/erts-{erts}/bin"
     return {
         "scripts": {
             "root": tree.root,
@@ -45,14 +50,19 @@ def files(variables: Variables, tree: ClientTree) -> dict[str, t.Any]:
             "hosts": [] if has_disk else [variables["otp_master_address"]],
         },
         "files": [
-            {"name": name, "path": f"{tree.client_directory}/bin/{name}", "mode": mode, "owner": master_user if has_disk else ""}
+            {"name": name, "path": f"{own_bin}/{name}", "mode": mode, "owner": variables["otp_user"] if name == "environment" and not has_disk else owner}
             for name, mode in modes.items()
         ],
         "files_host": master if has_disk else own_host,
         "home": home,
         "cookie_host": master if is_cookie_mounted else own_host,
         "cookie_owner": master_user if is_cookie_mounted else variables["otp_user"],
-        "programs": [f"erts-{erts}/bin/{program}" for program in PROGRAMS],
+        "directories": [
+            # First: own_bin may be in it.
+            {"path": home, "mode": "0750", "owner": variables["otp_user"]},
+            *({"path": path, "mode": "0755", "owner": None} for path in (f"{tree.root}/bin", erts_bin, own_bin)),
+        ],
+        "programs": [*(f"{tree.root}/bin/{name}" for name in SCRIPTS), *(f"{erts_bin}/{name}" for name in PROGRAMS)],
     }
 
 
@@ -66,7 +76,7 @@ def units(variables: Variables) -> dict[str, t.Any]:
 def node(variables: Variables) -> dict[str, t.Any]:
     """What follows for the node, from what its host has so far."""
     state, runs = variables["otp_state"], "result" in variables["_otp_status_result"]
-    written = ("_otp_client", "_otp_files_result", "_otp_environment_result", "_otp_units_result")
+    written = ("_otp_client", "_otp_files_result", "_otp_units_result")
     is_outdated = runs and any(variables[result].get("changed") for result in written)
     restarts = is_outdated and boolean(variables["otp_restart_on_change"], strict=False)
     warning = (

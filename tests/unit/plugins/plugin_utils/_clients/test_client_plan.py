@@ -45,7 +45,7 @@ VARIABLES: dict[str, t.Any] = {
     "otp_clients_prune": False,
     "otp_static_emulator": False,
     "_otp_master_user": "erlang",
-    **{f"_otp_{result}": {} for result in ("client", "files_result", "environment_result", "units_result", "status_result", "clients_result", "info_result")},
+    **{f"_otp_{result}": {} for result in ("client", "files_result", "units_result", "status_result", "clients_result", "info_result")},
 }
 DISK_LESS = {"otp_client_loader": "inet", "otp_static_emulator": True}
 RUNS = {"_otp_status_result": {"result": "as it is"}}
@@ -84,7 +84,11 @@ def test_a_machine_type_has_a_separate_root(kind: str, root: str, directory: str
 def test_a_mounted_directory_is_written_on_the_master() -> None:
     found = plan()
     assert found["files_host"] == "north" and found["scripts"]["hosts"] == []
-    assert found["files"] == [{"name": "stop", "path": "/srv/x/clients/x@line1/bin/stop", "mode": "0755", "owner": "erlang"}]
+    own_bin = "/srv/x/clients/x@line1/bin"
+    assert found["files"] == [
+        {"name": "environment", "path": f"{own_bin}/environment", "mode": "0400", "owner": "erlang"},
+        {"name": "stop", "path": f"{own_bin}/stop", "mode": "0755", "owner": "erlang"},
+    ]
     assert (found["cookie_host"], found["cookie_owner"]) == ("north", "erlang")
 
 
@@ -106,16 +110,22 @@ def test_without_a_disk_all_is_on_the_own_host(given: str, home: str) -> None:
         "erts_version": "15.2",
         "hosts": ["10.0.0.1"],
     }
-    assert [file["name"] for file in found["files"]] == ["stop", "start_erl.data", "start"]
+    assert [file["name"] for file in found["files"]] == ["environment", "stop", "start_erl.data", "start"]
     assert {file["name"]: file["mode"] for file in found["files"]}["start_erl.data"] == "0644"
-    assert found["files_host"] == "line1" and {file["owner"] for file in found["files"]} == {""}
+    assert found["files_host"] == "line1" and {file["name"]: file["owner"] for file in found["files"]} == {
+        "environment": "exchange", "stop": None, "start_erl.data": None, "start": None,
+    }  # fmt: skip
     assert (found["home"], found["cookie_host"], found["cookie_owner"]) == (home, "line1", "exchange")
-    assert found["programs"][-1] == "erts-15.2/bin/erlexec"
+    assert found["programs"][0] == "/srv/x/bin/epmd" and found["programs"][-1] == "/srv/x/erts-15.2/bin/erlexec"
+    assert {(entry["path"], entry["mode"], entry["owner"]) for entry in found["directories"]} == {
+        (home, "0750", "exchange"),
+        *((path, "0755", None) for path in ("/srv/x/bin", "/srv/x/erts-15.2/bin", "/srv/x/clients/x@line1/bin")),
+    }
 
 
 def test_a_static_client_has_the_file_that_names_its_emulator() -> None:
-    assert [file["name"] for file in plan(otp_static_emulator="true")["files"]] == ["stop", "start_erl.data"]
-    assert [file["name"] for file in plan(otp_static_emulator="false")["files"]] == ["stop"]
+    assert [file["name"] for file in plan(otp_static_emulator="true")["files"]] == ["environment", "stop", "start_erl.data"]
+    assert [file["name"] for file in plan(otp_static_emulator="false")["files"]] == ["environment", "stop"]
 
 
 def test_units_only_for_systemd() -> None:
@@ -132,7 +142,6 @@ def test_units_only_for_systemd() -> None:
         ({"_otp_client": CHANGED}, {"starts"}),
         ({**RUNS, "_otp_client": CHANGED}, {"runs", "warnings"}),
         ({**RUNS, "_otp_files_result": CHANGED}, {"runs", "warnings"}),
-        ({**RUNS, "_otp_environment_result": CHANGED}, {"runs", "warnings"}),
         ({**RUNS, "_otp_units_result": CHANGED}, {"runs", "warnings"}),
         ({**RUNS, "_otp_client": CHANGED, "otp_restart_on_change": "false"}, {"runs", "warnings"}),
         ({**RUNS, "_otp_client": CHANGED, "otp_restart_on_change": "true"}, {"runs", "stops", "starts"}),
