@@ -333,8 +333,8 @@ RULES = (
     Rule("what is typed is no file's content", CONSOLE, "    if not stat.S_ISFIFO(", "    if False and not (", OF_CONSOLE),
     Rule("a pipe of run_erl is no link", CONSOLE, "os.O_NONBLOCK | os.O_NOFOLLOW", "os.O_NONBLOCK", OF_CONSOLE),
     # What a node says is bounded, and of the type that is meant.
-    Rule("terms are counted", ETF, "    work.spend(1)\n", "", OF_ETF),
-    Rule("numbers are counted", ETF, "    work.spend(count // 2)\n", "", OF_ETF),
+    Rule("terms are counted", ETF, "        self.spend(terms)\n", "", OF_ETF),
+    Rule("terms have a depth", ETF, "        if self.depth > MAX_DEPTH and terms:", "        if False:", OF_ETF),
     Rule("lists of bytes are counted", ETF, "    work.spend(length // 8)\n", "", OF_ETF),
     Rule("tails of lists are counted", ETF, "        work.spend(len(elements) + len(", "        (len(elements) + len(", OF_ETF),
     Rule("decoding has a deadline", ETF, "if time.monotonic() > self.deadline:", "if False:", OF_ETF),

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import errno
 import io
-import json
 import os
 import stat
 
@@ -69,6 +68,8 @@ def read_end(path: str, size: int) -> bytes | None:
 
 def from_json(content):
     """The data in a JSON text that anybody may have written. Raises ValueError for no JSON, for what is nested too deeply, and for huge numbers."""
+    import json  # not needed where no record is read
+
     try:
         return json.loads(content, parse_int=_integer)
     except RecursionError:

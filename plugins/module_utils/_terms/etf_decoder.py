@@ -56,6 +56,13 @@ class Work:
         self.left = MAX_TERMS
         self.next_look = MAX_TERMS - PACE
 
+    def enter(self, terms: int) -> None:
+        """Count so many terms, one level deeper. Raises EtfError."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH and terms:
+            raise EtfError(f"a term nested deeper than {MAX_DEPTH} levels is not supported.")
+        self.spend(terms)
+
     def spend(self, terms: int) -> None:
         """Raises EtfError if there are more terms than may be, EtfTimeout."""
         self.left -= terms
@@ -118,13 +125,7 @@ def _decode(data: bytes, i: int, work: Work):
     decoder = DECODERS.get(data[i])
     if decoder is None:
         raise EtfError(f"not a term in the external format: the tag {data[i]} is not known.")
-    if work.depth > MAX_DEPTH:
-        raise EtfError(f"a term nested deeper than {MAX_DEPTH} levels is not supported.")
-    work.spend(1)
-    work.depth += 1
-    found = decoder(data, i + 1, work)
-    work.depth -= 1
-    return found
+    return decoder(data, i + 1, work)
 
 
 def _slice(data: bytes, start: int, length: int) -> bytes:
@@ -137,8 +138,7 @@ def _counted(data: bytes, i: int, count: int, work: Work, elements: list) -> int
     """Append so many terms; the position after them."""
     if count > len(data) - i:
         raise IndexError
-    # Numbers are counted here only, and take less than other terms.
-    work.spend(count // 2)
+    work.enter(count)
     append = elements.append
     for _number in range(count):
         tag = data[i]
@@ -152,6 +152,7 @@ def _counted(data: bytes, i: int, count: int, work: Work, elements: list) -> int
         else:
             element, i = _decode(data, i, work)
             append(element)
+    work.depth -= 1
     return i
 
 
@@ -251,7 +252,9 @@ def _string(data: bytes, i: int, work: Work):
 def _list(data: bytes, i: int, work: Work):
     elements: list = []
     i = _counted(data, i + 4, UINT32.unpack_from(data, i)[0], work, elements)
+    work.enter(1)
     tail, i = _decode(data, i, work)
+    work.depth -= 1
     if not elements:
         return tail, i
     if tail != []:
@@ -320,7 +323,9 @@ def _node(data: bytes, i: int, work: Work):
             return data[i + 2 : end].decode("utf-8"), end
         except UnicodeDecodeError:
             pass
+    work.enter(1)
     node, i = _decode(data, i, work)
+    work.depth -= 1
     if not isinstance(node, Atom):
         raise EtfError("not a term in the external format: a pid, port or reference without a node.")
     return node.name, i
