@@ -47,6 +47,7 @@ PLUGINS = Path(_identity.__file__).parents[2]
 STILL_ROOT = {
     ("_core/identity.py", "as_owner"),  # finds whose rights are enough
     ("_core/ownership.py", "_place_of"),  # the same
+    ("_install/install.py", "_downloaded"),  # a package from a URL; the key of a client certificate may be root's
     ("_install/install.py", "_opened"),  # the package of a task with remote_src
     ("_node/service.py", "_run_as_root"),  # units and init scripts
     ("_target_system/service_user.py", "make_once"),  # accounts
