@@ -43,7 +43,7 @@ class File(t.NamedTuple):
 
 def ensure_files(*, absent: t.Sequence[str], directories: t.Sequence[Directory], files: t.Sequence[File], changes: Changes) -> None:
     """Remove what is absent, make the directories, write the files, in this order. Raises OtpError."""
-    for path in (*absent, *(item.path for item in (*directories, *files))):
+    for path in (*absent, *(item.path for item in directories), *(item.path for item in files)):
         if not path.startswith("/") or os.path.normpath(path) != path or path == "/":
             raise OtpError(f"{path!r} is not an absolute path in its plain form, other than '/'.")
     for path in absent:
