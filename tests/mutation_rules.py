@@ -40,6 +40,7 @@ ASSEMBLE, CACHE, PROTOCOL = UTILS + "_build/assemble.py", UTILS + "_build/cache.
 HANDLER, CLIENT, PROCESSES = UTILS + "_handler/", UTILS + "_client/", UTILS + "_tree/processes.py"
 OF_PACKAGES = ("tests/unit/plugins/plugin_utils/_transport/test_packages.py",)
 OF_DOWNLOAD = (UNIT + "_package/test_download.py",)
+OF_OPENED = (UNIT + "_package/test_opened.py",)
 OF_TAR = (UNIT + "_formats/test_tar_reader.py",)
 OPENED, OF_INSTALL = UTILS + "_package/opened.py", (UNIT + "_install/test_install.py",)
 OF_RUNNING, OF_CLIENT = (UNIT + "_handler/test_running.py",), (UNIT + "_client/test_directory.py",)
@@ -267,8 +268,10 @@ RULES = (
     ),
     Rule("a package is verified before it is unpacked", STEPS, "        installation.package.verify(installation.digest)\n", "        pass\n", OF_INSTALL),
     Rule("what was read of a package has its checksum", STEPS, "    installation.package.verify_read(installation.digest)\n", "", OF_INSTALL),
-    Rule("what is read of a package is summed up", OPENED, "        self._read.update(found)\n", "", (UNIT + "_package/test_opened.py",)),
-    Rule("a package is a file", OPENED, "if not stat.S_ISREG(os.fstat(opened).st_mode):", "if False:", (UNIT + "_package/test_opened.py",)),
+    Rule("what is read of a package is summed up", OPENED, "            self._read.update(found)\n", "            pass\n", (UNIT + "_package/test_opened.py",)),
+    Rule("what others could write is summed up", OPENED, "status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022", "False", OF_OPENED),
+    Rule("what others have open is summed up", OPENED, "        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)\n", "", OF_OPENED),
+    Rule("a package is a file", OPENED, "if not stat.S_ISREG(status.st_mode):", "if False:", (UNIT + "_package/test_opened.py",)),
     Rule("a number in a tar header is octal", UTILS + "_formats/tar_reader.py", "    if digits is None:\n", "    if False:\n", OF_TAR),
     Rule("headers without a member have an end", UTILS + "_formats/tar_reader.py", "if headers > _HEADERS_LIMIT:", "if False:", OF_TAR),
     Rule("names have a length", EXTRACT, "if len(os.fsencode(name)) > MAX_NAME:", "if False:", OF_EXTRACT),

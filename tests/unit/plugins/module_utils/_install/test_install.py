@@ -412,6 +412,7 @@ def test_a_package_that_changes_after_its_verification(host: Host, monkeypatch: 
     # Plain tar, and more than is read in advance.
     package = host.directory / "second.tar"
     package.write_bytes(tar_bytes({**release_members("SECOND", app_version="2.0"), "lib/pea-2.0/priv/filling": bytes(8 << 20), "lib/pea-2.0/priv/x": b"good"}))
+    package.chmod(0o666)
     verify = OpenPackage.verify
 
     def verify_and_change(opened: OpenPackage, digest: str) -> None:

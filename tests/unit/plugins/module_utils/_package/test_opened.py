@@ -5,7 +5,7 @@
 """A package that is opened once.
 
 Rules: checksum and content are those of the file that was opened, whatever has its path later; a checksum leaves the reading where it was; what was
-read must have the checksum; a path that is no file is refused, and blocks nobody.
+read must have the checksum, unless no other user could write to the file; a path that is not a file is refused, and blocks no process.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
+    """One to which others can write."""
     (tmp_path / "package.tar").write_bytes(CONTENT)
+    (tmp_path / "package.tar").chmod(0o666)
     return tmp_path / "package.tar"
 
 
@@ -59,6 +61,36 @@ def test_a_change_after_the_verification_is_found(package: Path) -> None:
         opened.read()
         with pytest.raises(OtpError, match="it changed while it was read: its sha256 was .* Nothing has been installed"):
             opened.verify_read(DIGEST)
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o620, 0o602, 0o646])
+@pytest.mark.parametrize("writer", [False, True])
+@pytest.mark.parametrize("owner", [os.geteuid(), 65534])
+def test_what_others_could_write_is_summed_up(package: Path, mode: int, writer: bool, owner: int) -> None:
+    if owner != os.geteuid() and os.geteuid() != 0:
+        pytest.skip("only root gives files away")
+    with open(package, "r+b") as file:
+        os.chown(package, owner, -1)
+        package.chmod(mode)
+        if not writer:
+            file.close()
+        with OpenPackage(str(package)) as opened:
+            opened.read()
+            opened.verify_read(DIGEST)
+            if mode == 0o644 and not writer and owner == os.geteuid():
+                opened.verify_read("not compared")
+            else:
+                with pytest.raises(OtpError, match="it changed while it was read"):
+                    opened.verify_read("compared")
+
+
+def test_a_file_of_this_process_is_not_summed_up(package: Path) -> None:
+    with open(package, "r+b") as file:
+        for opened in (OpenPackage("name", os.dup(file.fileno())), OpenPackage(f"/proc/{os.getpid()}/fd/{file.fileno()}")):
+            with opened:
+                assert opened.read() == CONTENT
+                opened.verify_read("not compared")
+            file.seek(0)
 
 
 def test_another_checksum_is_refused(package: Path) -> None:
