@@ -33,13 +33,14 @@ class _Process:
     """The rights of this process now, if root has started it."""
 
     identity = ROOT
-    # In the directory of an image no process runs, and only root can give its files their owners. The copy of a box is the controller's.
-    in_image = False
+    # In the directory of an image no process runs, and only root can give its files their owners. None: on this host.
+    # Empty: in the copy of a box, which is the controller's.
+    image = None
 
 
 def can_switch() -> bool:
     """Whether this process was started by root, and works on this host, not in an image or in the copy of a box."""
-    return os.getuid() == 0 and not _Process.in_image
+    return os.getuid() == 0 and _Process.image is None
 
 
 def find_writer(path: str) -> Writer | None:
@@ -151,13 +152,16 @@ def _set(identity: Identity) -> None:
 
 
 class in_image:  # pylint: disable=invalid-name
-    """Work in the directory of an image, or in the copy of a box, with the rights of the process throughout."""
+    """Work in the directory of an image, or in the copy of a box (empty), with the rights of the process throughout."""
+
+    def __init__(self, image: str = "") -> None:
+        self.image = image
 
     def __enter__(self) -> None:
-        self.before, _Process.in_image = _Process.in_image, True
+        self.before, _Process.image = _Process.image, self.image
 
     def __exit__(self, *dummy) -> None:
-        _Process.in_image = self.before
+        _Process.image = self.before
 
 
 def as_root():
@@ -168,10 +172,14 @@ def as_root():
 def as_owner(path: str, destdir: str = ""):
     """Work at the path, which the operator has given, with the rights of owner_of() it. Only a process of root changes them. Raises OtpError.
 
-    destdir: the directory of an image, or of the copy of a box. The path is below it, and the rights stay what they are.
+    destdir: the directory of an image, or of the copy of a box. The path is below it, and the rights stay what they are. In an image, raises OtpError
+    for a link on the way, or in the system there, that leads out of the image.
     """
-    if destdir:
-        return in_image()
+    image = destdir.rstrip("/") if _Process.image is None else _Process.image
+    if image:
+        _refuse_ways_out(image, path, destdir)
+    if image or _Process.image is not None:
+        return in_image(image)
     if not can_switch():
         return working_as(None)
     with as_root():
@@ -180,6 +188,16 @@ def as_owner(path: str, destdir: str = ""):
         if identity != ROOT:
             _check_reachable(path, identity.uid)
     return working_as(identity)
+
+
+def _refuse_ways_out(image: str, path: str, destdir: str) -> None:
+    # Lazy, for start-up time: hosts do not need it.
+    from ansible_collections.erlang.otp.plugins.module_utils._core.image_links import refuse_way_out, refuse_ways_out_of
+
+    if destdir:
+        refuse_ways_out_of(image, path)
+    if destdir or path.startswith(image + "/"):
+        refuse_way_out(image, path if destdir else path[len(image) :])
 
 
 def _check_reachable(path: str, uid: int) -> None:

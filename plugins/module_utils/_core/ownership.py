@@ -153,11 +153,12 @@ def ensure_directory(path: str, *, mode: int, owner: Owner, changes: Changes) ->
 
 def _place_of(path: str) -> str:
     """Where root's rights are enough to change the directory's owner: the directory above, if all on the way is root's, and no link of another user's."""
-    if can_switch():
-        with as_root():
-            writer = find_writer(path)
-        if writer is not None and (stat.S_ISLNK(writer.status.st_mode) or writer.path != os.path.realpath(path)):
-            return path
+    if not can_switch():
+        return path
+    with as_root():
+        writer = find_writer(path)
+    if writer is not None and (stat.S_ISLNK(writer.status.st_mode) or writer.path != os.path.realpath(path)):
+        return path
     return os.path.dirname(path)
 
 
@@ -177,7 +178,7 @@ def make_directory(path: str, mode: int, owner: Owner) -> None:
 
 def ensure_file(path: str, content: bytes, *, mode: int, owner: Owner, sentence: str, changes: Changes) -> bytes | None:
     """Ensure content, mode and owner of the file. Return the old content if it was different, else None."""
-    with as_owner(os.path.dirname(path)):
+    with as_owner(os.path.dirname(path) if can_switch() else path):
         before = read_file(path)
         if before != content:
             changes.do(sentence, write_file, path, content, mode=mode, uid=owner.uid, gid=owner.gid)

@@ -17,18 +17,22 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
-from ansible_collections.erlang.otp.plugins.module_utils._core.identity import in_image
+from ansible_collections.erlang.otp.plugins.module_utils._core.image_links import refuse_way_out
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, ensure_directory, ensure_file
 from ansible_collections.erlang.otp.plugins.module_utils._node.service import ROOT, Service, is_at_boot, must
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.system import System
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK
+
+# What useradd and groupadd write below /etc, and where links enable a service at boot.
+ACCOUNTS = ("passwd", "group", "shadow", "gshadow", "subuid", "subgid")
+BOOT_DIRECTORIES = ("systemd/system/multi-user.target.wants", *(f"rc{level}.d" for level in range(7)))
 
 
 class Image(System):
     """A System in the directory of an image, which is destdir of its options."""
 
     def apply(self) -> dict[str, t.Any]:
-        with in_image():
+        with self.as_owner():
             result = super().apply()
         if not self.changes.check_mode:
             with contextlib.suppress(FileNotFoundError):
@@ -46,6 +50,10 @@ class Image(System):
     def ensure_owner(self) -> Owner:
         """The service user in /etc/passwd of the image. Without that file the owner stays open, with a warning. Raises OtpError."""
         user, group = self.options.node.user, self.options.group
+        for name in ACCOUNTS:
+            # useradd has a copy and a new file beside each.
+            for path in (name, f"{name}-", f"{name}+"):
+                refuse_way_out(self.options.destdir, f"/etc/{path}")
         passwd, groups = (_numbers(self.options.path(f"/etc/{name}")) for name in ("passwd", "group"))
         if passwd is None or groups is None:
             self.warnings.append(
@@ -73,7 +81,10 @@ class Image(System):
         if service is None:
             return
         etc = self.options.path("/etc")
+        for directory in BOOT_DIRECTORIES:
+            refuse_way_out(self.options.destdir, f"/etc/{directory}")
         for file in service.files:
+            refuse_way_out(self.options.destdir, file.path)
             path = self.options.path(file.path)
             if file.optional and not os.path.isdir(os.path.dirname(path)):
                 continue
