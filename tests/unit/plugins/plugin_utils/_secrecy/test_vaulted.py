@@ -12,6 +12,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from ansible.errors import AnsibleUndefinedVariable
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultLib, VaultSecret, VaultSecretsContext
 
@@ -64,3 +65,16 @@ def test_values_of_other_hosts_are_not_looked_for(variables):
     result = {"diff": [{"before": "123456", "after": ""}]}
     assert without_vaulted(dict(result), {"hostvars": {"other": variables}, "vars": variables}) == result
     assert without_vaulted(dict(result), {}, variables) == {"diff": []}
+
+
+def test_a_template_that_cannot_be_filled_in_has_no_value(variables):
+    """As a variable of a host that the task is delegated to, which needs hostvars."""
+
+    class Templates(dict):
+        def __getitem__(self, name):
+            if name == "broken":
+                raise AnsibleUndefinedVariable("'hostvars' is undefined")
+            return super().__getitem__(name)
+
+    delegated = {"ansible_delegated_vars": {"north": Templates(broken="", password=variables["encrypted"])}}
+    assert without_vaulted({"msg": "has value-of-vault"}, delegated)["msg"] == "has ********"
