@@ -42,6 +42,9 @@ OF_PACKAGES = ("tests/unit/plugins/plugin_utils/_transport/test_packages.py",)
 OF_DOWNLOAD = (UNIT + "_package/test_download.py",)
 OF_OPENED = (UNIT + "_package/test_opened.py",)
 OF_TAR = (UNIT + "_formats/test_tar_reader.py",)
+CLIENT_FILES, OF_CLIENT_FILES = UTILS + "_client/files.py", (UNIT + "_client/test_files.py",)
+IMAGE_LINKS, OF_IMAGE_LINKS = UTILS + "_core/image_links.py", (UNIT + "_core/test_image_links.py",)
+OF_HOSTILE_CLIENT = (REAL + "test_hostile_client.py",)
 OPENED, OF_INSTALL = UTILS + "_package/opened.py", (UNIT + "_install/test_install.py",)
 OF_RUNNING, OF_CLIENT = (UNIT + "_handler/test_running.py",), (UNIT + "_client/test_directory.py",)
 PLAN, OF_PLAN = "plugins/plugin_utils/_clients/client_plan.py", ("tests/unit/plugins/plugin_utils/_clients/test_client_plan.py",)
@@ -72,6 +75,41 @@ BOX_ACTION, PACKAGES = "plugins/plugin_utils/_box/action.py", "plugins/plugin_ut
 OF_ACTIONS = ("tests/unit/plugins/action/test_actions.py",)
 
 RULES = (
+    # Clients and images.
+    Rule(
+        "a program for another host is read with the rights of its owner",
+        CLIENT_FILES,
+        "        with as_owner(os.path.dirname(path)):\n            content",
+        "        if True:\n            content",
+        OF_HOSTILE_CLIENT,
+    ),
+    Rule("a program comes without set-uid", CLIENT_FILES, '"mode": "0755"}', '"mode": f"{os.stat(path).st_mode & 0o7777:o}"}', OF_CLIENT_FILES),
+    Rule(
+        "what is removed is removed with the rights of its owner",
+        CLIENT_FILES,
+        "        with as_owner(os.path.dirname(path)):\n            if os.path.lexists",
+        "        if True:\n            if os.path.lexists",
+        OF_HOSTILE_CLIENT,
+    ),
+    Rule(
+        "a link is removed alone",
+        CLIENT_FILES,
+        "    if os.path.islink(path) or not os.path.isdir(path):\n",
+        "    if not os.path.isdir(path):\n",
+        OF_CLIENT_FILES,
+    ),
+    Rule("what a master sends has a limit", CLIENT_FILES, ", MAX_FILE)\n    except", ")\n    except", OF_CLIENT_FILES),
+    Rule("what a master sends is whole", CLIENT_FILES, "    if not stream.eof:\n", "    if False:\n", OF_CLIENT_FILES),
+    Rule("no absolute link in an image", IMAGE_LINKS, 'if target.startswith("/") or links', "if links", OF_IMAGE_LINKS),
+    Rule("no way up out of an image", IMAGE_LINKS, 'if name == ".." and not inside:', "if False:", OF_IMAGE_LINKS),
+    Rule("no link in the system of an image leads out", IMAGE_LINKS, "            if entry.is_symlink():\n", "            if False:\n", OF_IMAGE_LINKS),
+    Rule(
+        "the way to the files of an image is looked at",
+        UTILS + "_core/identity.py",
+        '    if destdir or path.startswith(image + "/"):\n',
+        "    if destdir:\n",
+        OF_IMAGE_LINKS,
+    ),
     # Files that survive a power cut.
     Rule(
         "a file is flushed before it has its name",

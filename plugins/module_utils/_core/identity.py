@@ -35,7 +35,7 @@ class _Process:
     identity = ROOT
     # In the directory of an image no process runs, and only root can give its files their owners. None: on this host.
     # Empty: in the copy of a box, which is the controller's.
-    image = None
+    image: str | None = None
 
 
 def can_switch() -> bool:
