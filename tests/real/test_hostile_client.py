@@ -184,6 +184,16 @@ def test_a_part_of_the_client_is_something_else(target: Target, name: str, kind:
         target.restore(path)
 
 
+@pytest.mark.parametrize("variables", [{"otp_client_home": ""}, {"otp_client_run_dir": "", "otp_state": "started"}], ids=["home", "run"])
+def test_a_directory_of_the_client_is_a_link_to_one_of_root(target: Target, variables: dict[str, str]) -> None:
+    path = target.home / "of-client"
+    target.replace(path, "directory")
+    try:
+        target.play(code=2, **{name: value or str(path) for name, value in variables.items()})
+    finally:
+        target.restore(path)
+
+
 def test_afterwards_the_client_is_as_it_should_be(target: Target) -> None:
     target.play(code=0, otp_environment={"LINE": "last"})
     assert (target.client / "bin/environment").read_text().endswith("LINE=last\n") and (target.home / ".erlang.cookie").read_text() == target.site.cookie
