@@ -19,21 +19,19 @@ import stat
 import subprocess
 import sys
 import tempfile
-import traceback
 import typing as t
 import zlib
 from pathlib import Path
 
 import pytest
 import yaml
+from intruder import SECRET, USER, attack, state_of
 from upgrade_site import EXCHANGE, Site
 from waiting import LIMIT
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be attacked by another user")
 
-USER = "daemon"
 NODE = "line1@localhost"
-SECRET = "the-secret-of-root"
 
 
 class Target(t.NamedTuple):
@@ -70,38 +68,15 @@ class Target(t.NamedTuple):
         ), code)  # fmt: skip
 
     def guarded(self, run: t.Callable[[], subprocess.CompletedProcess], code: int | None) -> str:
-        before = self.state()
+        before = state_of(self.victim)
         done = run()
         said = done.stdout + done.stderr
-        assert self.state() == before, said
+        assert state_of(self.victim) == before, said
         assert SECRET not in said and "Traceback" not in said, said
         found = subprocess.run(["grep", "-rIl", "-D", "skip", SECRET, self.root, self.home], capture_output=True, text=True, check=False, timeout=LIMIT)
         assert found.stdout == "", said
         assert code in (None, done.returncode), said
         return said
-
-    def state(self) -> dict[str, t.Any]:
-        found = {}
-        for path in [self.victim, *sorted(self.victim.rglob("*"))]:
-            status = path.lstat()
-            found[str(path)] = (status.st_uid, status.st_gid, status.st_mode, path.read_bytes() if stat.S_ISREG(status.st_mode) else b"")
-        return found
-
-    def attack(self, act: t.Callable[[], object]) -> None:
-        """Call the function in a process of USER."""
-        user = pwd.getpwnam(USER)
-        child = os.fork()
-        if child == 0:
-            try:
-                os.setgroups([user.pw_gid])
-                os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
-                os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
-                act()
-                os._exit(0)
-            finally:
-                traceback.print_exc()
-                os._exit(1)
-        assert os.waitpid(child, 0)[1] == 0
 
     def replace(self, path: Path, kind: str) -> None:
         """USER puts something else in the place of a file or directory: a link to root's, or a pipe."""
@@ -114,7 +89,7 @@ class Target(t.NamedTuple):
             else:
                 path.symlink_to(self.victim if kind == "directory" else self.victim / "secret")
 
-        self.attack(act)
+        attack(act)
         assert path.lstat().st_uid == pwd.getpwnam(USER).pw_uid
         assert path.is_fifo() if kind == "pipe" else str(path.resolve()).startswith(str(self.victim))
 
@@ -204,7 +179,7 @@ def test_the_emulator_that_goes_to_another_host(target: Target, kind: str) -> No
     program = next(target.root.glob("erts-*/bin/beam.smp"))
     path = program.parent.parent if kind == "directory" else program
     if kind == "set-uid":
-        target.attack(lambda: program.chmod(0o4755))
+        attack(lambda: program.chmod(0o4755))
         assert program.stat().st_mode & stat.S_ISUID and program.owner() == USER
     else:
         target.replace(path, kind)
@@ -222,7 +197,7 @@ def test_the_emulator_that_goes_to_another_host(target: Target, kind: str) -> No
 
 def test_the_directory_of_the_client_on_its_own_host_is_removed(target: Target) -> None:
     path = target.root / "clients"
-    target.attack(lambda: (target.root / "to-root").symlink_to(target.victim))
+    attack(lambda: (target.root / "to-root").symlink_to(target.victim))
     assert (target.root / "to-root").resolve() == target.victim
     target.module("otp_client_files", absent=[f"{target.root}/to-root/bin"], code=2)
     target.module("otp_client_files", absent=[f"{target.root}/to-root"], code=0)

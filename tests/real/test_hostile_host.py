@@ -12,25 +12,22 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pwd
 import shutil
 import stat
 import subprocess
 import sys
 import tempfile
-import traceback
 import typing as t
 from pathlib import Path
 
 import pytest
+from intruder import SECRET, USER, attack, state_of
 from upgrade_site import EXCHANGE, Site
 from waiting import LIMIT
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be attacked by another user")
 
-USER = "daemon"
 HOST = "north"
-SECRET = "the-secret-of-root"
 
 
 class Target(t.NamedTuple):
@@ -44,27 +41,11 @@ class Target(t.NamedTuple):
     def root(self) -> Path:
         return Path(self.site.root(HOST))
 
-    def attack(self, act: t.Callable[[], object]) -> None:
-        """Call the function in a process of USER."""
-        user = pwd.getpwnam(USER)
-        child = os.fork()
-        if child == 0:
-            try:
-                os.setgroups([user.pw_gid])
-                os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
-                os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
-                act()
-                os._exit(0)
-            finally:
-                traceback.print_exc()
-                os._exit(1)
-        assert os.waitpid(child, 0)[1] == 0
-
     def run(self, module: str) -> dict[str, t.Any]:
         """What the module returns. It ends, and root's directory, its secret and other files are what they were."""
-        before = self.state()
+        before = state_of(self.victim)
         done = subprocess.run([sys.executable, self.modules[module]], capture_output=True, text=True, check=False, timeout=LIMIT)
-        assert self.state() == before, done.stdout
+        assert state_of(self.victim) == before, done.stdout
         assert SECRET not in done.stdout + done.stderr
         # It does not follow the links that it finds.
         found = subprocess.run(["grep", "-rIl", "-D", "skip", SECRET, self.root, self.home], capture_output=True, text=True, check=False, timeout=LIMIT)
@@ -76,15 +57,6 @@ class Target(t.NamedTuple):
     @property
     def home(self) -> Path:
         return self.site.directory / "home"
-
-    def state(self) -> dict[str, t.Any]:
-        """Owner, mode and content of what belongs to root."""
-        found = {}
-        for path in [self.victim, *sorted(self.victim.rglob("*"))]:
-            status = path.lstat()
-            content = path.read_bytes() if stat.S_ISREG(status.st_mode) else b""
-            found[str(path)] = (status.st_uid, status.st_gid, status.st_mode, content)
-        return found
 
     def find(self, pattern: str) -> Path:
         """The one file or directory of the tree with this name, which may not exist yet."""
@@ -129,7 +101,7 @@ def replaced(target: Target, path: Path, make: t.Callable[[Path], object]) -> t.
             path.rename(kept)
         make(path)
 
-    target.attack(act)
+    attack(act)
     try:
         yield
     finally:
@@ -243,7 +215,7 @@ def test_releases_names_directories_of_root(target: Target, lie: str) -> None:
     directory = {"upwards": "lib/../../victim", "absolute": str(target.victim), "unknown": f"{target.root}/lib/../../victim"}[lie]
     entry = f'{{release,"x","GONE","15.0",[{{x,"1","{directory}"}}],old}}'
     kept = path.read_text()
-    target.attack(rewrite(path, lambda text: text.replace("[", "[" + entry + ",", 1)))
+    attack(rewrite(path, lambda text: text.replace("[", "[" + entry + ",", 1)))
     try:
         assert directory in path.read_text()
         remove = (
@@ -251,9 +223,9 @@ def test_releases_names_directories_of_root(target: Target, lie: str) -> None:
             "from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes;"
             "remove_release(root=sys.argv[1], version='GONE', changes=Changes(), may_run=True)"
         )
-        before = target.state()
+        before = state_of(target.victim)
         subprocess.run([sys.executable, "-c", remove, str(target.root)], capture_output=True, text=True, check=False, timeout=LIMIT)
-        assert target.state() == before
+        assert state_of(target.victim) == before
     finally:
-        target.attack(rewrite(path, lambda dummy: kept))
+        attack(rewrite(path, lambda dummy: kept))
     assert target.run("otp_target_system")["node"]["running"]

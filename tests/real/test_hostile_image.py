@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 import yaml
 from handler_site import Releases
+from intruder import state_of
 from waiting import LIMIT
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives the files of an image their owners")
@@ -64,13 +65,6 @@ class Image(t.NamedTuple):
     def module(self, name: str, **options: t.Any) -> str:
         return self.ansible("ansible", "image", "-m", f"erlang.otp.{name}", "-a", json.dumps({"root": ROOT, "destdir": str(self.directory), **options}))
 
-    def state(self) -> dict[str, t.Any]:
-        found = {}
-        for path in [self.victim, *sorted(self.victim.rglob("*"))]:
-            status = path.lstat()
-            found[str(path)] = (status.st_uid, status.st_gid, status.st_mode, path.read_bytes() if path.is_file() else b"")
-        return found
-
 
 @pytest.fixture
 def image(tmp_path: Path, releases: Releases) -> Image:
@@ -100,9 +94,9 @@ def staged(image: Image, place: Path, target: str) -> Path:
 
 
 def refused(image: Image, place: Path, act: t.Callable[[], str]) -> None:
-    before = image.state()
+    before = state_of(image.victim)
     said = act()
-    assert image.state() == before, said
+    assert state_of(image.victim) == before, said
     assert f"{place} is a link to" in said and "the-secret-of-root" not in said, said
 
 
