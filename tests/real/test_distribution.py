@@ -16,8 +16,9 @@ import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallTimeout, ConnectionLost, Raised, Unreachable, WrongCookie
 from ansible_collections.erlang.otp.plugins.module_utils._node.distribution import Connection
-from ansible_collections.erlang.otp.plugins.module_utils._node.distribution_protocol import FLAGS, HANDSHAKE_23, OLD, SPAWN
+from ansible_collections.erlang.otp.plugins.module_utils._node.distribution_protocol import FLAGS, HANDSHAKE_23, OLD, SPAWN, ProtocolError
 from ansible_collections.erlang.otp.plugins.module_utils._node.epmd import NoEpmd, NotRegistered
+from ansible_collections.erlang.otp.plugins.module_utils._terms.etf_decoder import MAX_TERMS
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import parse, parse_one
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom, ExternalFun, ImproperList, Map, Opaque, TermError, identity
 from ansible_collections.erlang.otp.tests.real.nodes import COOKIE, TREES, Otp, Site, end, otp_of
@@ -90,7 +91,11 @@ def test_opaque_terms_are_taken_back(node: Connection):
 
 def test_large_results(node: Connection):
     assert node.call("binary", "copy", [b"ab", 25_000_000], timeout=LIMIT) == b"ab" * 25_000_000
-    assert node.call("lists", "seq", [1, 1_000_000], timeout=LIMIT) == list(range(1, 1_000_001))
+    # The largest list whose answer has no more terms than are read.
+    numbers = MAX_TERMS - 10
+    assert node.call("lists", "seq", [1, numbers], timeout=LIMIT) == list(range(1, numbers + 1))
+    with pytest.raises(ProtocolError, match=f"a term of more than {MAX_TERMS} terms is not supported"):
+        node.call("lists", "seq", [1, MAX_TERMS], timeout=LIMIT)
 
 
 def test_large_arguments(node: Connection):

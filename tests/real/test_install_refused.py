@@ -30,7 +30,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> str:
 def file_system(directory: Path, options: str) -> t.Iterator[Path]:
     """A small file system of its own."""
     directory.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(directory)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"mode=755,{options}", "tmpfs", str(directory)], check=True)
     try:
         yield directory
     finally:

@@ -66,7 +66,7 @@ def test_target_system(cases: Cases) -> None:
     with System(cases, place=place) as system:
         root = Path(system.root)
         programs = {"erl", "start", "start_erl", "epmd", "run_erl", "to_erl"}
-        assert {path.name for path in (root / "bin").iterdir()} == {*programs, "start.boot"}
+        assert {path.name for path in (root / "bin").iterdir()} == {*programs, "start.boot", "environment"}
         assert all(os.access(root / "bin" / program, os.X_OK) for program in programs)
         erts = cases.otp.erts_version
         assert (root / "releases/start_erl.data").read_text().split() == [erts, "FIRST"] and (root / f"erts-{erts}/bin/beam.smp").exists()
