@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import typing as t
 from pathlib import Path
 
 from fleet_hosts import BIN, Fleet
@@ -25,17 +26,24 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._transport.packages imp
 MIB = 1 << 20
 
 
+def children(parent: int) -> t.Iterator[int]:
+    """The processes of this parent: proc(5), stat. Not every kernel has the file ``children``."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(path.read_text().rpartition(")")[2].split()[1]) == parent:
+                yield int(path.parent.name)
+
+
 def peaks(fleet: Fleet, limit: str, *arguments: str) -> list[float]:
     """The peaks in MiB of the processes that a run of ``ansible`` forks: proc(5), VmHWM of status, read until each ends."""
     command = [BIN / "ansible", "-i", fleet.directory / "inventory.yml", "--limit", limit, "otp", *arguments]
     found: dict[int, float] = {}
     with subprocess.Popen(command, env=fleet.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
         while running.poll() is None:
-            with contextlib.suppress(OSError):
-                for child in map(int, Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()):
-                    with contextlib.suppress(OSError, StopIteration):
-                        lines = Path(f"/proc/{child}/status").read_text().splitlines()
-                        found[child] = max(found.get(child, 0), int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024)
+            for child in children(running.pid):
+                with contextlib.suppress(OSError, StopIteration):
+                    lines = Path(f"/proc/{child}/status").read_text().splitlines()
+                    found[child] = max(found.get(child, 0), int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024)
             time.sleep(0.005)
     return list(found.values())
 
