@@ -6,6 +6,8 @@ help:
 	@echo "make demo     three nodes on this machine: deployed, running under heart, upgraded and rolled back"
 	@echo "make check    lint, types and unit tests"
 	@echo "make test     everything; or some steps of it: make test STEPS='unit sanity'"
+	@echo "make test-full"
+	@echo "              the slow steps as well, and make faults (hours)"
 	@echo "make test-ansible ANSIBLE_CORE='~=2.20.0'"
 	@echo "              sanity, unit and integration tests with another ansible-core"
 	@echo "make mutations"
@@ -36,6 +38,9 @@ check:
 test: setup
 	@.ci/test $(STEPS)
 
+test-full: setup faults
+	@.ci/test full
+
 test-ansible:
 	@.ci/setup check
 	@.ci/test-ansible '$(ANSIBLE_CORE)'
@@ -62,4 +67,4 @@ clean:
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	$(MAKE) -C examples/exchange clean
 
-.PHONY: help setup demo picture check test test-ansible mutations fuzz faults format docs clean
+.PHONY: help setup demo picture check test test-full test-ansible mutations fuzz faults format docs clean
