@@ -223,6 +223,8 @@ RULES = (
     Rule(
         "the release directory comes last", PUBLISH, '_ORDER = {"lib": 0, "bin": 2, "releases": 3}', '_ORDER = {"lib": 3, "bin": 2, "releases": 0}', OF_PUBLISH
     ),
+    Rule("each level that is removed gives its descriptor back", PUBLISH, "    os.close(directory)\n    return found", "    return found", OF_PUBLISH),
+    Rule("what is moved away while it is removed leads nowhere", PUBLISH, "if not os.path.samestat(os.fstat(current), status):", "if False:", OF_PUBLISH),
     Rule("names are flushed", PUBLISH, "            flush_directory(directory)\n", "            pass\n", OF_PUBLISH),
     Rule("contents are flushed", PUBLISH, "            if not _syncfs(descriptor):\n", "            if False:\n", (REAL + "test_power_cut.py",)),
     Rule("a file that is there stays", PUBLISH, "if tree.has(path) and path not in replace:", "if tree.has(path) and is_directory:", OF_PUBLISH),

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import typing as t
 
@@ -44,17 +45,50 @@ def staging(tree: Tree, changes: Changes):
 
 
 def remove_tree(path: str) -> None:
-    """Remove the directory and all below it; links are removed, not followed."""
-    for dummy, directories, files, descriptor in os.fwalk(path, topdown=False, follow_symlinks=False):
-        for name in files:
-            os.unlink(name, dir_fd=descriptor)
-        for name in directories:
-            try:
-                os.rmdir(name, dir_fd=descriptor)
-            except NotADirectoryError:
-                # A link to a directory.
-                os.unlink(name, dir_fd=descriptor)
-    os.rmdir(path)
+    """Remove the directory and all below it, however deep; links are removed, not followed. Raises OSError, which names the directory."""
+    try:
+        # Not by recursion, nor with a descriptor for each level: a node can nest more directories than either allows.
+        current = _open_directory(path)
+        try:
+            above: list[tuple[os.stat_result, list[str]]] = []
+            waiting = _empty(current)
+            while waiting or above:
+                if waiting:
+                    above.append((os.fstat(current), waiting))
+                    current = _step(current, waiting[-1])
+                    waiting = _empty(current)
+                    continue
+                current = _step(current, "..")
+                status, waiting = above.pop()
+                if not os.path.samestat(os.fstat(current), status):
+                    raise OSError(errno.ESTALE, "a directory in it was moved meanwhile")
+                os.rmdir(waiting.pop(), dir_fd=current)
+        finally:
+            os.close(current)
+        os.rmdir(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from error
+
+
+def _empty(directory: int) -> list[str]:
+    """Remove the files and links in the directory. Returns the names of the directories in it."""
+    with os.scandir(directory) as entries:
+        found = [(entry.is_dir(follow_symlinks=False), entry.name) for entry in entries]
+    for is_directory, name in found:
+        if not is_directory:
+            os.unlink(name, dir_fd=directory)
+    return [name for is_directory, name in found if is_directory]
+
+
+def _step(directory: int, name: str) -> int:
+    """The descriptor of the directory with this name, instead of that one."""
+    found = _open_directory(name, directory)
+    os.close(directory)
+    return found
+
+
+def _open_directory(name: str, directory: int | None = None) -> int:
+    return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=directory)
 
 
 def publish(trees: t.Sequence[Tree], *, replace: set[str], flush: bool = True) -> None:

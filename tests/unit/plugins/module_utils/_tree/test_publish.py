@@ -4,13 +4,15 @@
 
 """What is staged comes into the tree.
 
-Rules: the staging directory is its maker's alone; what an interrupted run left there goes, links not followed; libraries come first, and the
-release directory last; what the tree has stays; what fails is undone; the names are flushed at the end.
+Rules: the staging directory is its maker's alone; what an interrupted run left there goes, however deep, links not followed; libraries come first,
+and the release directory last; what the tree has stays; what fails is undone; the names are flushed at the end.
 """
 
 from __future__ import annotations
 
 import os
+import resource
+import subprocess
 import typing as t
 from pathlib import Path
 
@@ -101,3 +103,53 @@ def test_links_are_removed_and_not_followed(tmp_path: Path, make: t.Any) -> None
         make(tmp_path / "gone" / "dangling", tmp_path / "nowhere")
     remove_tree(str(tmp_path / "gone"))
     assert os.listdir(tmp_path) == ["elsewhere"] and os.listdir(tmp_path / "elsewhere") == ["file"]
+
+
+def test_more_levels_than_a_process_has_descriptors_or_a_path_has_bytes_are_removed(tmp_path: Path) -> None:
+    current = os.open(tmp_path, os.O_RDONLY)
+    for _level in range(2100):
+        for name in ("d", "e"):
+            os.mkdir(name, dir_fd=current)
+        os.close(os.open("file", os.O_WRONLY | os.O_CREAT, dir_fd=current))
+        below = os.open("d", os.O_RDONLY, dir_fd=current)
+        os.close(current)
+        current = below
+    os.close(current)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))
+    try:
+        remove_tree(str(tmp_path / "d"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        # Without the rule, pytest could not remove it either.
+        subprocess.run(["rm", "-rf", tmp_path / "d" / "d"], check=True)
+    assert sorted(os.listdir(tmp_path)) == ["e", "file"]
+
+
+def test_a_directory_that_is_moved_away_while_it_is_removed_leads_nowhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The step up from it would lead to where it is now."""
+    (tmp_path / "gone/below/deep").mkdir(parents=True)
+    (tmp_path / "elsewhere/below").mkdir(parents=True)
+    rmdir = os.rmdir
+
+    def moves(name: str, **keywords: t.Any) -> None:
+        rmdir(name, **keywords)
+        if name == "deep":
+            os.rename(tmp_path / "gone/below", tmp_path / "elsewhere/moved")
+
+    monkeypatch.setattr(os, "rmdir", moves)
+    with pytest.raises(OSError, match=f"moved meanwhile: '{tmp_path}/gone'"):
+        remove_tree(str(tmp_path / "gone"))
+    assert sorted(os.listdir(tmp_path / "elsewhere")) == ["below", "moved"]
+
+
+def test_what_cannot_be_removed_is_an_error_with_the_name_of_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone/below").mkdir(parents=True)
+    (tmp_path / "gone/below/file").touch()
+
+    def refuses(name: str, **_keywords: t.Any) -> None:
+        raise PermissionError(13, "Permission denied", name)
+
+    monkeypatch.setattr(os, "unlink", refuses)
+    with pytest.raises(PermissionError, match=f"Permission denied: '{tmp_path}/gone'"):
+        remove_tree(str(tmp_path / "gone"))
