@@ -776,6 +776,7 @@ RULES = (
     ),
     # Root in the tree of another user.
     Rule("root takes on the user of a directory", IDENTITY, "    os.seteuid(identity.uid)\n", "", OF_IDENTITY),
+    Rule("a signal is sent without root", IDENTITY, "    if os.getuid() == os.geteuid():\n", "    if True:\n", OF_IDENTITY),
     Rule("root takes on the groups of a user", IDENTITY, "    os.setgroups(identity.groups)\n", "", OF_IDENTITY),
     Rule("root takes on the first group of a user", IDENTITY, "    os.setegid(identity.groups[0])\n", "", OF_IDENTITY),
     Rule("a switch of users that fails is undone", IDENTITY, "        _set(_Process.identity)\n", "", OF_IDENTITY),

@@ -17,7 +17,7 @@ import time
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._core.identity import can_switch, identity_of, working_as
+from ansible_collections.erlang.otp.plugins.module_utils._core.identity import can_switch, identity_of, kill, working_as
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._core.run import run
 from ansible_collections.erlang.otp.plugins.module_utils._node import service as _service
@@ -105,7 +105,7 @@ def terminate(pid: int) -> None:
     if remote_host():
         return remote_host().terminate(pid)
     try:
-        os.kill(pid, signal.SIGTERM)
+        kill(pid, signal.SIGTERM)
     except ProcessLookupError:
         pass
     except PermissionError:

@@ -13,6 +13,7 @@ import time
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.identity import kill
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError, CallTimeout, ConnectionLost, Raised, Unreachable
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress, connect
@@ -147,4 +148,4 @@ def reap_emulator(pid: int) -> None:
         with open(f"/proc/{parent}/comm", encoding="ascii", errors="replace") as file:
             name = file.read().strip()
         if state == "Z" and name == "run_erl":
-            os.kill(int(parent), signal.SIGCHLD)
+            kill(int(parent), signal.SIGCHLD)

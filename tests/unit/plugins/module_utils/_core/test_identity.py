@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Rules: root works in a directory of another user with that user's rights and groups alone, and refuses one that many can write; programs lose
-root for good; an error in the middle gives no rights; what root itself does is in a list here.
+root for good, and signals are sent without it; an error in the middle gives no rights; what root itself does is in a list here.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import builtins
 import os
 import pwd
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
 import traceback
@@ -32,6 +34,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.identity import (
     give_up_root,
     identity_of,
     in_image,
+    kill,
     owner_of,
     working_as,
 )
@@ -170,6 +173,27 @@ def test_a_program_has_the_rights_of_the_owner_alone(home: Path) -> None:
     shown = {name: value.split() for name, value in (line.split(":") for line in output.splitlines())}
     assert code == 0 and shown["Uid"] == [str(USER.pw_uid)] * 4 and shown["Gid"] == [str(USER.pw_gid)] * 4
     assert "0" not in shown["Groups"] and int(shown["CapEff"][0], 16) == int(shown["CapPrm"][0], 16) == 0
+
+
+def test_a_signal_reaches_the_processes_of_the_owner_and_none_of_root(home: Path) -> None:
+    """A process number can be that of another process by the time of the signal."""
+    with as_owner(str(home)):
+        owners = subprocess.Popen(["sleep", "600"], preexec_fn=give_up_root)
+    roots = subprocess.Popen(["sleep", "600"])
+    try:
+        with as_owner(str(home)):
+            with pytest.raises(PermissionError):
+                kill(roots.pid, signal.SIGTERM)
+            kill(owners.pid, signal.SIGTERM)
+            with pytest.raises(ProcessLookupError):
+                kill(2**22 + 1, signal.SIGTERM)
+        assert owners.wait(timeout=60) == -signal.SIGTERM and roots.poll() is None
+        kill(roots.pid, signal.SIGTERM)
+        assert roots.wait(timeout=60) == -signal.SIGTERM
+    finally:
+        for process in (owners, roots):
+            process.kill()
+            process.wait()
 
 
 def test_who_can_exchange_a_path(place: Path, home: Path) -> None:
