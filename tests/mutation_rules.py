@@ -209,8 +209,8 @@ RULES = (
     Rule(
         "links are removed, not followed",
         PUBLISH,
-        "                os.unlink(name, dir_fd=descriptor)\n    os.rmdir",
-        "                pass\n    os.rmdir",
+        "        found = [(entry.is_dir(follow_symlinks=False), entry.name) for entry in entries]\n    for",
+        "        found = [(entry.is_dir(), entry.name) for entry in entries]\n    for",
         OF_PUBLISH,
     ),
     Rule(
@@ -267,8 +267,8 @@ RULES = (
     Rule(
         "an installation is alone",
         STEPS,
-        "        with lock(tree.path(LOCK), timeout=installation.lock_timeout), staging(",
-        "        with contextlib.nullcontext(), staging(",
+        "        with lock(tree.path(LOCK), timeout=installation.lock_timeout):\n",
+        "        with contextlib.nullcontext():\n",
         (UNIT + "_install/test_install.py",),
     ),
     Rule(
@@ -451,7 +451,7 @@ RULES = (
     Rule("a program gets no environment but its own", RUN, 'env={"PATH": PATH,', 'env={**os.environ, "PATH": PATH,', OF_LIFECYCLE),
     # The stop of a node.
     Rule("a service is stopped before its node", LIFECYCLE, "        _service.stop(node.service)\n", "        pass\n", OF_LIFECYCLE),
-    Rule("a node is ended by SIGTERM", LIFECYCLE, "        os.kill(pid, signal.SIGTERM)\n", "        os.kill(pid, signal.SIGKILL)\n", OF_LIFECYCLE),
+    Rule("a node is ended by SIGTERM", LIFECYCLE, "        kill(pid, signal.SIGTERM)\n", "        kill(pid, signal.SIGKILL)\n", OF_LIFECYCLE),
     Rule("SIGTERM comes again", LIFECYCLE, "if now - signalled.get(pid, 0.0) >= 1.0:", "if pid not in signalled:", OF_LIFECYCLE),
     Rule("a stop waits for quiet", LIFECYCLE, "if now - last_seen >= quiet:", "if True:", OF_LIFECYCLE),
     Rule("a stop gives up", LIFECYCLE, "            if now >= deadline:\n", "            if signalled and False:\n", OF_LIFECYCLE),
@@ -776,7 +776,17 @@ RULES = (
     ),
     # Root in the tree of another user.
     Rule("root takes on the user of a directory", IDENTITY, "    os.seteuid(identity.uid)\n", "", OF_IDENTITY),
+    Rule(
+        "a new root directory is removed by who owns the one above",
+        ROOT_DIRECTORY,
+        "            with as_owner(os.path.dirname(tree.directory)):\n",
+        "            with as_root():\n",
+        OF_ROOT_DIRECTORY,
+    ),
     Rule("a signal is sent without root", IDENTITY, "    if os.getuid() == os.geteuid():\n", "    if True:\n", OF_IDENTITY),
+    Rule("a first run that fails leaves no directory", STEPS, "                if is_new:\n", "                if False:\n", OF_INSTALL),
+    Rule("a directory that was there stays", STEPS, "                if is_new:\n", "                if True:\n", OF_INSTALL),
+    Rule("a lock that is removed is not held", FILES, "        if not os.fstat(descriptor).st_nlink:\n", "        if False:\n", OF_FILES),
     Rule("root takes on the groups of a user", IDENTITY, "    os.setgroups(identity.groups)\n", "", OF_IDENTITY),
     Rule("root takes on the first group of a user", IDENTITY, "    os.setegid(identity.groups[0])\n", "", OF_IDENTITY),
     Rule("a switch of users that fails is undone", IDENTITY, "        _set(_Process.identity)\n", "", OF_IDENTITY),

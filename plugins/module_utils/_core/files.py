@@ -101,7 +101,7 @@ def lock(path: str, *, timeout: float = 60.0):
     """Hold the lock file at path; if another process holds it, wait for at most timeout seconds.
 
     The kernel frees the lock when its holder ends. A lock file that root makes belongs to the directory's owner, who may run this the next
-    time. Raises OtpError, which names the file and the holder's process.
+    time. Raises OtpError, which names the file and the holder's process, also if the holder has removed the file.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
@@ -118,6 +118,8 @@ def lock(path: str, *, timeout: float = 60.0):
                         f"{path} is locked by process {holder}: another run works on this system; waited {timeout:g} s. Try again after it has ended."
                     ) from None
                 time.sleep(0.1)
+        if not os.fstat(descriptor).st_nlink:
+            raise OtpError(f"{path} is gone: the run that held it has failed, and has removed the new directory again. Run again.")
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
         yield

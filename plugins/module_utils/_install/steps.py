@@ -27,7 +27,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import fl
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import RECORD, STAGING, find_record, format_record
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import make_permanent, register
 from ansible_collections.erlang.otp.plugins.module_utils._tree.repair import repair
-from ansible_collections.erlang.otp.plugins.module_utils._tree.root_directory import ensure_root_directory
+from ansible_collections.erlang.otp.plugins.module_utils._tree.root_directory import ensure_root_directory, remove_new_root_directory
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK, Tree, emulators
 
 
@@ -57,14 +57,20 @@ def install(installation: Installation, changes: Changes) -> dict:
     base = _base(installation)
     if base is not None:
         check_base(base, tree, installation.stream.path if installation.stream else f"with sha256 {installation.digest}")
-    ensure_root_directory(tree, installation.options, changes)
+    is_new = ensure_root_directory(tree, installation.options, changes)
     with as_owner(tree.root, tree.destdir):
         installation = installation._replace(options=installation.options.with_owner_of(tree.directory))
         if changes.check_mode:
             with staging(tree, changes):
                 return _work(installation, changes, -1)
-        with lock(tree.path(LOCK), timeout=installation.lock_timeout), staging(tree, changes) as descriptor:
-            return _work(installation._replace(options=installation.options._replace(beside=tree.path(STAGING))), changes, descriptor)
+        with lock(tree.path(LOCK), timeout=installation.lock_timeout):
+            try:
+                with staging(tree, changes) as descriptor:
+                    return _work(installation._replace(options=installation.options._replace(beside=tree.path(STAGING))), changes, descriptor)
+            except BaseException:
+                if is_new:
+                    remove_new_root_directory(tree)
+                raise
 
 
 def _base(installation: Installation) -> Base | None:

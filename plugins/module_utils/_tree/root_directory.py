@@ -9,26 +9,28 @@ A tree that belongs to root is given to the user as a whole, if no other user co
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._core.identity import ROOT, as_root, can_switch, find_writer, owner_of, working_as
+from ansible_collections.erlang.otp.plugins.module_utils._core.identity import ROOT, as_owner, as_root, can_switch, find_writer, owner_of, working_as
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
-from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK, Tree
 
 
-def ensure_root_directory(tree: Tree, options: FileOptions, changes: Changes) -> None:
-    """Ensure that the directory exists, and belongs to the owner of the options; -1 for any owner.
+def ensure_root_directory(tree: Tree, options: FileOptions, changes: Changes) -> bool:
+    """Ensure that the directory exists, and belongs to the owner of the options; -1 for any owner. Whether it was made.
 
     Raises OtpError, which names the directory, if another user can exchange the directory or what is in it.
     """
     directory = tree.directory
     if tree.destdir or not can_switch():
-        if not changes.check_mode and not os.path.isdir(directory):
+        is_new = not changes.check_mode and not os.path.isdir(directory)
+        if is_new:
             _make(directory, options)
-        return
+        return is_new
     with as_root():
         identity = owner_of(directory)
         _refuse_others(directory, identity.uid, options)
@@ -36,9 +38,20 @@ def ensure_root_directory(tree: Tree, options: FileOptions, changes: Changes) ->
         if exists and identity == ROOT and options.uid not in (-1, 0):
             found = _find_roots(directory, options)
             changes.do(f"give {directory} from root to {options.uid}:{options.gid}", _give, found, options)
-    if not exists and not changes.check_mode:
-        with working_as(identity):
-            _make(directory, options)
+    if exists or changes.check_mode:
+        return False
+    with working_as(identity):
+        _make(directory, options)
+    return True
+
+
+def remove_new_root_directory(tree: Tree) -> None:
+    """Remove the directory that this run has made, under its lock, if nothing but the lock is in it."""
+    with contextlib.suppress(OSError):
+        if os.listdir(tree.directory) == [LOCK]:
+            os.unlink(tree.path(LOCK))
+            with as_owner(os.path.dirname(tree.directory)):
+                os.rmdir(tree.directory)
 
 
 def _make(directory: str, options: FileOptions) -> None:

@@ -168,6 +168,27 @@ def test_a_lock_is_waited_for(tmp_path):
     assert order == ["first", "second"]
 
 
+def test_a_lock_that_its_holder_has_removed_is_not_held(tmp_path):
+    """Another process may hold a new file of this name."""
+    path, told = str(tmp_path / "lock"), []
+
+    def second():
+        try:
+            with files.lock(path, timeout=600.0):
+                told.append("held")
+        except OtpError as error:
+            told.append(str(error))
+
+    with files.lock(path):
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join(0.2)
+        assert thread.is_alive()
+        os.unlink(path)
+    thread.join()
+    assert told == [f"{path} is gone: the run that held it has failed, and has removed the new directory again. Run again."]
+
+
 def test_a_lock_follows_no_link(tmp_path):
     victim = tmp_path / "victim"
     victim.write_text("whole")

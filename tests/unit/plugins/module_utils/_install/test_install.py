@@ -21,6 +21,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
 from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import parse_releases
+from ansible_collections.erlang.otp.plugins.module_utils._install import steps as _steps
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded
 from ansible_collections.erlang.otp.plugins.module_utils._package.opened import OpenPackage
@@ -315,7 +316,25 @@ def test_bad_package_leaves_nothing(host: Host) -> None:
     package = host.package()
     Path(package).write_bytes(Path(package).read_bytes()[:-100])
     host.refuses(package, "truncated")
-    assert tree(host.root) == {}
+    assert not host.root.exists()
+
+
+def test_a_directory_that_was_there_stays_and_so_does_what_others_have_put_into_a_new_one(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = host.package()
+    Path(package).write_bytes(Path(package).read_bytes()[:-100])
+    host.root.mkdir()
+    host.refuses(package, "truncated")
+    assert host.root.exists()
+    shutil.rmtree(host.root)
+
+    def interferes(*_arguments: t.Any, **_keywords: t.Any) -> t.NoReturn:
+        (host.root / "notes").touch()
+        raise OtpError("truncated")
+
+    monkeypatch.setattr(_steps, "unpack", interferes)
+    with pytest.raises(OtpError, match="truncated"):
+        host.run(package)
+    assert sorted(os.listdir(host.root)) == [".lock", "notes"]
 
 
 @pytest.mark.parametrize("root", ["relative", "/", "/a/../b", "/a//b", "/with\nnewline"])
@@ -407,8 +426,10 @@ def test_running_system(host: Host) -> None:
         emulator.communicate(b"\n")
 
 
-def test_a_package_that_changes_after_its_verification(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    host.run(host.package())
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_package_that_changes_after_its_verification(host: Host, monkeypatch: pytest.MonkeyPatch, is_first: bool) -> None:
+    if not is_first:
+        host.run(host.package())
     # Plain tar, and more than is read in advance.
     package = host.directory / "second.tar"
     package.write_bytes(tar_bytes({**release_members("SECOND", app_version="2.0"), "lib/pea-2.0/priv/filling": bytes(8 << 20), "lib/pea-2.0/priv/x": b"good"}))
@@ -423,6 +444,7 @@ def test_a_package_that_changes_after_its_verification(host: Host, monkeypatch: 
 
     monkeypatch.setattr(OpenPackage, "verify", verify_and_change)
     host.refuses(str(package), "it changed while it was read", checksum=checksum(str(package)))
+    assert host.root.exists() is not is_first
 
 
 def test_another_package_than_the_checksum_says_changes_nothing(host: Host) -> None:

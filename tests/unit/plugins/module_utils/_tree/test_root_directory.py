@@ -21,9 +21,9 @@ import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._core.identity import owner_of
+from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner, owner_of
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
-from ansible_collections.erlang.otp.plugins.module_utils._tree.root_directory import ensure_root_directory
+from ansible_collections.erlang.otp.plugins.module_utils._tree.root_directory import ensure_root_directory, remove_new_root_directory
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can give files away")
@@ -62,6 +62,19 @@ def test_it_is_made_for_the_user(place: Path) -> None:
     root = place / "srv" / "system"
     assert ensure(root) == [] and ensure(root) == []
     assert root.stat().st_uid == USER.pw_uid and (place / "srv").stat().st_uid == 0
+
+
+def test_a_new_one_is_removed_with_the_rights_of_who_owns_the_directory_above(place: Path) -> None:
+    (place / "home").mkdir()
+    os.chown(place / "home", USER.pw_uid, USER.pw_gid)
+    (place / "home" / "link").symlink_to(place)
+    for root in (place / "system", place / "home" / "system", place / "home" / "link" / "other"):
+        root.mkdir()
+        (root / ".lock").touch()
+        os.chown(root, USER.pw_uid, USER.pw_gid)
+        with as_owner(str(root)):
+            remove_new_root_directory(Tree(str(root)))
+    assert sorted(os.listdir(place)) == ["home", "other"] and os.listdir(place / "home") == ["link"]
 
 
 def test_check_mode_makes_nothing_and_gives_nothing(place: Path) -> None:
