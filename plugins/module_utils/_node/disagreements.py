@@ -42,9 +42,9 @@ def disagreements(running: Running, tree: Tree, start: StartErlData | None, rele
     listed = {entry.version: entry.status for entry in releases or []}
     boots = start.release_version if start else None
     # Without RELEASES release_handler makes up an entry for what runs.
-    permanent = running.permanent if releases is None else next((version for version, status in listed.items() if status == "permanent"), None)
-    if len({running.permanent, boots, permanent}) > 1:
-        named = ", ".join(f"{version or 'none'} in {where}" for version, where in ((permanent, "RELEASES"), (boots, "start_erl.data")))
+    permanent = [running.permanent] if releases is None else [entry.version for entry in releases if entry.status == "permanent"]
+    if permanent != [running.permanent] or boots != running.permanent:
+        named = f"{' and '.join(permanent) or 'none'} in RELEASES, {boots or 'none'} in start_erl.data"
         yield Disagreement("disagreement", f"which release is permanent is not clear: {running.permanent} in the node, {named}")
     for known in running.releases:
         if is_temporary(known.version):

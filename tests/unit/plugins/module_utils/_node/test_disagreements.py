@@ -56,6 +56,7 @@ def test_they_agree(tmp_path: Path) -> None:
         ({"start": None}, ["disagreement"]),
         ({"start": START._replace(release_version="2")}, ["disagreement"]),
         ({"listed": [entry("1", "old"), entry("2", "permanent")]}, ["disagreement"]),
+        ({"listed": [entry("1", "permanent"), entry("2", "permanent")]}, ["disagreement"]),
     ],
 )
 def test_what_is_reported(tmp_path: Path, more: dict, expected: list[str]) -> None:
