@@ -776,6 +776,8 @@ RULES = (
     ),
     # Root in the tree of another user.
     Rule("root takes on the user of a directory", IDENTITY, "    os.seteuid(identity.uid)\n", "", OF_IDENTITY),
+    Rule("lost+found stays root's", ROOT_DIRECTORY, 'keep=("lost+found",) if', "keep=() if", OF_ROOT_DIRECTORY),
+    Rule("lost+found is that of a mount point", ROOT_DIRECTORY, " if os.path.ismount(directory) else ())", ")", OF_ROOT_DIRECTORY),
     Rule(
         "a new root directory is removed by who owns the one above",
         ROOT_DIRECTORY,

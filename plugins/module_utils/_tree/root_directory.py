@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
@@ -36,7 +37,7 @@ def ensure_root_directory(tree: Tree, options: FileOptions, changes: Changes) ->
         _refuse_others(directory, identity.uid, options)
         exists = os.path.isdir(directory)
         if exists and identity == ROOT and options.uid not in (-1, 0):
-            found = _find_roots(directory, options)
+            found = _find_roots(directory, options, keep=("lost+found",) if os.path.ismount(directory) else ())
             changes.do(f"give {directory} from root to {options.uid}:{options.gid}", _give, found, options)
     if exists or changes.check_mode:
         return False
@@ -67,12 +68,15 @@ def _refuse_others(directory: str, uid: int, options: FileOptions) -> None:
         raise OtpError(f"{where} belongs to user {uid}, who could exchange {directory}, which is to belong to user {options.uid}. Run: {way_out}")
 
 
-def _find_roots(directory: str, options: FileOptions) -> list[str]:
-    """What belongs to root in the directory, which only root can write, the directory last. Raises OtpError for what cannot be given away safely."""
+def _find_roots(directory: str, options: FileOptions, keep: t.Collection[str] = ()) -> list[str]:
+    """What belongs to root in the directory, which only root can write, the directory last. Raises OtpError for what cannot be given away safely.
+
+    keep: names of what stays root's: what fsck(8) finds is anybody's.
+    """
     found = []
     for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
         status = entry.stat(follow_symlinks=False)
-        if status.st_uid == options.uid:
+        if status.st_uid == options.uid or entry.name in keep:
             continue
         if status.st_uid != 0:
             raise OtpError(f"{entry.path} belongs to user {status.st_uid}, not to {options.uid}. Run: chown -hR {options.uid}:{options.gid} {directory}")

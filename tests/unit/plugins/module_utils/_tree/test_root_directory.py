@@ -124,6 +124,22 @@ def test_a_mount_is_not_given(place: Path) -> None:
         subprocess.run(["umount", root / "mnt"], check=True)
 
 
+def test_the_lost_and_found_of_a_file_system_stays_root_s(place: Path) -> None:
+    root = place / "system"
+    root.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "none", root], check=False, capture_output=True).returncode != 0:
+        pytest.skip("this machine allows no mounts")
+    try:
+        for directory in (root / "lost+found", root / "lib" / "lost+found"):
+            directory.mkdir(parents=True)
+            (directory / "secret").touch(mode=0o600)
+        assert ensure(root) == [f"give {root} from root to {USER.pw_uid}:{USER.pw_gid}"] and ensure(root) == []
+        assert root.stat().st_uid == (root / "lib/lost+found/secret").stat().st_uid == USER.pw_uid
+        assert (root / "lost+found").stat().st_uid == (root / "lost+found/secret").stat().st_uid == 0
+    finally:
+        subprocess.run(["umount", root], check=True)
+
+
 def test_a_file_of_a_third_user_in_a_tree_of_root_is_refused(place: Path) -> None:
     root = place / "system"
     root.mkdir()
