@@ -100,6 +100,7 @@ RULES = (
     ),
     Rule("what a master sends has a limit", CLIENT_FILES, ", MAX_FILE)\n    except", ")\n    except", OF_CLIENT_FILES),
     Rule("what a master sends is whole", CLIENT_FILES, "    if not stream.eof:\n", "    if False:\n", OF_CLIENT_FILES),
+    Rule("an image is no link", IMAGE_LINKS, "    if os.path.islink(image):\n", "    if False:\n", OF_IMAGE_LINKS),
     Rule("no absolute link in an image", IMAGE_LINKS, 'if target.startswith("/") or links', "if links", OF_IMAGE_LINKS),
     Rule("no way up out of an image", IMAGE_LINKS, 'if name == ".." and not inside:', "if False:", OF_IMAGE_LINKS),
     Rule("no link in the system of an image leads out", IMAGE_LINKS, "            if entry.is_symlink():\n", "            if False:\n", OF_IMAGE_LINKS),

@@ -154,6 +154,15 @@ def test_of_a_part_and_of_a_time(box: Box, image: Path, releases: Releases) -> N
     assert subprocess.run(["e2fsck", "-fn", path], capture_output=True, check=False).returncode == 0
 
 
+def test_a_link_is_no_directory_of_an_image(box: Box, image: Path, releases: Releases) -> None:
+    """mksquashfs would make an image of the link, the others one of what it leads to."""
+    link = box.directory / "link"
+    link.symlink_to(box.root)
+    with pytest.raises(AssertionError, match=f"{link} is a link: set otp_image_directory"):
+        make_image(box, box.root, box.directory / "link.squashfs", releases, otp_image_directory=str(link))
+    assert image.exists() and not (box.directory / "link.squashfs").exists()
+
+
 def test_one_that_can_be_written_to(box: Box, image: Path, releases: Releases) -> None:
     assert image.exists()
     path = box.directory / "box.ext4"

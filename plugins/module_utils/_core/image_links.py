@@ -45,7 +45,9 @@ def refuse_way_out(image: str, path: str) -> None:
 
 
 def refuse_ways_out_of(image: str, root: str) -> None:
-    """Raise OtpError if a link in the system with this root directory leads out of the image."""
+    """Raise OtpError if the image is a link, or if a link in the system with this root directory leads out of the image."""
+    if os.path.islink(image):
+        raise OtpError(f"{image} is a link to {os.readlink(image)!r}: give the directory of the image itself.")
     seen: set[str] = set()
     top = f"{image}{root}"
     waiting = [top]

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rules: in an image, no link leads root to a file of the host that makes it: none on the way to a path, none in its place, none in the system.
-A relative link that stays in the image is as good as a directory. The message names the link, and the path that it has in the image.
+"""Rules: in an image, no link leads root to a file of the host that makes it: none on the way to a path, none in its place, none in the system;
+the image is none itself. A relative link that stays in the image is as good as a directory. The message names the link, and the path that it has in
+the image.
 """
 
 from __future__ import annotations
@@ -56,6 +57,14 @@ def test_a_way_out_of_the_image(image: Path, links: dict[str, str], path: str, r
         return
     with pytest.raises(OtpError, match=f"^{re.escape(str(image / refused[0]))} is a link to .* which is {re.escape(refused[1])}[.]$"):
         refuse_way_out(str(image), path)
+
+
+def test_an_image_that_is_a_link(image: Path) -> None:
+    link = image.parent / "link"
+    link.symlink_to("/")
+    for destdir in (str(link), f"{link}/"):
+        with pytest.raises(OtpError, match=f"^{link} is a link to '/': give the directory of the image itself.$"):
+            as_owner("/srv/x", destdir)
 
 
 @pytest.mark.parametrize(
