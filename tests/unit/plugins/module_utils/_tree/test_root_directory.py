@@ -90,6 +90,8 @@ def test_a_tree_of_root_is_given_with_its_links_and_without_what_they_lead_to(pl
     root = place / "system"
     (root / "bin").mkdir(parents=True)
     (root / "bin" / "start").touch()
+    # Of no file system.
+    (root / "lost+found").mkdir()
     (place / "of_root").touch()
     (root / "link").symlink_to(place / "of_root")
     # An interrupted run has given a part of it.
