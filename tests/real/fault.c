@@ -93,7 +93,7 @@ static int strike(const char *call, int kind, int directory, const char *name, s
     if (control->kind == NO_ROOM ? kind != ROOM : control->kind == READ_ONLY ? kind == FLUSH : !is_first)
         return 0;
     control->fired = 1;
-    if (size && *size > 1 && is_first && control->kind != ONCE && control->kind != READ_ONLY) {
+    if (size && *size > 1 && is_first && (control->kind == KILL || control->kind == NO_ROOM)) {
         *size /= 2;
         return 0;
     }
@@ -111,8 +111,6 @@ static void after_half(int was_halved)
 {
     if (was_halved && control->kind == KILL)
         kill(0, SIGKILL);
-    if (was_halved && control->kind == PAUSE)
-        raise(SIGSTOP);
 }
 
 #define REAL(result, name, ...) static result (*real)(__VA_ARGS__); if (!real) real = dlsym(RTLD_NEXT, name)
