@@ -44,6 +44,8 @@ OF_OPENED = (UNIT + "_package/test_opened.py",)
 OF_TAR = (UNIT + "_formats/test_tar_reader.py",)
 CLIENT_FILES, OF_CLIENT_FILES = UTILS + "_client/files.py", (UNIT + "_client/test_files.py",)
 IMAGE_LINKS, OF_IMAGE_LINKS = UTILS + "_core/image_links.py", (UNIT + "_core/test_image_links.py",)
+INIT, OF_HOSTILE_INIT = "roles/target_system/templates/init.j2", (REAL + "test_hostile_init.py",)
+OF_HOSTILE_TREE = (REAL + "test_hostile_tree.py",)
 OF_HOSTILE_CLIENT = (REAL + "test_hostile_client.py",)
 OPENED, OF_INSTALL = UTILS + "_package/opened.py", (UNIT + "_install/test_install.py",)
 OF_RUNNING, OF_CLIENT = (UNIT + "_handler/test_running.py",), (UNIT + "_client/test_directory.py",)
@@ -541,6 +543,17 @@ RULES = (
         '"*) return 1 ;; esac',
         ("tests/unit/plugins/plugin_utils/_target_system/test_rendering.py",),
     ),
+    Rule(
+        "the number of an emulator leads to no other file",
+        "roles/target_system/templates/is_emulator.j2",
+        '    case "$1" in "" | *[!0-9]*) return 1 ;; esac\n',
+        "",
+        OF_HOSTILE_INIT,
+    ),
+    Rule("an init script works in the tree as its user", INIT, '[ "$(id -u)" = 0 ] &&', "false &&", OF_HOSTILE_INIT),
+    Rule("an init script gives no terminal of root away", INIT, "setsid=$(command -v setsid)", "setsid=", OF_HOSTILE_INIT),
+    Rule("what root types is not read by the user's programs", INIT, '    [ ! -t 1 ] || exec >"/proc/$$/fd/1"\n', "", OF_HOSTILE_INIT),
+    Rule("an init script makes no directory below one of the user's", INIT, ", otp_run_dir ~ '/', otp_pipe_dir ~ '/', otp_log_dir ~ '/'", "", OF_HOSTILE_INIT),
     # Boxes: their trees are data, and root does not work in them.
     Rule(
         "the tree of a box is worked on as the user of the node",

@@ -6,12 +6,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import json
 import os
 import pwd
+import shutil
+import signal
 import stat
+import sys
+import tempfile
 import traceback
 import typing as t
 from pathlib import Path
+
+from ansible.module_utils import basic
+from waiting import LIMIT
 
 USER = "daemon"
 SECRET = "the-secret-of-root"
@@ -32,6 +42,59 @@ def attack(act: t.Callable[[], object]) -> None:
             traceback.print_exc()
             os._exit(1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+@contextlib.contextmanager
+def replaced(path: Path, make: t.Callable[[Path], object]) -> t.Iterator[None]:
+    """Something else of USER's in the place of what is there, which is put back in the end, whatever is there then."""
+    kept = Path(f"{path}.was")
+
+    def act() -> None:
+        if os.path.lexists(path):
+            path.rename(kept)
+        make(path)
+
+    attack(act)
+    try:
+        yield
+    finally:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif os.path.lexists(path):
+            path.unlink()
+        if os.path.lexists(kept):
+            kept.rename(path)
+
+
+def run_module(name: str, *, watch: t.Callable[[str, tuple], None] | None = None, **options: t.Any) -> dict[str, t.Any]:
+    """What the module returns, which root runs in a process of its own. It must end. watch: called there with what Python audits."""
+    module = importlib.import_module(f"ansible_collections.erlang.otp.plugins.modules.{name}")
+    with tempfile.TemporaryFile("w+") as output:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(int(LIMIT))
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            sys.stdout = sys.stderr = output
+            basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": options}).encode()
+            basic._ANSIBLE_PROFILE = "legacy"
+            try:
+                if watch:
+                    sys.addaudithook(watch)
+                module.main()
+            except SystemExit:
+                pass
+            except BaseException:
+                traceback.print_exc()
+            output.flush()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0, f"{name} has not ended"
+        output.seek(0)
+        text = output.read()
+    assert SECRET not in text
+    assert "Traceback" not in text, text
+    result = json.loads(text)
+    assert "exception" not in result, text
+    return result
 
 
 def state_of(directory: Path) -> dict[str, t.Any]:

@@ -9,7 +9,6 @@ Each attack is made by a process of that user, and each test asserts first that 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -21,7 +20,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from intruder import SECRET, USER, attack, state_of
+from intruder import SECRET, USER, attack, replaced, state_of
 from upgrade_site import EXCHANGE, Site
 from waiting import LIMIT
 
@@ -91,28 +90,6 @@ def target() -> t.Iterator[Target]:
         shutil.rmtree(directory)
 
 
-@contextlib.contextmanager
-def replaced(target: Target, path: Path, make: t.Callable[[Path], object]) -> t.Iterator[None]:
-    """Something else of USER's in the place of what is there, which is put back in the end, whatever is there then."""
-    kept = Path(f"{path}.was")
-
-    def act() -> None:
-        if os.path.lexists(path):
-            path.rename(kept)
-        make(path)
-
-    attack(act)
-    try:
-        yield
-    finally:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        elif os.path.lexists(path):
-            path.unlink()
-        if os.path.lexists(kept):
-            kept.rename(path)
-
-
 DIRECTORIES = ["log", "run", "run/pipe", "bin", "lib", "releases", "releases/FIRST", ".staging"]
 FILES = [
     "bin/start",
@@ -139,7 +116,7 @@ KINDS: dict[str, t.Callable[[Target], t.Callable[[Path], object]]] = {
 
 @pytest.mark.parametrize("name", DIRECTORIES)
 def test_a_directory_is_a_link_to_one_of_root(target: Target, name: str) -> None:
-    with replaced(target, target.root / name, lambda path: path.symlink_to(target.victim)):
+    with replaced(target.root / name, lambda path: path.symlink_to(target.victim)):
         assert (target.root / name).resolve() == target.victim
         for module in target.modules:
             target.run(module)
@@ -150,7 +127,7 @@ def test_a_directory_is_a_link_to_one_of_root(target: Target, name: str) -> None
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_is_something_else(target: Target, name: str, kind: str) -> None:
     path = target.find(name)
-    with replaced(target, path, KINDS[kind](target)):
+    with replaced(path, KINDS[kind](target)):
         assert path.owner() == USER if kind != "link" else path.resolve() == target.victim / "secret"
         for module in target.modules:
             target.run(module)
@@ -179,7 +156,7 @@ def test_programs_of_the_tree_never_have_root(target: Target) -> None:
             new.write_text(f'{note}exec {path}.was "$@"\n')
             new.chmod(0o755)
 
-        with replaced(target, path, make):
+        with replaced(path, make):
             target.site.stop(HOST)
             target.run("otp_target_system")
     assert target.run("otp_target_system")["node"]["running"]
@@ -200,7 +177,7 @@ def test_what_is_typed_to_a_node_is_written_to_pipes_alone(target: Target, kind:
         "import sys; from ansible_collections.erlang.otp.plugins.module_utils._node.run_erl_console import Console;"
         "Console(directory=sys.argv[1], force=True).call('erlang', 'node', [])"
     )
-    with replaced(target, pipe, (lambda path: path.symlink_to(theirs)) if kind == "link" else lambda path: path.write_text("x")):
+    with replaced(pipe, (lambda path: path.symlink_to(theirs)) if kind == "link" else lambda path: path.write_text("x")):
         assert pipe.is_symlink() == (kind == "link")
         done = subprocess.run([sys.executable, "-c", call, str(pipe.parent)], capture_output=True, text=True, check=False, timeout=LIMIT)
         assert done.returncode == 1 and "Unreachable" in done.stderr, done.stderr

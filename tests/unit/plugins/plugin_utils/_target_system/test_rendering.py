@@ -259,7 +259,7 @@ def process(tmp_path):
 @pytest.mark.parametrize("suffix", ["", "2"])
 def test_stop_and_status_act_on_the_emulator_of_this_root_directory_alone(tmp_path, process, suffix):
     running = process(f"{tmp_path}{suffix}")
-    variables = {**VARIABLES, "otp_root": str(tmp_path), "otp_service_manager": "sysv"}
+    variables = {**VARIABLES, "otp_root": str(tmp_path), "otp_user": ME, "otp_service_manager": "sysv"}
     init, stop = service(variables)["files"][0]["content"], scripts(variables)[2]["content"]
     status = subprocess.run(["sh", "-c", init, "init", "status"], capture_output=True, text=True, timeout=60, check=False)
     assert (status.returncode, str(running.pid) in status.stdout) == ((3, False) if suffix else (0, True))
