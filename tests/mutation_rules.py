@@ -285,6 +285,14 @@ RULES = (
         "the permanent release stays", REMOVE, 'if entry.version == version and entry.status == "permanent":', "if False:", (UNIT + "_install/test_remove.py",)
     ),
     Rule(
+        "what no package has brought is not removed",
+        REMOVE,
+        "sorted(set(gone) & set(libraries_of_packages(other)))",
+        "sorted(gone)",
+        (UNIT + "_install/test_library_variables.py", *OF_HOSTILE_TREE),
+    ),
+    Rule("only a directory that lists the system is one of its variables", REMOVE, " if tree.root in systems(other)]", "]", OF_HOSTILE_TREE),
+    Rule(
         "a removal is flushed",
         REMOVE,
         "        flush_directory(tree.path(directory))\n",
@@ -805,6 +813,7 @@ RULES = (
     Rule("a lock that is removed is not held", FILES, "        if not os.fstat(descriptor).st_nlink:\n", "        if False:\n", OF_FILES),
     Rule("root takes on the groups of a user", IDENTITY, "    os.setgroups(identity.groups)\n", "", OF_IDENTITY),
     Rule("root takes on the first group of a user", IDENTITY, "    os.setegid(identity.groups[0])\n", "", OF_IDENTITY),
+    Rule("root works in a tree as its owner", IDENTITY, "    return identity_of(status.st_uid, status.st_gid)\n", "    return ROOT\n", OF_HOSTILE_TREE),
     Rule("a switch of users that fails is undone", IDENTITY, "        _set(_Process.identity)\n", "", OF_IDENTITY),
     Rule("modules are imported with the rights of root", IDENTITY, "working_as(None if is_loaded else ROOT)", "working_as(None)", OF_IDENTITY),
     Rule("a program loses the groups of root", IDENTITY, "        os.setresgid(gid, gid, gid)\n", "", OF_IDENTITY),

@@ -13,7 +13,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 # As the kernel: path_resolution(7).
 _MAX_LINKS = 40
 # The entries of a root directory in which files are read and written; those of an emulator, too. "run" is a link of ours that is never followed.
-_OF_A_SYSTEM = frozenset(("bin", "lib", "log", "releases", "clients", ".staging", ".systems"))
+_OF_A_SYSTEM = frozenset(("bin", "lib", "log", "releases", "clients", ".staging", ".systems", ".libraries"))
 
 
 def refuse_way_out(image: str, path: str) -> None:

@@ -108,6 +108,9 @@ def _register(upgrade: Upgrade, then=None) -> None:
     """Put the release into RELEASES, and call then with the entries."""
     tree, changes, options = upgrade.tree, upgrade.changes, upgrade.tree.file_options()
     release = read_release(tree, upgrade.version)
+    if release is None:
+        # The user of the system has removed it meanwhile.
+        raise no_release(upgrade, tree)
 
     def write() -> None:
         entries = register(tree, release, changes, options)

@@ -6,7 +6,7 @@
 
 The boot script names them: ``$SECOND_ROOT/APP-VSN/ebin`` (systools:make_script/2, option variables). A package contains them in a
 separate archive, ``SECOND_ROOT.tar.gz`` (systools:make_tar/2, option var_tar), or not at all. Several systems may share
-such a directory: it is locked like a root directory, and lists the systems that use it.
+such a directory: it is locked like a root directory, and lists the systems that use it, and the libraries that came there out of packages.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK,
 
 # The root directories of the systems that use the directory of a variable, a line each.
 SYSTEMS = ".systems"
+# The libraries there that came out of packages, as paths below it, a line each: only these are ever removed.
+LIBRARIES = ".libraries"
 _VARIABLE = re.compile(rb"\$(?!ROOT/)[^/\0]{1,255}/")
 
 
@@ -113,10 +115,12 @@ def unpack_elsewhere(
             own = options._replace(uid=-1, gid=-1).with_owner_of(other.directory)
             writer = None if changes.check_mode else Writer(descriptor, uid=own.uid, gid=own.gid, mask=own.mask)
             if writer is not None:
-                _list_system(other, tree, own)
+                _list(other, SYSTEMS, [tree.root], own)
             if archive is not None:
                 with Inflated(f"{package}: {variable}.tar.gz", archive) as stream:
-                    _unpack_archive(stream, unpacked, other, writer, max_size)
+                    libraries = _unpack_archive(stream, unpacked, other, writer, max_size)
+                if writer is not None:
+                    _list(other, LIBRARIES, libraries, own)
         trees.append(other)
     return trees
 
@@ -148,7 +152,8 @@ def work_in(other: Tree, changes: Changes, lock_timeout: float) -> t.Iterator[in
             stack.close()
 
 
-def _unpack_archive(stream: Inflated, unpacked: Unpacked, other: Tree, writer: Writer | None, max_size: int) -> None:
+def _unpack_archive(stream: Inflated, unpacked: Unpacked, other: Tree, writer: Writer | None, max_size: int) -> list[str]:
+    """Stage the libraries that are not there, compare the others; returns the former."""
     inside = other.root + "/"
     present = {place[len(inside) :]: False for place in unpacked.places.values() if place.startswith(inside)}
     for library in present:
@@ -171,16 +176,26 @@ def _unpack_archive(stream: Inflated, unpacked: Unpacked, other: Tree, writer: W
         if is_there:
             refuse_more_modules(library, paths, other, stream.path)
     unpacked.paths.update(inside + path for path in paths)
+    return [library for library, is_there in present.items() if not is_there]
 
 
 def systems(other: Tree) -> list[str]:
     """The root directories of the systems that use the directory."""
+    return _listed(other, SYSTEMS)
+
+
+def libraries_of_packages(other: Tree) -> list[str]:
+    """The libraries below the directory that came there out of packages."""
+    return _listed(other, LIBRARIES)
+
+
+def _listed(other: Tree, name: str) -> list[str]:
     with as_owner(other.root, other.destdir):
-        return os.fsdecode(read_file(other.path(SYSTEMS)) or b"").splitlines()
+        return os.fsdecode(read_file(other.path(name)) or b"").splitlines()
 
 
-def _list_system(other: Tree, tree: Tree, options: FileOptions) -> None:
-    known = systems(other)
-    if tree.root not in known:
-        lines = "".join(f"{root}\n" for root in [*known, tree.root])
-        options.file(other.path(SYSTEMS), os.fsencode(lines))
+def _list(other: Tree, name: str, lines: t.Collection[str], options: FileOptions) -> None:
+    known = _listed(other, name)
+    new = [line for line in lines if line not in known]
+    if new:
+        options.file(other.path(name), os.fsencode("".join(f"{line}\n" for line in [*known, *new])))

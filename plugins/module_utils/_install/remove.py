@@ -18,7 +18,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.files import flus
 from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
 from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import InstalledRelease, describe
-from ansible_collections.erlang.otp.plugins.module_utils._install.library_variables import systems, work_in
+from ansible_collections.erlang.otp.plugins.module_utils._install.library_variables import libraries_of_packages, systems, work_in
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import uses
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import check_version
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import staging
@@ -137,7 +137,10 @@ def _others(tree: Tree, version: str) -> list[Tree]:
 
 
 def _unused_elsewhere(other: Tree, tree: Tree, version: str, after: list[InstalledRelease]) -> list[str]:
-    """The libraries below the directory of a variable to remove with the release: those that no listed system uses."""
+    """The libraries below the directory of a variable to remove with the release: those that no listed system uses.
+
+    The record may name any directory there, and also what root has put there: only what came out of a package is removed.
+    """
     entries = after + _unregistered(tree, version, after)
     for root in systems(other):
         if root != tree.root:
@@ -148,7 +151,7 @@ def _unused_elsewhere(other: Tree, tree: Tree, version: str, after: list[Install
     used = {library.directory for entry in entries for library in entry.libraries}
     inside = other.root + "/"
     gone = [place[len(inside) :] for place in tree.places(version).values() if place.startswith(inside) and place not in used]
-    return [path for path in sorted(gone) if other.has(path)]
+    return [path for path in sorted(set(gone) & set(libraries_of_packages(other))) if other.has(path)]
 
 
 def _unregistered(tree: Tree, without: str | None, known: list[InstalledRelease], *, only: str | None = None) -> list[InstalledRelease]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import typing as t
@@ -67,7 +68,9 @@ class Hosts:
                 self.install(package, check=check, **keywords)
             assert message in str(error.value)
             # An empty directory and who uses it may stay.
-            assert {path for path in set(tree(self.directory)) - set(before) if Path(path).name not in ("root", "shared", ".lock", ".systems")} == set()
+            assert {
+                path for path in set(tree(self.directory)) - set(before) if Path(path).name not in ("root", "shared", ".lock", ".systems", ".libraries")
+            } == set()
 
 
 @pytest.fixture
@@ -81,7 +84,7 @@ def test_libraries_come_into_the_variables_directory(hosts: Hosts) -> None:
     assert not hosts.root.exists() and not hosts.shared.exists()
     assert len(hosts.install(package)) >= len(predicted) > 0
     assert (hosts.shared / "apps/pea-1.0/ebin/pea.beam").read_bytes() == b"beam of pea-1.0"
-    assert sorted(path.name for path in hosts.shared.iterdir()) == [".lock", ".systems", "apps"]
+    assert sorted(path.name for path in hosts.shared.iterdir()) == [".libraries", ".lock", ".systems", "apps"]
     assert not (hosts.root / "SECOND_ROOT.tar.gz").exists()
     assert not (hosts.root / "lib/pea-1.0").exists()
     ((entry),) = Tree(str(hosts.root)).releases() or []
@@ -224,4 +227,21 @@ def test_failure_while_publishing_is_undone(hosts: Hosts, monkeypatch: pytest.Mo
     package = hosts.package("SECOND", "2.0")
     with pytest.raises(OtpError, match="No space left on device"):
         hosts.install(package)
+    # What is listed there and does not exist does no harm.
+    (hosts.shared / ".libraries").write_text("apps/pea-1.0\n")
     assert {path: found for path, found in tree(hosts.directory).items() if path != Path(package).name} == before
+
+
+def test_what_no_package_has_brought_is_not_removed(hosts: Hosts) -> None:
+    """The service user can write the record of a release: it names a library of the host's that no system uses."""
+    of_the_host = hosts.shared / "host-1.0"
+    (of_the_host / "ebin").mkdir(parents=True)
+    hosts.install(hosts.package())
+    hosts.install(hosts.package("SECOND", "2.0"))
+    record = hosts.root / "releases/SECOND/package.json"
+    content = json.loads(record.read_text())
+    content["applications"]["host"], content["places"]["host"] = "1.0", str(of_the_host)
+    record.write_text(json.dumps(content))
+    assert Tree(str(hosts.root)).places("SECOND")["host"] == str(of_the_host)
+    remove_release(root=str(hosts.root), version="SECOND", changes=Changes())
+    assert of_the_host.is_dir() and not (hosts.shared / "apps/pea-2.0").exists()
