@@ -116,7 +116,8 @@ class HasPackages(t.Protocol):
 class System:
     """A system of its own: root directory, start scripts of the role target_system, epmd, and its node.
 
-    first: the release that it begins with; place: its root directory below one of the test's own, which is made within that given.
+    first: the release that it begins with; place: its root directory below one of the test's own, which is made within that given. user: who owns
+    all of it, and runs the node.
     """
 
     def __init__(
@@ -129,8 +130,10 @@ class System:
         distributed: bool = True,
         flags: t.Sequence[str] = (),
         within: Path | None = None,
+        user: str = "root",
     ) -> None:
         self.releases = releases
+        self.user = user
         self.directory = Path(tempfile.mkdtemp(prefix="otp-handler-", dir=within))
         self.root = str(self.directory / place)
         self.home = self.directory / "home"
@@ -141,11 +144,15 @@ class System:
         self.port = free_port()
         self.name = "counter@localhost" if distributed else ""
         self.heart = heart
-        self.pipes = self.directory / "pipes"
+        self.pipes = self.directory / "pipes" if user == "root" else Path(self.root, "run/pipe")
         self.flags = [*flags]
         self.epmd = subprocess.Popen(["epmd", "-address", "127.0.0.1", "-port", str(self.port)])
         install_release(root=self.root, package=releases.packages[first], changes=Changes(), flush=False)
         self.write_scripts()
+        if user != "root":
+            self.pipes.mkdir(mode=0o700)
+            subprocess.run(["chown", "-R", f"{user}:", self.root, self.home], check=True)
+            self.directory.chmod(0o755)
 
     def __enter__(self) -> System:
         return self
@@ -176,14 +183,14 @@ class System:
     @property
     def node(self) -> _node.Node:
         environment = {"ERL_EPMD_PORT": str(self.port)}
-        return _node.Node(self.root, "root", str(self.home), f"{self.root}/log", self.name, environment=environment)
+        return _node.Node(self.root, self.user, str(self.home), f"{self.root}/log", self.name, environment=environment)
 
     def write_scripts(self) -> None:
         values = {
             "otp_root": self.root,
             "otp_pipe_dir": str(self.pipes),
             "otp_log_dir": f"{self.root}/log",
-            "otp_user": "root",
+            "otp_user": self.user,
             "otp_home": str(self.home),
             "otp_heart": self.heart,
             "otp_heart_beat_timeout": 60,
