@@ -807,6 +807,9 @@ RULES = (
         "            with as_root():\n",
         OF_ROOT_DIRECTORY,
     ),
+    Rule(
+        "what release_handler is just writing is waited for", UTILS + "_tree/tree.py", " or not emulators(self):", " or True:", (UNIT + "_tree/test_repair.py",)
+    ),
     Rule("a signal is sent without root", IDENTITY, "    if os.getuid() == os.geteuid():\n", "    if True:\n", OF_IDENTITY),
     Rule("a first run that fails leaves no directory", STEPS, "                if is_new:\n", "                if False:\n", OF_INSTALL),
     Rule("a directory that was there stays", STEPS, "                if is_new:\n", "                if True:\n", OF_INSTALL),

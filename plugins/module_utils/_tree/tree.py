@@ -10,6 +10,7 @@ The files are release_handler's: SASL, release_handler(3); OTP system principles
 from __future__ import annotations
 
 import os
+import time
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
@@ -23,6 +24,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.record import MAX
 LOCK = ".lock"
 # The suffix of the copies of RELEASES and start_erl.data (_tree/backup).
 SAVED = ".saved"
+# Seconds within which release_handler has written one of these files.
+WRITING = 2.0
 
 
 class Tree:
@@ -57,16 +60,22 @@ class Tree:
 
     def _parsed(self, parse: t.Callable, name: str):
         path = self.path("releases", name)
-        content = self.mended.get(name) or read_file(path)
-        if content is None:
-            return None
-        try:
-            return parse(content, filename=path)
-        except OtpError as error:
-            remedy = "Repair the file, or remove it: the next installation writes it again"
-            if self.has("releases", "RELEASES" + SAVED):
-                remedy = f"Stop the system, if it runs: the next run repairs it with the copy {self.path('releases', 'RELEASES' + SAVED)}"
-            raise OtpError(f"{error}. {remedy}") from error
+        deadline = time.monotonic() + WRITING
+        while True:
+            content = self.mended.get(name) or read_file(path)
+            if content is None:
+                return None
+            try:
+                return parse(content, filename=path)
+            except OtpError as error:
+                has_copy = self.has("releases", "RELEASES" + SAVED)
+                # The release_handler of a node that runs may just be writing it, in place.
+                if not has_copy or self.destdir or time.monotonic() > deadline or not emulators(self):
+                    remedy = "Repair the file, or remove it: the next installation writes it again"
+                    if has_copy:
+                        remedy = f"Stop the system, if it runs: the next run repairs it with the copy {self.path('releases', 'RELEASES' + SAVED)}"
+                    raise OtpError(f"{error}. {remedy}") from error
+            time.sleep(0.05)
 
     def record(self, version: str) -> dict | None:
         """The record of the release, package.json; None if it is missing or unreadable, as for a release that another tool installed."""

@@ -5,11 +5,13 @@
 """RELEASES and start_erl.data that a power cut has torn.
 
 Rules: the other file and the copies tell what a torn file contained; what is missing is not torn; what cannot be told is an error; a torn file is
-not copied.
+not copied; one that a running node is just writing is read when it is written.
 """
 
 from __future__ import annotations
 
+import time
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ import pytest
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
+from ansible_collections.erlang.otp.plugins.module_utils._tree import tree as _tree
 from ansible_collections.erlang.otp.plugins.module_utils._tree.backup import save
 from ansible_collections.erlang.otp.plugins.module_utils._tree.repair import repair
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import SAVED, Tree
@@ -108,3 +111,28 @@ def test_a_torn_file_is_not_saved(tree: Tree) -> None:
     with pytest.raises(OtpError, match="the next run repairs it with the copy"):
         save(tree, FileOptions(flush=False))
     assert Path(tree.path("releases", "RELEASES" + SAVED)).read_text() == BEFORE
+
+
+def test_a_file_that_a_running_node_writes_is_read_when_it_is_written(tree: Tree, emulator: t.Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    emulator(tree.root)
+    write(tree, "RELEASES", "")
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            write(tree, "RELEASES", BEFORE)
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    assert state(tree) == AT_FIRST and len(slept) == 3
+    write(tree, "RELEASES", "")
+    monkeypatch.setattr(_tree, "WRITING", -1.0)
+    with pytest.raises(OtpError, match="Stop the system, if it runs"):
+        tree.releases()
+
+
+def test_a_torn_file_of_a_stopped_system_is_not_waited_for(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _seconds: pytest.fail("it waits"))
+    write(tree, "RELEASES", "")
+    with pytest.raises(OtpError, match="the next run repairs it with the copy"):
+        tree.releases()
