@@ -211,7 +211,7 @@ class System:
         }
         Path(self.root, "run").mkdir(exist_ok=True)
         Path(self.root, ENVIRONMENT).write_text(format_environment(self.node.environment))
-        for name in ("start", "start_erl"):
+        for name in ("start", "start_erl", "stop"):
             script = Path(self.root, "bin", name)
             script.write_text(rendered(name, values))
             script.chmod(0o755)

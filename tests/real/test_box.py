@@ -15,6 +15,7 @@ import re
 import secrets
 import signal
 import subprocess
+import time
 import typing as t
 from pathlib import Path
 
@@ -211,3 +212,18 @@ def test_a_hot_upgrade_with_a_thin_package_and_back(box: Box, releases: Releases
     assert box.permanent() == "SECOND" and box.read("run/emulator.pid") == pid
     box.play("erlang.otp.rollback")
     assert box.permanent() == "FIRST" and box.read("run/emulator.pid") == pid
+
+
+def test_a_node_that_heart_starts_over_and_over_is_stopped(box: Box) -> None:
+    crashes = ["-e", "otp_state=stopped", "-e", '{"otp_erl_flags": ["-s", "nosuchmodule"]}']
+    box.play("erlang.otp.provision", *crashes)
+    before = box.read("run/emulator.pid")
+    assert box.ssh("/etc/init.d/S80counter start").returncode == 0
+    wait_until(lambda: box.read("run/emulator.pid") != before, "the emulator has started")
+    before = box.read("run/emulator.pid")
+    wait_until(lambda: box.read("run/emulator.pid") != before, "heart has started another one")
+    assert box.play("erlang.otp.provision", *crashes).changed == 1
+    noted = box.read("run/emulator.pid")
+    time.sleep(2.0)
+    assert box.read("run/emulator.pid") == noted
+    assert not box.ssh("ps").stdout.count("heart -")

@@ -9,7 +9,6 @@ docs/design.md: release_handler has RELEASES in its memory, so that files are on
 
 from __future__ import annotations
 
-import time
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
@@ -17,10 +16,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._handler.offline import apply_offline
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import Request
 from ansible_collections.erlang.otp.plugins.module_utils._handler.running import RunningUpgrade
-from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
-
-# Seconds. heart restarts its node within this time, or not at all (heart(3)).
-HEART_RESTARTS = 1.5
+from ansible_collections.erlang.otp.plugins.module_utils._node.lifecycle import find_settled
 
 
 def apply_local(request: Request, changes: Changes) -> dict[str, t.Any]:
@@ -45,17 +41,13 @@ def apply_local(request: Request, changes: Changes) -> dict[str, t.Any]:
 def _runs(request: Request, root: str) -> bool:
     """Whether the node runs. Raises OtpError when nothing says how to reach it, and when it must be down but runs."""
     is_reachable = bool(request.address.node or request.address.pipe_dir)
-    pid = find_emulator(root)
+    pid = find_settled(root)
     if request.transport == "offline":
         if pid is not None:
             raise OtpError(f"the system below {root} runs (process {pid}), and transport offline is for a stopped node: stop it, or use another transport.")
         return False
     if request.transport != "auto":
         return True
-    deadline = time.monotonic() + HEART_RESTARTS
-    while pid is None and is_reachable and time.monotonic() < deadline:
-        time.sleep(0.1)
-        pid = find_emulator(root)
     if pid is not None and not is_reachable:
         raise OtpError(f"the system below {root} runs (process {pid}), and nothing says how to reach it: set node, or pipe_dir.")
     return pid is not None

@@ -24,7 +24,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._node import service as
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import COOKIE_FILE, NodeAddress, connect
 from ansible_collections.erlang.otp.plugins.module_utils._node.log_tail import last_words
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Known, Running, booted, observe
-from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, names_of
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import Starter, find_emulator, find_emulators, find_starters, names_of
 
 
 class Node(t.NamedTuple):
@@ -51,6 +51,8 @@ class NoAnswer(OtpError):
 GONE = 4.0
 # So many emulators one after the other: heart restarts one that ends at once.
 CRASH_LOOP = 3
+# Seconds. bin/start waits up to five for the emulator that it replaces, and heart up to ten for a crash dump.
+DECIDED = 20.0
 # Seconds after which a node without a name counts as started if its emulator still runs.
 SETTLED = 3.0
 
@@ -67,45 +69,73 @@ def start(node: Node) -> None:
         raise OtpError(f"{program} ended with code {code}: {output or 'no output'}")
 
 
-def halt(node: Node, *, quiet: float = 0.0) -> None:
-    """Stop the node, its service first. Raises OtpError. quiet: as of stop."""
+def find_settled(root: str) -> int | None:
+    """The process of the emulator; None if none runs and nothing is about to start one. Raises OtpError if that stays open."""
+    deadline = time.monotonic() + DECIDED
+    while True:
+        pid = find_emulator(root)
+        starters = [] if pid else find_starters(root)
+        # Again, because a starter may just have become the emulator.
+        pid = pid or (None if starters else find_emulator(root))
+        if pid or not starters:
+            return pid
+        if time.monotonic() > deadline:
+            what = f"{starters[0].program} (process {starters[0].pid}) may start one"
+            raise OtpError(f"no emulator runs the system below {root}, and {what}: wait for it, or stop the node.")
+        time.sleep(0.1)
+
+
+def halt(node: Node) -> None:
+    """Stop the node, its service first. Raises OtpError."""
     if node.service:
         _service.stop(node.service)
-    stop(node.root, quiet=quiet)
+    stop(node.root)
 
 
-def stop(root: str, *, timeout: float = 60.0, quiet: float = 0.0) -> bool:
-    """Stop the node as ``init:stop()`` does, heart included; return when its emulator has ended.
+def stop(root: str, *, timeout: float = 60.0) -> None:
+    """Stop the node as ``init:stop()`` does. Return when neither an emulator nor heart nor run_erl is left, so that nothing starts it again.
 
-    True if one ran. With quiet, wait until no emulator has run for so many seconds, which ends a node that heart
-    restarts over and over. Raises OtpError after timeout seconds.
+    An emulator that heart starts meanwhile is killed, and its heart first. Raises OtpError after timeout seconds.
     """
+    if remote_host():
+        return remote_host().stop(timeout)
     deadline = time.monotonic() + timeout
-    signalled: dict[int, float] = {}
-    last_seen = time.monotonic()
-    while True:
+    first: set[int] | None = None
+    signalled = quiet = 0.0
+    # Twice: a process may start another one and end while this reads the list.
+    while quiet < 2:
+        # In this order: a script becomes an emulator.
+        starters, emulators = find_starters(root), find_emulators(root)
+        first = set(emulators) if first is None else first
         now = time.monotonic()
-        pid = find_emulator(root)
-        if pid is None:
-            if now - last_seen >= quiet:
-                return bool(signalled)
-        else:
-            last_seen = now
-            if now >= deadline:
-                raise OtpError(f"the emulator of {root}, process {pid}, has not ended within {timeout:g} s.")
-            # A SIGTERM while the emulator boots is lost: again every second.
-            if now - signalled.get(pid, 0.0) >= 1.0:
-                signalled[pid] = now
-                terminate(pid)
+        quiet = 0 if starters or emulators else quiet + 1
+        if not quiet and now >= deadline:
+            what = [f"the emulator of {root}, process {pid}" for pid in emulators] or [f"{each.program} of {root}, process {each.pid}" for each in starters]
+            raise OtpError(f"{what[0]}, has not ended within {timeout:g} s.")
+        _end_starters(starters, first & set(emulators), emulators)
+        # A SIGTERM while the emulator boots is lost: again every second.
+        is_due = now - signalled >= 1.0
+        signalled = now if is_due else signalled
+        for pid in emulators:
+            if pid not in first or is_due:
+                _kill(pid, signal.SIGTERM if pid in first else signal.SIGKILL)
         time.sleep(0.05)
 
 
-def terminate(pid: int) -> None:
-    """SIGTERM, which an emulator takes as ``init:stop()``."""
-    if remote_host():
-        return remote_host().terminate(pid)
+def _end_starters(starters: list[Starter], stopping: set[int], emulators: list[int]) -> None:
+    """End what would start another emulator. stopping: emulators that end their heart themselves."""
+    for starter in starters:
+        if starter.program == "run_erl":
+            # It misses this signal while it writes its log.
+            if not emulators:
+                _kill(starter.pid, signal.SIGCHLD)
+        elif starter.emulator not in stopping:
+            _kill(starter.pid, signal.SIGKILL)
+
+
+def _kill(pid: int, number: int) -> None:
     try:
-        kill(pid, signal.SIGTERM)
+        kill(pid, number)
     except ProcessLookupError:
         pass
     except PermissionError:
@@ -142,7 +172,7 @@ def wait_until_answering(node: Node, *, timeout: float) -> tuple[int, Running | 
                     reason = str(no_answer)
         lasted = now - began
         if len(seen) >= CRASH_LOOP:
-            halt(node, quiet=2.0)
+            halt(node)
             times = f"{CRASH_LOOP - 1} times within {lasted:.1f} s"
             raise failure(node, lasted, len(seen), f"does not stay up: its emulator ended {times}. It is stopped now")
         if now - last_seen > GONE:

@@ -15,7 +15,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host impor
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _lifecycle
 from ansible_collections.erlang.otp.plugins.module_utils._node import service as _service
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import SystemOptions
-from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, started_at
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, find_starters, started_at
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 
@@ -30,12 +30,13 @@ class NodeState:
 
     def stop(self) -> None:
         """Stop the node if it runs, or if its service is about to start it."""
-        if find_emulator(self.node.root) is not None or (self.node.service and _service.is_up(self.node.service)):
+        root = self.node.root
+        if find_emulator(root) or find_starters(root) or (self.node.service and _service.is_up(self.node.service)):
             self.changes.do(f"stop the node {self.title}", _lifecycle.halt, self.node)
 
     def ensure(self, written: set[str]) -> dict[str, t.Any]:
         """Start or restart the node if its state needs that. written: files that this run wrote. Return the state of the node. Raises OtpError."""
-        state, pid = self.options.state, find_emulator(self.node.root)
+        state, pid = self.options.state, _lifecycle.find_settled(self.node.root)
         if state == "stopped" or (state == "present" and pid is None):
             return {"running": False}
         if pid is None:

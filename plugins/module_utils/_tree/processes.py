@@ -11,11 +11,16 @@ is never trusted (erlexec of ERTS gives each emulator ``-root ROOT``; proc(5)).
 from __future__ import annotations
 
 import os
+import re
 import time
+import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
+
+# Shells that run bin/start, bin/start_erl, or the command of run_erl.
+_SCRIPT = re.compile(rb"""bin/start(_erl)?["' \0]|/erlexec[" \0]""")
 
 
 def pid_file(root: str) -> str:
@@ -47,6 +52,52 @@ def find_emulators(root: str) -> list[int]:
     found = sorted(int(entry) for entry in os.listdir("/proc") if entry.isdigit() and is_emulator(int(entry), root))
     # An emulator forks once, for erl_child_setup. Until that calls exec, it has the arguments of the emulator.
     return [pid for pid in found if _parent(pid) not in found]
+
+
+class Starter(t.NamedTuple):
+    """A process that starts an emulator or waits for its end: heart, with its emulator, run_erl, or a script on its way to an emulator."""
+
+    program: str  # heart, run_erl, script
+    pid: int
+    emulator: int = 0
+
+
+def find_starters(root: str) -> list[Starter]:
+    """What may start another emulator of the system below root, or has not noticed yet that one has ended."""
+    if remote_host():
+        return list(remote_host().starters(root))
+    found = (_as_starter(int(entry), root) for entry in os.listdir("/proc") if entry.isdigit())
+    return [starter for starter in found if starter is not None]
+
+
+def _as_starter(pid: int, root: str) -> Starter | None:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            command = file.read()
+        arguments = command.split(b"\0")
+        name = os.path.basename(arguments[0])
+        if b"-root" in arguments or not (name in (b"heart", b"run_erl") or _SCRIPT.search(command)):
+            return None
+        if not _has_environment(pid, root) or not os.path.samestat(os.stat(f"/proc/{pid}/root{root}"), os.stat(root)):
+            return None
+    except OSError:
+        # It has ended meanwhile, or is another user's.
+        return None
+    if name == b"heart":
+        emulator = arguments[arguments.index(b"-pid") + 1] if b"-pid" in arguments[:-1] else b""
+        return Starter("heart", pid, int(emulator) if emulator.isdigit() else 0)
+    return Starter("run_erl" if name == b"run_erl" else "script", pid)
+
+
+def _has_environment(pid: int, root: str) -> bool:
+    """Whether the process has the environment that bin/start and erlexec give to all of this node. That of a client has the same root directory."""
+    with open(f"/proc/{pid}/environ", "rb") as file:
+        variables = dict(item.partition(b"=")[::2] for item in file.read().split(b"\0"))
+    releases = variables.get(b"RELDIR", b"")
+    for name in names_of(root):
+        if releases.startswith(name + b"/"):
+            return releases == name + b"/releases"
+    return variables.get(b"ROOTDIR") in names_of(root)
 
 
 def is_emulator(pid: int, root: str) -> bool:

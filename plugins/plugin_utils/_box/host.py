@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import tempfile
@@ -18,8 +19,10 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import working_on
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import Starter
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.box import Box, BoxTarget
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.console import BoxConsole
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.inspection import parse_processes
 
 # Bytes of the end of a log, as emulators.sh prints it.
 LOG_SIZE = 8192
@@ -65,7 +68,15 @@ class BoxHost:
         return path in self._box.inspection.loaders
 
     def emulators(self, root: str) -> list[int]:
-        return self._box.inspection.emulators if self._is_fresh else self._find_emulators()
+        return self._box.inspection.emulators if self._is_fresh else self._find_processes()[0]
+
+    def starters(self, root: str) -> list[Starter]:
+        if self._is_fresh and "bin/start" not in self._box.inspection.entries:
+            return []
+        found = self._find_processes()[1]
+        # What they start is not there yet.
+        self._is_fresh = self._is_fresh and not found
+        return found
 
     def program_of(self, pid: int) -> str:
         return self._head("erts-")
@@ -82,9 +93,10 @@ class BoxHost:
         self._is_fresh = False
         return BoxConsole(self._box).evaluate(text, timeout=timeout)
 
-    def terminate(self, pid: int) -> None:
+    def stop(self, timeout: float) -> None:
+        """Stop the node. Raises OtpError after timeout seconds."""
         self._is_fresh = False
-        self._find_emulators(STOP=str(pid))
+        self._box.shell.run("stop", {"LIMIT": str(math.ceil(timeout))}, seconds=timeout)
 
     def start(self) -> None:
         """Bring the files of the node to the box, and start it."""
@@ -94,7 +106,7 @@ class BoxHost:
 
     def logs(self, directory: str) -> str:
         """A directory here with the end of the newest log in that directory of the box."""
-        output = self._box.shell.run("emulators", {"STOP": "", "LOGS": directory})
+        output = self._box.shell.run("emulators", {"LOGS": directory})
         # Not in the copy of the system, of which all that is new goes to the box.
         copy = self._box.logs + directory
         os.makedirs(copy, exist_ok=True)
@@ -104,9 +116,8 @@ class BoxHost:
                 file.write(output[found.end() :][:LOG_SIZE])
         return copy
 
-    def _find_emulators(self, **variables: str) -> list[int]:
-        output = self._box.shell.run("emulators", {"STOP": "", "LOGS": "", **variables})
-        return [int(pid) for pid in re.findall(rb"^emulator (\d{1,10})$", output, re.MULTILINE)]
+    def _find_processes(self) -> tuple[list[int], list[Starter]]:
+        return parse_processes(self._box.shell.run("emulators", {"LOGS": ""}).decode("ascii", "replace"))
 
     def _head(self, prefix: str) -> str:
         heads = self._box.inspection.heads

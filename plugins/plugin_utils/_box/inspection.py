@@ -17,6 +17,7 @@ import zlib
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.run import printable
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import Starter
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.limits import MAX_INSPECTION, MAX_NAMES, MAX_PATH
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.small_files import small_files
 
@@ -66,6 +67,7 @@ def parse_inspection(output: bytes) -> Inspection:
     try:
         for line in decoded(facts).splitlines():
             _fact(inspection, *line.split(" ", 1))
+        inspection.emulators = parse_processes(decoded(facts))[0]
         _entries(inspection, decoded(listing))
         for line in decoded(sums).splitlines():
             _sum(inspection, line)
@@ -118,8 +120,13 @@ def _fact(inspection: Inspection, word: str, value: str = "") -> None:
         inspection.guarded.add(value)
     elif word == "loader":
         inspection.loaders.add(value)
-    elif word == "emulator":
-        inspection.emulators.append(int(value[:10]))
+
+
+def parse_processes(text: str) -> tuple[list[int], list[Starter]]:
+    """The emulators and what starts them, as processes.sh prints them."""
+    found = re.findall(r"^(emulator|heart|run_erl|script) (\d{1,10})(?: (\d{1,10}))?$", text, re.MULTILINE)
+    starters = [Starter(word, int(pid), int(emulator or 0)) for word, pid, emulator in found if word != "emulator"]
+    return [int(pid) for word, pid, _emulator in found if word == "emulator"], starters
 
 
 def _entries(inspection: Inspection, listing: str) -> None:

@@ -23,6 +23,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.run import printa
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.limits import MAX_OUTPUT, MIN_RATE, PATIENCE, bounded
 
 PROGRAMS = Path(__file__).parent / "programs"
+# Of these, bin/stop consists as well.
+EMULATORS, STOP_NODE = (Path(__file__).parents[1] / "_target_system" / name for name in ("emulators.sh", "stop_node.sh"))
 
 
 class Shell:
@@ -41,7 +43,10 @@ class Shell:
         as_root: the variables of NAME_root.sh, if there is such a program. seconds: how long the program may wait.
         Raises OtpError with the end of its error output if it fails, and if it sends more, or takes longer, than any box needs.
         """
-        common = assignments({"ROOT": self._root, "TOKEN": self.token, **variables}) + read_program("common")
+        of_system = {"ROOT": self._root, "RELDIR": f"{self._root}/releases", "TOKEN": self.token}
+        common = assignments({**of_system, **variables}) + read_program("common") + without_comments(EMULATORS)
+        # dropbear takes no command of more than 9000 characters.
+        common += without_comments(STOP_NODE) if name in ("emulators", "stop") else ""
         outer = {"ROOT": self._root, "NODE_USER": self._user, **(as_root or {}), "COMMON": common, "PROGRAM": read_program(name)}
         own = 'as_user "$PROGRAM"' if as_root is None else read_program(f"{name}_root")
         # Few calls need to know which names root can trust: a line may be slow.
@@ -77,8 +82,13 @@ def pack(files: t.Mapping[str, bytes]) -> bytes:
     return stream.getvalue()
 
 
-@functools.cache
 def read_program(name: str) -> str:
+    """The text of a program of ``programs/``, as without_comments."""
+    return without_comments(PROGRAMS / f"{name}.sh")
+
+
+@functools.cache
+def without_comments(path: Path) -> str:
     """The text of a program without its comments and indentation."""
-    lines = (PROGRAMS / f"{name}.sh").read_text(encoding="utf-8").splitlines()
+    lines = path.read_text(encoding="utf-8").splitlines()
     return "".join(line.strip() + "\n" for line in lines if line.strip() and not line.lstrip().startswith("#"))

@@ -22,6 +22,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._target_system.environm
 from ansible_collections.erlang.otp.plugins.plugin_utils._target_system.hardening import epmd_hardening, hardening
 
 TEMPLATES = Path(__file__).parents[3] / "roles" / "target_system" / "templates"
+# Functions of the shell, without the lines about the file itself.
+PROCESSES = "\n".join(Path(__file__).with_name(name).read_text(encoding="utf-8").partition("\n\n")[2] for name in ("emulators.sh", "stop_node.sh"))
 MANAGED = "# Managed by Ansible (role erlang.otp.target_system): changes made here are overwritten."
 
 # The clients of the boot server are in a separate file: the playbook "clients" brings a change to the running server, without a restart.
@@ -135,6 +137,7 @@ def rendered(template: str, variables: Variables) -> str:
         variables,
         managed=MANAGED.replace("target_system", "clients") if client else MANAGED,
         client=client,
+        processes=PROCESSES,
         # The directory of bin/start and of the releases, and the file that decides which release boots; then the same for use in a script.
         node_directory=node_directory,
         heart_data_file=data_file,

@@ -38,27 +38,3 @@ nap() {
 check_lock() {
     [ -z "$TOKEN" ] || [ "$(readlink "$LOCK")" = "$TOKEN $BOOT" ] || fail "another run has taken $LOCK meanwhile: this run stops. Run it again."
 }
-
-# is_emulator PID: the process lives and is an emulator of this system. erlexec gives each emulator -root ROOT, which OTP 25 and later may
-# have resolved; a zombie has no arguments.
-is_emulator() {
-    arguments=$({ tr '\0' '\n' <"/proc/$1/cmdline"; } 2>/dev/null)
-    for name in "$ROOT" "$(readlink -f "$ROOT")"; do
-        case "$arguments" in *"
--root
-$name
-"*) return 0 ;; esac
-    done
-    return 1
-}
-
-# Prints the processes of all emulators of this system. An emulator forks once, for erl_child_setup; until that calls exec, it has the
-# arguments of the emulator, its parent.
-emulators() {
-    # shellcheck disable=SC2013  # no such line has a space
-    for found in $(grep -l -e -root /proc/[0-9]*/cmdline 2>/dev/null | cut -d / -f 3); do
-        is_emulator "$found" || continue
-        parent=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$found/status" 2>/dev/null)
-        is_emulator "$parent" || echo "emulator $found"
-    done
-}

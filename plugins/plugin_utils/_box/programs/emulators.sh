@@ -4,19 +4,15 @@
 # The variables and common.sh that _box/shell.py puts before it:
 # shellcheck shell=sh disable=SC2154
 
-# Prints the emulators of the system, and the end of a log.
+# Prints the emulators of the system and what starts them, and the end of a log.
 #
-# STOP        an emulator that gets SIGTERM first; "" for none
 # LOGS        a directory whose newest log is printed; "" for none
 
 cat >/dev/null
 cd / || exit
-if [ -n "$STOP" ] && is_emulator "$STOP"; then
-    kill -TERM "$STOP" || exit
-fi
 # A line also if no emulator runs.
 # shellcheck disable=SC2005
-echo "$(emulators)"
+echo "$(starters; emulators)"
 if [ -n "$LOGS" ]; then
     # shellcheck disable=SC2012  # by time
     f=$(ls -t "$LOGS"/erlang.log.* 2>/dev/null | head -n 1)

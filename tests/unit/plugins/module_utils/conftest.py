@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Processes that look like emulators."""
+"""Processes that look like emulators, and like the heart of one."""
 
 from __future__ import annotations
 
@@ -37,6 +37,37 @@ def emulator(tmp_path):
         started.append(process)
         assert process.stdout.readline() == b"ready\n"
         return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+# Starts another emulator when the last one has ended.
+HEART = """
+emulator=$1
+echo ready
+while :; do
+    while tr '\\0' ' ' </proc/$emulator/cmdline 2>/dev/null | grep -q root; do sleep 0.02; done
+    "$2" -c "$3" 0 -root "$4" >/dev/null &
+    emulator=$!
+done
+"""
+
+
+@pytest.fixture
+def heart():
+    """Starts processes that look like heart, with the environment that bin/start and erlexec give them, and ends them."""
+    started = []
+
+    def start(root, emulator, **variables):
+        arguments = ["heart", "-c", HEART, "-pid", str(emulator), sys.executable, PROGRAM, str(root)]
+        environment = {"PATH": "/usr/bin:/bin", "ROOTDIR": str(root), **variables}
+        started.append(subprocess.Popen(arguments, executable="/bin/sh", env=environment, stdout=subprocess.PIPE))
+        assert started[-1].stdout.readline() == b"ready\n"
+        return started[-1]
 
     yield start
     for process in started:

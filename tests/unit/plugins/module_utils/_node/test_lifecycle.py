@@ -4,9 +4,10 @@
 
 """A node that is started and stopped; a start that fails; the last words.
 
-Rules: a stop is SIGTERM, again and again while the emulator boots, and an error when it does not end; with quiet, a stop goes on until nothing
-has started again; the service is stopped before its node; what heart starts over and over is stopped; the start script runs as the node's
-user, with nothing of our environment; the answer of a node that runs the system below another root directory does not count.
+Rules: a stop is SIGTERM, again and again while the emulator boots, and an error when it does not end; a node is stopped when neither an emulator
+nor its heart is left, and what heart starts meanwhile is killed; a node that heart is about to start is not down; the service is stopped before
+its node; what heart starts over and over is stopped; the start script runs as the node's user, with nothing of our environment; the answer of a
+node that runs the system below another root directory does not count.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle 
 from ansible_collections.erlang.otp.plugins.module_utils._node.log_tail import last_words, slogan_of
 from ansible_collections.erlang.otp.plugins.module_utils._node.service import Service, ServiceFile
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom, Opaque
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import Starter, find_emulator, find_emulators
 
 
 def user():
@@ -31,9 +33,8 @@ def user():
 
 def test_stop_repeats_the_signal_that_a_booting_emulator_loses(tmp_path, emulator):
     process = emulator(tmp_path, deaf=1)
-    assert _node.stop(str(tmp_path), timeout=600) is True
+    _node.stop(str(tmp_path), timeout=600)
     assert process.wait(timeout=600) == 0
-    assert _node.stop(str(tmp_path)) is False
 
 
 def test_stop_gives_up(tmp_path, emulator):
@@ -95,34 +96,58 @@ def test_the_slogan_of_a_crash_dump_that_is_not_older(tmp_path):
     assert "The slogan of" not in last_words(str(tmp_path), since=time.time() + 60)
 
 
-class Heart:
-    """Starts an emulator when one is looked for and none runs, so many times."""
-
-    def __init__(self, root, emulator, monkeypatch, times):
-        self.root, self.emulator, self.times = root, emulator, times
-        self.find = _node.find_emulator
-        self.started = [emulator(root)]
-        monkeypatch.setattr(_node, "find_emulator", self.look)
-
-    def look(self, root):
-        found = self.find(root)
-        if found is None and len(self.started) < self.times:
-            self.started.append(self.emulator(self.root))
-        return found
+def kill(process):
+    process.kill()
+    process.wait()
 
 
-def test_a_stop_goes_on_until_it_is_quiet(tmp_path, emulator, monkeypatch):
-    heart = Heart(tmp_path, emulator, monkeypatch, 2)
-    assert _node.stop(str(tmp_path), timeout=600, quiet=2.0) is True
-    assert len(heart.started) == 2 and heart.find(str(tmp_path)) is None
+def test_a_node_is_stopped_when_nothing_starts_it_again(tmp_path, emulator, heart):
+    first = emulator(tmp_path)
+    starting = heart(tmp_path, first.pid)
+    kill(first)
+    _node.stop(str(tmp_path), timeout=600)
+    assert starting.wait(timeout=600) == -signal.SIGKILL and find_emulators(str(tmp_path)) == []
 
 
-def test_a_node_that_is_started_over_and_over_is_stopped(tmp_path, emulator, monkeypatch):
-    heart = Heart(tmp_path, emulator, monkeypatch, 3)
+def test_a_heart_outlives_its_emulator_that_stops(monkeypatch):
+    killed = []
+    monkeypatch.setattr(_node, "_kill", lambda pid, number: killed.append((pid, number)))
+    starters = [Starter("heart", 1, 11), Starter("heart", 2, 12), Starter("script", 3), Starter("run_erl", 4)]
+    _node._end_starters(starters, {11}, [11, 13])
+    assert killed == [(2, signal.SIGKILL), (3, signal.SIGKILL)]
+    _node._end_starters(starters[3:], set(), [])
+    assert killed[2:] == [(4, signal.SIGCHLD)]
+
+
+def test_what_comes_up_meanwhile_is_killed(tmp_path, emulator, monkeypatch):
+    late, found = emulator(tmp_path, deaf=3), []
+    monkeypatch.setattr(_node, "find_emulators", lambda root: found.append(find_emulators(root)) or (found[-1] if len(found) > 1 else []))
+    _node.stop(str(tmp_path), timeout=600)
+    assert late.wait(timeout=600) == -signal.SIGKILL
+
+
+def test_a_node_that_heart_is_about_to_start_is_not_down(tmp_path, emulator, heart, monkeypatch):
+    assert _node.find_settled(str(tmp_path)) is None
+    first = emulator(tmp_path)
+    starting = heart(tmp_path, first.pid)
+    kill(first)
+    assert _node.find_settled(str(tmp_path)) not in (None, first.pid)
+    starting.send_signal(signal.SIGSTOP)
+    for pid in find_emulators(str(tmp_path)):
+        os.kill(pid, signal.SIGKILL)
+    monkeypatch.setattr(_node, "DECIDED", 0.1)
+    with pytest.raises(OtpError, match=f"heart .process {starting.pid}. may start one: wait for it, or stop the node"):
+        _node.find_settled(str(tmp_path))
+
+
+def test_a_node_that_is_started_over_and_over_is_stopped(tmp_path, emulator, heart, monkeypatch):
+    first = emulator(tmp_path)
+    starting, seen = heart(tmp_path, first.pid), set()
 
     def ends_at_once(root):
-        found = heart.look(root)
-        if len(heart.started) < 3 and found:
+        found = find_emulator(root)
+        if found and len(seen | {found}) < 3:
+            seen.add(found)
             os.kill(found, signal.SIGKILL)
         return found
 
@@ -130,7 +155,7 @@ def test_a_node_that_is_started_over_and_over_is_stopped(tmp_path, emulator, mon
     node = _node.Node(root=str(tmp_path), user=user(), home="/", log_directory=str(tmp_path))
     with pytest.raises(OtpError, match="does not stay up"):
         _node.wait_until_answering(node, timeout=600)
-    assert len(heart.started) == 3 and heart.find(str(tmp_path)) is None
+    assert starting.wait(timeout=600) == -signal.SIGKILL and find_emulators(str(tmp_path)) == []
 
 
 def test_the_service_is_stopped_before_its_node(tmp_path, emulator):

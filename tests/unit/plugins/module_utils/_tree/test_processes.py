@@ -17,6 +17,8 @@ import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._tree import processes as _emulator
 
+SHELL = Path(__file__).parents[5] / "plugins/plugin_utils/_target_system/stop_node.sh"
+
 
 def note(root, pid):
     (root / "run").mkdir(exist_ok=True)
@@ -129,3 +131,38 @@ def test_the_emulator_of_a_client_is_another_nodes(boots, is_one):
     """By what it boots; the root directory is that of its master, or of its machine type."""
     assert _emulator.is_clients([b"beam.smp", b"-root", b"/r", b"-boot", boots.encode()], "/r") is is_one
     assert not _emulator.is_clients([b"beam.smp", b"-root", b"/r", b"-boot"], "/r")
+
+
+def test_what_starts_an_emulator_by_its_environment(tmp_path, emulator, heart):
+    """The environment that bin/start exports, or erlexec alone; that of a client names the same root directory."""
+    root, noted = str(tmp_path), emulator(tmp_path).pid
+    own = heart(tmp_path, noted, RELDIR=f"{root}/releases")
+    by_hand = heart(tmp_path, noted)
+    heart(tmp_path, noted, RELDIR=f"{root}/clients/a@h/releases")
+    (tmp_path / "other").mkdir()
+    heart(tmp_path / "other", noted)
+    expected = {_emulator.Starter("heart", process.pid, noted) for process in (own, by_hand)}
+    assert set(_emulator.find_starters(root)) == expected
+    script = 'ROOT=$0 RELDIR=$0/releases; . "$1"; starters'
+    found = subprocess.run(["sh", "-c", script, root, SHELL], capture_output=True, text=True, check=True).stdout
+    assert set(found.splitlines()) == {f"heart {each.pid} {noted}" for each in expected}
+
+
+@pytest.mark.parametrize(
+    "command", ["exec /r/bin/start /r/releases/start_erl.data", 'exec "$ROOTDIR/bin/start_erl" "$ROOTDIR"', 'exec "$BINDIR/erlexec" -boot']
+)
+@pytest.mark.parametrize("is_own", [True, False])
+def test_a_script_on_its_way_to_an_emulator(tmp_path, command, is_own):
+    environment = {"PATH": "/usr/bin:/bin", **({"ROOTDIR": str(tmp_path)} if is_own else {})}
+    with subprocess.Popen(["sh", "-c", f"echo; read x; {command}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
+        process.stdout.readline()
+        assert _emulator.find_starters(str(tmp_path)) == ([_emulator.Starter("script", process.pid)] if is_own else [])
+        process.kill()
+
+
+def test_a_program_of_an_application_is_not_a_script_of_its_node(tmp_path):
+    command = ["sh", "-c", "echo; read x; exec /opt/bin/startup"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={"ROOTDIR": str(tmp_path)}) as process:
+        process.stdout.readline()
+        assert _emulator.find_starters(str(tmp_path)) == []
+        process.kill()

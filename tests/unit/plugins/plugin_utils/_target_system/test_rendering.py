@@ -244,7 +244,8 @@ def process(tmp_path):
 
     def start(root):
         program = "import time; print(flush=True); time.sleep(60)"
-        started.append(subprocess.Popen([sys.executable, "-c", program, "--", "-root", root, "-bindir", "x"], stdout=subprocess.PIPE))
+        arguments = [sys.executable, "-c", program, "--", "-root", root, "-bindir", "x"]
+        started.append(subprocess.Popen(arguments, env={**os.environ, "ROOTDIR": root}, stdout=subprocess.PIPE))
         started[0].stdout.read(1)
         (tmp_path / "run").mkdir()
         (tmp_path / "run/emulator.pid").write_text(f"{started[0].pid}\n")
