@@ -66,7 +66,7 @@ def replaced(path: Path, make: t.Callable[[Path], object]) -> t.Iterator[None]:
             kept.rename(path)
 
 
-def run_module(name: str, *, watch: t.Callable[[str, tuple], None] | None = None, **options: t.Any) -> dict[str, t.Any]:
+def run_module(name: str, /, *, watch: t.Callable[[str, tuple], None] | None = None, **options: t.Any) -> dict[str, t.Any]:
     """What the module returns, which root runs in a process of its own. It must end. watch: called there with what Python audits."""
     module = importlib.import_module(f"ansible_collections.erlang.otp.plugins.modules.{name}")
     with tempfile.TemporaryFile("w+") as output:

@@ -26,7 +26,7 @@ class Target(t.NamedTuple):
     systems: dict[bool, System]
     victim: Path
 
-    def run(self, module: str, **options: t.Any) -> dict[str, t.Any]:
+    def run(self, module: str, /, **options: t.Any) -> dict[str, t.Any]:
         """What the module returns. It ends, and what is root's is what it was."""
         before = state_of(self.victim)
         result = run_module(module, **options)
