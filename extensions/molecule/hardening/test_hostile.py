@@ -63,7 +63,9 @@ def as_user(fleet: Fleet, *command: str) -> str:
         ("releases/RELEASES", "pipe", ""),
     ],
 )
-def test_a_deploy_after_an_attack(fleet: Fleet, root: str, name: str, kind: str, target: str) -> None:
+def test_a_deploy_after_an_attack(fleet: Fleet, root: str, name: str, kind: str, target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What root reads is shown.
+    monkeypatch.setenv("ANSIBLE_DIFF_ALWAYS", "1")
     (host,) = fleet.hosts
     path = f"{root}/{name}"
     before = fleet.run(host, LOOK)
