@@ -87,7 +87,7 @@ def chapter(tmp_path: Path) -> t.Iterator[Chapter]:
     try:
         yield chapter
     finally:
-        _node.stop(str(tmp_path / "erl-target"), quiet=1.0)
+        _node.stop(str(tmp_path / "erl-target"))
         nodes.end(epmd)
 
 

@@ -156,7 +156,7 @@ def site() -> t.Iterator[Site]:
         yield site
     finally:
         for host in HOSTS:
-            _node.stop(site.root(host), quiet=1.0)
+            _node.stop(site.root(host))
         epmd.terminate()
         epmd.wait(LIMIT)
         subprocess.run(["userdel", site.user], check=False, capture_output=True)

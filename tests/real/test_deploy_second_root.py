@@ -50,7 +50,7 @@ def variables(tmp_path: Path) -> t.Iterator[dict[str, t.Any]]:
         "otp_config_variables": {"EXCHANGE_PORT": free_port()},
         "otp_boot_variables": {"SECOND_ROOT": f"{tmp_path}/second"},
     }
-    _node.stop(root, quiet=1.0)
+    _node.stop(root)
 
 
 def deploy(variables: dict[str, t.Any], directory: Path) -> str:

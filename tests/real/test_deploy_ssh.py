@@ -105,7 +105,7 @@ class Remote:
         return output, next(result for result in results if "actions" in result), int(changed.group(1))
 
     def remove(self) -> None:
-        _node.stop(self.root, quiet=0.5)
+        _node.stop(self.root)
         shutil.rmtree(self.directory / "srv", ignore_errors=True)
 
 

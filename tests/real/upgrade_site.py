@@ -154,7 +154,7 @@ class Site:
         _node.wait_until_answering(self.node(host), timeout=LIMIT)
 
     def stop(self, host: str) -> None:
-        _node.stop(self.root(host), quiet=1.0)
+        _node.stop(self.root(host))
 
 
 @contextlib.contextmanager
