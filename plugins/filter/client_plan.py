@@ -88,7 +88,7 @@ _value:
       type: list
       elements: str
     runs:
-      description: Whether the node answers.
+      description: Whether a process of the node runs on its host.
       type: bool
     stops:
       description: Whether to stop the node, also before it starts again.

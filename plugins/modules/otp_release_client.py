@@ -43,7 +43,7 @@ options:
       in which M(erlang.otp.otp_release_install) has installed libraries, ERTS and releases, and its directory is C($ROOT/clients/TYPE/NODE).
     type: str
   state:
-    description: V(absent) removes the directory with everything in it. This is refused if C(epmd) on the client's host knows the node.
+    description: V(absent) removes the directory with everything in it. This is refused unless the node is known to be down, see O(stopped).
     type: str
     choices: [present, absent]
     default: present
@@ -51,7 +51,7 @@ options:
     description:
       - The version of the client's release, which must be installed in the client's root directory.
       - Without it, a client keeps its release, and a new one gets the permanent release of the root directory.
-      - A client with another release changes to this one while it is down. This is refused if C(epmd) on its host knows the node.
+      - A client with another release changes to this one while it is down. This is refused unless it is known to be down, see O(stopped).
     type: str
   masters:
     description: The names of the master nodes, which write the client's files. All of them must be up to change its releases. Required for
@@ -85,6 +85,13 @@ options:
     description: The permissions of C(sys.config), octal, V("0400") to V("0777"). The file may have secrets.
     type: str
     default: "0640"
+  stopped:
+    description:
+      - Set it if the client's host shows that the node is stopped, or does not exist any more.
+      - Otherwise C(epmd) on that host is asked before something is changed for which the node must be down. If C(epmd) does not answer, nothing is
+        changed.
+    type: bool
+    default: false
   host:
     description: The address of the client's host, to ask C(epmd) there. The default is the host in its name.
     type: str
@@ -158,8 +165,6 @@ actions:
   sample: [write /srv/exchange/clients/line1@10.0.0.11/bin/start]
 """
 
-import time
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.erlang.otp.plugins.module_utils._client.directory import ClientRequest, ensure_client
@@ -167,7 +172,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import group_number, parse_mode, user_number
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError
-from ansible_collections.erlang.otp.plugins.module_utils._node.epmd import default_port, look_up
+from ansible_collections.erlang.otp.plugins.module_utils._node.epmd import default_port, is_registered
 
 ARGUMENT_SPEC: dict = {
     "root": {"type": "path", "required": True},
@@ -182,22 +187,27 @@ ARGUMENT_SPEC: dict = {
     "owner": {"type": "str"},
     "group": {"type": "str"},
     "mode": {"type": "str", "default": "0640"},
+    "stopped": {"type": "bool", "default": False},
     "host": {"type": "str"},
     "epmd_port": {"type": "int"},
     "lock_timeout": {"type": "float", "default": 60.0},
 }
-# How many seconds to wait for epmd, which may not run.
-EPMD_TIMEOUT = 2.0
+# How many seconds to wait for epmd.
+EPMD_TIMEOUT = 5.0
 
 
 def runs(params: dict) -> bool:
-    """Whether epmd on the client's host knows the node. Without an answer, the node counts as down."""
+    """Whether the node runs: as the caller knows, or as epmd on the client's host says. Raises OtpError if that has no answer."""
+    if params["stopped"]:
+        return False
     name, _at, host = params["client"].partition("@")
     try:
-        look_up(name, params["host"] or host, port=params["epmd_port"] or default_port(), deadline=time.monotonic() + EPMD_TIMEOUT)
-    except CallError:
-        return False
-    return True
+        return is_registered(name, params["host"] or host, port=params["epmd_port"] or default_port(), timeout=EPMD_TIMEOUT)
+    except CallError as error:
+        raise OtpError(
+            f"it is not known whether client {params['client']} runs, and this changes only one that is down: {str(error).rstrip('.')}."
+            " If its host shows that it is stopped, set stopped."
+        ) from None
 
 
 def request_of(params: dict) -> ClientRequest:

@@ -5,13 +5,15 @@
 """playbooks/clients.yml: a client node beside its master, with own directories for its cookie and its logs.
 
 Rules: otp_client_home and otp_client_log_dir are where the node reads and writes; a second run changes nothing. A client that was started before
-its configuration changed has a warning of Ansible, and is restarted with otp_restart_on_change.
+its configuration changed has a warning of Ansible, and is restarted with otp_restart_on_change. Whether it runs is what its host says: a silent
+epmd says nothing.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import socket
 import tempfile
 import typing as t
 from pathlib import Path
@@ -20,6 +22,11 @@ import pytest
 import yaml
 from upgrade_site import Site, upgrade_site
 from waiting import free_port, wait_until
+
+from ansible_collections.erlang.otp.plugins.module_utils._client.directory import ensure_client
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.modules.otp_release_client import request_of
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +46,21 @@ def emulators(name: str) -> list[int]:
         if b"-root" in words and name.encode() in words:
             found.append(int(entry.name))
     return found
+
+
+def a_client_is_not_down_because_epmd_is_silent(site: Site, name: str) -> None:
+    """Nor because there is none. Its directory stays until its host has stopped it."""
+    directory = Path(site.root("north"), "clients", name)
+    where = {"root": site.root("north"), "client": name, "type": None, "masters": [], "owner": None, "group": None, "mode": "0640", "host": None}
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        for epmd_port in (port, free_port()):
+            request = request_of({**where, "epmd_port": epmd_port, "stopped": False})._replace(state="absent")
+            with pytest.raises(OtpError, match=f"it is not known whether client {name} runs"):
+                ensure_client(request, Changes())
+            assert emulators(name) and (directory / "releases/RELEASES").exists()
+        run = site.play("clients", otp_epmd_port=port, otp_client_state="absent")
+        assert not emulators(name) and not directory.exists(), run.output
 
 
 def test_a_client_with_own_directories(site: Site) -> None:
@@ -81,6 +103,7 @@ def test_a_client_with_own_directories(site: Site) -> None:
         # A warning comes with the change alone, as a restart does.
         run = site.play("clients", otp_environment={"LINE": "3"}, otp_restart_on_change=True)
         assert "[WARNING]" not in run.output and len(emulators(name)) == 1 and emulators(name) != before
+        a_client_is_not_down_because_epmd_is_silent(site, name)
     finally:
         for pid in emulators(name):
             os.kill(pid, signal.SIGKILL)

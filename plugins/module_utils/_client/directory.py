@@ -37,7 +37,7 @@ class ClientRequest(t.NamedTuple):
     """The options of otp_release_client. release: None for the one it has, or else the permanent one of its root directory.
 
     sys_config: None to keep the present one; start_script: likewise, content of bin/start. uid, gid: -1 for those of the root directory.
-    runs: whether the node is known to be up.
+    runs: whether the node is up; raises OtpError if that is not known.
     """
 
     root: str

@@ -19,6 +19,8 @@ PORT_REQUEST = 122
 PORT_ANSWER = 119
 # Two names of a node at most, and numbers.
 MAX_ANSWER = 2048
+# Seconds within which a node registers again if its epmd has ended and another one runs (erl_epmd of kernel: 2).
+REGISTERED_AGAIN = 3.0
 
 
 class NoEpmd(Unreachable):
@@ -59,6 +61,17 @@ def parse_answer(answer: bytes) -> Registration | None:
             if port:
                 return Registration(port, highest, lowest)
     raise ValueError(f"{answer!r:.60}")
+
+
+def is_registered(name: str, address: str, *, port: int, timeout: float) -> bool:
+    """Whether the epmd at the address knows the node. Raises NoEpmd or CallTimeout if nothing says so: then it is not known whether the node runs."""
+    for wait in (REGISTERED_AGAIN, 0.0):
+        try:
+            look_up(name, address, port=port, deadline=time.monotonic() + timeout)
+            return True
+        except NotRegistered:
+            time.sleep(wait)
+    return False
 
 
 def look_up(name: str, address: str, *, port: int, deadline: float) -> Registration:

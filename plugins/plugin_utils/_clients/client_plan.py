@@ -75,7 +75,7 @@ def units(variables: Variables) -> dict[str, t.Any]:
 
 def node(variables: Variables) -> dict[str, t.Any]:
     """What follows for the node, from what its host has so far."""
-    state, runs = variables["otp_state"], "result" in variables["_otp_status_result"]
+    state, runs = variables["otp_state"], bool(variables["_otp_status_result"].get("stdout"))
     written = ("_otp_client", "_otp_files_result", "_otp_units_result")
     is_outdated = runs and any(variables[result].get("changed") for result in written)
     restarts = is_outdated and boolean(variables["otp_restart_on_change"], strict=False)

@@ -48,19 +48,22 @@ starters() {
     done
 }
 
+# Prints both for this node, in this order: a script becomes an emulator.
+node_processes() {
+    starters
+    emulators | while read -r word pid; do
+        # What this user cannot read, it cannot stop either: an error says so.
+        if is_of_node "$pid" || [ ! -r "/proc/$pid/environ" ]; then echo "$word $pid"; fi
+    done
+}
+
 # stop_node SECONDS: stops the node as init:stop() does, and returns when neither an emulator nor heart nor run_erl is left, so that nothing starts
 # it again. An emulator that heart starts meanwhile is killed, and its heart first.
 stop_node() {
     first=none quiet=0 signalled=none end=$(($(cut -d . -f 1 /proc/uptime) + $1))
     while :; do
-        # In this order: a script becomes an emulator. Twice: a process may start another one and end while this reads the list.
-        processes=$(
-            starters
-            emulators | while read -r word pid; do
-                # What this user cannot read, it cannot stop either: an error says so.
-                if is_of_node "$pid" || [ ! -r "/proc/$pid/environ" ]; then echo "$word $pid"; fi
-            done
-        )
+        # Twice: a process may start another one and end while this reads the list.
+        processes=$(node_processes)
         quiet=$((quiet + 1))
         [ -z "$processes" ] || quiet=0
         [ "$quiet" -lt 2 ] || return 0

@@ -14,8 +14,18 @@ import typing as t
 
 import pytest
 
+from ansible_collections.erlang.otp.plugins.module_utils._node import epmd as _epmd
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallTimeout
-from ansible_collections.erlang.otp.plugins.module_utils._node.epmd import NoEpmd, NotRegistered, Registration, default_port, look_up, parse_answer, request
+from ansible_collections.erlang.otp.plugins.module_utils._node.epmd import (
+    NoEpmd,
+    NotRegistered,
+    Registration,
+    default_port,
+    is_registered,
+    look_up,
+    parse_answer,
+    request,
+)
 
 ANSWER = b"w\x00\x96\x6cM\x00\x00\x06\x00\x05\x00\x08exchange\x00\x00"
 
@@ -89,3 +99,23 @@ def test_too_late():
 def test_port_of_the_environment(monkeypatch, value, port):
     monkeypatch.setenv("ERL_EPMD_PORT", value)
     assert default_port() == port
+
+
+def test_only_an_epmd_that_answers_says_that_a_node_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And only if it says so again: a node registers again with an epmd that has been started anew."""
+    answers: list[bytes] = []
+    monkeypatch.setattr(_epmd, "REGISTERED_AGAIN", 0.0)
+    monkeypatch.setattr(_epmd, "look_up", lambda name, address, port, deadline: _epmd.parse_answer(answers.pop(0)) or missing())
+
+    def missing() -> t.NoReturn:
+        raise NotRegistered("not there")
+
+    for answers[:], expected in (([ANSWER], True), ([b"w\x01", ANSWER], True), ([b"w\x01", b"w\x01"], False)):
+        assert is_registered("exchange", "127.0.0.1", port=1, timeout=1.0) is expected
+    monkeypatch.undo()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        with pytest.raises(CallTimeout):
+            is_registered("exchange", "127.0.0.1", port=silent.getsockname()[1], timeout=0.1)
+        free = silent.getsockname()[1]
+    with pytest.raises(NoEpmd):
+        is_registered("exchange", "127.0.0.1", port=free, timeout=5.0)

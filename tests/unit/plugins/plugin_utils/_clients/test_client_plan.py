@@ -48,7 +48,7 @@ VARIABLES: dict[str, t.Any] = {
     **{f"_otp_{result}": {} for result in ("client", "files_result", "units_result", "status_result", "clients_result", "info_result")},
 }
 DISK_LESS = {"otp_client_loader": "inet", "otp_static_emulator": True}
-RUNS = {"_otp_status_result": {"result": "as it is"}}
+RUNS = {"_otp_status_result": {"stdout": "emulator 12"}}
 CHANGED = {"changed": True}
 
 
@@ -138,7 +138,6 @@ def test_units_only_for_systemd() -> None:
     [
         ({}, {"starts"}),
         ({**RUNS}, {"runs"}),
-        # A node without an answer may be about to boot: no warning, and the start script finds out.
         ({"_otp_client": CHANGED}, {"starts"}),
         ({**RUNS, "_otp_client": CHANGED}, {"runs", "warnings"}),
         ({**RUNS, "_otp_files_result": CHANGED}, {"runs", "warnings"}),
