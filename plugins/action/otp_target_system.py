@@ -11,6 +11,7 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.plugin_utils._secrecy.vaulted import without_vaulted
 from ansible_collections.erlang.otp.plugins.plugin_utils._target_system import rendering as _rendering
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.packages import run_module
@@ -31,7 +32,10 @@ class ActionModule(ActionBase):
         arguments = dict(self._task.args)
         variables = arguments.pop("_role_variables", None)
         if variables:
-            arguments.update(_rendering.options(variables))
+            try:
+                arguments.update(_rendering.options(variables))
+            except OtpError as error:
+                return {**result, "failed": True, "msg": str(error)}
         result.update(run_module(self, TRANSPORT, arguments, task_vars))
         if result.get("needs_package"):
             result.update(failed=True, msg=f"{result['msg']}, and no package is given: set otp_package, or have one built.")

@@ -13,6 +13,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.plugin_utils._clients import client_plan as _client_plan
 from ansible_collections.erlang.otp.plugins.plugin_utils._clients import master_plan as _master_plan
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.specs import of_their_kinds
 
 DOCUMENTATION = r"""
 name: client_plan
@@ -120,7 +121,8 @@ def client_plan(variables: t.Any, hostvars: t.Any = None) -> dict[str, t.Any]:
     if not isinstance(variables, t.Mapping):
         raise AnsibleFilterError("client_plan needs a mapping of variables")
     try:
-        return _client_plan.client_plan(variables) if hostvars is None else _master_plan.master_plan(variables, hostvars)
+        known = of_their_kinds(variables)
+        return _client_plan.client_plan(known) if hostvars is None else _master_plan.master_plan(known, hostvars)
     except KeyError as error:
         raise AnsibleFilterError(f"client_plan lacks a variable: {error}") from error
     except OtpError as error:

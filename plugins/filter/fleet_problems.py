@@ -11,7 +11,8 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.client import client_problems
-from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.upgrade import shared_systems
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.fleet import of_hosts, shared_systems
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.run import extra_variables, in_the_inventory
 
 DOCUMENTATION = r"""
 name: fleet_problems
@@ -20,8 +21,11 @@ version_added: 0.1.0
 author:
   - The erlang.otp authors
 description:
-  - Without O(clients), finds hosts that have the same address and port, or a local connection, and the same C(otp_root). They are one
+  - Without O(clients), returns what P(erlang.otp.inventory_problems#filter) has found for single hosts and the role keeps in C(_otp_problems), each
+    problem once with the names of its hosts.
+  - It then finds hosts that have the same connection, address and port, or a local connection, and the same C(otp_root). They are one
     system, which two tasks would change at the same time.
+  - It refuses C(otp_hosts), C(otp_builders), C(otp_serial) and C(otp_max_fail_percentage) in the inventory. Plays do not see them there.
   - With O(clients), checks that each host names a master that exists, with the same root directory and cookie, and that a client
     without a disk has all that it boots with.
 positional: _input
@@ -63,7 +67,10 @@ def fleet_problems(hostvars: t.Any, hosts: t.Iterable[str], *, clients: bool = F
     """What does not fit between hosts."""
     if not isinstance(hostvars, t.Mapping):
         raise AnsibleFilterError("fleet_problems needs hostvars, the variables of all hosts")
-    return [*client_problems(hostvars, hosts)] if clients else [*shared_systems(hostvars[host] for host in hosts)]
+    if clients:
+        return [*client_problems(hostvars, hosts)]
+    variables = [hostvars[host] for host in hosts]
+    return [*of_hosts(variables), *in_the_inventory(variables, extra_variables()), *shared_systems(variables)]
 
 
 class FilterModule:

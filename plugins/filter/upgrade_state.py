@@ -11,6 +11,7 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.erlang.otp.plugins.plugin_utils._fleet import upgrade_state as _upgrade_state
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.run import run
 
 DOCUMENTATION = r"""
 name: upgrade_state
@@ -97,6 +98,9 @@ def upgrade_state(hosts: t.Any, **options: t.Any) -> dict[str, t.Any]:
     """The state of the hosts."""
     if isinstance(hosts, (str, t.Mapping)) or not isinstance(hosts, t.Iterable):
         raise AnsibleFilterError("upgrade_state needs a list of variables of hosts, such as ansible_play_hosts_all | map('extract', hostvars)")
+    # Where the checks of the variables were left out, by --skip-tags or --start-at-task.
+    for problem in run({"otp_serial": options.get("serial", 1), "otp_max_fail_percentage": options.get("max_fail_percentage", 0)}):
+        raise AnsibleFilterError(problem)
     return _upgrade_state.upgrade_state([*hosts], **options)
 
 

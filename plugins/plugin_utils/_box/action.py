@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import typing as t
 
+from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
@@ -35,9 +36,15 @@ class HostOrBoxAction(ActionBase):
 
 
 def is_box(action: ActionBase, task_vars: dict[str, t.Any] | None) -> bool:
-    """Whether otp_box in the inventory says that the task's host is a box without Python, and no other host does the task for it."""
+    """Whether otp_box in the inventory says that the task's host is a box without Python, and no other host does the task for it.
+
+    Raises AnsibleActionFail.
+    """
     otp_box = (task_vars or {}).get("otp_box", False)
-    return not action._task.delegate_to and boolean(action._templar.template(otp_box) if isinstance(otp_box, str) else otp_box, strict=False)
+    try:
+        return not action._task.delegate_to and boolean(action._templar.template(otp_box) if isinstance(otp_box, str) else otp_box)
+    except TypeError:
+        raise AnsibleActionFail(f"otp_box is {otp_box!r}: set it to true or false.") from None
 
 
 def on_box(action: ActionBase, module: str, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None, *, package: str | None = None) -> dict[str, t.Any]:

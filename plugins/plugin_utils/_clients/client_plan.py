@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.module_utils.parsing.convert_bool import boolean
-
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import ClientTree
 
 Variables = t.Mapping[str, t.Any]
@@ -31,7 +29,7 @@ def files(variables: Variables, tree: ClientTree) -> dict[str, t.Any]:
     has_disk = variables["otp_client_loader"] != "inet"
     home = variables["otp_client_home"] or (tree.client_directory if has_disk else variables["otp_home"])
     is_cookie_mounted = has_disk and home == tree.client_directory
-    is_static = boolean(variables["otp_static_emulator"], strict=False)
+    is_static = variables["otp_static_emulator"]
     erts = variables["_otp_client"].get("erts_version") or ""
     # The environment first: bin/start reads it.
     modes = {"environment": "0400", "stop": "0755", **({"start_erl.data": "0644"} if is_static else {}), **({} if has_disk else {"start": "0755"})}
@@ -78,7 +76,7 @@ def node(variables: Variables) -> dict[str, t.Any]:
     state, runs = variables["otp_state"], bool(variables["_otp_status_result"].get("stdout"))
     written = ("_otp_client", "_otp_files_result", "_otp_units_result")
     is_outdated = runs and any(variables[result].get("changed") for result in written)
-    restarts = is_outdated and boolean(variables["otp_restart_on_change"], strict=False)
+    restarts = is_outdated and variables["otp_restart_on_change"]
     warning = (
         f"{variables['otp_node_name']} was started before its scripts or its configuration changed: set otp_restart_on_change to restart it, or upgrade it."
     )

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.module_utils.parsing.convert_bool import boolean
-
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.client import boot_server_clients
 
 Variables = t.Mapping[str, t.Any]
@@ -23,7 +21,7 @@ def master_plan(variables: Variables, hostvars: t.Mapping[str, Variables]) -> di
     served = [address_of(pair) for pair in variables["_otp_clients_result"].get("result") or []]
     nodes = {each.get("otp_node_name") for each in hostvars.values() if each.get("otp_master") == master}
     unnamed = [each for each in variables["_otp_info_result"].get("clients") or [] if each["client"] not in nodes]
-    prunes = boolean(variables["otp_clients_prune"], strict=False)
+    prunes = variables["otp_clients_prune"]
     warning = (
         f"{master} has directories of clients that the inventory does not have: {', '.join(each['client'] for each in unnamed)}."
         " Remove them with -e otp_clients_prune=true."

@@ -14,7 +14,7 @@ Data = t.Mapping[str, t.Any]
 BAD = ("refused", "rolled back", "failed", "not finished")
 # The variables in which a host has the result of a task: _otp_bring_result and so on.
 TASKS = ("bring", "install", "step", "rollback", "reboot", "cleanup")
-NO_RELEASE = "set otp_upgrade_to to its version, or have it built by the host of the group otp_builders"
+NO_RELEASE = "set otp_upgrade_to to its version, or have it built by the host of the group otp_builders, which --limit must not leave out"
 
 
 def outcome_of(host: Data, *, down: str = "fail", check_mode: bool = False) -> dict[str, t.Any]:

@@ -19,12 +19,13 @@ from ansible_collections.erlang.otp.plugins.module_utils._target_system.environm
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_node_name
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory import names
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.client import client
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.run import OF_A_RUN, run
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.service import service
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.specs import options, typed
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.upgrade import upgrade
 
-# Of the playbooks: which hosts they work on, how many at a time, and where a report goes; and how modules reach the hosts.
-PLAYBOOK_VARIABLES = {"otp_hosts", "otp_builders", "otp_serial", "otp_max_fail_percentage", "otp_status_page", "otp_stdin_transport"}
+# Of the playbooks: those of a run, and where a report goes; and how modules reach the hosts.
+PLAYBOOK_VARIABLES = {*OF_A_RUN, "otp_status_page", "otp_stdin_transport"}
 
 # Flags that the role and its start script set, and the variable for each.
 FLAGS_WITH_A_VARIABLE = {"-name": "otp_node_name", "-sname": "otp_node_name", "-heart": "otp_heart"}
@@ -53,15 +54,14 @@ Variables = t.Mapping[str, t.Any]
 def problems(variables: Variables, *, target: bool = True) -> list[str]:
     """Sentences, each with the variable at fault and the way out; empty when all is well.
 
-    variables: those of a host that begin with otp_; target: whether the host is to have a target system.
+    variables: those of a host that begin with otp_; target: whether the host is to have a target system; a builder has none, and
+    only the names and the kinds of its variables are checked.
     """
-    found = [*unknown_names(variables)]
-    if not target:
-        return found
     values, of_another_kind = typed(variables)
-    if of_another_kind:
-        return found + of_another_kind
-    for check in (root, user, directories, node, cookie, flags, environment, timeouts, package, configuration, service, box, client, upgrade):
+    found = [*unknown_names(variables), *run(variables), *of_another_kind]
+    if of_another_kind or not target:
+        return found
+    for check in (root, user, directories, node, cookie, flags, environment, timeouts, package, configuration, service, image, box, client, upgrade):
         found.extend(check(values))
     return found
 
@@ -174,6 +174,16 @@ def configuration(variables: Variables) -> t.Iterator[str]:
     template = str(variables.get("otp_sys_config_template") or "")
     if template and variables.get("otp_sys_config"):
         yield "otp_sys_config and otp_sys_config_template are both set: leave one of them out."
+    if os.path.isabs(template) and not os.path.isfile(template):
+        yield f"otp_sys_config_template is {template!r}, which is not a file on the controller."
+
+
+def image(variables: Variables) -> t.Iterator[str]:
+    path, directory = str(variables.get("otp_image") or ""), str(variables.get("otp_image_directory") or "/")
+    if path and not (path.startswith("/") and path.endswith((".tar", ".tar.gz", ".squashfs", ".ext4"))):
+        yield f"otp_image is {path!r}: it must be an absolute path that ends in .tar, .tar.gz, .squashfs or .ext4."
+    if not directory.startswith("/"):
+        yield f"otp_image_directory is {directory!r}: it must be an absolute path."
 
 
 def box(variables: Variables) -> t.Iterator[str]:

@@ -12,9 +12,8 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
-from ansible.module_utils.parsing.convert_bool import boolean
-
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_machine_type
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.specs import typed
 
 Variables = t.Mapping[str, t.Any]
 
@@ -65,7 +64,7 @@ def client_problems(hostvars: t.Mapping[str, Variables], hosts: t.Iterable[str])
 
 def check_disk_less(host: str, own: Variables, name: str, master: Variables) -> t.Iterator[str]:
     """Problems of a client without a disk: in its variables, and in those of its master."""
-    if not boolean(master.get("otp_boot_server", False), strict=False):
+    if not typed({"otp_boot_server": master.get("otp_boot_server", False)})[0].get("otp_boot_server"):
         yield f"{host}: it boots from its master {name}: set otp_boot_server to true for the master."
     if not client_address(own):
         yield f"{host}: otp_client_address is not set: give the IPv4 address from which it reaches its master; the boot server knows it only by that."

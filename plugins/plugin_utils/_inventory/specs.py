@@ -7,13 +7,18 @@
 from __future__ import annotations
 
 import functools
+import re
 import typing as t
 from pathlib import Path
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.errors import UnsupportedError
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 
 ROLES = Path(__file__).parents[3] / "roles"
 KINDS = {"list": (list, "a list"), "dict": (dict, "a mapping")}
+SINGLE = {"bool": "true or false", "int": "a number", "float": "a number"}
 
 
 @functools.cache
@@ -29,9 +34,17 @@ def options() -> dict[str, dict[str, t.Any]]:
 
 @functools.cache
 def validator(name: str) -> ArgumentSpecValidator:
-    """Of a single text, number or boolean. A path of a host is not expanded on the controller."""
-    spec = options()[name]
-    return ArgumentSpecValidator({name: {"type": spec["type"].replace("path", "str"), "choices": spec.get("choices")}})
+    """Of one variable, with what its elements and its keys are."""
+    return ArgumentSpecValidator({name: of_a_value(options()[name])})
+
+
+def of_a_value(spec: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The part of a spec that a validator needs. A path of a host is not expanded on the controller."""
+    found = {key: spec[key] for key in ("choices", "required") if key in spec}
+    found.update({key: spec[key].replace("path", "str") for key in ("type", "elements") if key in spec})
+    if "options" in spec:
+        found["options"] = {name: of_a_value(part) for name, part in spec["options"].items()}
+    return found
 
 
 def typed(variables: t.Mapping[str, t.Any]) -> tuple[dict[str, t.Any], list[str]]:
@@ -41,17 +54,58 @@ def typed(variables: t.Mapping[str, t.Any]) -> tuple[dict[str, t.Any], list[str]
     """
     found, problems = {}, []
     for name, value in variables.items():
-        kind = options().get(name, {}).get("type", "raw")
-        if value is None or kind == "raw":
+        spec = options().get(name, {"type": "raw"})
+        if value is None and (kind := SINGLE.get(spec["type"]) or KINDS.get(spec["type"], ("", ""))[1]):
+            problems.append(f"{name} has no value: set it to {kind}, or remove it.")
+        if value is None or spec["type"] == "raw":
             continue
         found[name] = value
-        if kind in KINDS:
-            if not isinstance(value, KINDS[kind][0]):
-                problems.append(f"{name} must be {KINDS[kind][1]}.")
-        elif isinstance(value, (list, dict)):
-            problems.append(f"{name} must be a single value, not a list or a mapping.")
+        if sentence := another_shape(name, value, spec):
+            problems.append(sentence)
         else:
-            result = validator(name).validate({name: value})
-            found[name] = result.validated_parameters[name]
-            problems += [f"{name}: {message}." for message in result.error_messages]
+            result = validator(name).validate({name: plain(value)})
+            if spec["type"] not in KINDS:
+                found[name] = result.validated_parameters[name]
+            problems += [*sentences(name, result.errors)]
     return found, problems
+
+
+def of_their_kinds(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The variables, with booleans and numbers that may have been text. Raises OtpError for what is neither, so that no other value counts as false."""
+    found, problems = typed({name: value for name, value in variables.items() if options().get(name, {}).get("type") in SINGLE})
+    if problems:
+        raise OtpError(" ".join(problems))
+    return {**variables, **found}
+
+
+def plain(value: t.Any) -> t.Any:
+    """Without Ansible's own kinds of lists and mappings, of which a copy copies all of its templating."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+def another_shape(name: str, value: t.Any, spec: t.Mapping[str, t.Any]) -> str:
+    """What Ansible would make something of: a list of a text with commas, a text of a list. Empty when there is nothing to say."""
+    kind, elements = spec["type"], spec.get("elements", "raw")
+    if kind in KINDS:
+        if not isinstance(value, KINDS[kind][0]):
+            return f"{name} must be {KINDS[kind][1]}."
+        if kind == "list" and elements == "dict" and not all(isinstance(item, dict) for item in value):
+            return f"{name} must be a list of mappings, each with any of {', '.join(spec.get('options', ()))}."
+        if kind == "list" and elements not in ("raw", "dict") and any(isinstance(item, (list, dict)) for item in value):
+            return f"{name} must be a list of single values, not of lists or mappings."
+    elif isinstance(value, (list, dict)):
+        return f"{name} must be a single value, not a list or a mapping."
+    return ""
+
+
+def sentences(name: str, errors: t.Iterable[Exception]) -> t.Iterator[str]:
+    """What the validator found, each once, and each with the name of the variable."""
+    for message in dict.fromkeys(str(error) for error in errors if isinstance(error, UnsupportedError)):
+        unknown, _dot, known = message.partition(". Supported parameters include: ")
+        yield f"{unknown} is unknown: there are {known.rstrip('.')}."
+    others = [str(error).rstrip(".") for error in errors if not isinstance(error, UnsupportedError)]
+    others = [re.sub(r"[.] Valid booleans.*", ": write true or false", message) for message in dict.fromkeys(others)]
+    # Without a name: the same as another one.
+    yield from (f"{name}: {message}." for message in others if "requested" not in message or "argument" in message)

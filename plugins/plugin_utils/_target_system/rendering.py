@@ -15,10 +15,10 @@ import typing as t
 from pathlib import Path
 
 import jinja2
-from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.values import texts
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.environment import format_environment
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.specs import of_their_kinds
 from ansible_collections.erlang.otp.plugins.plugin_utils._target_system.hardening import epmd_hardening, hardening
 
 TEMPLATES = Path(__file__).parents[3] / "roles" / "target_system" / "templates"
@@ -66,14 +66,15 @@ COMPILED = compiled()
 
 
 def options(variables: Variables) -> dict[str, t.Any]:
-    """The options of otp_target_system that several variables decide: files, service and environment."""
+    """The options of otp_target_system that several variables decide: files, service and environment. Raises OtpError for a value of another kind."""
+    variables = of_their_kinds(variables)
     return {"files": scripts(variables), "service": service(variables), "environment": environment(variables)}
 
 
 def scripts(variables: Variables) -> list[dict[str, str]]:
     """bin/start, bin/start_erl and bin/stop, and the list of the boot server: the option files of otp_target_system."""
     files = [{"path": f"bin/{name}", "content": rendered(name, variables), "mode": "0755"} for name in ("start", "start_erl", "stop")]
-    if boolean(variables["otp_boot_server"], strict=False):
+    if variables["otp_boot_server"]:
         files.append({"path": BOOT_SERVER, "content": boot_server(variables["otp_boot_server_clients"]), "mode": "0644"})
     return files
 
@@ -110,7 +111,11 @@ def environment(variables: Variables) -> dict[str, t.Any]:
 
 
 def client_files(variables: Variables, client: Client) -> dict[str, str]:
-    """bin/start, bin/stop, bin/environment and, if it is static, bin/start_erl.data of a client node; under systemd its unit and that of its EPMD. By name."""
+    """bin/start, bin/stop, bin/environment and, if it is static, bin/start_erl.data of a client node; under systemd its unit and that of its EPMD. By name.
+
+    Raises OtpError for a value of another kind.
+    """
+    variables = of_their_kinds(variables)
     places = {
         "client": client,
         "otp_root": client.root,
@@ -148,14 +153,14 @@ def rendered(template: str, variables: Variables) -> str:
         command=command(variables),
         environment=environment(variables),
         has_epmd_unit=has_epmd_unit(variables),
-        has_heart=boolean(variables["otp_heart"], strict=False),
+        has_heart=variables["otp_heart"],
         hardening=hardening_of(template, variables, node_directory),
     )
 
 
 def hardening_of(template: str, variables: Variables, node_directory: str) -> list[str]:
     """The lines of hardening in a unit; empty if it is switched off, or for what is not a unit."""
-    if not template.endswith(".service") or not boolean(variables["otp_unit_hardening"], strict=False):
+    if not template.endswith(".service") or not variables["otp_unit_hardening"]:
         return []
     if template == "epmd.service":
         return epmd_hardening(variables["otp_root"])
@@ -175,9 +180,9 @@ def command(variables: Variables) -> str:
 
 def flags(variables: Variables) -> list[str]:
     """The arguments of the emulator."""
-    found: list[t.Any] = ["-heart"] if boolean(variables["otp_heart"], strict=False) else []
+    found: list[t.Any] = ["-heart"] if variables["otp_heart"] else []
     if variables["otp_node_name"]:
-        found += ["-name" if boolean(variables["otp_long_names"], strict=False) else "-sname", variables["otp_node_name"]]
+        found += ["-name" if variables["otp_long_names"] else "-sname", variables["otp_node_name"]]
     if has_epmd_unit(variables):
         found += ["-start_epmd", "false"]
     if variables["otp_dist_ports"]:
@@ -191,7 +196,7 @@ def flags(variables: Variables) -> list[str]:
     if client and client.hosts:
         # In embedded mode all code is loaded at boot. Code that is loaded later would wait for the boot server.
         found += ["-loader", "inet", "-hosts", *client.hosts, "-id", variables["otp_node_name"], "-mode", "embedded"]
-    if not client and boolean(variables["otp_boot_server"], strict=False):
+    if not client and variables["otp_boot_server"]:
         found += ["-args_file", f"{variables['otp_root']}/{BOOT_SERVER}"]
     return [str(flag) for flag in (*found, *variables["otp_erl_flags"])]
 

@@ -19,6 +19,8 @@ import yaml
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.erlang.otp.plugins.filter.client_plan import FilterModule
+from ansible_collections.erlang.otp.plugins.plugin_utils._clients import client_plan as _client_plan
+from ansible_collections.erlang.otp.plugins.plugin_utils._clients import master_plan as _master_plan
 
 client_plan = FilterModule().filters()["client_plan"]
 ROLE = Path(__file__).parents[5] / "roles" / "clients"
@@ -65,9 +67,9 @@ def test_the_role_gives_what_the_filter_reads() -> None:
             read.add(name)
             return super().__getitem__(name)
 
-    client_plan(Recording(VARIABLES), {"north": {}})
+    _master_plan.master_plan(Recording(VARIABLES), {"north": {}})
     for given in ({}, DISK_LESS, RUNS, {**RUNS, "_otp_client": CHANGED}):
-        client_plan(Recording({**VARIABLES, **given}))
+        _client_plan.client_plan(Recording({**VARIABLES, **given}))
     assert read == set(VARIABLES)
     with pytest.raises(AnsibleFilterError, match="lacks a variable: 'otp_root'"):
         client_plan({})

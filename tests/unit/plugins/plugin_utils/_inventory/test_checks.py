@@ -30,6 +30,7 @@ def told(**variables):
         {"otp_node_name": "exchange@a.example.org", "otp_long_names": "yes"},
         {"otp_root": "/srv/ρίζα with space"},
         {"otp_erl_flags": ["+P", "500000"], "otp_vm_args": "# no -setcookie here\n+K true\n"},
+        {"otp_image": "/srv/north.tar.gz", "otp_image_directory": "/srv/north"},
         {"otp_hosts": "boxes", "otp_serial": 1, "otp_max_fail_percentage": 0, "otp_environment": {"LANG": "C"}},
         {"otp_heart_beat_timeout": "11", "otp_status_page": "fleet.html", "otp_stdin_transport": False},
         {"otp_erl_flags": ["-kernel", "inet_dist_use_interface", "{127, 0, 0, 1}"], "otp_user": "_exchange-1", "otp_log_dir": "/var/log/exchange"},
@@ -71,6 +72,9 @@ def test_nothing_to_say(variables):
         ({"otp_environment_secrets": {"A": 1}, "otp_environment": {"A": 1}}, "otp_environment_secrets", "both have A"),
         ({"otp_heart_beat_timeout": 10}, "otp_heart_beat_timeout", "11 to 65535"),
         ({"otp_erl_flags": ["+P 500000"]}, "otp_erl_flags", "a separate element"),
+        ({"otp_erl_flags": [["+P", 500000]]}, "otp_erl_flags", "a list of single values"),
+        ({"otp_release_extra_files": [{"src": "x"}]}, "otp_release_extra_files", "missing required arguments: dest"),
+        ({"otp_release_extra_files": [{"src": "x", "dest": "y", "mod": "z"}]}, "otp_release_extra_files.mod", "there are dest, src"),
         ({"otp_root": ["/srv/exchange"]}, "otp_root", "must be a single value"),
         ({"otp_vm_args": ["+K", "true"]}, "otp_vm_args", "must be a single value"),
         ({"otp_environment": ["LANG=C"]}, "otp_environment", "must be a mapping"),
@@ -89,12 +93,26 @@ def test_nothing_to_say(variables):
         ({"otp_start_timeout": -5}, "otp_start_timeout", "number of seconds"),
         ({"otp_package": "/nonexistent/exchange.tar.gz"}, "otp_package", "does not exist on the controller"),
         ({"otp_package": "https://packages/exchange.tar.gz"}, "otp_package", "set otp_package_checksum"),
+        ({"otp_sys_config_template": "/no/sys.config.j2"}, "otp_sys_config_template", "not a file on the controller"),
+        ({"otp_image": "north.squashfs"}, "otp_image", "an absolute path"),
+        ({"otp_image": "/srv/north.img"}, "otp_image", "ends in .tar"),
+        ({"otp_image_directory": "image"}, "otp_image_directory", "an absolute path"),
+        ({"otp_heart": "maybe"}, "otp_heart", "write true or false"),
+        ({"otp_heart": None}, "otp_heart", "has no value: set it to true or false"),
+        ({"otp_environment": None}, "otp_environment", "has no value: set it to a mapping"),
+        ({"otp_serial": "abc"}, "otp_serial", "a number of hosts"),
+        ({"otp_max_fail_percentage": "ten"}, "otp_max_fail_percentage", "a number from 0 to 100"),
         ({"otp_sys_config": {"a": {}}, "otp_sys_config_template": "x.j2"}, "otp_sys_config_template", "leave one of them out"),
     ],
 )
 def test_a_problem_names_its_variable_and_the_way_out(variables, name, way_out):
     (sentence,) = told(**variables)
     assert name in sentence and way_out in sentence
+
+
+def test_the_kinds_on_a_builder_are_checked():
+    (sentence,) = problems({"otp_strip": "maybe", "otp_release_version": "1"}, target=False)
+    assert "otp_strip" in sentence
 
 
 def test_a_secret_is_not_told():

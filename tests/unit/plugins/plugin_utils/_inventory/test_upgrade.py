@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The variables of an upgrade, each problem with its variable and its way out; and hosts that are one system."""
+"""The variables of an upgrade, each problem with its variable and its way out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.checks import problems
-from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.upgrade import shared_systems
 
 REL = b'{release,{"system","FIRST"},{erts,"13.1.5"},[{kernel,"8.5.3"}]}.\n'
 
@@ -37,8 +36,11 @@ def package(tmp_path: Path) -> str:
 
 
 def test_nothing_to_say(package: str) -> None:
-    gates = [{"url": "http://x/", "status": 204, "name": "x"}, {"command": "true"}, {"rpc": {"module": "m", "function": "f"}}]
-    assert told(otp_package=package, otp_upgrade_to="FIRST", otp_gates=gates, otp_hooks={"before": package, "after": package}) == []
+    hook = Path(package).with_name("drain.yml")
+    hook.write_text("- ansible.builtin.meta: noop\n")
+    urls = [{"url": "http://x/", "status": 204, "name": "x"}, {"url": "https://x", "status": ["200", 204]}]
+    gates = [*urls, {"command": "true"}, {"rpc": {"module": "m", "function": "f"}}]
+    assert told(otp_package=package, otp_upgrade_to="FIRST", otp_gates=gates, otp_hooks={"before": str(hook), "after": str(hook)}) == []
     assert told(otp_package="", otp_upgrade_to="SECOND") == []
 
 
@@ -54,7 +56,8 @@ def test_the_release_in_the_package_is_another_one(package: str) -> None:
     ("variables", "said"),
     [
         ({"otp_hooks": ["before"]}, "otp_hooks must be a mapping"),
-        ({"otp_hooks": {"befor": "/x.yml"}}, "otp_hooks has 'befor': the hooks are before,"),
+        ({"otp_hooks": {"befor": "/x.yml"}}, "otp_hooks.befor is unknown: there are after, before,"),
+        ({"otp_hooks": {"before": None}}, "otp_hooks.before is None: give an absolute path"),
         (
             {"otp_hooks": {"before": "drain.yml"}},
             "otp_hooks.before is 'drain.yml': give an absolute path on the controller, such as",
@@ -62,25 +65,17 @@ def test_the_release_in_the_package_is_another_one(package: str) -> None:
         ({"otp_hooks": {"before": "/no/drain.yml"}}, "otp_hooks.before is '/no/drain.yml', which is not a file on the controller"),
         ({"otp_gates": {"url": "http://x/"}}, "otp_gates must be a list"),
         ({"otp_gates": ["true"]}, "otp_gates must be a list of mappings"),
-        ({"otp_gates": [{"name": "x"}]}, "otp_gates has a gate with name: it must have one of rpc, url, command"),
-        ({"otp_gates": [{"url": "http://x/", "command": "true"}]}, "otp_gates has a gate with url, command"),
-        ({"otp_gates": [{"comand": "true"}]}, "otp_gates has a gate with comand"),
+        ({"otp_gates": [{"name": "x"}]}, "otp_gates has a gate with none of rpc, url, command: give it one of them"),
+        ({"otp_gates": [{"url": "http://x/", "command": "true"}]}, "otp_gates has a gate with url and command of rpc, url, command"),
+        ({"otp_gates": [{"comand": "true"}]}, "otp_gates.comand is unknown: there are command, name, rpc, status, url"),
+        ({"otp_gates": [{"url": "x.example.org/health"}]}, "otp_gates has the url 'x.example.org/health': it must begin with http:// or https:// and a host"),
+        ({"otp_gates": [{"url": "http:///health"}]}, "and a host"),
+        ({"otp_gates": [{"url": "http://x/", "status": "ok"}]}, "option 'status' found in 'otp_gates'"),
+        ({"otp_gates": [{"command": "true", "status": 200}]}, "status is for a url"),
+        ({"otp_gates": [{"rpc": {"module": "m"}}]}, "otp_gates: missing required arguments: function"),
+        ({"otp_gates": [{"rpc": {"module": "m", "function": "f", "expects": 1}}]}, "otp_gates.rpc.expects is unknown"),
     ],
 )
 def test_problems(variables: dict, said: str) -> None:
     (found,) = told(**variables)
     assert said in found
-
-
-def test_hosts_that_are_one_system() -> None:
-    def host(name: str, **more: object) -> dict:
-        return {"inventory_hostname": name, "otp_root": "/srv/exchange", **more}
-
-    assert [*shared_systems([host("a"), host("b"), host("c", ansible_host="a", ansible_port=2222), host("d", ansible_host="a", otp_root="/srv/other")])] == []
-    (said,) = shared_systems([host("a"), host("b", ansible_host="a", otp_root="/srv/exchange/")])
-    assert "the hosts a and b are one system, /srv/exchange/ on a" in said
-    (said,) = shared_systems([host("a", ansible_connection="local"), host("b", ansible_connection="local")])
-    assert "on this machine" in said
-    assert [*shared_systems([{"inventory_hostname": "a"}, {"inventory_hostname": "b", "ansible_host": "a"}])] == []
-    # A client's root directory is its master's.
-    assert [*shared_systems([host("a"), host("b", ansible_host="a", otp_master="a"), host("c", ansible_host="a", otp_master="a")])] == []

@@ -64,8 +64,6 @@ VARIABLES = {
     [
         ({}, ""),
         ({"otp_heart": True}, "-heart"),
-        ({"otp_heart": "yes"}, "-heart"),
-        ({"otp_heart": "no"}, ""),
         ({"otp_node_name": "x@h"}, "-sname x@h"),
         ({"otp_node_name": "x@h.example", "otp_long_names": True}, "-name x@h.example"),
         ({"otp_node_name": "x@h", "otp_service_manager": "systemd"}, "-sname x@h -start_epmd false"),
