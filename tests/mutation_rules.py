@@ -46,7 +46,8 @@ CLIENT_FILES, OF_CLIENT_FILES = UTILS + "_client/files.py", (UNIT + "_client/tes
 IMAGE_LINKS, OF_IMAGE_LINKS = UTILS + "_core/image_links.py", (UNIT + "_core/test_image_links.py",)
 INIT, OF_HOSTILE_INIT = "roles/target_system/templates/init.j2", (REAL + "test_hostile_init.py",)
 OF_HOSTILE_TREE = (REAL + "test_hostile_tree.py",)
-OF_HOSTILE_CLIENT = (REAL + "test_hostile_client.py",)
+OF_CLIENT_EMULATOR = (REAL + "test_hostile_client.py::test_the_emulator_that_goes_to_another_host",)
+OF_CLIENT_REMOVAL = (REAL + "test_hostile_client.py::test_the_directory_of_the_client_on_its_own_host_is_removed",)
 OPENED, OF_INSTALL = UTILS + "_package/opened.py", (UNIT + "_install/test_install.py",)
 OF_RUNNING, OF_CLIENT = (UNIT + "_handler/test_running.py",), (UNIT + "_client/test_directory.py",)
 PLAN, OF_PLAN = "plugins/plugin_utils/_clients/client_plan.py", ("tests/unit/plugins/plugin_utils/_clients/test_client_plan.py",)
@@ -83,7 +84,7 @@ RULES = (
         CLIENT_FILES,
         "        with as_owner(os.path.dirname(path)):\n            content",
         "        if True:\n            content",
-        OF_HOSTILE_CLIENT,
+        OF_CLIENT_EMULATOR,
     ),
     Rule("a program comes without set-uid", CLIENT_FILES, '"mode": "0755"}', '"mode": f"{os.stat(path).st_mode & 0o7777:o}"}', OF_CLIENT_FILES),
     Rule(
@@ -91,7 +92,7 @@ RULES = (
         CLIENT_FILES,
         "        with as_owner(os.path.dirname(path)):\n            if os.path.lexists",
         "        if True:\n            if os.path.lexists",
-        OF_HOSTILE_CLIENT,
+        OF_CLIENT_REMOVAL,
     ),
     Rule(
         "a link is removed alone",
