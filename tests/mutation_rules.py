@@ -78,6 +78,28 @@ BOX_ACTION, PACKAGES = "plugins/plugin_utils/_box/action.py", "plugins/plugin_ut
 OF_ACTIONS = ("tests/unit/plugins/action/test_actions.py",)
 
 RULES = (
+    # Trials of releases.
+    Rule(
+        "copies of RELEASES and start_erl.data are there while a release is on trial",
+        HANDLER + "trial.py",
+        "        save(tree, options)\n",
+        "",
+        OF_RUNNING,
+    ),
+    Rule(
+        "the file that names a release on trial does not stay",
+        HANDLER + "trial.py",
+        """        os.unlink(upgrade.tree.path("releases", NEW_START))""",
+        "        pass",
+        OF_RUNNING,
+    ),
+    Rule(
+        "a start removes the file that names the release of one start",
+        "roles/target_system/templates/start_erl.j2",
+        """case $DATA_FILE in */new_start_erl.data) rm -f "$DATA_FILE" ;; esac\n""",
+        "",
+        (REAL + "test_restart_method.py",),
+    ),
     # Clients and images.
     Rule(
         "a program for another host is read with the rights of its owner",

@@ -10,7 +10,8 @@ module: otp_release_handler
 short_description: Bring a release of a node to a state
 version_added: 0.1.0
 description:
-  - Upgrades or downgrades a running node through its own C(release_handler), or one that is down by changing the files as C(release_handler) would.
+  - Upgrades or downgrades a running node through its own C(release_handler), or by a restart on the release; or one that is down by changing the
+    files as C(release_handler) would.
   - A release is unpacked, then current, then permanent; it is brought from its present state to O(state).
   - With O(package), O(configuration), O(verify) and O(keep), one task is a whole upgrade.
   - A preflight checks, before anything is installed, what C(check_install_release) does not catch. See RV(problems).
@@ -57,7 +58,7 @@ options:
     description:
       - V(unpacked) ensures that the release is in the root directory, and that C(release_handler) knows it.
       - V(ready) unpacks it, writes O(configuration), and checks everything that would prevent the upgrade. The node keeps its release.
-        Where no relup leads to an old release and O(allow_restart) allows it, the node can boot it instead; see RV(way).
+        RV(way) says how the node would come to the release.
       - V(current) installs it. After the next start the node runs the permanent release again.
       - V(permanent) installs and commits it. C(bin) is then updated to it, except C(bin/start) and C(bin/start_erl).
         V(current) is not needed first.
@@ -143,11 +144,25 @@ options:
       - The master's node on this host, where the package is unpacked. It is called with the cookie and the C(epmd) port of the client.
       - By default the first master that the client names.
     type: str
+  method:
+    description:
+      - How the node comes to the release with V(state=current) and V(state=permanent).
+      - V(hot), by the relup. O(allow_restart) says whether it may restart the emulator.
+      - V(restart), by a boot. It needs heart, and no relup, no appups, and no sasl in the releases. The node boots the release once, as
+        C(release_handler) does it for C(restart_emulator), by C(releases/new_start_erl.data), which C(bin/start_erl) removes. Every other start
+        boots the permanent release. Where the release does not start, or does not boot within O(restart_timeout), its emulator is ended, and the
+        node boots the permanent release again. The instructions of a relup are not carried out.
+      - V(auto), V(hot) if the relup leads to the release without a restart; otherwise V(restart), if O(allow_restart) allows it.
+      - A client is only upgraded by the relup.
+    type: str
+    choices: [auto, hot, restart]
+    default: auto
   allow_restart:
     description:
-      - Whether a relup may restart the emulator. Without it, an upgrade that needs a restart is refused.
-      - C(release_handler) gives heart the start program without quotes. A system below a path that the shell would split needs a symbolic
-        link with a plain path, which the parameters C(start_prg) and C(releases_dir) of sasl name.
+      - Whether a node may be restarted with O(method=auto), and whether a relup may restart the emulator.
+        Without it, an upgrade that needs a restart is refused.
+      - Where a relup restarts the emulator, C(release_handler) gives heart the start program without quotes. A system below a path that the shell
+        would split needs a symbolic link with a plain path, which the parameters C(start_prg) and C(releases_dir) of sasl name.
       - V(state=rebooted_old) and a rollback after a failure may restart it in any case.
     type: bool
     default: false
@@ -189,11 +204,15 @@ options:
     type: bool
     default: false
   timeout:
-    description: After how many seconds a call to C(release_handler) without an answer fails.
+    description: After how many seconds a call to C(release_handler) without an answer fails; for C(install_release) see O(upgrade_timeout).
     type: float
     default: 60.0
+  upgrade_timeout:
+    description: For how many seconds C(install_release) may take, which carries out the instructions of the relup.
+    type: float
+    default: 600.0
   restart_timeout:
-    description: For how many seconds to wait for a node that restarts.
+    description: For how many seconds to wait for a node that restarts. With O(method=restart), a boot that takes longer is ended.
     type: float
     default: 60.0
   lock_timeout:
@@ -265,6 +284,14 @@ EXAMPLES = r"""
     node: exchange@north
     release: "1.0"
     state: rebooted_old
+
+- name: Upgrade by a restart, without a relup
+  erlang.otp.otp_release_handler:
+    root: /srv/exchange
+    node: exchange@north
+    release: "3.0"
+    package: packages/exchange-3.0.tar.gz
+    method: restart
 """
 
 RETURN = r"""
@@ -280,7 +307,7 @@ transport:
   sample: distribution
 way:
   description: How the node would come to the release. V(none), it runs and is permanent; V(commit), it runs and is not permanent; V(upgrade), by a relup;
-      V(reboot), by booting an old release; V(offline), the node is down, and would boot it next.
+      V(restart), by a restart; V(reboot), as a client that boots an old release; V(offline), the node is down, and would boot it next.
   returned: when O(state=ready), or when the node is down and nothing is changed
   type: str
   sample: upgrade
@@ -413,12 +440,14 @@ ARGUMENT_SPEC = {
     "client": {"type": "str"},
     "type": {"type": "str"},
     "master": {"type": "str"},
+    "method": {"type": "str", "choices": ["auto", "hot", "restart"], "default": "auto"},
     "allow_restart": {"type": "bool", "default": False},
     "verify": {"type": "list", "elements": "dict", "default": [], "options": CHECK},
     "verify_timeout": {"type": "float", "default": 30.0},
     "rollback": {"type": "bool", "default": True},
     "force": {"type": "bool", "default": False},
     "timeout": {"type": "float", "default": 60.0},
+    "upgrade_timeout": {"type": "float", "default": 600.0},
     "restart_timeout": {"type": "float", "default": 60.0},
     "lock_timeout": {"type": "float", "default": 60.0},
     "_package_release": {"type": "dict"},

@@ -262,6 +262,8 @@ class System:
             given = {"package": self.releases.packages[package_of or release]}
         options: dict[str, t.Any] = {
             "address": self.address,
+            # Most tests are of release_handler and of relups.
+            "method": "hot",
             "package": given,
             "restart_timeout": LIMIT,
             "verify_timeout": LIMIT,

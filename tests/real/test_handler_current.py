@@ -47,6 +47,14 @@ def test_current_is_rebooted_to_permanent(system: System) -> None:
     assert system.take("SECOND", "current")["after"]["running"] == "SECOND"
 
 
+def test_a_relup_may_take_longer_than_other_calls(system: System) -> None:
+    system.take("SECOND", "unpacked")
+    relup = Path(system.root, "releases/SECOND/relup")
+    slow = relup.read_text().replace("point_of_no_return,", "point_of_no_return,{apply,{timer,sleep,[4000]}},", 1)
+    relup.write_text(slow)
+    assert "sleep" in slow and system.take("SECOND", "current", package=False, timeout=3.0)["after"]["running"] == "SECOND"
+
+
 def test_killed_before_the_commit_the_old_release_is_back_and_the_new_one_refused(system: System) -> None:
     system.take("SECOND", "current")
     killed = system.pid

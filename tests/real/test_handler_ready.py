@@ -40,13 +40,13 @@ def test_ready_is_configured_judged_and_not_gone_to(system: System) -> None:
     assert system.take("FIRST", "ready", package=False)["way"] == "commit"
 
 
-def test_an_old_release_without_a_relup_is_ready_to_be_booted(system: System) -> None:
+def test_a_release_without_a_relup_is_ready_for_a_restart(system: System) -> None:
     system.take("SECOND", "permanent")
     os.unlink(f"{system.root}/releases/SECOND/relup")
     error = refused(system, "FIRST", "ready", package=False)
-    assert kinds(error) == ["no_way"] and "can be booted instead: set otp_allow_restart" in str(error)
-    ready = system.take("FIRST", "ready", package=False, allow_restart=True)
-    assert ready["way"] == "reboot" and not ready["changed"] and system.statuses()["SECOND"] == "permanent"
+    assert kinds(error) == ["no_way"] and "set otp_upgrade_method (option method) to restart" in str(error)
+    ready = system.take("FIRST", "ready", package=False, method="auto", allow_restart=True)
+    assert ready["way"] == "restart" and not ready["changed"] and system.statuses()["SECOND"] == "permanent"
 
 
 def test_as_many_stay_as_are_to_be_kept(system: System) -> None:

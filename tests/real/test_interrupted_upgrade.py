@@ -21,7 +21,9 @@ HOSTS = ("north", "south")
 # Those that no undisturbed run comes to; they have tests of their own.
 BACK = "Roll back while the node runs"
 BACK_BY_REBOOT = "Reboot the node into the release before"
+# Of clients.
 REBOOT = "Reboot into the release"
+STEP = "Install the release until it is committed"
 OFFLINE = "Make the release boot next"
 # A question that one batch does not ask, and a gate as the commands are.
 HARMLESS = {"Check whether the host can be upgraded", "Get the URLs"}
@@ -128,14 +130,14 @@ def test_killed_on_its_way_back_by_a_reboot(walks: list[Walk]) -> None:
     assert walk.pid != pid
 
 
-def test_killed_on_its_way_to_an_old_release_by_a_reboot(walks: list[Walk]) -> None:
+def test_killed_on_its_way_to_a_release_by_a_restart(walks: list[Walk]) -> None:
     walk = walks[0]
     pid = walk.pid
     (old,) = (version for version, status in walk.site.releases(walk.host) if status == "old")
     to_old = {"otp_package": "", "otp_upgrade_to": old, "otp_allow_restart": True}
     with no_way_but_a_reboot(walk) as command:
         subprocess.run(["sh", "-c", command], check=True)
-        walk.interrupt(Case(REBOOT, is_alone=True), **to_old)
+        walk.interrupt(Case(STEP, is_alone=True), **to_old)
         walk.go(**to_old)
     check_all(walk, pid)
     assert walk.pid != pid

@@ -58,7 +58,7 @@ def test_a_rollback_without_a_way_down_says_what_would_go(site: Site) -> None:
     pids = site.pids()
     run = site.play("rollback", code=2)
     assert run.rows[HOST][3] == "refused"
-    assert "there is no way from release SECOND to FIRST" in said(run) and "can be booted instead: set otp_allow_restart" in said(run)
+    assert "there is no way from release SECOND to FIRST" in said(run) and "or have the node restarted: set otp_allow_restart" in said(run)
     assert site.pids() == pids and ("SECOND", "permanent") in site.releases(HOST)
 
 
@@ -91,7 +91,7 @@ def test_the_role_in_a_play_of_ones_own(site: Site) -> None:
 
 
 def test_a_run_of_both_playbooks_judges_each_by_itself(site: Site) -> None:
-    """The node is on SECOND already; the way back is a reboot."""
+    """The node is on SECOND already; the way back is a restart."""
     upgrade = {"ansible.builtin.import_playbook": "erlang.otp.upgrade", "vars": site.package("SECOND")}
     (site.directory / "both.yml").write_text(yaml.safe_dump([upgrade, {"ansible.builtin.import_playbook": "erlang.otp.rollback"}]))
     run = site.play(f"{site.directory}/both.yml", otp_allow_restart=True)

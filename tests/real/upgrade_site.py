@@ -98,6 +98,7 @@ class Site:
             # Guards alone: a busy machine must not make a run fail.
             "otp_start_timeout": int(LIMIT),
             "otp_restart_timeout": int(LIMIT),
+            "otp_upgrade_timeout": int(LIMIT),
             "otp_gate_retries": 1,
             "otp_gate_delay": 0,
             **of_all,

@@ -20,6 +20,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import flush_directory, open_file, read_file
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
 from ansible_collections.erlang.otp.plugins.module_utils._handler import preflight as _preflight
+from ansible_collections.erlang.otp.plugins.module_utils._handler.check import check_boot
 from ansible_collections.erlang.otp.plugins.module_utils._handler.local import apply_local
 from ansible_collections.erlang.otp.plugins.module_utils._handler.remove import check_not_in_use, forget, record_removal
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Request
@@ -158,6 +159,27 @@ class ClientUpgrade(RunningUpgrade):
             step = find_relup_step(shared, self.running.current or "", self.version)
         self.report(_client_preflight.check_client_step(self.tree, self.facts, step, self.version))
         return step
+
+    def method(self) -> str:
+        """By the relup: heart on the client's host would need a file there."""
+        if self.request.method == "restart":
+            raise OtpError(f"client {self.request.client}: a client is not restarted on a release (otp_upgrade_method, option method). Use hot or auto.")
+        return "hot"
+
+    def prepare(self) -> None:
+        """As on any node. Where no relup leads to an old release, the client can be rebooted on it."""
+        try:
+            super().prepare()
+        except HandlerError as error:
+            worst = [problem for problem in self.result["problems"] if problem["fatal"]]
+            if [problem["kind"] for problem in worst] != ["no_way"] or self.running.status_of(self.version) != "old":
+                raise
+            if not self.request.allow_restart:
+                text = f"{error} Release {self.version} is old here and can be booted instead: set otp_allow_restart (option allow_restart) to allow it."
+                raise HandlerError(text) from error
+            worst[0]["fatal"] = False
+            check_boot(self)
+            self.result["way"] = "reboot"
 
     def install(self) -> None:
         """As on any node. A sys.config that was written since the release was unpacked may lack the client's parameters."""

@@ -11,16 +11,36 @@ from __future__ import annotations
 
 from ansible_collections.erlang.otp.plugins.module_utils._handler import preflight as _preflight
 from ansible_collections.erlang.otp.plugins.module_utils._handler.node_upgrade import NodeUpgrade
-from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import Problem, fatal
+from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import Problem, fatal, has_sasl
 from ansible_collections.erlang.otp.plugins.module_utils._handler.unpack import no_release
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Refused, processes_in_old_code
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import read_release
-from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import RelupStep, find_relup_step
+from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import NoRelupStep, RelupStep, find_relup_step
+
+
+def method_of(upgrade: NodeUpgrade) -> str:
+    """How the node comes to the release: "hot", by its relup, or "restart", by a boot. Where a restart is not allowed, hot, whose checks say so."""
+    request, current = upgrade.request, upgrade.running.current or ""
+    if request.method != "auto" or not request.allow_restart:
+        return "hot" if request.method == "auto" else request.method
+    release = read_release(upgrade.tree, upgrade.version)
+    if upgrade.running.lacks_sasl or (release is not None and not has_sasl(release)):
+        return "restart"
+    try:
+        step = find_relup_step(upgrade.tree, current, upgrade.version, upgrade_from=_paths(upgrade) if release is None else None)
+    except NoRelupStep:
+        return "restart"
+    return "restart" if step.restarts else "hot"
+
+
+def _paths(upgrade: NodeUpgrade) -> dict[str, str] | None:
+    """Where the relup of the package leads from, if it is known."""
+    return (upgrade.request.package.get("release") or {}).get("upgrade_from")
 
 
 def check_package(upgrade: NodeUpgrade) -> None:
     """Check the relup of a package that is not on the host yet, where it is known: a package of no use is not sent. Raises HandlerError."""
-    paths = (upgrade.request.package.get("release") or {}).get("upgrade_from")
+    paths = _paths(upgrade)
     if paths is not None and read_release(upgrade.tree, upgrade.version) is None:
         upgrade.report(fatal(_check_relup(upgrade, paths)))
 
@@ -34,13 +54,14 @@ def check_upgrade(upgrade: NodeUpgrade) -> RelupStep | None:
         if not upgrade.changes.check_mode:
             raise no_release(upgrade, tree)
         # In check mode, of a package that is still on the controller, only the relup may be known.
-        paths = (upgrade.request.package.get("release") or {}).get("upgrade_from")
+        paths = _paths(upgrade)
         if paths is not None:
             problems += _check_relup(upgrade, paths)
         upgrade.report(problems)
         return None if paths is None else find_relup_step(tree, current, version, upgrade_from=paths)
     problems += _preflight.check_release(tree, release, like=upgrade.program())
     problems += _check_relup(upgrade, None)
+    problems += _preflight.check_sasl(upgrade.running, release)
     if upgrade.running.status_of(version) is not None and not fatal(problems):
         problems += _ask_release_handler(upgrade)
     upgrade.report(problems)
@@ -59,8 +80,20 @@ def check_boot(upgrade: NodeUpgrade) -> None:
     upgrade.report(problems)
 
 
+def check_trial(upgrade: NodeUpgrade) -> None:
+    """Check a boot of the release by heart, with our own command. Raises HandlerError for a fatal problem."""
+    problems = [problem for problem in _preflight.check_tree(upgrade.tree) if problem.kind != "mix"]
+    release = read_release(upgrade.tree, upgrade.version)
+    if release is not None:
+        problems += _preflight.check_release(upgrade.tree, release, like=upgrade.program())
+    elif not upgrade.changes.check_mode:
+        raise no_release(upgrade, upgrade.tree)
+    problems += [*_preflight.check_heart(upgrade.running), *(problem for problem in upgrade.start_problems if problem.kind != "start_line")]
+    upgrade.report(problems)
+
+
 def _check_relup(upgrade: NodeUpgrade, upgrade_from) -> list[Problem]:
-    options = {"allow_restart": upgrade.request.allow_restart, "upgrade_from": upgrade_from}
+    options = {"method": upgrade.request.method, "allow_restart": upgrade.request.allow_restart, "upgrade_from": upgrade_from}
     return [*_preflight.check_relup(upgrade.tree, upgrade.running, upgrade.version, **options)]
 
 

@@ -37,7 +37,7 @@ def commit(upgrade: NodeUpgrade) -> None:
         upgrade.note_old_processes()
         upgrade.report(check_configuration(upgrade.tree, upgrade.version))
         try:
-            upgrade.changes.do(_sentence(upgrade), upgrade.call_with_copies, "make_permanent", upgrade.version)
+            upgrade.changes.do(_sentence(upgrade), upgrade.make_permanent)
         except (Refused, CallError) as error:
             upgrade.settle_after_error(before, str(error))
             if isinstance(error, Refused) and error.is_harmless:
@@ -58,7 +58,7 @@ def tidy(upgrade: NodeUpgrade) -> None:
     """Update bin to the permanent release, and remove the temporary releases of a change of emulators."""
     upgrade.refresh_bin()
     for known in upgrade.running.releases:
-        if is_temporary(known.version) and known.status != "current":
+        if upgrade.running.has_handler and is_temporary(known.version) and known.status != "current":
             upgrade.changes.do(f"remove the temporary release {known.version} from the node", _forget, upgrade, known.version)
 
 

@@ -22,11 +22,12 @@ from ansible_collections.erlang.otp.plugins.module_utils._node import release_ha
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError
 from ansible_collections.erlang.otp.plugins.module_utils._node.reconnecting import NotBack, Session, after_error, wait_for_restart
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Refused, Running
+from ansible_collections.erlang.otp.plugins.module_utils._node.without_sasl import with_files
 from ansible_collections.erlang.otp.plugins.module_utils._tree.backup import forget_saved, save
 from ansible_collections.erlang.otp.plugins.module_utils._tree.bin_directory import refresh_bin
 from ansible_collections.erlang.otp.plugins.module_utils._tree.history import FAILED
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import program_of
-from ansible_collections.erlang.otp.plugins.module_utils._tree.register import read_release
+from ansible_collections.erlang.otp.plugins.module_utils._tree.register import make_permanent, read_release, register
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK
 
 # After these the node writes RELEASES once more, when it comes up.
@@ -41,9 +42,17 @@ class NodeUpgrade(Upgrade):
         address = request.address._replace(transport=request.transport).resolved()
         self.transport = address.transport
         self.session = Session(address, timeout=request.timeout, is_remote=bool(request.client))
-        self.running: Running = None  # type: ignore[assignment]
+        self._running: Running = None  # type: ignore[assignment]
         # Of the start program of heart, before anything was installed.
         self.start_problems: list[Problem] = []
+
+    @property
+    def running(self) -> Running:
+        return self._running
+
+    @running.setter
+    def running(self, running: Running) -> None:
+        self._running = with_files(running, self.tree)
 
     def observe(self) -> None:
         """Ask the node for its present state. Raises CallError."""
@@ -51,7 +60,8 @@ class NodeUpgrade(Upgrade):
 
     def call(self, function: str, *arguments):
         """Call a function of release_handler; see call_release_handler()."""
-        return release_handler.call_release_handler(self.session, function, list(arguments), timeout=self.request.timeout)
+        timeout = self.request.upgrade_timeout if function == "install_release" else self.request.timeout
+        return release_handler.call_release_handler(self.session, function, list(arguments), timeout=timeout)
 
     def call_with_copies(self, function: str, *arguments):
         """Call a function that overwrites RELEASES or start_erl.data in place: copies are beside them until both are on the disk."""
@@ -65,6 +75,16 @@ class NodeUpgrade(Upgrade):
         if function not in RESTARTING:
             forget_saved(self.tree)
         return answer
+
+    def make_permanent(self) -> None:
+        """Make the release that runs the one that boots: by release_handler, or in the files that no release_handler has in memory."""
+        if not self.running.lacks_sasl:
+            self.call_with_copies("make_permanent", self.version)
+            return
+        release, options = read_release(self.tree, self.version), self.tree.file_options()
+        with lock(self.tree.path(LOCK), timeout=self.request.lock_timeout):
+            entries = register(self.tree, release, Changes(), options)
+            make_permanent(self.tree, release, entries, Changes(), options, may_run=True)
 
     def flush(self) -> None:
         """Flush what release_handler has written in place, before anything relies on it."""

@@ -86,9 +86,7 @@ def _check(upgrade: Upgrade) -> None:
     release = read_release(upgrade.tree, upgrade.version)
     if release is not None and upgrade.result["before"]["permanent"] != upgrade.version:
         host = remote_host()
-        problems = check_release(upgrade.tree, release, like=host.program if host else THIS_PROGRAM)
-        # A system that is down needs no release_handler to commit the release.
-        upgrade.report([*(problem for problem in problems if problem.kind != "sasl"), *check_tree(upgrade.tree)])
+        upgrade.report([*check_release(upgrade.tree, release, like=host.program if host else THIS_PROGRAM), *check_tree(upgrade.tree)])
 
 
 def _make_permanent(upgrade: Upgrade) -> None:

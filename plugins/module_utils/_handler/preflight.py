@@ -31,9 +31,11 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 PROGRAMS = ("beam.smp", "erlexec", "erl_child_setup", "heart")
 # For RELEASES, start_erl.data, a temporary release and the node's log.
 LEAST_SPACE = 16 << 20
+ALLOW_RESTART = "Set otp_allow_restart (option allow_restart) to allow it"
+RESTART_INSTEAD = "Set otp_upgrade_method (option method) to restart"
 # For the disagreements of node and files that concern an upgrade.
 REMEDIES = {
-    "sasl": "Add sasl to the release, stop the node, and install that release",
+    "sasl": "Start sasl, or restart the node",
     "starting": "Wait until it has started",
     "other_root": "Set the name of this system's node (otp_node_name, option node)",
     "incomplete_entry": "Stop the node, install that release again from its package, and start the node",
@@ -74,10 +76,20 @@ def check_release(tree: Tree, release: Release, *, like: str) -> t.Iterator[Prob
         reason = why_not_here(tree.path(home, "beam.smp"), like=like)
         if reason:
             yield Problem("machine", reason, "Build the package with the ERTS for this host's machine type and C library")
-    if not any(item.name == "sasl" for item in release.applications):
-        cause = f"release {version} lacks the application sasl, and so the release_handler that would commit it"
-        yield Problem("sasl", cause, "Add sasl to the release")
     yield from check_configuration(tree, version)
+
+
+def has_sasl(release: Release) -> bool:
+    """Whether the release has a release_handler."""
+    return any(item.name == "sasl" for item in release.applications)
+
+
+def check_sasl(running: Running, release: Release) -> t.Iterator[Problem]:
+    """Whether there is a release_handler that would install the release, and one that would commit it."""
+    lacking = running.current if running.lacks_sasl else None if has_sasl(release) else release.version
+    if lacking:
+        cause = f"release {lacking} lacks the application sasl, and so the release_handler of a hot upgrade"
+        yield Problem("sasl", cause, f"{RESTART_INSTEAD}; or add sasl to the release")
 
 
 def check_configuration(tree: Tree, version: str) -> t.Iterator[Problem]:
@@ -125,13 +137,16 @@ def check_node(tree: Tree, running: Running) -> t.Iterator[Problem]:
         yield Problem("unreadable", unreadable, remedy)
 
 
-def check_relup(tree: Tree, running: Running, version: str, *, allow_restart: bool, upgrade_from: t.Mapping[str, str] | None = None) -> t.Iterator[Problem]:
-    """The way from the release that runs. upgrade_from: as of find_relup_step()."""
+def check_relup(
+    tree: Tree, running: Running, version: str, *, allow_restart: bool, method: str = "hot", upgrade_from: t.Mapping[str, str] | None = None
+) -> t.Iterator[Problem]:
+    """The way from the release that runs. method: as of Request; upgrade_from: as of find_relup_step()."""
     current = running.current or ""
     try:
         step = find_relup_step(tree, current, version, upgrade_from=upgrade_from)
     except NoRelupStep as error:
-        remedy = f"Build release {version} with upgrade_from {current}; or stop the node and use transport offline"
+        instead = ALLOW_RESTART if method == "auto" else RESTART_INSTEAD
+        remedy = f"Build release {version} with upgrade_from {current} (otp_upgrade_from); or have the node restarted: {instead[0].lower()}{instead[1:]}"
         yield Problem("no_way", str(error), remedy)
         return
     if step.restarts:
@@ -153,7 +168,7 @@ def check_restart(tree: Tree, running: Running, step: RelupStep, *, allow_restar
     what = " and ".join(step.restarts)
     if not allow_restart:
         cause = f"{step.path} restarts the emulator ({what}), which is not allowed"
-        yield Problem("restart", cause, "Set otp_allow_restart (option allow_restart) to allow it")
+        yield Problem("restart", cause, ALLOW_RESTART)
     yield from check_heart(running)
     yield from check_start_program(tree, running)
 
@@ -170,7 +185,7 @@ def check_start_program(tree: Tree, running: Running) -> t.Iterator[Problem]:
         line = f"{program} {running.directory or f'{tree.root}/releases'}/new_start_erl.data"
         cause = f"release_handler gives heart the line {line} without quotes, and the shell interprets some of its characters"
         remedy = "Upgrade while the node is stopped (transport offline), or use a symbolic link with a plain path"
-        yield Problem("start_program", cause, f"{remedy}, and name that in the parameters start_prg and releases_dir of sasl")
+        yield Problem("start_line", cause, f"{remedy}, and name that in the parameters start_prg and releases_dir of sasl")
     elif running.heart and not _has_program(running.heart, program):
         cause = f"the command of heart is {running.heart}, but a release that restarts the emulator sets it to {program}"
         yield Problem("start_program", cause, f"Ensure that both start the same node with the same flags, or {other}", fatal=False)

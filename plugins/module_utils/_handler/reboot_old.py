@@ -28,7 +28,9 @@ def reboot_old(upgrade: NodeUpgrade) -> None:
     upgrade.changes.actions.append(f"reboot the node {node} from release {before.current} to {version}")
     if upgrade.changes.check_mode:
         return
-    upgrade.restart("reboot_old_release" if status == "old" else "")
+    if status == "old" and before.lacks_sasl:
+        upgrade.make_permanent()
+    upgrade.restart("reboot_old_release" if status == "old" and not before.lacks_sasl else "")
     if upgrade.running.current != version:
         raise upgrade.failure("reboot", before, f"the node booted release {upgrade.running.current}")
     upgrade.note_restart(before)

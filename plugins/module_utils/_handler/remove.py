@@ -53,7 +53,7 @@ def check_not_in_use(upgrade: NodeUpgrade, version: str) -> None:
 
 def forget(upgrade: NodeUpgrade, version: str) -> None:
     """Make release_handler forget the release, if it knows it."""
-    if upgrade.running.status_of(version) is not None:
+    if not upgrade.running.lacks_sasl and upgrade.running.status_of(version) is not None:
         upgrade.changes.do(f"remove release {version} from the node {upgrade.session.node}", upgrade.call_with_copies, "set_removed", version)
 
 

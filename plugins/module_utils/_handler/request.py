@@ -27,12 +27,14 @@ class Request(t.NamedTuple):
     configuration: t.Mapping[str, t.Any] | None = None
     down: str = "offline"  # or fail, skip
     keep: int = 0
+    method: str = "auto"  # or hot, restart
     allow_restart: bool = False
     force: bool = False
     rollback: bool = True
     verify: tuple[Check, ...] = ()
     verify_timeout: float = 30.0
     timeout: float = 60.0
+    upgrade_timeout: float = 600.0  # of install_release
     restart_timeout: float = 60.0
     lock_timeout: float = 60.0
     destdir: str = ""  # the directory on the controller with a copy of the files of a box

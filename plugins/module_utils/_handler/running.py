@@ -10,14 +10,14 @@ which says which function it calls. A client node does some of the steps in anot
 
 from __future__ import annotations
 
-from ansible_collections.erlang.otp.plugins.module_utils._handler.check import check_boot, check_package, check_upgrade
+from ansible_collections.erlang.otp.plugins.module_utils._handler.check import check_package, check_trial, check_upgrade, method_of
 from ansible_collections.erlang.otp.plugins.module_utils._handler.commit import commit, predict_commit
 from ansible_collections.erlang.otp.plugins.module_utils._handler.install import install
 from ansible_collections.erlang.otp.plugins.module_utils._handler.node_upgrade import NodeUpgrade
 from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import check_node, check_start_program, fatal
 from ansible_collections.erlang.otp.plugins.module_utils._handler.reboot_old import reboot_old
 from ansible_collections.erlang.otp.plugins.module_utils._handler.remove import remove
-from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError
+from ansible_collections.erlang.otp.plugins.module_utils._handler.trial import boot, resume
 from ansible_collections.erlang.otp.plugins.module_utils._handler.unpack import unpack
 from ansible_collections.erlang.otp.plugins.module_utils._handler.upgrade import describe
 from ansible_collections.erlang.otp.plugins.module_utils._handler.verify import notice_fall_back, verify_or_roll_back
@@ -48,6 +48,7 @@ class RunningUpgrade(NodeUpgrade):
 
     def begin(self) -> None:
         """Observe the node, and compare it with the files and the history."""
+        resume(self)
         self.observe()
         self.result["before"] = describe(self.running, self.tree)
         notice_fall_back(self)
@@ -60,7 +61,7 @@ class RunningUpgrade(NodeUpgrade):
         request, runs = self.request, self.running.current == self.version
         if not runs and request.state != "unpacked":
             self.check_history()
-        if request.state == "ready" and not runs:
+        if request.state == "ready" and not runs and self.method() == "hot":
             check_package(self)
         if self.running.status_of(self.version) is None or request.package.get("package"):
             self.unpack()
@@ -92,22 +93,24 @@ class RunningUpgrade(NodeUpgrade):
         if self.running.current == self.version:
             self.result["way"] = "none" if self.running.permanent == self.version else "commit"
             return
-        try:
-            self.check()
-            self.result["way"] = "upgrade"
-        except HandlerError as error:
-            worst = [problem for problem in self.result["problems"] if problem["fatal"]]
-            if [problem["kind"] for problem in worst] != ["no_way"] or self.running.status_of(self.version) != "old":
-                raise
-            if not self.request.allow_restart:
-                text = f"{error} Release {self.version} is old here and can be booted instead: set otp_allow_restart (option allow_restart) to allow it."
-                raise HandlerError(text) from error
-            worst[0]["fatal"] = False
-            check_boot(self)
-            self.result["way"] = "reboot"
+        if self.method() == "restart":
+            check_trial(self)
+            self.result.update(way="restart", restarted=self.changes.check_mode)
+        else:
+            step = self.check()
+            self.result.update(way="upgrade", restarted=self.changes.check_mode and bool(step and step.restarts))
 
     def install(self) -> None:
-        install(self, self.check())
+        """Bring the release to run."""
+        if self.method() == "restart":
+            check_trial(self)
+            boot(self)
+        else:
+            install(self, self.check())
+
+    def method(self) -> str:
+        """As of method_of()."""
+        return method_of(self)
 
     def remove(self, version: str) -> None:
         """Remove the release of the version."""

@@ -10,17 +10,20 @@ release from a package that has nothing but the .rel file (docs/design.md).
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, format_rel
 from ansible_collections.erlang.otp.plugins.module_utils._handler.node_upgrade import NodeUpgrade
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError
 from ansible_collections.erlang.otp.plugins.module_utils._handler.upgrade import Upgrade
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import read_release
-from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
+from ansible_collections.erlang.otp.plugins.module_utils._tree.register import register as register_in_files
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK, Tree
 
 
 def install_package(upgrade: Upgrade, tree: Tree) -> bool:
@@ -44,6 +47,11 @@ def unpack(upgrade: NodeUpgrade) -> None:
     """Install the package, and register its release with the node. Raises PackageNeeded, OtpError."""
     has_package = install_package(upgrade, upgrade.tree)
     release = read_release(upgrade.tree, upgrade.version)
+    if release is not None and upgrade.running.lacks_sasl:
+        with lock(upgrade.tree.path(LOCK), timeout=upgrade.request.lock_timeout) if not upgrade.changes.check_mode else contextlib.nullcontext():
+            register_in_files(upgrade.tree, release, upgrade.changes, upgrade.tree.file_options())
+        upgrade.observe()
+        return
     if upgrade.running.status_of(upgrade.version) is not None:
         return
     if release is None and not (upgrade.changes.check_mode and has_package):

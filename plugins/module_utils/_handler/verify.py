@@ -12,6 +12,7 @@ from __future__ import annotations
 from ansible_collections.erlang.otp.plugins.module_utils._handler.node_upgrade import NodeUpgrade
 from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import check_heart, fatal
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError
+from ansible_collections.erlang.otp.plugins.module_utils._handler.trial import restart_on_permanent
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError
 from ansible_collections.erlang.otp.plugins.module_utils._node.reconnecting import NotBack, wait_until_settled
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Refused
@@ -46,13 +47,14 @@ def verify_or_roll_back(upgrade: NodeUpgrade) -> None:
 
 
 def roll_back(upgrade: NodeUpgrade, reason: str) -> str:
-    """Take the node from a release that is only current to the permanent one: by the relup when that needs no restart, else by a reboot.
+    """Take the node from a release that is only current to the permanent one: by the relup when that needs no restart and method allows it, else by a reboot.
 
     Returns the reason with what was done. Raises HandlerError when the node does not get there.
     """
     permanent = upgrade.running.permanent or ""
+    is_hot = upgrade.request.method != "restart" and upgrade.running.has_handler
     try:
-        if not find_relup_step(upgrade.tree, upgrade.version, permanent).restarts:
+        if is_hot and not find_relup_step(upgrade.tree, upgrade.version, permanent).restarts:
             upgrade.call("install_release", permanent)
             upgrade.observe()
             return f"{reason}; release {permanent} was installed again"
@@ -66,7 +68,7 @@ def roll_back(upgrade: NodeUpgrade, reason: str) -> str:
     missing = fatal(check_heart(upgrade.running))
     if missing:
         return f"{reason}; it still runs, because {missing[0].cause}"
-    upgrade.restart()
+    restart_on_permanent(upgrade, reason)
     return f"{reason}; the node was rebooted"
 
 

@@ -17,6 +17,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._info.target import Tar
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress, connect
 from ansible_collections.erlang.otp.plugins.module_utils._node.disagreements import disagreements
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import observe, short_text, understood
+from ansible_collections.erlang.otp.plugins.module_utils._node.without_sasl import with_files
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
 from ansible_collections.erlang.otp.plugins.module_utils._tree import history as _history
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import ClientTree
@@ -38,7 +39,7 @@ def describe_node(target: Target, address: NodeAddress, *, timeout: float) -> tu
         node.update(_since(started_at(node["pid"], target.tree.root)))
     try:
         with connect(address, timeout=timeout) as connection:
-            running = observe(connection, timeout=timeout)
+            running = with_files(observe(connection, timeout=timeout), target.tree)
             node["erts_version"] = short_text(connection.call("erlang", "system_info", [Atom("version")], timeout=timeout))
             if not is_here:
                 answer = connection.call("erlang", "statistics", [Atom("wall_clock")], timeout=timeout)

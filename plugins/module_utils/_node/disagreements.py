@@ -28,8 +28,8 @@ class Disagreement(t.NamedTuple):
 
 def disagreements(running: Running, tree: Tree, start: StartErlData | None, releases: t.Sequence[InstalledRelease] | None) -> t.Iterator[Disagreement]:
     """Compare the node with start_erl.data and RELEASES of the tree, each None when the file is missing. Ends at a problem that makes the rest meaningless."""
-    if not running.has_handler:
-        yield Disagreement("sasl", f"the node {running.node} runs no release_handler: it was started without sasl")
+    if not running.has_handler and not running.lacks_sasl:
+        yield Disagreement("sasl", f"the node {running.node} runs no release_handler: sasl has not started, or was stopped")
         return
     if os.path.realpath(tree.destdir + running.root) != os.path.realpath(tree.directory):
         yield Disagreement("other_root", f"the node {running.node} runs the system below {running.root}, not the one below {tree.root}")

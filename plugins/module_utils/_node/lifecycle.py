@@ -23,7 +23,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.run import run
 from ansible_collections.erlang.otp.plugins.module_utils._node import service as _service
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import COOKIE_FILE, NodeAddress, connect
 from ansible_collections.erlang.otp.plugins.module_utils._node.log_tail import last_words
-from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Known, Running, booted, observe
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running, observe
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import Starter, find_emulator, find_emulators, find_starters, names_of
 
 
@@ -199,8 +199,6 @@ def ask(node: Node, *, timeout: float = 5.0) -> Running:
             # controller does not answer then.
             connection.call("application", "which_applications", [4000], timeout=timeout)
             running = observe(connection, timeout=timeout)
-            if not running.has_handler:
-                running = running._replace(releases=(Known(*booted(connection, timeout=timeout), "permanent", ()),))
     except OtpError as error:
         raise NoAnswer(str(error)) from None
     if running.root.encode("utf-8", "surrogateescape") not in names_of(node.root):

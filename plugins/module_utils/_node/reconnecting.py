@@ -20,11 +20,13 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.connect import No
 from ansible_collections.erlang.otp.plugins.module_utils._node.log_tail import last_words
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running, observe
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_temporary
-from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, find_starters
 
 PAUSE = 0.05
 # Seconds after an error of install_release within which a restart begins.
 RESTART_BEGINS = 3.0
+# Seconds without an emulator and without what starts one. A list of processes may lack one that has just begun.
+DOWN = 2.0
 
 
 class NotBack(OtpError):
@@ -70,11 +72,14 @@ class Session:
 
 def is_settled(now: Running) -> bool:
     """Whether the node has booted, and is not between two emulators."""
-    return now.status == "started" and now.has_handler and not is_temporary(now.current or "")
+    return now.status == "started" and (now.has_handler or now.lacks_sasl) and not is_temporary(now.current or "")
 
 
-def wait_for_restart(session: Session, before: Running, *, root: str, timeout: float, same_process: bool = False) -> Running:
-    """The node when it is up again after a restart. same_process: its emulator may have kept its process. Raises NotBack."""
+def wait_for_restart(session: Session, before: Running, *, root: str, timeout: float, same_process: bool = False, give_up: bool = False) -> Running:
+    """The node when it is up again after a restart. Raises NotBack.
+
+    same_process: its emulator may have kept its process. give_up: as soon as nothing that would start an emulator is left.
+    """
     return _wait(
         session,
         lambda now: is_settled(now) and now.incarnation != before.incarnation,
@@ -82,6 +87,7 @@ def wait_for_restart(session: Session, before: Running, *, root: str, timeout: f
         before=before,
         timeout=timeout,
         may_ask=lambda pid: pid is not None and (same_process or pid != before.pid),
+        give_up=give_up,
     )
 
 
@@ -106,8 +112,9 @@ def after_error(session: Session, before: Running, *, root: str, timeout: float)
     return wait_until_settled(session, before, root=root, timeout=timeout)
 
 
-def _wait(session: Session, is_reached, *, root: str, before: Running, timeout: float, may_ask) -> Running:
+def _wait(session: Session, is_reached, *, root: str, before: Running, timeout: float, may_ask, give_up: bool = False) -> Running:
     deadline = time.monotonic() + timeout
+    alive = time.monotonic()
     began = time.time()
     reason = "the emulator has not ended"
     while True:
@@ -116,10 +123,10 @@ def _wait(session: Session, is_reached, *, root: str, before: Running, timeout: 
             reap_emulator(before.pid)
         if session.is_remote or may_ask(pid):
             try:
-                now = observe(session, timeout=max(0.1, deadline - time.monotonic()))
-                if is_reached(now):
-                    return now
-                reason = f"init reports {now.status}, release {now.current} runs"
+                found = observe(session, timeout=max(0.1, deadline - time.monotonic()))
+                if is_reached(found):
+                    return found
+                reason = f"init reports {found.status}, release {found.current} runs"
             except Raised as error:
                 reason = str(error)
             except OtpError as error:
@@ -128,13 +135,24 @@ def _wait(session: Session, is_reached, *, root: str, before: Running, timeout: 
         elif pid is None:
             session.close()
             reason = "no emulator runs"
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if not give_up or pid is not None or not is_down(root):
+            alive = now
+        if now > deadline or now - alive > DOWN:
             if session.is_remote:
                 raise NotBack(f"the node {before.node} has not come back within {timeout:g} s ({reason.rstrip('.')}): see its log on its host.")
             state = f"its emulator is process {pid}" if pid else "it is down: bin/start would start the permanent release"
             words = last_words(os.path.join(root, "log"), since=began)
-            raise NotBack(f"the node {before.node} has not come back within {timeout:g} s ({reason.rstrip('.')}); {state}. {words}")
+            raise NotBack(
+                f"the node {before.node} has not come back within {min(timeout, now - deadline + timeout):.0f} s ({reason.rstrip('.')}); {state}. {words}"
+            )
         time.sleep(PAUSE)
+
+
+def is_down(root: str) -> bool:
+    """Whether no emulator runs, and nothing is about to start one."""
+    # In this order: a starter may become the emulator.
+    return not find_starters(root) and find_emulator(root) is None
 
 
 def reap_emulator(pid: int) -> None:

@@ -22,9 +22,9 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.names import chec
 
 # One expression, because a call through a console takes a hundred times as long as one by distribution. If an application does not start,
 # init still reports started during the second in which the node ends; the application controller does not answer then.
+# A node without sasl says what init booted, with a process that each boot replaces.
 QUESTION = """
 Handler = erlang:whereis(release_handler),
-Which = case Handler of undefined -> none; _ -> release_handler:which_releases() end,
 Heart = case erlang:whereis(heart) of undefined -> none; _ -> case catch heart:get_cmd() of {ok, Command} -> Command; _ -> [] end end,
 Start = case application:get_env(sasl, start_prg) of {ok, Program} when is_list(Program) -> Program; _ -> [] end,
 Home = case {application:get_env(sasl, masters), application:get_env(sasl, client_directory)} of
@@ -33,9 +33,14 @@ Home = case {application:get_env(sasl, masters), application:get_env(sasl, clien
 end,
 Reldir = case os:getenv("RELDIR") of false -> filename:join(Home, "releases"); Named -> Named end,
 Directory = case application:get_env(sasl, releases_dir) of {ok, Chosen} when is_list(Chosen) -> Chosen; _ -> Reldir end,
-Status = case erlang:element(1, init:get_status()) of
-    started -> case catch application:which_applications(2000) of Running when is_list(Running) -> started; _ -> stopping end;
-    Other -> Other
+{Status, Applications} = case erlang:element(1, init:get_status()) of
+    started -> case catch application:which_applications(2000) of Running when is_list(Running) -> {started, Running}; _ -> {stopping, []} end;
+    Other -> {Other, []}
+end,
+Which = case {Handler, Status, lists:keymember(sasl, 1, Applications)} of
+    {undefined, started, false} -> {init:script_id(), erlang:whereis(kernel_sup)};
+    {undefined, _, _} -> none;
+    _ -> release_handler:which_releases()
 end,
 {os:getpid(), Handler, Status, Which, Heart, Start, code:root_dir(), Directory}.
 """
@@ -111,7 +116,7 @@ class Running(t.NamedTuple):
     """A node at a moment. incarnation: differs after each restart, even in the same process.
 
     heart: its command, None without heart; start: the program that starts the node on another emulator, "" for bin/start;
-    directory: where release_handler has its releases.
+    directory: where release_handler has its releases; lacks_sasl: its release has no sasl, and the only release that it knows is the booted one.
     """
 
     node: str
@@ -124,6 +129,7 @@ class Running(t.NamedTuple):
     start: str
     root: str
     directory: str = ""
+    lacks_sasl: bool = False
 
     def status_of(self, version: str) -> str | None:
         """The status of the release; None when the node does not know it."""
@@ -165,12 +171,19 @@ def observe(node, *, timeout: float = 10.0) -> Running:
 
 def _running(node: str, pid, handler, status, which, heart, start, root, directory) -> Running:
     number = process_number(as_text(pid))
+    lacks_sasl = isinstance(which, tuple)
+    if lacks_sasl:
+        (name, version), mark = which
+        which = [(name, version, [], Atom("permanent"))]
+    else:
+        mark = handler
     return Running(
         node=node,
         pid=number,
-        incarnation=(number, handler.external if isinstance(handler, Opaque) else None),
+        incarnation=(number, mark.external if isinstance(mark, Opaque) else None),
         status=name_of_atom(status),
         has_handler=isinstance(handler, Opaque),
+        lacks_sasl=lacks_sasl,
         releases=() if isinstance(which, Atom) else tuple(_known(*release) for release in which),
         heart=None if isinstance(heart, Atom) else short_text(heart),
         start=short_text(start),
@@ -194,17 +207,6 @@ def processes_in_old_code(node, *, timeout: float = 30.0) -> dict[str, list[str]
 
     named = understood(evaluate(node, OLD_CODE, timeout=timeout), read, "asked for processes in old code")
     return {module: processes for module, processes in sorted(named.items()) if processes}
-
-
-def booted(node, *, timeout: float) -> tuple[str, str]:
-    """Name and version of the boot script with which the node started: those of its release, without sasl too."""
-    answer = node.call("init", "script_id", [], timeout=timeout)
-
-    def read(answer) -> tuple[str, str]:
-        name, version = map(short_text, answer)
-        return name, version
-
-    return understood(answer, read, "asked for its boot script")
 
 
 # What a node says may be anything.

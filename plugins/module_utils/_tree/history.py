@@ -27,6 +27,8 @@ FAILED = "failed"
 REFUSED = "refused"
 # Actions that start a release, or roll one back on purpose.
 _MOVES = ("install", "commit", "reboot", "offline")
+# A release is booted, and it is not known yet whether it comes up.
+TRIAL = "boot"
 # Actions that make a release permanent.
 COMMITS = ("commit", "reboot", "offline")
 _TEXTS = ("time", "action", "release", "outcome", "reason")
@@ -154,3 +156,9 @@ def uncommitted(entries: t.Sequence[dict[str, t.Any]]) -> dict[str, t.Any] | Non
         if entry["outcome"] == FAILED or (entry["outcome"] == OK and entry["action"] in _MOVES):
             return entry if entry["action"] == "install" and entry["outcome"] == OK and not entry.get("permanent") else None
     return None
+
+
+def pending_trial(entries: t.Sequence[dict[str, t.Any]]) -> dict[str, t.Any] | None:
+    """The entry of a release that is booted, of which the history does not have what became of it; or None."""
+    last = next((entry for entry in reversed(entries) if entry["action"] in (*_MOVES, TRIAL) or entry["outcome"] == FAILED), None)
+    return last if last is not None and last["action"] == TRIAL else None

@@ -61,18 +61,18 @@ def register(tree: Tree, release: Release, changes: Changes, options: FileOption
 
 
 def make_permanent(
-    tree: Tree, release: Release, entries: list[InstalledRelease], changes: Changes, options: FileOptions, *, emulator: str = "beam"
+    tree: Tree, release: Release, entries: list[InstalledRelease], changes: Changes, options: FileOptions, *, emulator: str = "beam", may_run: bool = False
 ) -> list[InstalledRelease]:
     """Make the release, one of the entries of RELEASES, the one that the stopped system boots next. Returns the new entries.
 
-    Raises OtpError if the system runs: only release_handler may change that.
+    may_run: the node has no release_handler. Raises OtpError if the system runs otherwise: only release_handler may change that.
     """
     boots = StartErlData(release.erts_version, release.version)
     after = [switched(entry, release.version) for entry in entries if not is_temporary(entry.version)]
     start = tree.start_erl_data()
     if after == entries and (start == boots or (start is None and changes.check_mode)):
         return entries
-    running = emulators(tree)
+    running = [] if may_run else emulators(tree)
     if running:
         raise OtpError(
             f"the system below {tree.root} runs (process {running[0]}): state permanent is for a stopped one. Stop it first, or"

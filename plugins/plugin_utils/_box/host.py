@@ -98,6 +98,14 @@ class BoxHost:
         self._is_fresh = False
         self._box.shell.run("stop", {"LIMIT": str(math.ceil(timeout))}, seconds=timeout)
 
+    def send(self) -> None:
+        """Bring the files of the copy to the box."""
+        self._box.send_changes()
+
+    def refresh(self) -> None:
+        """Bring what has changed on the box to the copy."""
+        self._box.refresh()
+
     def start(self) -> None:
         """Bring the files of the node to the box, and start it."""
         self._box.send_changes()

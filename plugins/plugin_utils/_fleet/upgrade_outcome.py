@@ -14,6 +14,7 @@ Data = t.Mapping[str, t.Any]
 BAD = ("refused", "rolled back", "failed", "not finished")
 # The variables in which a host has the result of a task: _otp_bring_result and so on.
 TASKS = ("bring", "install", "step", "rollback", "reboot", "cleanup")
+RESTARTS = "its node would be restarted"
 NO_RELEASE = "set otp_upgrade_to to its version, or have it built by the host of the group otp_builders, which --limit must not leave out"
 
 
@@ -38,7 +39,7 @@ def outcome_of(host: Data, *, down: str = "fail", check_mode: bool = False) -> d
     is_due = can_go and bool(batch.get("goes")) and not check_mode
     return {
         "outcome": "would change" if can_go and check_mode else outcome,
-        "reason": found.get("reason", ""),
+        "reason": RESTARTS if can_go and check_mode and bring.get("restarted") else found.get("reason", ""),
         "before": before,
         "now": {"done": bring.get("release"), "not finished": bring.get("release"), "failed": "?"}.get(outcome, before),
         "seconds": ended - batch["began"] if ended and batch else None,

@@ -103,7 +103,10 @@ def test_a_program_of_another_kind(tree: Tree) -> None:
 
 
 def test_without_sasl(tree: Tree) -> None:
-    assert kinds(problems(tree, release=RELEASE._replace(applications=RELEASE.applications[:1]))) == [("sasl", True)]
+    without = RELEASE._replace(applications=RELEASE.applications[:1])
+    for node, release in ((running(tree), without), (running(tree, lacks_sasl=True), RELEASE)):
+        assert kinds(list(_preflight.check_sasl(node, release))) == [("sasl", True)]
+    assert [*_preflight.check_sasl(running(tree), RELEASE)] == [*_preflight.check_node(tree, running(tree, has_handler=False, lacks_sasl=True))] == []
     assert kinds(list(_preflight.check_node(tree, running(tree, has_handler=False)))) == [("sasl", True)]
 
 
@@ -128,10 +131,10 @@ def test_a_restart_is_to_be_allowed(tree: Tree) -> None:
 
 def test_a_path_that_heart_would_split(tree: Tree, tmp_path: Path) -> None:
     moved = Tree(str(Path(tree.root).rename(tmp_path / "the root")))
-    assert kinds(list(_preflight.check_start_program(moved, running(moved)))) == [("start_program", True)]
+    assert kinds(list(_preflight.check_start_program(moved, running(moved)))) == [("start_line", True)]
     (tmp_path / "plain").symlink_to(moved.root)
     line = {"start": f"{tmp_path}/plain/bin/start", "heart": f"'{moved.root}/bin/start' '{moved.root}/releases/start_erl.data'"}
-    assert kinds(list(_preflight.check_start_program(moved, running(moved, **line)))) == [("start_program", True)]
+    assert kinds(list(_preflight.check_start_program(moved, running(moved, **line)))) == [("start_line", True)]
     assert list(_preflight.check_start_program(moved, running(moved, directory=f"{tmp_path}/plain/releases", **line))) == []
     greek = Tree(str(Path(moved.root).rename(tmp_path / "ρίζα")))
     assert list(_preflight.check_start_program(greek, running(greek))) == []

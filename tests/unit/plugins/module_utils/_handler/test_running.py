@@ -65,6 +65,9 @@ class Node:
         # Whether install_release starts another emulator; and what was in the directory when that was first seen.
         self.restarts = self.is_new = False
         self.seen: set[str] = set()
+        # The files at a reboot into a release, and whether it comes up on that.
+        self.at_reboot: dict[str, str] = {}
+        self.comes_up = True
 
     def __enter__(self) -> Node:
         return self
@@ -76,6 +79,8 @@ class Node:
         self._look_for_lock(function)
         if module in ("erl_scan", "erl_parse", "erl_eval"):
             self.asked = arguments[0] if function == "string" else self.asked
+            if function == "exprs" and "init:reboot()" in self.asked:
+                self._reboot()
             return Atom("value" if module == "erl_eval" else "ok"), [] if self.asked == OLD_CODE else self._state()
         self.calls.append(function)
         if function in CHANGES and not COPIES <= set(os.listdir(self.root / "releases")):
@@ -89,6 +94,12 @@ class Node:
             self.statuses = {other: "old" if known in (status, "current") else known for other, known in self.statuses.items()}
             self.statuses[version] = "permanent" if is_back else status
         return Atom("ok") if module == "release_handler" else Atom("well" if self.is_well else "ill")
+
+    def _reboot(self) -> None:
+        self.at_reboot = {path.name: path.read_text() for path in (self.root / "releases").iterdir() if path.is_file()} | {"command": self.asked}
+        self.is_new = True
+        if self.comes_up:
+            self.statuses["2"] = "current"
 
     def _look_for_lock(self, function: str) -> None:
         try:
@@ -262,7 +273,7 @@ def test_a_release_that_the_node_knows_without_its_files_is_refused(root: Path, 
 def test_copies_stay_until_the_node_is_back(root: Path, node: Node) -> None:
     node.restarts = True
     (root / "releases/2/relup").write_text(RELUP.replace("point_of_no_return", "restart_emulator"))
-    result = go(root, node, state="current", allow_restart=True)
+    result = go(root, node, state="current", method="hot", allow_restart=True)
     assert result["restarted"] and COPIES <= node.seen and node.uncopied == []
     assert not COPIES & set(os.listdir(root / "releases"))
 
@@ -295,3 +306,63 @@ def test_files_that_cannot_be_read_are_a_problem(root: Path, node: Node) -> None
     with pytest.raises(HandlerError) as raised:
         go(root, node)
     assert "unreadable" in [problem["kind"] for problem in raised.value.result["problems"]] and node.calls == []
+
+
+def test_a_release_is_on_trial_for_one_start(root: Path, node: Node) -> None:
+    (root / "releases/2/relup").unlink()
+    result = go(root, node, method="restart")
+    files = node.at_reboot
+    assert files["new_start_erl.data"] == "13.1.5 2\n" and files["start_erl.data"] == "13.1.5 1\n" and COPIES <= files.keys()
+    assert files["RELEASES"].count("tmp_current") == 1 and files["RELEASES.saved"].count("tmp_current") == 0
+    assert files["command"] == f'ok = heart:set_cmd("{root}/bin/start {root}/releases/new_start_erl.data"), init:reboot().'
+    assert node.calls == ["status", "make_permanent", "status"] and node.unlocked == [] and node.uncopied == []
+    assert outcomes(result) == [("boot", "ok"), ("install", "ok"), ("commit", "ok")] and result["restarted"]
+    assert not ({"new_start_erl.data"} | COPIES) & set(os.listdir(root / "releases"))
+
+
+def test_a_release_on_trial_that_does_not_come_up(root: Path, node: Node) -> None:
+    node.comes_up = False
+    with pytest.raises(HandlerError, match="the new release did not start, and the node came back on release 1") as raised:
+        go(root, node, method="restart")
+    assert outcomes(raised.value.result) == [("boot", "ok"), ("install", "failed")] and raised.value.result["rolled_back"] and node.calls == []
+    assert not ({"new_start_erl.data"} | COPIES) & set(os.listdir(root / "releases"))
+
+
+@pytest.mark.parametrize(
+    ("statuses", "pid_before", "expected"),
+    [
+        ({"2": "current", "1": "permanent"}, 1, [("install", "ok"), ("commit", "ok")]),
+        ({"2": "unpacked", "1": "permanent"}, 1, [("fall_back", "failed")]),
+        # The reboot has not come about.
+        ({"2": "unpacked", "1": "permanent"}, 0, [("install", "refused"), ("boot", "ok"), ("install", "ok"), ("commit", "ok")]),
+    ],
+)
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_a_trial_whose_run_was_killed(root: Path, node: Node, statuses: dict, pid_before: int, expected: list, check_mode: bool) -> None:
+    append(Tree(str(root)), entry_of("boot", "2", before="1", pid_before=pid_before or os.getpid(), status="unpacked"))
+    (root / "releases/new_start_erl.data").write_text("13.1.5 2\n")
+    node.statuses = dict(statuses)
+    upgrade = upgrade_of(root, node, method="restart")
+    upgrade.changes.check_mode = check_mode
+    try:
+        result = upgrade.carry_out(upgrade.apply)
+    except HandlerError as error:
+        assert "it was booted at" in str(error) and error.result["rolled_back"]
+        result = error.result
+    assert outcomes(result) == (expected[:1] if check_mode else expected)
+    assert (root / "releases/new_start_erl.data").exists() is check_mode and (root / "releases/history.jsonl").read_text().count("\n") == (
+        1 if check_mode else 1 + len(expected)
+    )
+
+
+def test_the_way_is_a_restart_where_one_is_allowed(root: Path, node: Node) -> None:
+    assert go(root, node, state="ready")["way"] == go(root, node, state="ready", allow_restart=True)["way"] == "upgrade"
+    relup = root / "releases/2/relup"
+    relup.write_text(RELUP.replace("point_of_no_return", "restart_emulator"))
+    for text in (RELUP.replace("point_of_no_return", "restart_emulator"), ""):
+        relup.write_text(text)
+        with pytest.raises(HandlerError, match=r"set otp_allow_restart \(option allow_restart\)|Set otp_allow_restart"):
+            go(root, node, state="ready")
+        assert go(root, node, state="ready", allow_restart=True)["way"] == go(root, node, state="ready", method="restart")["way"] == "restart"
+    with pytest.raises(HandlerError, match=r"set otp_upgrade_method \(option method\) to restart"):
+        go(root, node, state="ready", method="hot", allow_restart=True)

@@ -19,7 +19,6 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler i
     Known,
     Refused,
     Running,
-    booted,
     call_release_handler,
     evaluate,
     observe,
@@ -127,6 +126,12 @@ def test_a_state() -> None:
     )
 
 
+def test_a_state_without_sasl() -> None:
+    """The release is the one that init booted; each boot is another incarnation."""
+    found = observe(answering((PID, Atom("undefined"), Atom("started"), (("x", "1"), HANDLER), *STATE[4:])))
+    assert found.lacks_sasl and not found.has_handler and found.incarnation == (123, b"X") and found.releases == (Known("x", "1", "permanent", ()),)
+
+
 def with_release(*release) -> tuple:
     return (*STATE[:3], [release], *STATE[4:])
 
@@ -145,6 +150,9 @@ BAD_STATES = {
     "three elements": with_release("x", "1", []),
     "releases that are an integer": (*STATE[:3], 5, *STATE[4:]),
     "releases that are integers": (*STATE[:3], [5], *STATE[4:]),
+    "a boot script that is an integer": (*STATE[:3], (1, HANDLER), *STATE[4:]),
+    "a boot script without a version": (*STATE[:3], (("x",), HANDLER), *STATE[4:]),
+    "a boot script that leads elsewhere": (*STATE[:3], (("x", "../1"), HANDLER), *STATE[4:]),
     "a state of init that is a map": (*STATE[:2], Map([(Atom("name"), 1)]), *STATE[3:]),
     "a process that is none": ("0", *STATE[1:]),
     "a negative process": ("-1", *STATE[1:]),
@@ -177,9 +185,3 @@ def test_expressions_that_a_node_does_not_evaluate(number, answer) -> None:
 def test_processes_in_old_code_that_cannot_be(answer) -> None:
     with pytest.raises(BadAnswer, match="old code"):
         processes_in_old_code(answering(answer))
-
-
-@pytest.mark.parametrize("answer", [1, ("x",), (1, 2), "xyz", Atom("x"), ("x", "1", "2")])
-def test_a_boot_script_that_cannot_be(answer) -> None:
-    with pytest.raises(BadAnswer, match="boot script"):
-        booted(Node(answer), timeout=1.0)
