@@ -97,6 +97,7 @@ def test_from_there_to_a_node_that_answers(box: Box, releases: Releases, record_
     size = os.path.getsize(releases.packages["FIRST"])
     assert result["line"]["sent"] < size, "what had arrived is not sent again"
     record_property("figure", f"box: bare to answering in {result['line']['round_trips']} round trips, {result['line']['sent']} of {size} bytes sent")
+    assert box.ssh("readlink /proc/$(cat /srv/counter/run/emulator.pid)/cwd").stdout == "/srv/counter\n"
     root = box.root / "srv/counter"
     assert {path.name for path in root.iterdir()} >= {"bin", "lib", "log", "releases", "run"}
     assert not {".box.lock", ".incoming"} & {path.name for path in root.iterdir()}
@@ -117,6 +118,13 @@ def test_a_second_run_changes_nothing_and_costs_little_and_no_secret_shows(box: 
     assert COOKIE not in said.output
     others = [path for path in (*box.root.glob("srv/**/*"), *box.root.glob("etc/**/*"), *box.root.glob("tmp/*")) if path.is_file()]
     assert not [path for path in others if COOKIE.encode() in path.read_bytes()]
+
+
+def test_a_clock_that_was_wrong_invents_no_restart(box: Box) -> None:
+    """A box without a battery boots in 1970: its node's first file has that time."""
+    os.utime(box.root / "srv/counter/run/emulator.pid", (60, 60))
+    said = box.play("erlang.otp.provision")
+    assert "earlier version" not in said.output and said.changed == 0
 
 
 def test_a_hot_upgrade_sends_what_is_new(box: Box, releases: Releases, record_property: t.Callable[[str, object], None]) -> None:

@@ -76,6 +76,7 @@ def test_a_second_deploy_changes_nothing(served: Served) -> None:
 
 
 def test_the_node_has_its_port_and_its_limit(served: Served) -> None:
+    assert os.readlink(f"/proc/{served.emulator}/cwd") == served.site.root(HOST)
     limits = Path(f"/proc/{served.emulator}/limits").read_text()
     assert next(line.split()[3] for line in limits.splitlines() if line.startswith("Max open files")) == "500"
     names = subprocess.run(["epmd", "-port", str(served.site.epmd_port), "-names"], text=True, capture_output=True, check=True, timeout=LIMIT).stdout

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 import typing as t
@@ -36,8 +37,11 @@ def another(system: System, before: int | None) -> int:
 
 @pytest.mark.parametrize(("way", "moment"), [*zip(WAYS, (0.2, 0.3, 0.1))])
 def test_a_node_that_heart_starts_over_and_over_is_stopped(crashing: System, way: str, moment: float) -> None:
-    _node.start(crashing.node)
-    another(crashing, another(crashing, None))
+    # By hand, from a directory of the caller's.
+    subprocess.run([f"{crashing.root}/bin/start"], cwd="/tmp", check=True)
+    first = another(crashing, None)
+    wait_until(lambda: os.readlink(f"/proc/{first}/cwd") == crashing.root, "the emulator is in its root directory")
+    another(crashing, first)
     time.sleep(moment)
     command = WAYS[way]
     if not command:

@@ -157,9 +157,11 @@ def test_another_emulator(fleet: Clients) -> None:
 
 
 def test_one_leaves(fleet: Clients) -> None:
-    fleet.on("m27", f"cp -a {ROOT}/clients/exchange@{fleet.named('a27')[0]} {ROOT}/clients/exchange@left")
+    fleet.on("m27", f"cp -a {ROOT}/clients/exchange@{fleet.named('a27')[0]} {ROOT}/clients/left@{fleet.named('m27')[0]}")
     run = fleet.start("clients", "d27", "b27", otp_client_state="absent").end(0)
-    assert f"[WARNING]: {fleet.named('m27')[0]} has directories of clients that the inventory does not have: exchange@left." in run.text, run.output
+    assert f"[WARNING]: {fleet.named('m27')[0]} has directories of clients that the inventory does not have: left@{fleet.named('m27')[0]}." in run.text, (
+        run.output
+    )
     changed = fleet.changes("clients", "d27", "b27", otp_client_state="absent", otp_clients_prune=True)
     # The first of the clients also removed the other directory.
     assert sorted(changed.values()) == [0, 1], changed

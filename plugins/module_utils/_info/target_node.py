@@ -36,7 +36,7 @@ def describe_node(target: Target, address: NodeAddress, *, timeout: float) -> tu
         node["pid"] = find_emulator(target.tree.root)
         if node["pid"] is None:
             return node, []
-        node.update(_since(started_at(node["pid"], target.tree.root)))
+        node.update(_since(started_at(node["pid"])))
     try:
         with connect(address, timeout=timeout) as connection:
             running = with_files(observe(connection, timeout=timeout), target.tree)

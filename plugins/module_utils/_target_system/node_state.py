@@ -98,7 +98,7 @@ class NodeState:
         files = [self.tree.path("bin", name) for name in ("start", "start_erl", "environment")]
         files += [self.tree.path("releases", start.release_version, name) for name in ("sys.config", "vm.args")]
         files.append(self.options.path(self.node.cookie_file))
-        loaded = max(started_at(pid, self.tree.root), _modified_at(self.tree.path("releases", "start_erl.data")))
+        loaded = max(started_at(pid), _modified_at(self.tree.path("releases", "start_erl.data")))
         return [path for path in files if path in written or _modified_at(path) > loaded]
 
 

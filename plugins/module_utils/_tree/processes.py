@@ -24,7 +24,7 @@ _SCRIPT = re.compile(rb"""bin/start(_erl)?["' \0]|/erlexec[" \0]""")
 
 
 def pid_file(root: str) -> str:
-    """The file in which bin/start_erl notes the emulator's process. Its time is that of the emulator's start."""
+    """The file in which bin/start_erl notes the emulator's process."""
     return os.path.join(root, "run", "emulator.pid")
 
 
@@ -141,21 +141,22 @@ def program_of(pid: int) -> str:
     return name if os.path.isabs(name) and os.path.exists(name) else f"/proc/{pid}/exe"
 
 
-def started_at(pid: int, root: str) -> int:
-    """When the emulator was started, in nanoseconds since the epoch: by the pid file of bin/start_erl, else, less exactly, by the kernel."""
+def started_at(pid: int) -> int:
+    """When the emulator was started, in nanoseconds since the epoch as the clock is now.
+
+    The kernel counts in ticks since the boot (proc(5)): a clock that was wrong then, or has been set since, changes nothing.
+    """
     if remote_host():
         return int(remote_host().started_at(pid))
     try:
-        if _noted(root) == pid:
-            return os.stat(pid_file(root)).st_mtime_ns
-        # In clock ticks after the boot.
-        ticks = int(_stat(pid)[19])
-        with open("/proc/uptime", encoding="ascii") as file:
-            uptime = float(file.read().split()[0])
-        return time.time_ns() - int((uptime - ticks / os.sysconf("SC_CLK_TCK")) * 1e9)
+        # A tick is rounded down.
+        ticks = int(_stat(pid)[19]) + 1
     except OSError:
         # It has ended meanwhile.
         return time.time_ns()
+    # Not /proc/uptime, which a container may see as its own.
+    age = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - ticks * 10**9 // os.sysconf("SC_CLK_TCK")
+    return time.time_ns() - age
 
 
 def _parent(pid: int) -> int:

@@ -82,8 +82,7 @@ class BoxHost:
         return self._head("erts-")
 
     def started_at(self, pid: int) -> int:
-        content, seconds = self._box.inspection.files.get("run/emulator.pid", (b"", 0))
-        return seconds * 10**9 if content.strip() == b"%d" % pid else time.time_ns()
+        return self._box.inspection.started.get(pid) or time.time_ns()
 
     def connect(self, address: NodeAddress, *, timeout: float) -> BoxConsole:
         self._is_fresh = False

@@ -52,6 +52,8 @@ class Inspection:
     guarded: set[str] = dataclasses.field(default_factory=set)
     loaders: set[str] = dataclasses.field(default_factory=set)
     emulators: list[int] = dataclasses.field(default_factory=list)
+    # When they were started, in nanoseconds since the epoch as the clock of the box is now.
+    started: dict[int, int] = dataclasses.field(default_factory=dict)
     entries: dict[str, Entry] = dataclasses.field(default_factory=dict)
     sums: dict[str, str] = dataclasses.field(default_factory=dict)
     heads: dict[str, bytes] = dataclasses.field(default_factory=dict)
@@ -114,6 +116,10 @@ def _fact(inspection: Inspection, word: str, value: str = "") -> None:
         setattr(inspection, word, printable(value.encode("utf-8", "replace"))[:200])
     elif word in ("me", "user") and len(words) == 2:
         setattr(inspection, word, (int(words[0][:10]), int(words[1][:10])))
+    elif word == "started" and len(words) == 4:
+        # The kernel counts hundredths of a second for programs, and rounds down.
+        pid, ticks, uptime, now = (float(number[:18]) for number in words)
+        inspection.started[int(pid)] = int((now - uptime + (ticks + 1) / 100) * 10**9)
     elif word == "free":
         inspection.free = int(value[:18]) * 1024
     elif word == "guarded":

@@ -174,7 +174,7 @@ def command(variables: Variables) -> str:
     """The command that run_erl runs in a shell. bin/start exports its variables."""
     arguments = shlex.join(flags(variables))
     if variables.get("client"):
-        return f'echo $$ >"$RUN_DIR/emulator.pid" && exec "$BINDIR/erlexec" -boot "$BOOT_DIR/start" -config "$BOOT_DIR/sys" {arguments}'
+        return f'cd "$ROOTDIR" && echo $$ >"$RUN_DIR/emulator.pid" && exec "$BINDIR/erlexec" -boot "$BOOT_DIR/start" -config "$BOOT_DIR/sys" {arguments}'
     return f'exec "$ROOTDIR/bin/start_erl" "$ROOTDIR" "$RELDIR" "$START_ERL_DATA" {arguments}'
 
 

@@ -41,7 +41,11 @@ inspect() {
     for f in /lib/ld-* /lib64/ld-* /lib/*/ld-*; do
         [ ! -e "$f" ] || echo "loader $f"
     done
-    emulators
+    emulators | while read -r word pid; do
+        echo "$word $pid"
+        # By the kernel's count since the boot: the clock may have been set.
+        echo "started $pid $(sed 's/.*) //' "/proc/$pid/stat" | cut -d ' ' -f 20) $(cut -d ' ' -f 1 /proc/uptime) $(date +%s)"
+    done
     echo "complete"
     echo "=list"
     [ -z "$FILES" ] || echo "$FILES" | while read -r f; do

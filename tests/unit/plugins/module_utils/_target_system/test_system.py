@@ -56,6 +56,7 @@ class Host:
         }
         self.node = _node.Node(root=self.root, user=USER, home=str(directory / "home"), log_directory=self.root + "/log", name="a@localhost")
         monkeypatch.setattr(_node_state, "find_emulator", lambda root: self.pid)
+        monkeypatch.setattr(_node_state, "started_at", lambda pid: os.stat(pid_file(self.root)).st_mtime_ns)
         monkeypatch.setattr(_node, "find_settled", lambda root: self.pid)
         monkeypatch.setattr(_release, "emulators", lambda tree: [self.pid] if self.pid else [])
         monkeypatch.setattr(_node, "start", self.start)

@@ -262,7 +262,7 @@ def test_stop_and_status_act_on_the_emulator_of_this_root_directory_alone(tmp_pa
     init, stop = service(variables)["files"][0]["content"], scripts(variables)[2]["content"]
     status = subprocess.run(["sh", "-c", init, "init", "status"], capture_output=True, text=True, timeout=60, check=False)
     assert (status.returncode, str(running.pid) in status.stdout) == ((3, False) if suffix else (0, True))
-    subprocess.run(["sh", "-c", stop, "stop", "1"], timeout=60, check=True)
+    subprocess.run(["sh", "-c", stop, "stop"], timeout=600, check=True)
     assert running.poll() == (None if suffix else -15)
 
 
