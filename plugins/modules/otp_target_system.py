@@ -39,8 +39,8 @@ options:
       - The release package on the controller, or with O(remote_src=true) on the host.
       - A URL that begins with V(http://) or V(https://) is downloaded by the host if it needs the package. It requires O(checksum).
       - Without a package, the permanent release stays.
-      - The release becomes permanent if the node is down. If the node runs another release, the new one is only installed, and RV(pending)
-        reports that.
+      - The first release becomes permanent. Another one is only installed beside it, whether the node runs or not, and RV(pending) reports
+        that. In an image, O(destdir), it becomes permanent as well.
     type: path
   remote_src:
     description: Whether O(package) is a path on the host.
@@ -257,7 +257,7 @@ pending:
   description: What is left to do so that the release runs. Null if nothing is left.
   returned: success
   type: str
-  sample: release SECOND is installed, but FIRST is permanent and runs. Upgrade the node, or stop it and deploy again
+  sample: release SECOND is installed, but FIRST is permanent. Upgrade the node to it
 node:
   description: The state of the node.
   returned: success

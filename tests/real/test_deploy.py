@@ -337,7 +337,7 @@ def test_an_undefined_variable_is_named_and_the_old_configuration_stays(site: Si
     assert config.read_bytes() == before
 
 
-def test_another_release_waits_while_the_node_runs_and_is_taken_when_it_does_not(site: Site, deployed: Run) -> None:
+def test_another_release_waits_for_an_upgrade_whether_the_node_runs_or_not(site: Site, deployed: Run) -> None:
     second = {
         "otp_rel": f"{site.directory}/exchange-source/second.rel",
         "otp_code_path": [f"{site.directory}/exchange-source/2.0/ebin"],
@@ -351,10 +351,19 @@ def test_another_release_waits_while_the_node_runs_and_is_taken_when_it_does_not
     again = site.deploy("--limit", "builder,north", **second)
     assert again.changed["north"] == 0 and again.results["north"]["pending"]
 
-    stopped = site.deploy("--limit", "north", otp_state="stopped")
+    stopped = site.deploy("--limit", "builder,north", otp_state="stopped", **second)
     assert stopped.results["north"]["node"] == {"name": site.node("north").name, "running": False}
+    assert stopped.results["north"]["pending"].endswith("upgrade the node to it, with otp_down=offline, because it is down")
+    # That way out.
+    said = site.ansible("ansible-playbook", "erlang.otp.upgrade", "--limit", "builder,north", "-e", json.dumps({**second, "otp_down": "offline"}))
+    assert said.returncode == 0, said.stdout
     taken = site.deploy("--limit", "builder,north", **second)
     assert taken.results["north"]["pending"] is None and taken.results["north"]["transferred"] is False
+    assert site.ask("north", "version") == "version 2.0"
+    # With the first release in the inventory again, as after an upgrade by hand.
+    site.deploy("--limit", "north", otp_state="stopped")
+    back = site.deploy("--limit", "builder,north")
+    assert back.results["north"]["pending"] == "release FIRST is installed, but SECOND is permanent: upgrade the node to it"
     assert site.ask("north", "version") == "version 2.0"
 
 

@@ -31,6 +31,8 @@ BOOT_DIRECTORIES = ("systemd/system/multi-user.target.wants", *(f"rc{level}.d" f
 class Image(System):
     """A System in the directory of an image, which is destdir of its options."""
 
+    is_image = True
+
     def apply(self) -> dict[str, t.Any]:
         with self.as_owner():
             result = super().apply()

@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The release of a target system: installed from its package, and permanent unless the node runs another one.
+"""The release of a target system: the first one is installed and permanent, another one is only unpacked beside it.
 
-OTP Design Principles, "Creating and Upgrading a Target System".
+OTP Design Principles, "Creating and Upgrading a Target System". Which release is permanent changes by an upgrade alone, on a stopped system as
+well: there the batches, gates and rollbacks are.
 """
 
 from __future__ import annotations
@@ -28,9 +29,12 @@ class Release(t.NamedTuple):
     diff: tuple[dict[str, str], ...] = ()
 
 
-def ensure_release(options: SystemOptions, tree: Tree, owner: Owner, changes: Changes, *, only_check: bool = False) -> Release:
+def ensure_release(
+    options: SystemOptions, tree: Tree, owner: Owner, changes: Changes, *, is_image: bool = False, only_check: bool = False
+) -> Release:
     """Install the release of the package. Without a package, the permanent release stays. Raises PackageNeeded, OtpError.
 
+    is_image: an image has no node that an upgrade could take to the release, so that it becomes permanent.
     only_check: only raise what the installation would raise.
     """
     if not options.package["checksum"] and not options.package["package"]:
@@ -38,23 +42,21 @@ def ensure_release(options: SystemOptions, tree: Tree, owner: Owner, changes: Ch
     if only_check:
         changes = Changes(check_mode=True)
     start = tree.start_erl_data()
-    runs = start is not None and bool(emulators(tree))
+    is_kept = start is not None and not is_image
     result = install_release(
         root=tree.root,
         destdir=tree.destdir,
         changes=changes,
-        state="present" if runs else "permanent",
+        state="present" if is_kept else "permanent",
         uid=owner.uid,
         gid=owner.gid,
         **options.package,
     )
     version, diff, pending = result["release"], result["diff"], None
-    if runs and start.release_version != version:
-        if options.state == "stopped":
-            # Only in check mode, in which the node still runs.
-            changes.actions.append(f"make release {version} permanent")
-        else:
-            pending = f"release {version} is installed, but {start.release_version} is permanent and runs: upgrade the node, or stop it and deploy again"
+    if is_kept and start.release_version != version:
+        pending = f"release {version} is installed, but {start.release_version} is permanent: upgrade the node to it"
+        if options.state == "stopped" or options.state == "present" and not emulators(tree):
+            pending += ", with otp_down=offline, because it is down"
     headers = {"before_header": "releases", "after_header": "releases"}
     return Release(result["name"], version, pending, ({**headers, **diff},) if diff["before"] != diff["after"] else ())
 

@@ -32,6 +32,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 class System:
     """Brings a host to the options: ``apply`` runs the steps, each of which records in ``changes`` what it does."""
 
+    is_image = False
+
     def __init__(self, options: SystemOptions, changes: Changes) -> None:
         self.options = options
         self.changes = changes
@@ -53,15 +55,15 @@ class System:
             before = self.tree.start_erl_data()
             if self.options.package["package"] is None and not self.changes.check_mode:
                 # What is missing is reported here, and not when the user is created or the node is stopped already.
-                ensure_release(self.options, self.tree, self.owner, self.changes, only_check=True)
+                ensure_release(self.options, self.tree, self.owner, self.changes, is_image=self.is_image, only_check=True)
             if self.options.state == "stopped":
-                # First: a release becomes permanent only while the node is down.
+                # First, so that it never runs with half of the changes.
                 self.stop_node()
         self.owner = self.ensure_owner()
         if self.tree.has():
             ensure_root_directory(self.tree, FileOptions(*self.owner), self.changes)
         with self.as_owner():
-            self.release = ensure_release(self.options, self.tree, self.owner, self.changes)
+            self.release = ensure_release(self.options, self.tree, self.owner, self.changes, is_image=self.is_image)
         # Again, because the installation may have made the root directory.
         with self.as_owner():
             self.diff.extend(self.release.diff)
