@@ -22,6 +22,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Known, Running
 from ansible_collections.erlang.otp.plugins.module_utils._target_system import node_state as _node_state
 from ansible_collections.erlang.otp.plugins.module_utils._target_system import release as _release
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import File, SystemOptions
@@ -35,10 +36,10 @@ GROUP = grp.getgrgid(pwd.getpwuid(os.getuid()).pw_gid).gr_name
 SCRIPT = File("bin/start", "#!/bin/sh\n", 0o755)
 
 
-def running(*releases: tuple[str, str]) -> _node.Running:
+def running(*releases: tuple[str, str]) -> Running:
     """The node with these releases, as version and status."""
-    known = tuple(_node.Known("SYSTEM", version, status, ()) for version, status in releases)
-    return _node.Running("a@localhost", 1, 1, "started", True, known, "", "", "")
+    known = tuple(Known("SYSTEM", version, status, ()) for version, status in releases)
+    return Running("a@localhost", 1, 1, "started", True, known, "", "", "")
 
 
 class Host:
