@@ -39,7 +39,7 @@ test: setup
 	@.ci/test $(STEPS)
 
 test-full: setup faults
-	@.ci/test full
+	@OTP_TESTS=full .ci/test full
 
 test-ansible:
 	@.ci/setup check

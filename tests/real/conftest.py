@@ -6,11 +6,27 @@
 
 from __future__ import annotations
 
+import collections
+import os
 import shutil
 
 import pytest
 from case_site import Cases, make_upgrade_cases
 from handler_site import Releases
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of the cases of a test with the mark ``one_of(n)``, every n-th runs, and with OTP_TESTS=full (``make test-full``) each."""
+    if os.environ.get("OTP_TESTS") == "full":
+        return
+    seen: dict[str, int] = collections.Counter()
+    for item in list(items):
+        mark = item.get_closest_marker("one_of")
+        if mark is not None:
+            name = item.nodeid.partition("[")[0]
+            if seen[name] % mark.args[0]:
+                items.remove(item)
+            seen[name] += 1
 
 
 @pytest.fixture(scope="session")

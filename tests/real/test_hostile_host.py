@@ -123,6 +123,7 @@ def test_a_directory_is_a_link_to_one_of_root(target: Target, name: str) -> None
     assert target.run("otp_target_system")["node"]["running"]
 
 
+@pytest.mark.one_of(4)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_is_something_else(target: Target, name: str, kind: str) -> None:
