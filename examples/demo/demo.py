@@ -62,7 +62,10 @@ def show_next() -> None:
     if (after := {node: fleet.emulator(node) for node in NODES}) != before:
         raise Failed(f"an emulator was restarted: processes {before} before, {after} now")
     says("No emulator was restarted, and no call was lost.")
-    headline("9. Report what runs where, and what failed")
+    headline("9. Take north to THIRD by a restart, as for applications without appups: booted once, and committed when it passes its gate")
+    play("upgrade", "--limit", "north,otp_builders", "-e", "exchange_release=THIRD", "-e", "otp_upgrade_method=restart", "-e", "@examples/demo/gates.yml")
+    expect_releases(north="THIRD")
+    headline("10. Report what runs where, and what failed")
     play("status")
 
 
@@ -130,7 +133,7 @@ def show() -> None:
     if os.environ.get("KEEP"):
         print(f"\nThe nodes keep running, below {PLACE}. The next `make demo` removes them.")
         return
-    headline("10. Stop and remove everything")
+    headline("11. Stop and remove everything")
     stop_all()
     fleet.remove_all()
     print(f"  nothing is left\n\n{BOLD}Done in {time.monotonic() - began:.0f} s.{PLAIN}")

@@ -87,7 +87,9 @@ def resume(upgrade: NodeUpgrade) -> None:
     entry = pending_trial(upgrade.history)
     if entry is None:
         return
-    before = Running(upgrade.session.node, int(entry.get("pid_before") or 0), None, "", False, (), None, "", upgrade.tree.root)
+    # The node can write the history.
+    pid = entry.get("pid_before")
+    before = Running(upgrade.session.node, pid if isinstance(pid, int) else 0, None, "", False, (), None, "", upgrade.tree.root)
     version, began = entry["release"], f"it was booted at {entry['time']}, and the run ended before it was up"
     try:
         if upgrade.changes.check_mode:
@@ -207,6 +209,7 @@ def _come_back(upgrade: NodeUpgrade, before: Running, reason: str, *, spare: int
                 kill(pid, signal.SIGKILL)
         _ensure_started(tree.root, pid)
         upgrade.running = wait_until_settled(upgrade.session, before, root=tree.root, timeout=upgrade.request.restart_timeout)
+        _dismiss(upgrade)
     except OtpError as error:
         upgrade.record("install", before=before.current, outcome=FAILED, reason=f"{reason} Then {error}")
         raise HandlerError(f"release {upgrade.version}: {reason} Then {error}") from error

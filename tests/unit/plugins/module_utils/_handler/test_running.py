@@ -333,12 +333,14 @@ def test_a_release_on_trial_that_does_not_come_up(root: Path, node: Node) -> Non
     [
         ({"2": "current", "1": "permanent"}, 1, [("install", "ok"), ("commit", "ok")]),
         ({"2": "unpacked", "1": "permanent"}, 1, [("fall_back", "failed")]),
+        # Somebody has written it.
+        ({"2": "unpacked", "1": "permanent"}, "?", [("fall_back", "failed")]),
         # The reboot has not come about.
         ({"2": "unpacked", "1": "permanent"}, 0, [("install", "refused"), ("boot", "ok"), ("install", "ok"), ("commit", "ok")]),
     ],
 )
 @pytest.mark.parametrize("check_mode", [False, True])
-def test_a_trial_whose_run_was_killed(root: Path, node: Node, statuses: dict, pid_before: int, expected: list, check_mode: bool) -> None:
+def test_a_trial_whose_run_was_killed(root: Path, node: Node, statuses: dict, pid_before: t.Any, expected: list, check_mode: bool) -> None:
     append(Tree(str(root)), entry_of("boot", "2", before="1", pid_before=pid_before or os.getpid(), status="unpacked"))
     (root / "releases/new_start_erl.data").write_text("13.1.5 2\n")
     node.statuses = dict(statuses)
