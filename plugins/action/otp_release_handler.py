@@ -12,6 +12,7 @@ import typing as t
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.plugin_utils._secrecy.vaulted import without_vaulted
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.packages import run_module
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transport import StdinTransport
@@ -31,6 +32,6 @@ class ActionModule(ActionBase):
         has_steps = boolean(arguments.pop("_has_steps", False), strict=False)
         result.update(run_module(self, TRANSPORT, arguments, task_vars))
         if result.get("needs_package") and not result.get("failed"):
-            result.update(failed=True, msg=f"{result['msg']}: give package.")
+            result.update(failed=True, msg=f"{result['msg']}: set {named('package')}.")
         result.update(ended=time.time(), has_steps=has_steps)
         return without_vaulted(result, task_vars, arguments)

@@ -109,7 +109,7 @@ def test_package_that_is_fetched(task: Task, url: str, asked: list[str]) -> None
 
 def test_package_that_cannot_be_fetched(task: Task, url: str, asked: list[str]) -> None:
     package = f"{url}/first.tar.gz"
-    assert task.fails(package=package) == f"package {package}: a package from a URL needs a checksum: set checksum"
+    assert task.fails(package=package) == f"package {package}: a package from a URL needs a checksum: set otp_package_checksum (option checksum)"
     assert asked == []
     assert f"cannot get the package from {url}/nowhere.tar.gz: HTTP Error 404" in task.fails(package=f"{url}/nowhere.tar.gz", checksum=task.checksum)
     digest = task.checksum[len("sha256:") :]

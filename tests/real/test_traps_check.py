@@ -57,7 +57,7 @@ def test_t02_a_release_without_a_relup(shared: System) -> None:
     assert checked(shared, "BARE") and "enoent" in str(shared.operate("install_release", "BARE"))
     for check_mode in (True, False):
         error = refused(shared, "BARE", check_mode=check_mode)
-        assert kinds(error) == ["no_way"] and "releases/BARE/relup is missing" in str(error) and "upgrade_from FIRST" in str(error)
+        assert kinds(error) == ["no_way"] and "releases/BARE/relup is missing" in str(error) and "with FIRST in otp_upgrade_from" in str(error)
 
 
 def test_t03_a_restart_without_heart(releases: Releases) -> None:

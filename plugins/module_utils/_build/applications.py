@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Application, Release, ReleaseApplication, parse_app
 
 # No system starts without them (rel(4)).
@@ -74,7 +75,7 @@ class CodePath:
             if other is not None:
                 raise OtpError(
                     f"Application {name} is on the code path in two versions: {own[0].version} in {own[0].ebin} and"
-                    f" {other.version} in {other.ebin}. Give the version in applications, or remove one from code_path."
+                    f" {other.version} in {other.ebin}. Give the version in {named('applications')}, or remove one from {named('code_path')}."
                 )
             return own[0]
         elif otp:

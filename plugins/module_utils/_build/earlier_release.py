@@ -19,6 +19,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._build.applications imp
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import sha256
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, parse_rel
 
 # Where applications are beside a .rel: of a project, of a target system's releases/NAME.rel and releases/VSN/NAME.rel.
@@ -81,7 +82,7 @@ def read_earlier(path: str, option: str, search: Search) -> Earlier:
     except OtpError as error:
         if has_package:
             return _from_package(path, package, release, code_path)
-        raise OtpError(f"{option}: release {release.name} {release.version} of {rel}: {error} Name its ebin directory in upgrade_path.") from None
+        raise OtpError(f"{option}: release {release.name} {release.version} of {rel}: {error} Name its ebin directory in {named('upgrade_path')}.") from None
     return Earlier(path, release, {item.name: item.ebin for item in found}, None, None, _digest(release, [item.app_file for item in found]))
 
 
@@ -116,7 +117,7 @@ def find_ebins(earlier: Earlier, directory: str, whole: t.Container[str]) -> dic
             try:
                 ebins[listed.name] = earlier.code_path.find(listed.name, listed.version).ebin
             except OtpError as error:
-                raise OtpError(f"{earlier.package} lacks {listed.name}-{listed.version}. {error} Name its ebin directory in upgrade_path.") from None
+                raise OtpError(f"{earlier.package} lacks {listed.name}-{listed.version}. {error} Name its ebin directory in {named('upgrade_path')}.") from None
     return ebins
 
 

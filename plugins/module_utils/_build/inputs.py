@@ -15,6 +15,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp, 
 from ansible_collections.erlang.otp.plugins.module_utils._build.systools import ScriptOptions
 from ansible_collections.erlang.otp.plugins.module_utils._build.upgrades import Upgrades, read_upgrades
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.module_utils._core.reading import is_directory_name
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, format_rel, parse_rel
 from ansible_collections.erlang.otp.plugins.module_utils._formats.sys_config import parse_sys_config
@@ -86,7 +87,7 @@ def read_sources(options: Options, otp: Otp) -> Sources:
     if release.erts_version != otp.erts_version:
         raise OtpError(
             f"{options.rel} is for ERTS {release.erts_version}, but {otp.root} has ERTS {otp.erts_version}."
-            " Boot scripts must be made by the OTP that they are for: set otp_root, or correct the .rel file."
+            f" Boot scripts must be made by the OTP that they are for: set {named('otp_root')}, or correct the .rel file."
         )
     found = applications_of(release, code_path)
     erts = _erts(options, otp)

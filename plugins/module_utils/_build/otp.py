@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 
 
 class Otp(t.NamedTuple):
@@ -39,7 +40,7 @@ def find_otp(otp_root: str | None) -> Otp:
     if erl is None:
         raise OtpError(
             "erl is not on PATH of the build host. Install Erlang/OTP (Debian: erlang-base and the applications that the"
-            " release needs; Alpine, Fedora: erlang), or set otp_root to the directory that holds erts-VSN and lib."
+            f" release needs; Alpine, Fedora: erlang), or set {named('otp_root')} to the directory that holds erts-VSN and lib."
         )
     # $ROOT/bin/erl, behind links such as /usr/bin/erl -> ../lib/erlang/bin/erl.
     root = os.path.dirname(os.path.dirname(os.path.realpath(erl)))
@@ -51,7 +52,7 @@ def read_otp(root: str) -> Otp:
     root = os.path.abspath(root)
     versions = _erts_versions(root)
     if not versions:
-        raise OtpError(f"{root} is not an Erlang/OTP tree: it has no erts-VSN/bin/erlexec. Set otp_root to what code:root_dir() returns.")
+        raise OtpError(f"{root} is not an Erlang/OTP tree: it has no erts-VSN/bin/erlexec. Set {named('otp_root')} to what code:root_dir() returns.")
     started, _separator, release = (read_file(os.path.join(root, "releases", "start_erl.data")) or b"").decode("ascii", "replace").strip().partition(" ")
     if len(versions) > 1 and started not in versions:
         raise OtpError(f"{root} has more than one ERTS ({', '.join(versions)}) and releases/start_erl.data names none of them.")
@@ -77,5 +78,5 @@ def _ask(erl: str) -> str:
     result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=60)
     answer = result.stdout.decode("utf-8", "replace").strip()
     if result.returncode or not os.path.isdir(answer):
-        raise OtpError(f"{erl} does not return its root directory. Its output: {answer[-400:]} Set otp_root.")
+        raise OtpError(f"{erl} does not return its root directory. Its output: {answer[-400:]} Set {named('otp_root')}.")
     return answer

@@ -18,6 +18,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._build.boot_scripts imp
 from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Options, Sources
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import Program, find_incompatible, machine_of
 from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import DIRECTORY, FILE, LINK, PackageMember
 
@@ -123,7 +124,7 @@ def extra_group(extra_files: t.Iterable[tuple[str, str]]) -> Group:
         elif os.path.exists(path):
             members.append(_file(name, path))
         else:
-            raise OtpError(f"extra_files: {path} does not exist.")
+            raise OtpError(f"{named('extra_files')}: {path} does not exist.")
     return Group("extra_files", members)
 
 
@@ -198,8 +199,8 @@ def check_machines(groups: t.Iterable[Group], erts: Otp | None) -> None:
     odd = find_incompatible(programs, emulator)
     if odd:
         raise OtpError(
-            f"{odd}. Give libraries with native code for the same machine type: in the Erlang/OTP tree that erts names, or compiled for it on"
-            " code_path; or strip priv of what is not for it."
+            f"{odd}. Give libraries with native code for the same machine type: in the Erlang/OTP tree that {named('erts')} names, or compiled for it on"
+            f" {named('code_path')}; or strip priv of what is not for it."
         )
 
 
@@ -214,7 +215,9 @@ def check_names(groups: t.Iterable[Group]) -> None:
     for group in groups:
         for member in group.members:
             if member.name in seen:
-                raise OtpError(f"Two members of the package have the name {member.name}. Check extra_files, and whether an application is given twice.")
+                raise OtpError(
+                    f"Two members of the package have the name {member.name}. Check {named('extra_files')}, and whether an application is given twice."
+                )
             seen.add(member.name)
 
 

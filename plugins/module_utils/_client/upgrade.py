@@ -18,6 +18,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._client.directory impor
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import flush_directory, open_file, read_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
 from ansible_collections.erlang.otp.plugins.module_utils._handler import preflight as _preflight
 from ansible_collections.erlang.otp.plugins.module_utils._handler.check import check_boot
@@ -175,7 +176,7 @@ class ClientUpgrade(RunningUpgrade):
             if [problem["kind"] for problem in worst] != ["no_way"] or self.running.status_of(self.version) != "old":
                 raise
             if not self.request.allow_restart:
-                text = f"{error} Release {self.version} is old here and can be booted instead: set otp_allow_restart (option allow_restart) to allow it."
+                text = f"{error} Release {self.version} is old here and can be booted instead: set {named('allow_restart')} to allow it."
                 raise HandlerError(text) from error
             worst[0]["fatal"] = False
             check_boot(self)

@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.module_utils._handler.offline import apply_offline
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import Request
 from ansible_collections.erlang.otp.plugins.module_utils._handler.running import RunningUpgrade
@@ -49,5 +50,5 @@ def _runs(request: Request, root: str) -> bool:
     if request.transport != "auto":
         return True
     if pid is not None and not is_reachable:
-        raise OtpError(f"the system below {root} runs (process {pid}), and nothing says how to reach it: set node, or pipe_dir.")
+        raise OtpError(f"the system below {root} runs (process {pid}), and nothing says how to reach it: set {named('node')}, or {named('pipe_dir')}.")
     return pid is not None

@@ -15,6 +15,7 @@ import time
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
+from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import Problem
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Request
 from ansible_collections.erlang.otp.plugins.module_utils._handler.upgrade import Upgrade
@@ -153,4 +154,4 @@ class NodeUpgrade(Upgrade):
         self.record(action, before=before.current, outcome=FAILED, reason=reason, pid_before=before.pid, pid_after=self.running.pid)
         is_restarted = self.running.incarnation != before.incarnation
         current = f"The node runs release {self.running.current}" + (f", restarted as process {self.running.pid}" if is_restarted else "")
-        return HandlerError(f"release {self.version}: {reason.rstrip('.')}. {current}. Set otp_force (option force) to try release {self.version} again.")
+        return HandlerError(f"release {self.version}: {reason.rstrip('.')}. {current}. Set {named('force')} to try release {self.version} again.")

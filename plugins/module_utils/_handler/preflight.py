@@ -18,6 +18,7 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import why_not_here
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
@@ -31,8 +32,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 PROGRAMS = ("beam.smp", "erlexec", "erl_child_setup", "heart")
 # For RELEASES, start_erl.data, a temporary release and the node's log.
 LEAST_SPACE = 16 << 20
-ALLOW_RESTART = "Set otp_allow_restart (option allow_restart) to allow it"
-RESTART_INSTEAD = "Set otp_upgrade_method (option method) to restart"
+ALLOW_RESTART = f"Set {named('allow_restart')} to allow it"
+RESTART_INSTEAD = f"Set {named('method')} to restart"
 # For the disagreements of node and files that concern an upgrade.
 REMEDIES = {
     "sasl": "Start sasl, or restart the node",
@@ -59,7 +60,7 @@ def check_history(version: str, failure: dict[str, t.Any] | None, *, force: bool
     """The release has failed here before."""
     if failure is not None:
         cause = f"release {version} failed on this host at {failure['time']}: {failure['reason'].rstrip('.')}"
-        yield Problem("failed_before", cause, "Build a release with another version, or set otp_force (option force) to try this one again", fatal=not force)
+        yield Problem("failed_before", cause, f"Build a release with another version, or set {named('force')} to try this one again", fatal=not force)
 
 
 def check_release(tree: Tree, release: Release, *, like: str) -> t.Iterator[Problem]:
@@ -146,7 +147,7 @@ def check_relup(
         step = find_relup_step(tree, current, version, upgrade_from=upgrade_from)
     except NoRelupStep as error:
         instead = ALLOW_RESTART if method == "auto" else RESTART_INSTEAD
-        remedy = f"Build release {version} with upgrade_from {current} (otp_upgrade_from); or have the node restarted: {instead[0].lower()}{instead[1:]}"
+        remedy = f"Build release {version} with {current} in {named('upgrade_from')}; or have the node restarted: {instead[0].lower()}{instead[1:]}"
         yield Problem("no_way", str(error), remedy)
         return
     if step.restarts:

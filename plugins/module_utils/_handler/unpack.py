@@ -16,6 +16,7 @@ import os
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
+from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, format_rel
 from ansible_collections.erlang.otp.plugins.module_utils._handler.node_upgrade import NodeUpgrade
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError
@@ -33,7 +34,9 @@ def install_package(upgrade: Upgrade, tree: Tree) -> bool:
         return False
     installed = install_release(root=tree.root, destdir=tree.destdir, changes=upgrade.changes, lock_timeout=request.lock_timeout, **package)
     if installed["release"] != request.release:
-        raise OtpError(f"the package has release {installed['release']}, not {request.release}: set release to that, or give another package")
+        raise OtpError(
+            f"the package has release {installed['release']}, not {request.release}: set {named('release')} to that, or {named('package')} to another package"
+        )
     return True
 
 

@@ -17,6 +17,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._config.configure impor
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
+from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import Problem, check_history, fatal
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Request
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running
@@ -125,7 +126,7 @@ class Upgrade:
         """Report a node that is down, and change nothing. Raises HandlerError when the request is to fail then."""
         self.result.update(transport="offline", way="none", before=describe(None, self.tree), after=describe(None, self.tree))
         if self.request.down == "fail":
-            raise HandlerError("the node is down: start it, or set otp_down (option down) to skip or offline.")
+            raise HandlerError(f"the node is down: start it, or set {named('down')} to skip or offline.")
 
     def remove_older(self, remove: t.Callable[[str], object]) -> None:
         """Remove the releases that exceed keep. remove: removes the release of a version.

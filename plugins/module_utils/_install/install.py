@@ -18,6 +18,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import digest_of
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner, as_root
+from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded, result_of
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import download, is_url
 from ansible_collections.erlang.otp.plugins.module_utils._package.limits import MAX_SIZE
@@ -54,9 +55,9 @@ def install_release(
     Returns the release, with "kept": files of the tree that differ from the package's and stay. Raises PackageNeeded, OtpError.
     """
     if package is None and checksum is None:
-        raise OtpError("the host does not have the package, and no checksum is given: set checksum")
+        raise OtpError(f"the host does not have the package, and no checksum is given: set {named('checksum')}")
     if is_url(package) and checksum is None:
-        raise OtpError(f"package {package}: a package from a URL needs a checksum: set checksum")
+        raise OtpError(f"package {package}: a package from a URL needs a checksum: set {named('checksum')}")
     size, opened, directory = 0, None, destdir.rstrip("/") + root.rstrip("/")
     try:
         # Before anything else: this file is the one that is used.

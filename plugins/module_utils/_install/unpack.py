@@ -18,6 +18,7 @@ import os
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.module_utils._core.reading import open_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import THIS_PROGRAM, Program, find_incompatible, machine_of, parse_program, why_not
@@ -134,7 +135,7 @@ def check_machines(unpacked: Unpacked, tree: Tree, package: str) -> None:
             reason = why_not(emulator, path, like=like)
     reason = reason or find_incompatible(unpacked.programs, emulator)
     if reason:
-        raise PackageError(f"package {package}: {reason}. Build it for this host's machine type and C library (erts, otp_root)")
+        raise PackageError(f"package {package}: {reason}. Build it for this host's machine type and C library: set {named('erts')}, or {named('otp_root')}")
 
 
 def _head(path: str) -> bytes:
@@ -219,7 +220,10 @@ def check_complete(unpacked: Unpacked, tree: Tree, package: str) -> None:
         place = unpacked.places.get(application.name)
         directory = place or f"lib/{application.name}-{application.version}"
         if not is_there(f"{directory}/ebin/{application.name}.app"):
-            hint = place and f" (variable {_variable_of(place, unpacked)}): unpack its archive there first, or build the package with var_tar: include"
+            hint = (
+                place
+                and f" (variable {_variable_of(place, unpacked)}): unpack its archive there first, or build the package with include in {named('var_tar')}"
+            )
             raise PackageError(
                 f"package {package}: release {release.name} {release.version} needs {directory} (with ebin/{application.name}.app),"
                 f" and neither the package nor {'the host' if place else tree.directory} has it{hint or ''}"

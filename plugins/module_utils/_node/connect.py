@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
+from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.module_utils._core.reading import open_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 
@@ -64,7 +65,7 @@ def connect(address: NodeAddress, *, timeout: float = 5.0):
         from ansible_collections.erlang.otp.plugins.module_utils._node.run_erl_console import Console
 
         if not address.pipe_dir:
-            raise OtpError("Neither node nor pipe_dir is given: set one of them.")
+            raise OtpError(f"There is no way to the node: set {named('node')}, or {named('pipe_dir')}.")
         return Console(directory=address.pipe_dir, force=address.force)
     from ansible_collections.erlang.otp.plugins.module_utils._node.distribution import Connection
 

@@ -29,9 +29,7 @@ class Release(t.NamedTuple):
     diff: tuple[dict[str, str], ...] = ()
 
 
-def ensure_release(
-    options: SystemOptions, tree: Tree, owner: Owner, changes: Changes, *, is_image: bool = False, only_check: bool = False
-) -> Release:
+def ensure_release(options: SystemOptions, tree: Tree, owner: Owner, changes: Changes, *, is_image: bool = False, only_check: bool = False) -> Release:
     """Install the release of the package. Without a package, the permanent release stays. Raises PackageNeeded, OtpError.
 
     is_image: an image has no node that an upgrade could take to the release, so that it becomes permanent.

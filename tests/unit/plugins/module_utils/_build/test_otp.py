@@ -49,7 +49,7 @@ def test_of_two_erts_the_started_one(tmp_path):
 
 
 def test_no_tree(tmp_path):
-    with pytest.raises(OtpError, match="is not an Erlang/OTP tree: it has no erts-VSN/bin/erlexec. Set otp_root"):
+    with pytest.raises(OtpError, match="is not an Erlang/OTP tree: it has no erts-VSN/bin/erlexec. Set otp_erlang_root"):
         read_otp(str(tmp_path))
     with pytest.raises(OtpError, match="nowhere is not an Erlang/OTP tree"):
         find_otp(str(tmp_path / "nowhere"))
@@ -75,11 +75,11 @@ def test_a_wrapper_is_asked(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     assert find_otp(None).root == str(tree)
     wrapper.write_text("#!/bin/sh\necho no version is set\n")
-    with pytest.raises(OtpError, match="does not return its root directory. Its output: no version is set Set otp_root"):
+    with pytest.raises(OtpError, match="does not return its root directory. Its output: no version is set Set otp_erlang_root"):
         find_otp(None)
 
 
 def test_no_erl(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(OtpError, match="erl is not on PATH of the build host. Install Erlang/OTP .*or set otp_root"):
+    with pytest.raises(OtpError, match="erl is not on PATH of the build host. Install Erlang/OTP .*or set otp_erlang_root"):
         find_otp(None)

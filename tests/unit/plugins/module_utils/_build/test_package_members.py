@@ -190,12 +190,12 @@ def test_include_that_leads_outside(pea):
 
 
 def test_extra_files_that_are_missing(tmp_path):
-    with pytest.raises(OtpError, match="extra_files: .*/gone does not exist"):
+    with pytest.raises(OtpError, match=r"otp_release_extra_files \(option extra_files\): .*/gone does not exist"):
         extra_group([(str(tmp_path / "gone"), "gone")])
 
 
 def test_two_members_of_one_name():
     group = Group("g", [PackageMember("a")])
     check_names([group, Group("h", [PackageMember("b")])])
-    with pytest.raises(OtpError, match="Two members of the package have the name a. Check extra_files"):
+    with pytest.raises(OtpError, match="Two members of the package have the name a. Check otp_release_extra_files"):
         check_names([group, group])

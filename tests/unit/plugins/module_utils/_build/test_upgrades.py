@@ -76,7 +76,7 @@ def test_an_application_that_is_nowhere(tmp_path, search):
     with pytest.raises(OtpError) as caught:
         read_earlier(path, "downgrade_to", search)
     assert str(caught.value).startswith(f"downgrade_to: release SYSTEM FIRST of {path}: Application pea-1.0 was not found (version 2.0 is in")
-    assert str(caught.value).endswith("Name its ebin directory in upgrade_path.")
+    assert str(caught.value).endswith("Name its ebin directory in otp_upgrade_path (option upgrade_path).")
 
 
 def test_out_of_a_package(tmp_path, search):
@@ -97,7 +97,7 @@ def test_what_a_package_lacks_is_looked_for(tmp_path, search):
     assert found["kernel"] == f"{search.otp.lib}/kernel-8.5.3/ebin"
     without = {name: content for name, content in members.items() if not name.startswith("lib/")}
     package = write_package(tmp_path / "thinner.tar.gz", without)
-    with pytest.raises(OtpError, match=r"thinner\.tar\.gz lacks pea-1\.0\. .*Name its ebin directory in upgrade_path\.$"):
+    with pytest.raises(OtpError, match=r"thinner\.tar\.gz lacks pea-1\.0\. .*Name its ebin directory in otp_upgrade_path \(option upgrade_path\)\.$"):
         find_ebins(read_earlier(package, "upgrade_from", search), str(tmp_path / "other"), [])
 
 
