@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import typing as t
@@ -15,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from upgrade_site import Site, upgrade_site
-from waiting import LIMIT, free_port
+from waiting import LIMIT, free_port, wait_until
 
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
@@ -67,6 +69,9 @@ def served() -> t.Iterator[Served]:
         site.write_inventory("FIRST", **variables)
         assert site.play("deploy").changed[HOST] == 1
         yield served
+        site.stop(HOST)
+        # The one that the node's host has started again.
+        subprocess.run(["epmd", "-port", str(site.epmd_port), "-kill"], check=False)
 
 
 def test_a_second_deploy_changes_nothing(served: Served) -> None:
@@ -86,6 +91,24 @@ def test_the_node_has_its_port_and_its_limit(served: Served) -> None:
 def test_run_erl_is_told_how_many_logs_it_may_keep(served: Served) -> None:
     environment = Path(f"/proc/{served.emulator}/environ").read_bytes().split(b"\0")
     assert {b"RUN_ERL_LOG_GENERATIONS=3", b"RUN_ERL_LOG_MAXSIZE=2000"} <= set(environment)
+
+
+def test_epmd_that_has_ended_is_started_again(served: Served) -> None:
+    before, port = served.emulator, str(served.site.epmd_port)
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = entry.read_bytes().split(b"\0")
+            if words[0].endswith(b"epmd") and port.encode() in words:
+                os.kill(int(entry.parent.name), signal.SIGKILL)
+    try:
+        assert served.site.play("deploy").changed[HOST] == 1 and served.emulator == before
+        assert served.site.play("deploy").changed[HOST] == 0
+    finally:
+        wait_until(lambda: HOST in names(port), "the node has registered again")
+
+
+def names(port: str) -> str:
+    return subprocess.run(["epmd", "-port", port, "-names"], text=True, capture_output=True, check=True, timeout=LIMIT).stdout
 
 
 @pytest.mark.parametrize("shell", SHELLS)

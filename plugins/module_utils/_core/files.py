@@ -35,6 +35,15 @@ __all__ = [
 LARGE = "/var/tmp"
 
 
+def make_parents(path: str) -> None:
+    """Make the directories above the path that are missing, for every user to pass through, whatever the umask."""
+    umask = os.umask(0o022)
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+    finally:
+        os.umask(umask)
+
+
 def inherited_owner(directory: str) -> tuple[int, int]:
     """User and group number for a new file in the directory: those of the directory if root writes, else -1, -1, the process's own."""
     if os.geteuid() != 0:

@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._core.files import inherited_owner, read_file, write_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import inherited_owner, make_parents, read_file, write_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner, as_root, can_switch, find_writer
 
 # The mode of a directory until it has its owner.
@@ -164,7 +164,7 @@ def _place_of(path: str) -> str:
 
 def make_directory(path: str, mode: int, owner: Owner) -> None:
     """Make the directory and those above it. Raises OtpError if the path exists and is not a directory."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+    make_parents(path)
     try:
         os.mkdir(path, _NEW)
     except FileExistsError:

@@ -10,18 +10,22 @@ The cookie is read from the home directory of the node's user. It is in no comma
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pwd
 import signal
+import socket
 import time
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.identity import can_switch, identity_of, kill, working_as
+from ansible_collections.erlang.otp.plugins.module_utils._core.reading import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._core.run import run
 from ansible_collections.erlang.otp.plugins.module_utils._node import service as _service
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import COOKIE_FILE, NodeAddress, connect
+from ansible_collections.erlang.otp.plugins.module_utils._node.epmd import PORT
 from ansible_collections.erlang.otp.plugins.module_utils._node.log_tail import last_words
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running, observe
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import Starter, find_emulator, find_emulators, find_starters, names_of
@@ -83,6 +87,28 @@ def find_settled(root: str) -> int | None:
             what = f"{starters[0].program} (process {starters[0].pid}) may start one"
             raise OtpError(f"no emulator runs the system below {root}, and {what}: wait for it, or stop the node.")
         time.sleep(0.1)
+
+
+def has_no_epmd(node: Node, pid: int) -> bool:
+    """Whether nothing listens where the emulator is registered, or was: EPMD has ended, and the node cannot be found. False if it needs none."""
+    arguments = (read_file(f"/proc/{pid}/cmdline") or b"").split(b"\0")
+    if not node.name or remote_host() or {b"-epmd_module", b"-erl_epmd_port"} & set(arguments):
+        return False
+    if b"-start_epmd" in arguments and not (node.service and _service.epmd_unit(node.service)):
+        return False
+    with contextlib.closing(socket.socket()) as connection:
+        connection.settimeout(5.0)
+        return connection.connect_ex(("127.0.0.1", int(node.environment.get("ERL_EPMD_PORT") or PORT))) == errno.ECONNREFUSED
+
+
+def start_epmd(node: Node) -> None:
+    """Start EPMD, with which the node then registers by itself. Raises OtpError."""
+    if node.service and _service.epmd_unit(node.service):
+        return _service.must(["systemctl", "start", *_service.epmd_unit(node.service)])
+    program = os.path.join(node.root, "bin", "epmd")
+    code, output = run_as_user(node, [program, "-daemon"], timeout=10)
+    if code != 0:
+        raise OtpError(f"{program} ended with code {code}: {output or 'no output'}")
 
 
 def halt(node: Node) -> None:

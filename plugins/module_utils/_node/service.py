@@ -104,12 +104,24 @@ def start(service: Service) -> None:
     if service.manager == "sysv":
         must([service.files[0].path, "start"])
         return
-    unit = f"{service.name}.service"
-    # restart: a unit whose node has ended may still be active for a moment.
-    code, output = _run_as_root(["systemctl", "restart", unit])
+    unit, epmd = f"{service.name}.service", epmd_unit(service)
+    try:
+        # restart: a unit whose node has ended may still be active for a moment.
+        code, output = _run_as_root(["systemctl", "restart", unit])
+    except OtpError as error:
+        # Its job would start the node some time later.
+        _run_as_root(["systemctl", "stop", "--no-block", unit, *epmd])
+        code, output = 1, str(error)
     if code != 0:
-        journal = _run_as_root(["journalctl", "--unit", unit, "--lines", "8", "--output", "cat", "--no-pager"])[1]
-        raise OtpError(f"systemd cannot start {unit}: {output} Its journal ends with:\n{journal}")
+        state = f" {epmd[0]} is {_run_as_root(['systemctl', 'is-active', *epmd])[1]}." if epmd else ""
+        units = [option for name in (unit, *epmd) for option in ("--unit", name)]
+        journal = _run_as_root(["journalctl", *units, "--lines", "8", "--output", "cat", "--no-pager"])[1]
+        raise OtpError(f"systemd cannot start {unit}: {output}{state} The journal ends with:\n{journal}")
+
+
+def epmd_unit(service: Service) -> list[str]:
+    """The name of the unit of EPMD, if the service has one."""
+    return [name for file in service.files if (name := os.path.basename(file.path)) == f"{service.name}-epmd.service"]
 
 
 def stop(service: Service) -> None:

@@ -47,6 +47,8 @@ class NodeState:
                 f"the node {self.title} was not started by {self.node.service.name}.service, so systemd does not supervise it: deploy once"
                 " with otp_state=stopped, and then again."
             )
+        if _lifecycle.has_no_epmd(self.node, pid):
+            self.changes.do(f"start EPMD, which has ended while the node {self.title} runs", _lifecycle.start_epmd, self.node)
         newer = self.find_newer(pid, written)
         if newer and state == "started" and self.options.restart_on_change:
             return self.restart(newer)

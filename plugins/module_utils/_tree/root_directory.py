@@ -16,6 +16,7 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import make_parents
 from ansible_collections.erlang.otp.plugins.module_utils._core.identity import ROOT, as_owner, as_root, can_switch, find_writer, owner_of, working_as
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK, Tree
@@ -56,7 +57,7 @@ def remove_new_root_directory(tree: Tree) -> None:
 
 
 def _make(directory: str, options: FileOptions) -> None:
-    os.makedirs(os.path.dirname(directory), exist_ok=True)
+    make_parents(directory)
     options.directory(directory)
 
 

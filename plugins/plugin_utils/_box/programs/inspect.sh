@@ -16,7 +16,7 @@
 inspect() {
     cd / || return
     if [ -n "$TAKE" ]; then
-        mkdir -p "$ROOT" || return
+        (umask 022 && mkdir -p "$ROOT") || return
         owner=$(readlink "$LOCK")
         # A lock of an earlier boot, or of a run that has ended. mv succeeds for one only, if two runs find it.
         if [ -n "$owner" ] && { [ "${owner##* }" != "$BOOT" ] || [ "$owner" = "$BREAK" ]; } && mv "$LOCK" "$LOCK.$$"; then

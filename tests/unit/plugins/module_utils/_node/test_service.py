@@ -146,3 +146,22 @@ def test_a_program_that_fails_or_is_missing():
         must(["sh", "-c", "echo why; exit 3"])
     with pytest.raises(OtpError, match="cannot run /no/such/program"):
         must(["/no/such/program"])
+
+
+def test_a_unit_that_does_not_come_up_says_why_and_leaves_no_job(monkeypatch):
+    asked = []
+
+    def systemd(command, timeout):
+        asked.append(" ".join(command))
+        if command[1] == "restart":
+            raise OtpError("it has not ended.")
+        return 0, {"is-active": "activating", "--unit": "no port for epmd"}.get(command[1], "")
+
+    monkeypatch.setattr(_service, "run", systemd)
+    unit = Service(
+        "systemd", "x", True, (ServiceFile("/etc/systemd/system/x.service", "", 0o644), ServiceFile("/etc/systemd/system/x-epmd.service", "", 0o644))
+    )
+    with pytest.raises(OtpError, match="cannot start x.service: it has not ended. x-epmd.service is activating. The journal ends with:\nno port for epmd"):
+        _service.start(unit)
+    assert asked[1] == "systemctl stop --no-block x.service x-epmd.service"
+    assert asked[3].startswith("journalctl --unit x.service --unit x-epmd.service")

@@ -21,9 +21,11 @@ import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, ensure_directory, ensure_file, make_directory
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions, Owner, ensure_directory, ensure_file, make_directory
 from ansible_collections.erlang.otp.plugins.module_utils._target_system import service_user as _service_user
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.service_user import ensure_cookie, ensure_user, is_half_made, run_first
+from ansible_collections.erlang.otp.plugins.module_utils._tree.root_directory import ensure_root_directory
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.file_calls import FileCalls
 
 # Names that no host has.
@@ -208,3 +210,13 @@ def test_a_new_directory_is_its_maker_s_alone_until_it_has_its_owner(tmp_path, m
     make_directory(str(tmp_path / "new"), 0o755, Owner(5, 6))
     os.umask(before)
     assert calls.done == [("mkdir", "new", 0o700), ("chown", "new", (5, 6), True), ("chmod", "new", 0o755)]
+
+
+def test_every_user_can_pass_through_the_directories_above_a_new_one(tmp_path):
+    before = os.umask(0o077)
+    try:
+        make_directory(str(tmp_path / "a/b/new"), 0o750, ME)
+        ensure_root_directory(Tree(str(tmp_path / "c/d/root")), FileOptions(), Changes())
+    finally:
+        assert os.umask(before) == 0o077
+    assert [mode(tmp_path / name) for name in ("a", "a/b", "a/b/new", "c", "c/d", "c/d/root")] == [0o755, 0o755, 0o750, 0o755, 0o755, 0o755]

@@ -50,6 +50,7 @@ class Host:
         self.pid = None
         self.starts = 0
         self.silence = ""
+        self.has_no_epmd = False
         self.answer = running(("FIRST", "permanent"))
         self.packages = {
             version: write_package(directory / f"{version}.tar.gz", release_members(version, app_version=number))
@@ -58,6 +59,8 @@ class Host:
         self.node = _node.Node(root=self.root, user=USER, home=str(directory / "home"), log_directory=self.root + "/log", name="a@localhost")
         monkeypatch.setattr(_node_state, "find_emulator", lambda root: self.pid)
         monkeypatch.setattr(_node_state, "started_at", lambda pid: os.stat(pid_file(self.root)).st_mtime_ns)
+        monkeypatch.setattr(_node, "has_no_epmd", lambda node, pid: self.has_no_epmd)
+        monkeypatch.setattr(_node, "start_epmd", self.start_epmd)
         monkeypatch.setattr(_node, "find_settled", lambda root: self.pid)
         monkeypatch.setattr(_release, "emulators", lambda tree: [self.pid] if self.pid else [])
         monkeypatch.setattr(_node, "start", self.start)
@@ -73,6 +76,9 @@ class Host:
 
     def stop(self, node):
         self.pid = None
+
+    def start_epmd(self, node):
+        self.has_no_epmd = False
 
     def ask(self, node):
         if self.silence:
@@ -125,6 +131,13 @@ def test_first_all_and_then_nothing(host):
     assert result["before"] is None
     assert (again, actions, system.warnings, system.diff) == ({**result, "before": "FIRST"}, [], [], [])
     assert os.stat(host.root + "/run/pipe").st_mode & 0o777 == 0o700
+
+
+def test_epmd_that_has_ended_is_started_again(host):
+    host.settle()
+    host.has_no_epmd = True
+    assert host.settle()[1] == ["start EPMD, which has ended while the node a@localhost runs"] and host.starts == 1
+    assert host.settle()[1] == []
 
 
 def test_check_mode_touches_nothing_and_tells_the_same(host, tmp_path):
