@@ -107,6 +107,8 @@ options:
       - The directory for C(NAME.tar.gz), C(NAME.rel), C(NAME.boot), C(NAME.script), C(relup) if there is one, and
         C(.NAME.build.json), which records what they were made from. It is created if it is missing.
       - With a separate directory for each release, later builds find what they need for their relups.
+      - A package of a release is made once. If it is there already with the same version and other content, the build fails, and names what differs.
+        See O(replace).
     type: path
     required: true
   sys_config:
@@ -240,6 +242,12 @@ options:
         release resource file. On other systems, M(erlang.otp.otp_release_install) refuses it before it changes anything.
       - An application with the same version as in the base must have the same content.
     type: path
+  replace:
+    description:
+      - Whether to replace a package in O(output_dir) that has the same release and version, and other content. By default that is an error.
+      - Systems know a release by its version. Replace only what no system has.
+    type: bool
+    default: false
   cache_dir:
     description:
       - The directory of compressed applications and boot scripts, which later builds use again. You can remove it at any time. It must
@@ -377,6 +385,11 @@ applications:
       description: The directory that it was taken from.
       type: str
       sample: /home/user/target_system/myapps/pea-1.0
+digests:
+  description: SHA-256 digests of what is in the package, of each library and of ERTS as a whole, and of each other file. Equal for equal content.
+  returned: success
+  type: dict
+  sample: {lib/pea-1.0: 5a0c4c1f9c4f5d0c6c2e3c8a9d1b7e64f2a0b9d8c7e6f5a4b3c2d1e0f9a8b7c6}
 relup:
   description: The upgrades of the relup, then its downgrades, in the order of O(upgrade_from) and O(downgrade_to).
   returned: success
@@ -528,6 +541,7 @@ ARGUMENT_SPEC = {
     "upgrade_path": {"type": "list", "elements": "path", "default": []},
     "restart_emulator": {"type": "bool", "default": False},
     "base": {"type": "path"},
+    "replace": {"type": "bool", "default": False},
     "cache_dir": {"type": "path"},
 }
 
@@ -538,7 +552,7 @@ def options_of(parameters: dict) -> Options:
         **{name: parameters[name] for name in ("src_tests", "exref", "warnings_as_errors", "no_warn_sasl", "no_dot_erlang")},
         variables=tuple((name, os.path.abspath(expanded(str(path)))) for name, path in parameters["variables"].items()),
     )
-    same = ("rel", "name", "version", "file_name", "otp_root", "strip", "var_tar", "restart_emulator", "base", "cache_dir")
+    same = ("rel", "name", "version", "file_name", "otp_root", "strip", "var_tar", "restart_emulator", "base", "replace", "cache_dir")
     files = ("sys_config", "sys_config_src", "vm_args", "vm_args_src")
     names = ("code_path", "include", "strip_keep", "upgrade_from", "downgrade_to", "upgrade_path")
     lists: dict[str, t.Any] = {name: tuple(parameters[name]) for name in names}

@@ -113,6 +113,30 @@ def test_a_changed_module_needs_no_erl_but_a_changed_application_does(workshop: 
     assert files_of(workshop.output) == before
 
 
+def test_a_package_of_a_version_is_made_once(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    pea = workshop.application("pea", needs=", sasl")
+    (pea / "priv").mkdir()
+    (pea / "priv/data").write_text("first")
+    options = {"rel": workshop.rel(*MINIMAL, "pea-1.0"), "replace": False}
+    first = workshop.build(**options)
+    (pea / "priv/data").write_text("second")
+    before = files_of(workshop.output)
+    for check_mode in (True, False):
+        with pytest.raises(OtpError, match="MYSYSTEM FIRST has been built before, with other content .*: application pea 1.0. A package .* set replace"):
+            workshop.build(**options, check_mode=check_mode)
+        assert files_of(workshop.output) == before
+    replaced = workshop.build(**{**options, "replace": True})
+    assert replaced["changed"] and replaced["digests"] != first["digests"]
+    # The same content is the same release, in whatever way it is packed.
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1000000000")
+    assert workshop.build(**options)["digests"] == replaced["digests"]
+    # The ways out: another version, and no package.
+    (pea / "priv/data").write_text("third")
+    second = workshop.build(**{**options, "rel": workshop.rel(*MINIMAL, "pea-1.0", version="SECOND")})
+    os.unlink(second["package"])
+    assert workshop.build(**options)["version"] == "SECOND"
+
+
 def test_check_mode_tells_and_keeps_nothing(workshop: Workshop) -> None:
     workshop.application("pea", needs=", sasl")
     rel = workshop.rel(*MINIMAL)

@@ -60,6 +60,28 @@ def test_builders_that_build_the_same_package_are_as_good_as_one(build: t.Callab
     assert [path.name for path in (tmp_path / "packages").iterdir()] == ["bare-FIRST.tar.gz"]
 
 
+def test_a_package_of_a_version_is_made_once(build: t.Callable[..., subprocess.CompletedProcess], tmp_path: Path) -> None:
+    """Before, the package from which a fleet ran was replaced. The build directory is only a cache."""
+    package = tmp_path / "packages/bare-FIRST.tar.gz"
+    assert build(limit="new").returncode == 0
+    before = package.read_bytes()
+    refused = build({"otp_release_sys_config": "[{kernel,\n  []}].\n"}, limit="new")
+    assert refused.returncode != 0 and package.read_bytes() == before
+    said = " ".join(refused.stdout.split())
+    assert "bare FIRST has been built before, with other content" in said and "releases/FIRST/sys.config" in said and str(package) in said, refused.stdout
+    assert "If no host has the earlier one, remove that file." in said
+    package.unlink()
+    assert build({"otp_release_sys_config": "[{kernel,\n  []}].\n"}, limit="new").returncode == 0
+    assert package.read_bytes() != before
+
+
+def test_a_version_that_yaml_takes_for_a_number_is_refused(build: t.Callable[..., subprocess.CompletedProcess], tmp_path: Path) -> None:
+    """Before, 1.10 was built as release 1.1."""
+    refused = build({"otp_release_version": 1.10}, limit="new")
+    assert refused.returncode != 0 and not (tmp_path / "packages").exists()
+    assert "otp_release_version is 1.1, and not a text" in refused.stdout and "in quotes" in refused.stdout, refused.stdout
+
+
 def test_builders_that_differ_are_refused_and_no_package_is_brought(build: t.Callable[..., subprocess.CompletedProcess], tmp_path: Path) -> None:
     refused = build(otp_strip=True)
     assert refused.returncode != 0

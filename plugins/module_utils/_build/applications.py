@@ -14,6 +14,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Application, Release, ReleaseApplication, parse_app
+from ansible_collections.erlang.otp.plugins.module_utils._tree.names import number_problem
 
 # No system starts without them (rel(4)).
 REQUIRED = ("kernel", "stdlib")
@@ -164,7 +165,9 @@ def requested_application(item: t.Any) -> RequestedApplication:
     if item.get("type") not in (None, *START_TYPES):
         raise OtpError(f"applications: type of {item['name']} is {item['type']!r}; it can be {', '.join(START_TYPES)}.")
     version, included = item.get("version"), item.get("included_applications")
-    return RequestedApplication(str(item["name"]), None if version is None else str(version), item.get("type"), None if included is None else tuple(included))
+    if problem := number_problem(f"applications: the version of {item['name']}", version):
+        raise OtpError(problem)
+    return RequestedApplication(str(item["name"]), version, item.get("type"), None if included is None else tuple(included))
 
 
 def close_over(requested: t.Iterable[RequestedApplication], code_path: CodePath) -> list[ReleaseApplication]:

@@ -17,7 +17,6 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._build.assemble import (
     Assembler,
     PackageFile,
-    describe_package,
     end_fragment,
     strippable,
     write_package,
@@ -26,6 +25,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._build.boot_scripts imp
 from ansible_collections.erlang.otp.plugins.module_utils._build.build_record import BuildRecord, read_record, write_record
 from ansible_collections.erlang.otp.plugins.module_utils._build.cache import Cache, default_directory
 from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Options, Sources, read_sources
+from ansible_collections.erlang.otp.plugins.module_utils._build.once import refuse_other_content
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import find_otp
 from ansible_collections.erlang.otp.plugins.module_utils._build.package_members import Group, make_plan, scripted_groups
 from ansible_collections.erlang.otp.plugins.module_utils._build.script_step import ScriptStep
@@ -37,10 +37,12 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.files import flus
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_writer import Fragment, gzip_parts
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, parse_rel
 from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import PackageMember
+from ansible_collections.erlang.otp.plugins.module_utils._package.contents import read_digests
 
 # All files of a package have the same time, so that the same content gives the same bytes: that of SOURCE_DATE_EPOCH, else this
 # (1980-01-01, the first day that every archive format can express).
 EPOCH = 315532800
+WAY_OUT = "If no system has the earlier one, remove that package, or set replace."
 
 
 def build_release(options: Options, changes: Changes) -> dict[str, t.Any]:
@@ -97,6 +99,7 @@ class ReleaseBuild:
             "version": self.sources.release.version,
             "erts_version": self.sources.release.erts_version,
             "applications": [{"name": found.name, "version": found.version, "directory": found.directory} for found in self.sources.found],
+            "digests": state.digests,
             "relup": list(state.relup),
             "thin": state.thin,
             "diagnostics": [warning._asdict() for warning in state.warnings],
@@ -118,10 +121,10 @@ class ReleaseBuild:
         strip = [path for group in self.plan.all_groups() if options.strip and self.assembler.lacks(keys[group.name]) for path in strippable(group)]
         scripts = self.scripts.scripts(key, strip)
         warnings = (*scripts.warnings, *self.scripts.notes())
-        outputs, thin = self._keep(scripts, keys, state.outputs)
+        outputs, digests, thin = self._keep(scripts, keys, state.outputs)
         self.cache.tidy()
         relup = describe_upgrade_paths(self.sources.upgrades, self.sources.release, scripts.relup) if scripts.relup else []
-        state = BuildRecord(inputs, key, tuple(keys.values()), outputs, warnings, tuple(relup), thin)
+        state = BuildRecord(inputs, key, tuple(keys.values()), outputs, warnings, tuple(relup), thin, digests)
         if not self.changes.check_mode:
             write_record(self.record_path, state)
         return state
@@ -143,8 +146,8 @@ class ReleaseBuild:
         self.written = PackageFile(self.package, self.sha256, os.path.getsize(self.package))
         return True
 
-    def _keep(self, scripts: BootScripts, keys: dict[str, str], earlier: dict[str, str]) -> tuple[dict[str, str], dict[str, t.Any] | None]:
-        """Put the outputs in place where they differ. Returns their SHA-256 by name, as ``earlier`` has it, and the thin package."""
+    def _keep(self, scripts: BootScripts, keys: dict[str, str], earlier: dict[str, str]) -> tuple[dict[str, str], dict[str, str], dict[str, t.Any] | None]:
+        """Put the outputs in place where they differ. Returns their SHA-256 by name, as ``earlier``, the digests of the content, and the thin package."""
         archives = {name: self._variable_archive(groups, keys) for name, groups in self.plan.variables.items()}
         included = archives if self.options.var_tar == "include" else {}
         fragments = self._fragments(scripts, keys, included)
@@ -154,6 +157,9 @@ class ReleaseBuild:
         if self.options.var_tar == "ownfile":
             files.update({os.path.join(self.options.output_dir, name + ".tar.gz"): content for name, content in archives.items()})
         self._write(fragments)
+        digests = read_digests(self.written.path)
+        if self.sha256 not in (None, self.written.sha256) and not self.options.replace:
+            refuse_other_content(self.sources.release.name, self.sources.release.version, digests, self.package, way_out=WAY_OUT)
         thin = None
         if self.base:
             from ansible_collections.erlang.otp.plugins.module_utils._build.thin import make_thin
@@ -168,8 +174,8 @@ class ReleaseBuild:
                 self.changes.do(f"write {path}", write_file, path, content)
         if self.sha256 != self.written.sha256:
             self.changes.do(f"make the release package {self.package}", self._put_package)
-        digests = {os.path.basename(path): hashlib.sha256(content).hexdigest() for path, content in files.items()}
-        return {**digests, os.path.basename(self.package): self.written.sha256}, thin
+        outputs = {os.path.basename(path): hashlib.sha256(content).hexdigest() for path, content in files.items()}
+        return {**outputs, os.path.basename(self.package): self.written.sha256}, digests, thin
 
     def _remove_others(self, outputs: list[str], earlier: dict[str, str]) -> None:
         """Remove outputs of the earlier run that this run does not make: a relup, a thin package."""
@@ -178,12 +184,9 @@ class ReleaseBuild:
                 self.changes.do(f"remove {path}", os.unlink, path)
 
     def _write(self, fragments: t.Iterable[Fragment]) -> None:
-        """Write the package beside its place; in check mode only if the thin package needs it."""
+        """Write the package beside its place, in check mode elsewhere."""
         beside = os.path.join(self.options.output_dir, f".{self.sources.stem}.tar.gz.{os.getpid()}.new")
         if self.changes.check_mode:
-            if not self.base:
-                self.written = describe_package(self.package, fragments)
-                return
             beside = os.path.join(self.scripts.work_directory(), "package.tar.gz")
         else:
             os.makedirs(self.options.output_dir, exist_ok=True)

@@ -12,7 +12,7 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._build.systools import Diagnostic
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file, write_file
 
-FORMAT = 3
+FORMAT = 4
 
 
 class BuildRecord(t.NamedTuple):
@@ -25,6 +25,7 @@ class BuildRecord(t.NamedTuple):
     warnings: tuple[Diagnostic, ...] = ()
     relup: tuple[dict[str, t.Any], ...] = ()
     thin: dict[str, t.Any] | None = None
+    digests: dict[str, str] = {}
 
 
 def read_record(path: str) -> BuildRecord:
@@ -34,7 +35,8 @@ def read_record(path: str) -> BuildRecord:
         if data["format"] != FORMAT:
             return BuildRecord()
         warnings = tuple(Diagnostic(*warning) for warning in data["warnings"])
-        return BuildRecord(data["inputs"], data["scripts_key"], tuple(data["keys"]), data["outputs"], warnings, tuple(data["relup"]), data["thin"])
+        keys, relup = tuple(data["keys"]), tuple(data["relup"])
+        return BuildRecord(data["inputs"], data["scripts_key"], keys, data["outputs"], warnings, relup, data["thin"], data["digests"])
     except (ValueError, KeyError, TypeError):
         return BuildRecord()
 

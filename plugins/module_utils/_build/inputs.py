@@ -19,6 +19,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.options import na
 from ansible_collections.erlang.otp.plugins.module_utils._core.reading import is_directory_name
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, format_rel, parse_rel
 from ansible_collections.erlang.otp.plugins.module_utils._formats.sys_config import parse_sys_config
+from ansible_collections.erlang.otp.plugins.module_utils._tree.names import check_bootable
 
 
 class Options(t.NamedTuple):
@@ -48,6 +49,7 @@ class Options(t.NamedTuple):
     upgrade_path: tuple[str, ...] = ()
     restart_emulator: bool = False
     base: str | None = None
+    replace: bool = False
     cache_dir: str | None = None
 
 
@@ -99,9 +101,9 @@ def read_sources(options: Options, otp: Otp) -> Sources:
 
 
 def _check_names(release: Release, stem: str) -> None:
-    for what, name in (("version", release.version), ("file_name", stem)):
-        if not is_directory_name(name):
-            raise OtpError(f"Release {what} {name!r} can't be the name of a file. Give one without '/'.")
+    check_bootable(release.version)
+    if not is_directory_name(stem):
+        raise OtpError(f"Release file_name {stem!r} can't be the name of a file. Give one without '/'.")
 
 
 def _erts(options: Options, otp: Otp) -> Otp | None:

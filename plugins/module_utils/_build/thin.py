@@ -21,17 +21,16 @@ from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader im
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_writer import SMALL, Workers, gzip_parts, make_fragment
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
 from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import DIRECTORY, FILE, LINK, PackageMember, join_parts, tar_parts
+from ansible_collections.erlang.otp.plugins.module_utils._package.contents import read_files
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import checked_members
 from ansible_collections.erlang.otp.plugins.module_utils._package.read import read_package
-from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import BASE, Base, directory_digest, format_base, link_digest, read_base
+from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import BASE, Base, directory_digest, format_base, read_base
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import versioned_directory
 
 _KINDS = {"file": FILE, "link": LINK, "directory": DIRECTORY}
 
+
 # Digests of files, by the versioned directory that they are in ("" outside of any) and their path below it.
-Contents = t.Dict[str, t.Dict[str, str]]
-
-
 class Thin(t.NamedTuple):
     """A thin package: its content, and what the base has instead."""
 
@@ -84,24 +83,11 @@ def _is_archive(path: str) -> bool:
     return "/" not in path and path.endswith(".tar.gz")
 
 
-def _contents(package: str) -> Contents:
+def _contents(package: str) -> dict[str, dict[str, str]]:
     """What the package has outside of releases/."""
-    found: Contents = {}
-    with Inflated(package) as stream:
-        for path, member, pieces in checked_members(stream):
-            directory = versioned_directory(path) or ""
-            if path.startswith("releases/") or member.kind == "directory":
-                continue
-            digest = link_digest(member.target) if member.kind == "link" else _digest(pieces)
-            found.setdefault(directory, {})[path[len(directory) + 1 :] if directory else path] = digest
-    return found
-
-
-def _digest(pieces: t.Iterable[bytes]) -> str:
-    digest = hashlib.sha256()
-    for piece in pieces:
-        digest.update(piece)
-    return digest.hexdigest()
+    found = read_files(package)
+    others = {path: digest for path, digest in found.pop("", {}).items() if not path.startswith("releases/")}
+    return {"": others, **{directory: files for directory, files in found.items() if not directory.startswith("releases/")}}
 
 
 def _check_equal(directory: str, ours: dict[str, str], theirs: dict[str, str], base: str) -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
 from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import parse_start_erl_data
 from ansible_collections.erlang.otp.plugins.module_utils._formats.relup import parse_relup
@@ -13,6 +14,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._formats.resource impor
 from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_reader import TarMember
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import PackageError, checked_members
 from ansible_collections.erlang.otp.plugins.module_utils._package.limits import MAX_ALL_TEXTS, MAX_TEXT, MAX_TEXTS
+from ansible_collections.erlang.otp.plugins.module_utils._tree.names import check_bootable
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import SCRIPTS
 
 START_ERL_DATA = "releases/start_erl.data"
@@ -55,6 +57,10 @@ def find_release(texts: dict[str, bytes], *, package: str) -> Release:
         what = "has several" if found else "has no"
         raise PackageError(f"package {package}: it {what} release resource file releases/NAME.rel or releases/VSN/NAME.rel: is it a release package?")
     (release,) = found.values()
+    try:
+        check_bootable(release.version)
+    except OtpError as error:
+        raise PackageError(f"package {package}: {error}") from None
     return release
 
 

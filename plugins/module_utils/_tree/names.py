@@ -15,6 +15,9 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.reading import is
 NODE = re.compile(r"[A-Za-z0-9_-]+@[A-Za-z0-9_.:-]+")
 MACHINE_TYPE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 # The names of clients and machine types are names of directories.
+# start_erl.data separates the versions of ERTS and release by white space, and release_handler writes it in Latin-1, which start_erl gives to the
+# emulator as it is. Quotes and backslashes would have to be escaped in too many places.
+VERSION = re.compile(r"[!#-&(-.0-\[\]-_a-~]+")
 LONGEST = 255
 
 
@@ -37,3 +40,19 @@ def check_version(version: str) -> None:
     """Raise OtpError unless a release can have the version: its files are in the directory of that name below releases."""
     if not is_directory_name(version):
         raise OtpError(f"release {version!r} is not a version, because it cannot be the name of a directory. Give a version, such as 1.0.")
+
+
+def check_bootable(version: str) -> None:
+    """Raise OtpError unless a system can boot the release of this version, by its start_erl.data."""
+    if not VERSION.fullmatch(version) or version in (".", "..") or is_temporary(version) or len(version) > LONGEST:
+        raise OtpError(
+            f"release {version!r} is not a version that a system can boot. Give 1 to {LONGEST} ASCII characters without white space, quotes, '/' and '\\\\',"
+            " such as 1.0."
+        )
+
+
+def number_problem(what: str, version: object) -> str | None:
+    """A sentence if the version is not a text, such as the number 1.1 that YAML makes of 1.10; else None. what: the option or variable."""
+    if isinstance(version, (str, type(None))):
+        return None
+    return f"{what} is {version}, and not a text: YAML takes 1.10 for the number 1.1. Write the version in quotes, as in '1.10'."

@@ -15,6 +15,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import cleaned
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.arguments import argument_validator, masked, secret_values
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.numbers import refuse_numbers
 from ansible_collections.erlang.otp.plugins.plugin_utils._secrecy.quiet import execute_quietly
 from ansible_collections.erlang.otp.plugins.plugin_utils._secrecy.vaulted import without_vaulted
 
@@ -28,6 +29,7 @@ class HostOrBoxAction(ActionBase):
 
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
+        refuse_numbers(self._task.args)
         if is_box(self, task_vars):
             result.update(on_box(self, self.module, dict(self._task.args), task_vars))
         else:

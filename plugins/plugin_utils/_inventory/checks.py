@@ -14,9 +14,10 @@ import os
 import re
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import is_url
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.environment import NAME, problem_of
-from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_node_name
+from ansible_collections.erlang.otp.plugins.module_utils._tree.names import check_bootable, is_node_name, number_problem
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory import names
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.client import client
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.run import OF_A_RUN, run
@@ -55,10 +56,10 @@ def problems(variables: Variables, *, target: bool = True) -> list[str]:
     """Sentences, each with the variable at fault and the way out; empty when all is well.
 
     variables: those of a host that begin with otp_; target: whether the host is to have a target system; a builder has none, and
-    only the names and the kinds of its variables are checked.
+    only the names and the kinds of its variables, and the versions, are checked.
     """
     values, of_another_kind = typed(variables)
-    found = [*unknown_names(variables), *run(variables), *of_another_kind]
+    found = [*unknown_names(variables), *versions(variables), *run(variables), *of_another_kind]
     if of_another_kind or not target:
         return found
     for check in (root, user, directories, node, cookie, flags, environment, timeouts, package, configuration, service, image, box, client, upgrade):
@@ -72,6 +73,24 @@ def unknown_names(variables: Variables) -> t.Iterator[str]:
         near = difflib.get_close_matches(name, sorted(known), n=1)
         hint = f"did you mean {near[0]}?" if near else "see the documentation of the roles for the variables that they have."
         yield f"{name} is not a variable of erlang.otp: {hint}"
+
+
+def versions(variables: Variables) -> t.Iterator[str]:
+    """Of releases and of applications: texts, by which a system can boot."""
+    given = {name: variables.get(name) for name in ("otp_release_version", "otp_upgrade_to", "otp_release")}
+    for name, version in given.items():
+        problem = number_problem(name, version)
+        if version and not problem:
+            try:
+                check_bootable(str(version))
+            except OtpError as error:
+                problem = f"{name}: {error}"
+        if problem:
+            yield problem
+    applications = variables.get("otp_release_applications")
+    for item in applications if isinstance(applications, list) else []:
+        if isinstance(item, dict) and (problem := number_problem(f"otp_release_applications: the version of {item.get('name')}", item.get("version"))):
+            yield problem
 
 
 def root(variables: Variables) -> t.Iterator[str]:

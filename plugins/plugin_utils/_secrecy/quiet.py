@@ -11,6 +11,7 @@ import typing as t
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import cleaned
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.numbers import refuse_numbers
 from ansible_collections.erlang.otp.plugins.plugin_utils._secrecy.vaulted import without_vaulted
 
 # Documented with Ansible's configuration as DEFAULT_NO_TARGET_SYSLOG.
@@ -34,5 +35,6 @@ class QuietAction(ActionBase):
 
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
+        refuse_numbers(self._task.args)
         result.update(execute_quietly(self, dict(self._task.args), task_vars))
         return without_vaulted(cleaned(result), task_vars, self._task.args)

@@ -25,6 +25,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import cleaned
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import is_url
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.action import is_box, on_box
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.numbers import refuse_numbers
 from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import release_of
 from ansible_collections.erlang.otp.plugins.plugin_utils._secrecy.quiet import execute_quietly
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transport import StdinTransport
@@ -47,6 +48,7 @@ def run_module(action: ActionBase, transport: StdinTransport | None, arguments: 
     transport: brings the module to the host; None: Ansible does.
     Returns the module's result, with ``transferred``, as a terminal may show it. Raises AnsibleActionFail.
     """
+    refuse_numbers(arguments)
     return cleaned(_run_with_package(action, transport, arguments, task_vars))  # type: ignore[no-any-return]
 
 

@@ -11,6 +11,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible.errors import AnsibleActionFail
 
 from ansible_collections.erlang.otp.plugins.plugin_utils._box import action as box_action
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.action import HostOrBoxAction, is_box
@@ -67,3 +68,15 @@ def test_what_a_host_says_is_clean(monkeypatch: pytest.MonkeyPatch, name: str, s
     result = action.run(None, {})
     assert {key: result[key] for key in CLEAN} == CLEAN
     assert not any("\x1b" in key for key in result)
+
+
+@pytest.mark.parametrize(
+    ("name", "option"), [("otp_release_build", "version"), *((f"otp_release_{name}", "release") for name in ("handler", "config", "install", "client"))]
+)
+def test_a_version_that_is_a_number_does_not_reach_a_host(monkeypatch: pytest.MonkeyPatch, name: str, option: str) -> None:
+    plugin = importlib.import_module(f"{PACKAGE}.{name}")
+    monkeypatch.setattr(Action, "run", lambda *_arguments: {})
+    action = make_action(kind=type("Tried", (plugin.ActionModule, Action), {}))
+    action._task.args = {option: 1.10, "root": "/srv/exchange"}
+    with pytest.raises(AnsibleActionFail, match=f"{option} is 1.1, and not a text: .* Write the version in quotes"):
+        action.run(None, {})

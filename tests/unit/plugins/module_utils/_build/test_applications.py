@@ -157,7 +157,7 @@ def test_versions_are_ordered_by_their_numbers():
 
 def test_wanted():
     assert requested_application("pea") == RequestedApplication("pea")
-    assert requested_application({"name": "pea", "version": 1.0, "type": "load", "included_applications": ["bean"]}) == RequestedApplication(
+    assert requested_application({"name": "pea", "version": "1.0", "type": "load", "included_applications": ["bean"]}) == RequestedApplication(
         "pea", "1.0", "load", ("bean",)
     )
 
@@ -166,6 +166,11 @@ def test_wanted():
 def test_not_wanted(item):
     with pytest.raises(OtpError, match="is neither a name nor a mapping of name, version, type"):
         requested_application(item)
+
+
+def test_a_version_that_is_a_number():
+    with pytest.raises(OtpError, match="applications: the version of pea is 1.1, and not a text.*in quotes"):
+        requested_application({"name": "pea", "version": 1.10})
 
 
 def test_a_type_that_is_none():

@@ -29,6 +29,7 @@ def told(**variables):
         {"otp_node_name": "exchange@a.example.org"},
         {"otp_node_name": "exchange@a.example.org", "otp_long_names": "yes"},
         {"otp_root": "/srv/ρίζα with space"},
+        {"otp_release_version": "1.10", "otp_upgrade_to": "", "otp_release": None},
         {"otp_erl_flags": ["+P", "500000"], "otp_vm_args": "# no -setcookie here\n+K true\n"},
         {"otp_image": "/srv/north.tar.gz", "otp_image_directory": "/srv/north"},
         {"otp_hosts": "boxes", "otp_serial": 1, "otp_max_fail_percentage": 0, "otp_environment": {"LANG": "C"}},
@@ -45,6 +46,11 @@ def test_nothing_to_say(variables):
     [
         ({"otp_nodename": "x"}, "otp_nodename", "did you mean otp_node_name?"),
         ({"otp_zzzzzz": "x"}, "otp_zzzzzz", "documentation"),
+        ({"otp_release_version": 1.10}, "otp_release_version is 1.1", "in quotes, as in '1.10'"),
+        ({"otp_upgrade_to": 2}, "otp_upgrade_to is 2", "in quotes"),
+        ({"otp_upgrade_to": "1 0"}, "otp_upgrade_to", "without white space"),
+        ({"otp_release": "1.é"}, "otp_release", "ASCII characters"),
+        ({"otp_release_applications": ["sasl", {"name": "pea", "version": 1.10}]}, "the version of pea is 1.1", "in quotes"),
         ({"otp_root": ""}, "otp_root", "/srv/exchange"),
         ({"otp_root": "exchange"}, "otp_root", "absolute path, such as /srv/exchange"),
         ({"otp_root": "/"}, "otp_root", "a separate one"),
@@ -113,6 +119,12 @@ def test_a_problem_names_its_variable_and_the_way_out(variables, name, way_out):
 def test_the_kinds_on_a_builder_are_checked():
     (sentence,) = problems({"otp_strip": "maybe", "otp_release_version": "1"}, target=False)
     assert "otp_strip" in sentence
+
+
+def test_a_builder_is_told_of_a_version_too():
+    (sentence,) = problems({"otp_release_version": 1.10}, target=False)
+    assert "in quotes" in sentence
+    assert problems({"otp_release_version": "1.10", "otp_release_applications": ["sasl", {"name": "pea", "version": "1.0"}]}, target=False) == []
 
 
 def test_a_secret_is_not_told():
