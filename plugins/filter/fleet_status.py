@@ -7,10 +7,13 @@
 from __future__ import annotations
 
 import html
+import os
 import typing as t
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import sha256
+from ansible_collections.erlang.otp.plugins.module_utils._core.reading import is_directory_name
 from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import cleaned
 from ansible_collections.erlang.otp.plugins.module_utils._core.values import mapped
 from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.fleet import describe_fleet
@@ -45,6 +48,10 @@ options:
     description: The time of the report, as text.
     type: str
     required: true
+  packages:
+    description: A directory of the controller with packages C(NAME-VERSION.tar.gz). Hosts that have a release from another package are reported.
+    type: path
+    default: ''
 """
 
 EXAMPLES = r"""
@@ -79,16 +86,25 @@ _value:
 """
 
 
-def fleet_status(hostvars: t.Any, hosts: t.Iterable[str], register: str, time: str) -> dict[str, t.Any]:
+def fleet_status(hostvars: t.Any, hosts: t.Iterable[str], register: str, time: str, packages: str = "") -> dict[str, t.Any]:
     """The report on the hosts."""
     if not isinstance(hostvars, t.Mapping):
         raise AnsibleFilterError("fleet_status needs hostvars, the variables of all hosts")
     known = {host: _known_of(hostvars[host], register) for host in hosts}
     has_clients = any((host["result"] or {}).get("clients") for host in known.values())
     everybody = [_known_of(variables, register) for variables in hostvars.values()] if has_clients else []
-    fleet = cleaned(describe_fleet(known, time=time, clients={(host["master"], host["node"]) for host in everybody}))
+    clients = {(host["master"], host["node"]) for host in everybody}
+    fleet = cleaned(describe_fleet(known, time=time, clients=clients, packages=_packages(known, packages) if packages else None))
     # Escaped here, so that no template can forget a text.
     return {"lines": fleet_lines(fleet), "page": mapped(fleet, lambda value: html.escape(value) if isinstance(value, str) else value, keys=True)}
+
+
+def _packages(known: t.Mapping[str, dict[str, t.Any]], directory: str) -> dict[tuple[str, str], tuple[str, str]]:
+    """Path and sha256 of the packages in the directory, by name and version of the releases that the hosts have."""
+    releases = [release for host in known.values() for release in (host["result"] or {}).get("releases", [])]
+    paths = {(release["name"], release["version"]): os.path.join(directory, f"{release['name']}-{release['version']}.tar.gz") for release in releases}
+    # A host says what its releases are.
+    return {key: (path, sha256(path)) for key, path in paths.items() if all(map(is_directory_name, key)) and os.path.isfile(path)}
 
 
 def _known_of(variables: t.Mapping[str, t.Any], register: str) -> dict[str, t.Any]:

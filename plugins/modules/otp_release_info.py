@@ -117,7 +117,7 @@ releases:
       type: str
       sample: /srv/exchange/releases/1.0
     package_sha256:
-      description: The digest of the package it was installed from. Null when this collection did not install it.
+      description: The digest of the package it was installed from; for a thin package, that of the full one. Null when this collection did not install it.
       type: str
     has_relup:
       description: Whether it has a C(relup).

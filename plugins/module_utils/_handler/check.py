@@ -49,7 +49,7 @@ def check_upgrade(upgrade: NodeUpgrade) -> RelupStep | None:
     """Check the step to the release. Returns it, or None when it is not known in check mode. Raises HandlerError for a fatal problem."""
     tree, version, current = upgrade.tree, upgrade.version, upgrade.running.current or ""
     problems = [*_preflight.check_tree(tree)]
-    release = read_release(tree, version)
+    release = None if upgrade.is_replaced and upgrade.changes.check_mode else read_release(tree, version)
     if release is None:
         if not upgrade.changes.check_mode:
             raise no_release(upgrade, tree)

@@ -14,6 +14,7 @@ import contextlib
 import time
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import digest_of
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
 from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import Problem
@@ -46,6 +47,18 @@ class NodeUpgrade(Upgrade):
         self._running: Running = None  # type: ignore[assignment]
         # Of the start program of heart, before anything was installed.
         self.start_problems: list[Problem] = []
+        # In check mode, the tree still has the release that would be replaced.
+        self.is_replaced = False
+
+    def has_other_package(self) -> bool:
+        """Whether the release in the tree is not known to be that of the request's package, which is on another host."""
+        checksum = self.request.package.get("checksum")
+        record = getattr(self.tree, "shared", self.tree).record(self.version) or {}
+        return bool(checksum) and digest_of(checksum) not in (record.get("sha256"), record.get("full"))
+
+    def remove(self, version: str) -> None:
+        """Remove the release of the version."""
+        raise NotImplementedError
 
     @property
     def running(self) -> Running:

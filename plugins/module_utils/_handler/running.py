@@ -63,7 +63,7 @@ class RunningUpgrade(NodeUpgrade):
             self.check_history()
         if request.state == "ready" and not runs and self.method() == "hot":
             check_package(self)
-        if self.running.status_of(self.version) is None or request.package.get("package"):
+        if self.running.status_of(self.version) is None or request.package.get("package") or self.has_other_package():
             self.unpack()
         if request.configuration is not None:
             self.configure(request.configuration)

@@ -11,8 +11,10 @@ release from a package that has nothing but the .rel file (docs/design.md).
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
+import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
@@ -22,17 +24,20 @@ from ansible_collections.erlang.otp.plugins.module_utils._handler.node_upgrade i
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError
 from ansible_collections.erlang.otp.plugins.module_utils._handler.upgrade import Upgrade
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
+from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import OtherContent
+from ansible_collections.erlang.otp.plugins.module_utils._install.replace import check_may_go
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import read_release
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import register as register_in_files
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK, Tree
 
 
-def install_package(upgrade: Upgrade, tree: Tree) -> bool:
-    """Install the package of the request in the tree. Returns whether the request has one. Raises PackageNeeded, OtpError."""
+def install_package(upgrade: Upgrade, tree: Tree, make_way: t.Callable[[OtherContent], object] | None = None) -> bool:
+    """Install the package of the request in the tree. Returns whether the request has one. make_way: of install_release(). Raises PackageNeeded, OtpError."""
     package, request = upgrade.request.package, upgrade.request
     if not (package.get("package") or package.get("checksum")):
         return False
-    installed = install_release(root=tree.root, destdir=tree.destdir, changes=upgrade.changes, lock_timeout=request.lock_timeout, **package)
+    how: dict[str, t.Any] = {"lock_timeout": request.lock_timeout, "make_way": make_way}
+    installed = install_release(root=tree.root, destdir=tree.destdir, changes=upgrade.changes, **how, **package)
     if installed["release"] != request.release:
         raise OtpError(
             f"the package has release {installed['release']}, not {request.release}: set {named('release')} to that, or {named('package')} to another package"
@@ -48,7 +53,7 @@ def no_release(upgrade: Upgrade, tree: Tree) -> HandlerError:
 
 def unpack(upgrade: NodeUpgrade) -> None:
     """Install the package, and register its release with the node. Raises PackageNeeded, OtpError."""
-    has_package = install_package(upgrade, upgrade.tree)
+    has_package = install_package(upgrade, upgrade.tree, functools.partial(make_way, upgrade))
     release = read_release(upgrade.tree, upgrade.version)
     if release is not None and upgrade.running.lacks_sasl:
         with lock(upgrade.tree.path(LOCK), timeout=upgrade.request.lock_timeout) if not upgrade.changes.check_mode else contextlib.nullcontext():
@@ -63,6 +68,14 @@ def unpack(upgrade: NodeUpgrade) -> None:
     if upgrade.changes.do(sentence, register, upgrade, release) is not None:
         upgrade.observe()
         upgrade.record("unpack", before=upgrade.running.current)
+
+
+def make_way(upgrade: NodeUpgrade, other: OtherContent) -> None:
+    """Remove the release of the same version and with other content from the node and the tree. Raises OtpError for one that is to stay."""
+    version = other.release["version"]
+    check_may_go(other, upgrade.tree, in_use=(upgrade.running.current, upgrade.running.permanent))
+    upgrade.remove(version)
+    upgrade.is_replaced = True
 
 
 def register(upgrade: NodeUpgrade, release: Release):

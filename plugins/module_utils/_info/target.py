@@ -93,7 +93,7 @@ def describe_release(target: Target, entry: InstalledRelease) -> dict[str, t.Any
         "status": entry.status,
         "applications": {library.name: library.version for library in entry.libraries},
         "directory": tree.path("releases", entry.version)[len(tree.destdir) :],
-        "package_sha256": record.get("sha256"),
+        "package_sha256": record.get("full") or record.get("sha256"),
         "has_relup": "relup" in files,
         "has_sys_config": "sys.config" in files,
     }

@@ -19,7 +19,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import d
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner, as_root
 from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
-from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded, result_of
+from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import OtherContent, PackageNeeded, result_of
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import download, is_url
 from ansible_collections.erlang.otp.plugins.module_utils._package.limits import MAX_SIZE
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import find_record, known_packages, status_at_rest
@@ -43,6 +43,7 @@ def install_release(
     variables: dict[str, str] | None = None,
     flush: bool = True,
     lock_timeout: float = 60.0,
+    make_way=None,
 ) -> dict:
     """Ensure that the release of the package is in the tree; state: "present", or "permanent" (the stopped system boots it next).
 
@@ -52,6 +53,7 @@ def install_release(
     uid, gid: numeric owner of new files; -1: the owner of an existing root directory, else of the process.
     variables: absolute directories of libraries outside of lib, by the name of the variable.
     mode: which permissions of the package are kept. flush: whether all is on the disk at the end.
+    make_way: removes, for an OtherContent, the release of the same version, or raises OtpError; by default as of _install/replace.
     Returns the release, with "kept": files of the tree that differ from the package's and stay. Raises PackageNeeded, OtpError.
     """
     if package is None and checksum is None:
@@ -74,6 +76,12 @@ def install_release(
             arguments = {"digest": digest, "digest_is_given": checksum is not None, "state": state, "release": release}
             arguments.update(emulator=emulator, max_size=max_size, variables=variables, lock_timeout=lock_timeout)
             how = {"uid": uid, "gid": gid, "mask": mode, "flush": flush}
+            if record is None and package is None:
+                # Check mode, and the package is on another host.
+                try:
+                    _compare(root, destdir, digest, release)
+                except OtherContent as other:
+                    (make_way or _make_way(root, destdir, changes, lock_timeout))(other)
             if record is not None or package is None:
                 return _go_on(root, destdir, arguments, how, changes)
             from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
@@ -82,10 +90,22 @@ def install_release(
                 opened = _downloaded(package, digest, max_size, url_options)
                 arguments["digest_is_given"] = False
             opened = opened or _opened(package)
-            # Inflating begins at once, but nothing is read before the checksum has been verified.
-            with Inflated(package, opened) as stream:
-                size = stream.size()
-                return _go_on(root, destdir, {**arguments, "package": opened, "stream": stream}, how, changes)
+            again = opened.again()
+            try:
+                # Inflating begins at once, but nothing is read before the checksum has been verified.
+                with Inflated(package, opened) as stream:
+                    size = stream.size()
+                    return _go_on(root, destdir, {**arguments, "package": opened, "stream": stream}, how, changes)
+            except OtherContent as other:
+                (make_way or _make_way(root, destdir, changes, lock_timeout))(other)
+                if changes.check_mode:
+                    changes.actions.append(f"install release {other.release['name']} {other.release['version']} below {directory}")
+                    return result_of({**other.release, "sha256": digest}, root, "permanent" if state == "permanent" else "unpacked")
+                again.seek(0)
+                with Inflated(package, again) as stream:
+                    return _go_on(root, destdir, {**arguments, "package": again, "stream": stream}, how, changes)
+            finally:
+                again.close()
     except OSError as error:
         hint = ""
         if isinstance(error, PermissionError):
@@ -139,3 +159,17 @@ def _go_on(root: str, destdir: str, arguments: dict, how: dict, changes: Changes
     from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
     return install(Installation(tree=Tree(root, destdir), options=FileOptions(**how), **arguments), changes)
+
+
+def _compare(root: str, destdir: str, digest: str, release: dict) -> None:
+    from ansible_collections.erlang.otp.plugins.module_utils._install.replace import compare
+    from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
+
+    compare(Tree(root, destdir), digest, release)
+
+
+def _make_way(root: str, destdir: str, changes: Changes, lock_timeout: float):
+    from ansible_collections.erlang.otp.plugins.module_utils._install.replace import make_way
+    from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
+
+    return lambda other: make_way(other, Tree(root, destdir), changes, lock_timeout=lock_timeout)

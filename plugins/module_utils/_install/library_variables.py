@@ -23,7 +23,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.identity import a
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
-from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import Unpacked, is_equal, refuse_more_modules, refuse_other_content
+from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import Unpacked, difference, is_equal, more_modules, other_content
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import PackageError, Writer, checked_members
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import staging
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import STAGING
@@ -171,10 +171,10 @@ def _unpack_archive(stream: Inflated, unpacked: Unpacked, other: Tree, writer: W
             if writer is not None:
                 writer.write(path, member, pieces)
         elif not is_equal(other.path(path), member, pieces):
-            refuse_other_content(path, library, other, stream.path)
+            raise OtpError(other_content({library: difference(path, other)}, other, stream.path))
     for library, is_there in present.items():
-        if is_there:
-            refuse_more_modules(library, paths, other, stream.path)
+        if is_there and (more := more_modules(library, paths, other)):
+            raise OtpError(other_content({library: f"{more[0]} is an extra module"}, other, stream.path))
     unpacked.paths.update(inside + path for path in paths)
     return [library for library, is_there in present.items() if not is_there]
 

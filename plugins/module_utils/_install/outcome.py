@@ -17,6 +17,15 @@ class PackageNeeded(OtpError):
         self.known = known or []
 
 
+class OtherContent(OtpError):
+    """The tree has other content of the same name than the package. release: that of the package, as install_release() takes it; parts: which directories."""
+
+    def __init__(self, message: str, release: dict, parts: list[str]) -> None:
+        super().__init__(message)
+        self.release = release
+        self.parts = parts
+
+
 def result_of(record: dict, root: str, status: str, *, kept=(), before: str = "", after: str = "") -> dict:
     """The result about the release; before and after are the texts of a diff."""
     return {

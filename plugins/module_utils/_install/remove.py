@@ -101,6 +101,12 @@ def _check_stopped(tree: Tree, version: str) -> None:
         )
 
 
+def parts_of(tree: Tree, version: str) -> list[str]:
+    """The paths below the root that only this release has, and that are removed with it."""
+    before = tree.releases() or []
+    return _unused(tree, version, before, [entry for entry in before if entry.version != version])
+
+
 def _unused(tree: Tree, version: str, before: list[InstalledRelease], after: list[InstalledRelease]) -> list[str]:
     """The paths below the root to remove with the release, in this order."""
     used_libraries: set[str] = set()

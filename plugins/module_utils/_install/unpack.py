@@ -24,6 +24,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host impor
 from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import THIS_PROGRAM, Program, find_incompatible, machine_of, parse_program, why_not
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
+from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import OtherContent
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import PackageError, Writer, checked_members
 from ansible_collections.erlang.otp.plugins.module_utils._package.read import find_release, is_text, read_text
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import is_of_machine_type
@@ -32,7 +33,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.scripts import is
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, absolute_library, versioned_directory
 
 # Files that a host writes into a release directory.
-_OF_THE_HOST = ("sys.config", "vm.args", RECORD)
+OF_THE_HOST = ("sys.config", "vm.args", RECORD)
 # The archive of a variable has its name and this suffix.
 _ARCHIVE = ".tar.gz"
 # Bytes of a program that are read: its header, and what that leads to.
@@ -49,6 +50,8 @@ class Unpacked:
         self.texts: dict[str, bytes] = {}
         self.kept: list[str] = []
         self.release: Release | None = None
+        # Versioned directories of which the tree has other content: a sentence about the first difference.
+        self.other: dict[str, str] = {}
         # Programs and libraries with native code, by path.
         self.programs: dict[str, Program] = {}
         # Of libraries outside of lib: directories by variable, archives by variable, directories by application.
@@ -60,7 +63,7 @@ class Unpacked:
 def unpack(stream: Inflated, tree: Tree, writer: Writer | None, *, max_size: int, emulator: str = "beam", variables: t.Collection[str] = ()) -> Unpacked:
     """Read the whole package; write what is new to the tree (nothing without a writer); compare the rest. The archives of variables are kept for later.
 
-    Raises PackageError for a bad package, OtpError if a versioned directory of the tree has other content.
+    Raises PackageError for a bad package, OtherContent if versioned directories of the tree have other content.
     """
     package = stream.path
     unpacked = Unpacked()
@@ -83,14 +86,17 @@ def unpack(stream: Inflated, tree: Tree, writer: Writer | None, *, max_size: int
             continue
         if present[directory]:
             if not is_equal(tree.path(path), member, pieces):
-                _keep_or_refuse(path, directory, unpacked, tree, package)
+                _keep_or_note(path, directory, unpacked, tree)
         elif writer is not None:
             writer.write(path, member, pieces)
     _refuse_one_directory(unpacked.paths, package)
     unpacked.release = find_release(unpacked.texts, package=package)
     for directory, is_there in present.items():
         if is_there and directory.startswith("lib/"):
-            refuse_more_modules(directory, unpacked.paths, tree, package)
+            for path in more_modules(directory, unpacked.paths, tree):
+                unpacked.other.setdefault(directory, f"{path} is an extra module")
+    if unpacked.other:
+        raise OtherContent(other_content(unpacked.other, tree, package), facts_of(unpacked.release), [*unpacked.other])
     return unpacked
 
 
@@ -184,29 +190,38 @@ def is_equal(path: str, member, pieces) -> bool:
         return False
 
 
-def _keep_or_refuse(path: str, directory: str, unpacked: Unpacked, tree: Tree, package: str) -> None:
-    if directory == path or (directory.startswith("releases/") and path.split("/", 2)[2] in _OF_THE_HOST):
+def _keep_or_note(path: str, directory: str, unpacked: Unpacked, tree: Tree) -> None:
+    if directory == path or (directory.startswith("releases/") and path.split("/", 2)[2] in OF_THE_HOST):
         # The files in bin belong to the permanent release.
         if not path.startswith("bin/"):
             unpacked.kept.append(path)
         return
-    refuse_other_content(path, directory, tree, package)
+    unpacked.other.setdefault(directory, difference(path, tree))
 
 
-def refuse_other_content(path: str, directory: str, tree: Tree, package: str, *, state: str = "") -> None:
-    """Raise the OtpError for a file that is not the same in the versioned directory of the tree and in that of the package."""
-    state = state or ("differs" if tree.has(path) else "is missing")
-    raise OtpError(
-        f"package {package} has another {directory} than {tree.directory} has: there, {path} {state}. A library must have the"
+def difference(path: str, tree: Tree) -> str:
+    """How a file of the tree is not the same as in the package, for other_content()."""
+    return f"{path} {'differs' if tree.has(path) else 'is missing'}"
+
+
+def other_content(other: t.Mapping[str, str], tree: Tree, package: str) -> str:
+    """The sentence about versioned directories that are not the same in the tree and in the package. other: a difference of each."""
+    return (
+        f"package {package} has another {', '.join(other)} than {tree.directory} has: there, {', '.join(other.values())}. A library must have the"
         " same content whenever it has the same version. Give the changed part a new version, or remove the installed one if no release uses it."
     )
 
 
-def refuse_more_modules(library: str, paths: set[str], tree: Tree, package: str) -> None:
-    """Raise OtpError if only the installed library has some module: it would be loaded with the package's."""
-    for name in sorted(tree.names(library, "ebin")):
-        if name.endswith(".beam") and f"{library}/ebin/{name}" not in paths:
-            refuse_other_content(f"{library}/ebin/{name}", library, tree, package, state="is an extra module")
+def more_modules(library: str, paths: set[str], tree: Tree) -> list[str]:
+    """The modules that only the installed library has: they would be loaded with the package's."""
+    names = (f"{library}/ebin/{name}" for name in sorted(tree.names(library, "ebin")) if name.endswith(".beam"))
+    return [path for path in names if path not in paths]
+
+
+def facts_of(release: Release) -> dict:
+    """The release as install_release() takes it."""
+    applications = {item.name: item.version for item in release.applications}
+    return {"name": release.name, "version": release.version, "erts_version": release.erts_version, "applications": applications}
 
 
 def check_complete(unpacked: Unpacked, tree: Tree, package: str) -> None:

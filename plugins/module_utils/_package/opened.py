@@ -45,6 +45,12 @@ class OpenPackage(io.FileIO):
             self._read.update(found)
         return found
 
+    def again(self) -> OpenPackage:
+        """The same file, to be read once more from its beginning, when this one is not read any more."""
+        other = OpenPackage(self.package, os.dup(self.fileno()))
+        other._read = None if self._read is None else hashlib.sha256()
+        return other
+
     def sha256(self) -> str:
         """The digest of the whole file, as it is now; ``read()`` goes on where it was."""
         return sha256_of(self.fileno())

@@ -121,7 +121,7 @@ def check_base(base: Base, tree: Tree, package: str) -> None:
     known = base.sha256 in known_packages(tree.directory, tree.destdir)
     missing = [_title(directory) for directory in base.directories if not os.path.isdir(tree.path(directory))]
     missing += [path for path in base.files if not tree.has(path)]
-    other = [] if missing or known else [_title(directory) for directory, digest in base.directories.items() if _digest_there(tree, directory) != digest]
+    other = [] if missing or known else [_title(directory) for directory, digest in base.directories.items() if digest_there(tree, directory) != digest]
     if missing or other:
         what = f"lacks {', '.join(missing)}" if missing else f"has {', '.join(other)} with other content"
         raise OtpError(
@@ -147,7 +147,8 @@ def link_digest(target: str) -> str:
     return f"link to {target}"
 
 
-def _digest_there(tree: Tree, directory: str) -> str:
+def digest_there(tree: Tree, directory: str) -> str:
+    """The directory_digest() of a library or an ERTS of the tree."""
     found = {}
     top = tree.path(directory)
     for parent, names, files in os.walk(top):

@@ -21,7 +21,7 @@ STATES = {
     "starting": "the node has not booted",
     "stopping": "the node is about to end",
     "not committed": "another release than the permanent one runs",
-    "disagrees": "files or node disagree",
+    "disagrees": "files, node or packages disagree",
     "running": "all is well",
 }
 SEVERITY = {state: number for number, state in enumerate(STATES)}
@@ -31,12 +31,14 @@ GROUPS_OF_ANSIBLE = ("all", "ungrouped")
 Data = t.Mapping[str, t.Any]
 
 
-def describe_fleet(hosts: t.Mapping[str, Data], *, time: str, clients: t.Collection[tuple[str, str]] = ()) -> dict[str, t.Any]:
+def describe_fleet(
+    hosts: t.Mapping[str, Data], *, time: str, clients: t.Collection[tuple[str, str]] = (), packages: t.Mapping[tuple[str, str], tuple[str, str]] | None = None
+) -> dict[str, t.Any]:
     """The fleet as plain data.
 
     hosts: by name, in the order of the inventory, ``result`` (the registered one of otp_release_info, or None), ``node``
     (the name that the inventory has), ``groups``, and of a client ``master``, the host it runs from. time: that of the report.
-    clients: those of the whole inventory, each with its master and its node.
+    clients: those of the whole inventory, each with its master and its node. packages: of the controller, path and sha256 by name and version.
     Returns ``time``, ``rows`` (the worst first, clients below their masters), ``notes`` (what is to be known, with the hosts), ``releases``
     (which of them run on how many hosts), ``states`` (the same of the hosts on which none runs), ``mixed`` (groups with several releases).
     """
@@ -47,6 +49,7 @@ def describe_fleet(hosts: t.Mapping[str, Data], *, time: str, clients: t.Collect
         master = hosts[row["host"]].get("master") or ""
         row["master"] = master if master in hosts else ""
         row["notes"] += [{"text": text, "time": ""} for text in unnamed_clients(row["host"], hosts[row["host"]].get("result") or {}, clients)]
+    note_packages(rows, packages or {})
     rows.sort(key=lambda row: SEVERITY[row["state"]])
     return {
         "time": time,
@@ -84,6 +87,7 @@ def row_of(host: str, result: Data, node: str) -> dict[str, t.Any]:
         "state": state_of(result),
         "name": names.get(release or permanent, ""),
         "release": release or "",
+        "package": package_of(result, release or permanent),
         "permanent": permanent or "",
         "erts": running.get("erts_version") or "",
         "started": readable_time(running.get("started") or ""),
@@ -93,6 +97,30 @@ def row_of(host: str, result: Data, node: str) -> dict[str, t.Any]:
         "notes": [*notes_on(result)],
         "history": [{**entry, "time": readable_time(entry["time"])} for entry in reversed(result.get("history", []))],
     }
+
+
+def package_of(result: Data, version: str | None) -> str:
+    """The sha256 of the package from which the host has the release, empty if it is not known."""
+    return next((release.get("package_sha256") or "" for release in result.get("releases", []) if release["version"] == version), "")
+
+
+def note_packages(rows: t.Sequence[dict[str, t.Any]], packages: t.Mapping[tuple[str, str], tuple[str, str]]) -> None:
+    """Add a note to each host whose release is from another package than the controller's, or than that of other hosts, of the same version."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for row in rows:
+        if row["package"]:
+            found.setdefault((row["name"], row["release"] or row["permanent"]), set()).add(row["package"])
+    for row in rows:
+        release = row["name"], row["release"] or row["permanent"]
+        path, digest = packages.get(release, ("", ""))
+        if not row["package"] or (len(found[release]) == 1 and digest in ("", row["package"])):
+            continue
+        what = f"release {release[1]} is from the package with sha256 {row['package'][:12]}..."
+        if digest not in ("", row["package"]):
+            row["notes"].append({"text": f"{what}, not from {path} ({digest[:12]}...): it may have other content than its version says", "time": ""})
+        else:
+            row["notes"].append({"text": f"{what}, and other hosts have this version from another package, which may have other content", "time": ""})
+        row["state"] = "disagrees" if row["state"] == "running" else row["state"]
 
 
 def state_of(result: Data) -> str:

@@ -33,3 +33,10 @@ def _read_release(package: str, *dummy_version: int) -> dict[str, t.Any]:
         "upgrade_from": upgrade_from,
         "base": base and base._asdict(),
     }
+
+
+def digests_of(package: str) -> dict[str, str]:
+    """What is in the package, as of read_digests(). Raises OtpError and OSError."""
+    from ansible_collections.erlang.otp.plugins.module_utils._package.contents import read_digests
+
+    return read_digests(package)

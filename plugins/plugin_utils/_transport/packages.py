@@ -26,7 +26,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import c
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import is_url
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.action import is_box, on_box
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.numbers import refuse_numbers
-from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import release_of
+from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import digests_of, release_of
 from ansible_collections.erlang.otp.plugins.plugin_utils._secrecy.quiet import execute_quietly
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transport import StdinTransport
 
@@ -77,6 +77,9 @@ def _run_with_package(
         # The controller does the work of a box, and has the package.
         return on_box(action, transport.name, arguments, task_vars, package=package)
     result = _run(action, transport, arguments, task_vars)
+    if result.get("needs_package") and action._task.check_mode:
+        # The host has a release of this version from another package: what differs decides.
+        result = _run(action, transport, {**arguments, "_package_release": {**release_of(package), "digests": digests_of(package)}}, task_vars)
     if not result.get("needs_package") or action._task.check_mode:
         return {**result, "transferred": False}
     if thin_checksum or not is_pinned:

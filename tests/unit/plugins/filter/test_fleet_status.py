@@ -10,6 +10,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.erlang.otp.plugins.filter.fleet_status import FilterModule
+from ansible_collections.erlang.otp.tests.unit.plugins.plugin_utils.fleets import said
 
 fleet_status = FilterModule().filters()["fleet_status"]
 HOSTILE = "<script>alert('1')</script> & \"more\""
@@ -68,3 +69,13 @@ def test_clients_are_those_of_the_whole_inventory():
 def test_what_is_no_hostvars_is_refused(wrong):
     with pytest.raises(AnsibleFilterError, match="hostvars"):
         fleet_status(wrong, [], "asked", "")
+
+
+def test_the_packages_of_the_controller_are_compared(tmp_path):
+    (tmp_path / "exchange-2.0.tar.gz").write_bytes(b"a package")
+    releases = [{"name": "exchange", "version": "2.0", "package_sha256": "a" * 64}]
+    hostvars = {"h": {"asked": said(releases=releases), "group_names": []}}
+    (row,) = fleet_status(hostvars, ["h"], "asked", "", packages=str(tmp_path))["page"]["rows"]
+    assert row["state"] == "disagrees" and f"{tmp_path}/exchange-2.0.tar.gz" in row["notes"][0]["text"]
+    (row,) = fleet_status(hostvars, ["h"], "asked", "", packages=str(tmp_path / "none"))["page"]["rows"]
+    assert row["state"] == "running"

@@ -152,3 +152,25 @@ def test_durations(seconds, text):
 
 def test_a_time_that_is_none_is_shown_as_it_is():
     assert readable_time("2026-01-31T12:00:59Z") == "2026-01-31 12:00:59" and readable_time(7) == "7"
+
+
+def of_package(digest: str, release: str = "2.0") -> dict:
+    return said(release, releases=[{"name": "exchange", "version": release, "package_sha256": digest * 64}])
+
+
+def test_a_release_from_another_package_disagrees() -> None:
+    fleet = describe_fleet(hosts(of_package("a"), of_package("b"), of_package("c", "1.0"), said()), time="")
+    notes = {row["host"]: (row["state"], [note["text"] for note in row["notes"]]) for row in fleet["rows"]}
+    assert notes["h3"] == notes["h4"] == ("running", [])
+    for host, digest in (("h1", "a"), ("h2", "b")):
+        state, (text,) = notes[host]
+        assert state == "disagrees" and f"release 2.0 is from the package with sha256 {digest * 12}..., and other hosts have" in text
+
+
+def test_a_release_from_another_package_than_the_controllers_disagrees() -> None:
+    packages = {("exchange", "2.0"): ("/x/exchange-2.0.tar.gz", "a" * 64)}
+    first, second = describe_fleet(hosts(of_package("a"), of_package("b")), time="", packages=packages)["rows"]
+    assert [first["host"], first["state"]] == ["h1", "disagrees"] and "other hosts" in first["notes"][0]["text"]
+    assert f"sha256 {'b' * 12}..., not from /x/exchange-2.0.tar.gz ({'a' * 12}...)" in second["notes"][0]["text"]
+    (only,) = describe_fleet(hosts(of_package("a")), time="", packages=packages)["rows"]
+    assert only["state"] == "running" and only["notes"] == []

@@ -144,6 +144,18 @@ def test_nothing_is_sent_in_check_mode(tmp_path: Path, full: str) -> None:
     assert result == {"needs_package": True, "release": "SECOND", "transferred": False} and not action.steps
 
 
+def test_check_mode_says_what_becomes_of_the_same_version_with_other_content(tmp_path: Path, full: str) -> None:
+    other = write_package(tmp_path / "other.tar.gz", {**release_members("SECOND", app_version="2.0"), "lib/pea-2.0/ebin/pea.beam": b"other"})
+    other_first = write_package(tmp_path / "other_first.tar.gz", {**release_members(), "lib/pea-1.0/ebin/pea.beam": b"other"})
+    for package, more in ((write_package(tmp_path / "first.tar.gz", release_members()), {"release": "FIRST"}), (full, {})):
+        run_module(make_action(kind=Uploading), HANDLER, arguments(tmp_path, package, **more), interpreter(tmp_path))
+    check = make_action(kind=Uploading, check_mode=True)
+    predicted = run_module(check, HANDLER, arguments(tmp_path, other), interpreter(tmp_path))
+    assert any("remove release SECOND" in action for action in predicted["actions"]) and not predicted["transferred"]
+    predicted = run_module(check, HANDLER, arguments(tmp_path, other_first, release="FIRST"), interpreter(tmp_path))
+    assert predicted["failed"] and "has another lib/pea-1.0 than" in predicted["msg"] and "so it is not replaced" in predicted["msg"]
+
+
 def test_a_package_with_another_checksum_is_not_sent(tmp_path: Path, full: str) -> None:
     action = make_action(kind=Uploading)
     with pytest.raises(AnsibleActionFail, match="is damaged, or another package: its checksum is sha256:.*, and sha256:00 was expected"):

@@ -1,0 +1,130 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The same version with other content.
+
+Rules: it is replaced where it is only unpacked, or has failed; it stays, and what differs is named, where it runs, boots, or may be needed; check mode
+tells the same, with the package on another host too; nothing is exchanged below a running system.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._install import replace
+from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded
+from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import facts_of
+from ansible_collections.erlang.otp.plugins.module_utils._package.contents import read_digests
+from ansible_collections.erlang.otp.plugins.module_utils._package.read import read_package
+from ansible_collections.erlang.otp.plugins.module_utils._tree.history import FAILED, append, entry_of, failure_of, read
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.install_host import Host
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import checksum, tree
+
+BEAM = "lib/pea-2.0/ebin/pea.beam"
+
+
+class Rebuilt(Host):
+    """A host with FIRST permanent and SECOND unpacked; and a package of SECOND with other content."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.run(self.package("FIRST"))
+        self.second = self.package("SECOND", app_version="2.0")
+        self.run(self.second)
+        self.other = self.package("SECOND", app_version="2.0", more={BEAM: b"other", "lib/pea-2.0/priv/more": b"more"})
+        self.tree = Tree(str(self.root))
+
+    def fail(self) -> None:
+        append(self.tree, entry_of("verify", "SECOND", outcome=FAILED, reason="ill"))
+
+    def facts(self, package: str) -> dict[str, t.Any]:
+        return {**facts_of(read_package(package)), "digests": read_digests(package)}
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Rebuilt:
+    return Rebuilt(tmp_path)
+
+
+def test_what_was_only_unpacked_is_replaced(host: Rebuilt) -> None:
+    before = tree(host.root)
+    predicted = host.run(host.other, check=True)
+    assert tree(host.root) == before
+    said = host.actions
+    result = host.run(host.other)
+    assert (predicted["release"], predicted["status"], predicted["sha256"]) == (result["release"], result["status"], result["sha256"])
+    assert any("remove release SECOND" in action for action in said) and any("install release SYSTEM SECOND" in action for action in said)
+    assert host.read(BEAM) == b"other" and host.statuses() == {"FIRST": "permanent", "SECOND": "unpacked"}
+    host.run(None, checksum=checksum(host.other))
+    assert host.actions == []
+    # And back, as a file that only the other one had must not stay.
+    host.run(host.second)
+    assert not (host.root / "lib/pea-2.0/priv/more").exists()
+
+
+@pytest.mark.parametrize("version", ["FIRST", "SECOND"])
+def test_what_boots_stays_and_what_differs_is_named(host: Rebuilt, version: str) -> None:
+    if version == "SECOND":
+        host.run(host.second, state="permanent")
+    number = "1.0" if version == "FIRST" else "2.0"
+    more = {f"lib/pea-{number}/ebin/pea.beam": b"other", f"releases/{version}/start.boot": b"other"}
+    other = host.package(version, app_version=number, more=more)
+    message = f"has another releases/{version}, lib/pea-{number} than"
+    for check in (True, False):
+        host.refuses(other, message, check=check)
+        host.refuses(other, f"Release {version} runs or boots here, so it is not replaced.", check=check)
+
+
+def test_what_has_run_stays_unless_it_failed(host: Rebuilt) -> None:
+    host.run(host.second, state="permanent")
+    host.run(host.package("THIRD", app_version="3.0"), state="permanent")
+    host.refuses(host.other, "Release SECOND has run here, and a rollback may need it")
+    host.fail()
+    host.run(host.other)
+    assert host.read(BEAM) == b"other"
+    # Only the other content has failed.
+    assert failure_of(read(host.tree), "SECOND") is None
+
+
+def test_what_another_release_uses_stays(host: Rebuilt) -> None:
+    host.run(host.package("THIRD", app_version="2.0"))
+    host.refuses(host.other, "Release SECOND shares lib/pea-2.0 with other releases")
+    # A library of another release is refused as ever.
+    host.refuses(host.package("FOURTH", app_version="2.0", more={BEAM: b"other"}), "has another lib/pea-2.0 than")
+
+
+def test_nothing_is_exchanged_below_a_system_that_runs(host: Rebuilt, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replace, "emulators", lambda _tree: [os.getpid()])
+    host.refuses(host.other, "upgrade the node to it, which replaces it, or stop the node")
+
+
+def test_check_mode_with_the_package_elsewhere(host: Rebuilt) -> None:
+    facts = host.facts(host.other)
+    known = {"checksum": checksum(host.other), "check": True}
+    with pytest.raises(PackageNeeded):
+        host.run(None, **known, release={name: facts[name] for name in facts if name != "digests"})
+    host.run(None, **known, release=facts)
+    assert any("remove release SECOND" in action for action in host.actions)
+    host.run(host.second, state="permanent")
+    host.refuses(None, "has another lib/pea-2.0 than", **known, release=facts)
+    # The same content in another package.
+    host.run(None, checksum="sha256:" + "0" * 64, check=True, release=host.facts(host.second))
+    assert not any("remove" in action for action in host.actions)
+
+
+def test_check_mode_finds_other_files_of_the_release(host: Rebuilt) -> None:
+    host.run(host.second, state="permanent")
+    facts = host.facts(host.second)
+    facts["digests"]["releases/SECOND/sys.config"] = "0" * 64
+    known = {"checksum": "sha256:" + "0" * 64, "check": True, "release": facts}
+    host.run(None, **known)
+    facts["digests"]["releases/SECOND/relup"] = "0" * 64
+    with pytest.raises(OtpError, match="another releases/SECOND than .* there, releases/SECOND/relup is missing"):
+        host.run(None, **known)
