@@ -48,6 +48,7 @@ INIT, OF_HOSTILE_INIT = "roles/target_system/templates/init.j2", (REAL + "test_h
 OF_HOSTILE_TREE = (REAL + "test_hostile_tree.py",)
 OF_CLIENT_EMULATOR = (REAL + "test_hostile_client.py::test_the_emulator_that_goes_to_another_host",)
 OF_CLIENT_REMOVAL = (REAL + "test_hostile_client.py::test_the_directory_of_the_client_on_its_own_host_is_removed",)
+OF_REPLACE = (UNIT + "_install/test_replace.py",)
 OPENED, OF_INSTALL = UTILS + "_package/opened.py", (UNIT + "_install/test_install.py",)
 OF_RUNNING, OF_CLIENT = (UNIT + "_handler/test_running.py",), (UNIT + "_client/test_directory.py",)
 PLAN, OF_PLAN = "plugins/plugin_utils/_clients/client_plan.py", ("tests/unit/plugins/plugin_utils/_clients/test_client_plan.py",)
@@ -345,6 +346,15 @@ RULES = (
     Rule("what is read of a package is summed up", OPENED, "            self._read.update(found)\n", "            pass\n", (UNIT + "_package/test_opened.py",)),
     Rule("what others could write is summed up", OPENED, "status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022", "False", OF_OPENED),
     Rule("what others have open is summed up", OPENED, "        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)\n", "", OF_OPENED),
+    Rule("what is read again is summed up", OPENED, "other._read = None if self._read is None else hashlib.sha256()", "other._read = None", OF_REPLACE),
+    Rule("nothing is exchanged below a node", UTILS + "_install/replace.py", "if running := emulators(tree):", "if running := []:", OF_REPLACE),
+    Rule(
+        "what runs or boots is not exchanged",
+        UTILS + "_install/replace.py",
+        'if version in in_use or status == "permanent" or (start and start.release_version == version):',
+        "if False:",
+        OF_REPLACE,
+    ),
     Rule("a package is a file", OPENED, "if not stat.S_ISREG(status.st_mode):", "if False:", (UNIT + "_package/test_opened.py",)),
     Rule("a number in a tar header is octal", UTILS + "_formats/tar_reader.py", "    if digits is None:\n", "    if False:\n", OF_TAR),
     Rule("headers without a member have an end", UTILS + "_formats/tar_reader.py", "if headers > _HEADERS_LIMIT:", "if False:", OF_TAR),
@@ -710,11 +720,12 @@ RULES = (
     Rule(
         "what is not verified is not committed",
         HANDLER + "running.py",
-        "        if request.verify:\n            verify_or_roll_back(self)\n        if request.state",
+        "        if request.verify or self.running.permanent != self.version:\n            verify_or_roll_back(self)\n        if request.state",
         "        if request.state",
         OF_RUNNING,
     ),
     Rule("a failed check ends the run", HANDLER + "verify.py", '    raise upgrade.failure("verify"', '    upgrade.failure("verify"', OF_RUNNING),
+    Rule("what the node runs is compared", HANDLER + "verify.py", "if not is_committed and (difference", "if False and (difference", OF_RUNNING),
     Rule("a failed check rolls back", HANDLER + "verify.py", "request.rollback and not is_committed", "False", OF_RUNNING),
     Rule(
         "a node that does not come back has failed",

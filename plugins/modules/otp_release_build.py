@@ -423,6 +423,13 @@ relup:
       type: list
       elements: str
       sample: ["erts 13.1.5 -> 15.2.7", "kernel 8.5.3 -> 10.2.7.1"]
+made_from:
+  description:
+    - From which releases the relup was made, by version, C(sha256) of the package, C(applications), and digests of C(libraries). The package contains it
+      as C(relup.json) beside the relup. M(erlang.otp.otp_release_handler) compares it with the releases of a host.
+  returned: success
+  type: dict
+  sample: {}
 thin:
   description: The thin package, see O(base).
   returned: success, null without O(base)

@@ -16,7 +16,10 @@ description:
   - With O(package), O(configuration), O(verify) and O(keep), one task is a whole upgrade.
   - A preflight checks, before anything is installed, what C(check_install_release) does not catch. See RV(problems).
   - The module waits for an upgrade that restarts the emulator. It is done when another process runs the release and has booted.
+  - After the installation the module compares what the node runs with the release, the versions of its applications, and the code of the loaded modules
+    of libraries that the permanent release does not have. If it is not that of the package, the release is not committed, and the node is rolled back.
   - A release that fails O(verify) is not committed, and the node is rolled back to its permanent release.
+  - A release that was only unpacked, or has failed on the host, is replaced if O(package) has other content of the same version.
   - The history of a host remembers a release that failed there. It is refused until O(force). The same holds for a release that was not
     committed when its emulator ended, so that the node booted the permanent release again.
   - C(release_handler) overwrites C(RELEASES) and C(start_erl.data) in place. Meanwhile copies of them, named C(*.saved), are in the same directory.

@@ -4,7 +4,8 @@
 
 """A release is its version and its content, on nodes under heart.
 
-Rules: the same version with other content takes the place of one that failed, and the node runs it; where it runs it stays.
+Rules: the same version with other content takes the place of one that failed, and the node runs it; where it runs it stays; an installation counts
+when the node runs the code of the package; a relup counts where it was made from what the host has.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from handler_site import CHANGES, Releases, System, refused
+from handler_site import CHANGES, Releases, System, kinds, refused
 from release_workshop import MINIMAL, Workshop
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import find_otp
@@ -23,6 +24,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._handler.local import a
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import Request
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded
 
+FORGETS = '{"2.4", [{"1.0", []}], [{"1.0", []}]}.\n'
+
 
 class Rebuilt(Releases):
     """The releases, and packages of releases that were built again: CRASHES without its fault."""
@@ -31,11 +34,20 @@ class Rebuilt(Releases):
         self.workshop = Workshop(directory, find_otp(None))
         self.packages = dict(releases.packages)
         self.rebuild("CRASHES", "2.2", "repaired")
+        # An appup that forgets the module: the node would keep its old code, under the new version.
+        self.rebuild("FORGETS", "2.4", "forgets", appup=FORGETS)
+        # Of another FIRST than the one that the nodes run.
+        self.application("1.0", CHANGES % "0.9")
+        rel = self.workshop.rel(*MINIMAL, "counter-1.0", stem="FIRST", name="COUNTER", version="FIRST")
+        other = self.workshop.build(rel=rel, sys_config="[].\n", output_dir=str(directory / "other"))["package"]
+        self.rebuild("ELSEWHERE", "2.5", "elsewhere", earlier=other)
 
-    def rebuild(self, release: str, counter: str, name: str) -> None:
-        self.application(counter, CHANGES % counter)
+    def rebuild(self, release: str, counter: str, name: str, *, appup: str = "", earlier: str = "") -> None:
+        directory = self.application(counter, CHANGES % counter)
+        if appup:
+            (directory / "ebin/counter.appup").write_text(appup)
         rel = self.workshop.rel(*MINIMAL, f"counter-{counter}", stem=release, name="COUNTER", version=release)
-        first = [self.packages["FIRST"]]
+        first = [earlier or self.packages["FIRST"]]
         options = {"sys_config": "[].\n", "upgrade_from": first, "downgrade_to": first, "output_dir": str(self.workshop.directory / name)}
         self.packages[name] = self.workshop.build(rel=rel, **options)["package"]
 
@@ -63,3 +75,21 @@ def test_a_release_that_failed_is_replaced_by_the_one_of_the_package(rebuilt: Re
         with pytest.raises(OtpError, match=r"has another .*lib/counter-2.2.* Release CRASHES runs or boots here"):
             system.take("CRASHES", "permanent")
         assert not system.take("CRASHES", "permanent", package_of="repaired")["changed"]
+
+
+def test_a_node_that_keeps_old_code_is_taken_back(rebuilt: Rebuilt) -> None:
+    """Before, the upgrade said done, and the node ran the old code under the new version."""
+    with System(rebuilt).start() as system:
+        error = refused(system, "FORGETS", package_of="forgets")
+        assert "the node does not run what release FORGETS is: the code of counter in the node is not that of the package" in str(error)
+        assert error.result["rolled_back"] and error.result["after"]["running"] == error.result["after"]["permanent"] == "FIRST"
+        assert system.call("counter", "version") == "1.0" and system.statuses()["FIRST"] == "permanent"
+
+
+def test_a_relup_from_another_package_is_refused_before_anything_is_installed(rebuilt: Rebuilt) -> None:
+    with System(rebuilt).start() as system:
+        for check_mode in (False, True):
+            error = refused(system, "ELSEWHERE", package_of="elsewhere", check_mode=check_mode)
+            assert kinds(error) == ["other_package"]
+            assert "made from another release FIRST than this host has: here it has another lib/counter-1.0" in str(error)
+        assert system.statuses() == {"FIRST": "permanent", "ELSEWHERE": "unpacked"}

@@ -29,7 +29,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._build.once import refu
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import find_otp
 from ansible_collections.erlang.otp.plugins.module_utils._build.package_members import Group, make_plan, scripted_groups
 from ansible_collections.erlang.otp.plugins.module_utils._build.script_step import ScriptStep
-from ansible_collections.erlang.otp.plugins.module_utils._build.upgrades import describe_upgrade_paths
+from ansible_collections.erlang.otp.plugins.module_utils._build.upgrades import describe_upgrade_paths, made_from
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import sha256
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
@@ -101,6 +101,7 @@ class ReleaseBuild:
             "applications": [{"name": found.name, "version": found.version, "directory": found.directory} for found in self.sources.found],
             "digests": state.digests,
             "relup": list(state.relup),
+            "made_from": state.made_from,
             "thin": state.thin,
             "diagnostics": [warning._asdict() for warning in state.warnings],
             "diff": {"before": before, "after": after, "before_header": self.package, "after_header": self.package},
@@ -121,10 +122,11 @@ class ReleaseBuild:
         strip = [path for group in self.plan.all_groups() if options.strip and self.assembler.lacks(keys[group.name]) for path in strippable(group)]
         scripts = self.scripts.scripts(key, strip)
         warnings = (*scripts.warnings, *self.scripts.notes())
+        self.made_from = made_from(self.sources.upgrades) if scripts.relup else {}
         outputs, digests, thin = self._keep(scripts, keys, state.outputs)
         self.cache.tidy()
         relup = describe_upgrade_paths(self.sources.upgrades, self.sources.release, scripts.relup) if scripts.relup else []
-        state = BuildRecord(inputs, key, tuple(keys.values()), outputs, warnings, tuple(relup), thin, digests)
+        state = BuildRecord(inputs, key, tuple(keys.values()), outputs, warnings, tuple(relup), thin, digests, self.made_from)
         if not self.changes.check_mode:
             write_record(self.record_path, state)
         return state
@@ -199,7 +201,7 @@ class ReleaseBuild:
 
     def _fragments(self, scripts: BootScripts, keys: dict[str, str], archives: dict[str, bytes]) -> t.Iterator[Fragment]:
         """The package's fragments, in the order of its members."""
-        for group in scripted_groups(self.sources, scripts):
+        for group in scripted_groups(self.sources, scripts, self.made_from):
             yield self.assembler.fragment(group)
         for group in self.plan.groups:
             yield self._fragment(group, keys)

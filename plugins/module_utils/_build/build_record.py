@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.systools import Diagnostic
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file, write_file
+from ansible_collections.erlang.otp.plugins.module_utils._tree.made_from import MadeFrom
 
 FORMAT = 4
 
@@ -26,6 +27,7 @@ class BuildRecord(t.NamedTuple):
     relup: tuple[dict[str, t.Any], ...] = ()
     thin: dict[str, t.Any] | None = None
     digests: dict[str, str] = {}
+    made_from: MadeFrom = {}
 
 
 def read_record(path: str) -> BuildRecord:
@@ -36,7 +38,7 @@ def read_record(path: str) -> BuildRecord:
             return BuildRecord()
         warnings = tuple(Diagnostic(*warning) for warning in data["warnings"])
         keys, relup = tuple(data["keys"]), tuple(data["relup"])
-        return BuildRecord(data["inputs"], data["scripts_key"], keys, data["outputs"], warnings, relup, data["thin"], data["digests"])
+        return BuildRecord(data["inputs"], data["scripts_key"], keys, data["outputs"], warnings, relup, data["thin"], data["digests"], data["made_from"])
     except (ValueError, KeyError, TypeError):
         return BuildRecord()
 

@@ -21,6 +21,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import Program, find_incompatible, machine_of
 from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import DIRECTORY, FILE, LINK, PackageMember
+from ansible_collections.erlang.otp.plugins.module_utils._tree.made_from import MADE_FROM, MadeFrom, format_made_from
 
 # Tools of the build host, which systools:make_tar/2 leaves out.
 BUILD_TOOLS = frozenset(["ct_run", "dialyzer", "erlc", "typer", "yielding_c_fun"])
@@ -245,10 +246,13 @@ def make_plan(options: Options, sources: Sources) -> Plan:
     return Plan(groups, {name: members for name, members in variables.items() if members and options.var_tar != "omit"})
 
 
-def scripted_groups(sources: Sources, scripts: BootScripts) -> list[Group]:
-    """The groups with systools' files. The plain boot script is in the release directory as well: from there an upgrade updates bin/."""
+def scripted_groups(sources: Sources, scripts: BootScripts, made_from: MadeFrom | None = None) -> list[Group]:
+    """The groups with systools' files. made_from: of the relup.
+
+    The plain boot script is in the release directory as well: from there an upgrade updates bin/.
+    """
     release, rel_name = sources.release, sources.stem + ".rel"
     files = {**sources.files, rel_name: sources.rel, "start.boot": scripts.boot, "start_clean.boot": scripts.plain_boot}
     if scripts.relup:
-        files["relup"] = scripts.relup
+        files.update({"relup": scripts.relup, MADE_FROM: format_made_from(made_from or {})})
     return [release_group(release.version, release.erts_version, files, rel_name), bin_group(scripts.plain_boot)]

@@ -12,12 +12,16 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._build.applications import Found
 from ansible_collections.erlang.otp.plugins.module_utils._build.earlier_release import Earlier, Search, find_ebins, read_earlier, versions_of
 from ansible_collections.erlang.otp.plugins.module_utils._build.systools import Diagnostic
+from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import sha256
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._formats.appup import parse_appup
 from ansible_collections.erlang.otp.plugins.module_utils._formats.beam import same_code
 from ansible_collections.erlang.otp.plugins.module_utils._formats.relup import parse_relup
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, format_rel
+from ansible_collections.erlang.otp.plugins.module_utils._package.contents import read_digests
+from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import read_base
+from ansible_collections.erlang.otp.plugins.module_utils._tree.made_from import MadeFrom
 
 # Whatever their appups contain, a change of these needs a new emulator (appup(4), restart_new_emulator).
 CORE = ("erts", "kernel", "stdlib", "sasl")
@@ -156,6 +160,20 @@ def _compare(application: Found, ebin: str, earlier: Earlier) -> t.Iterator[Diag
         listed = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
         sentence = f"{application.name}-{application.version} of release {earlier.release.version} ({earlier.path}) has other content: {listed}."
         yield Diagnostic("same_version", f"{application.name}-{application.version}", f"{sentence} An upgrade would not install it: change its version.")
+
+
+def made_from(upgrades: Upgrades) -> MadeFrom:
+    """From which packages the relup is made, by the version of the earlier release. Raises OtpError."""
+    found = {}
+    for earlier in upgrades.releases:
+        base = earlier.package and read_base(earlier.package)
+        digests = read_digests(earlier.package) if earlier.package else {}
+        found[earlier.release.version] = {
+            "sha256": "" if not earlier.package else base.full if base else sha256(earlier.package),
+            "applications": {item.name: item.version for item in earlier.release.applications},
+            "libraries": {path: digest for path, digest in digests.items() if path.startswith(("lib/", "erts-"))},
+        }
+    return found
 
 
 def describe_upgrade_paths(upgrades: Upgrades, release: Release, relup: bytes) -> list[dict[str, t.Any]]:

@@ -93,7 +93,9 @@ def check_trial(upgrade: NodeUpgrade) -> None:
 
 
 def _check_relup(upgrade: NodeUpgrade, upgrade_from) -> list[Problem]:
-    options = {"method": upgrade.request.method, "allow_restart": upgrade.request.allow_restart, "upgrade_from": upgrade_from}
+    request = upgrade.request
+    made_from = None if upgrade_from is None else (request.package.get("release") or {}).get("made_from") or {}
+    options = {"method": request.method, "allow_restart": request.allow_restart, "upgrade_from": upgrade_from, "made_from": made_from}
     return [*_preflight.check_relup(upgrade.tree, upgrade.running, upgrade.version, **options)]
 
 

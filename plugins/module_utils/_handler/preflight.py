@@ -25,6 +25,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._formats.resource impor
 from ansible_collections.erlang.otp.plugins.module_utils._formats.sys_config import parse_sys_config
 from ansible_collections.erlang.otp.plugins.module_utils._node.disagreements import disagreements
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running
+from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import digest_there
+from ansible_collections.erlang.otp.plugins.module_utils._tree.made_from import MADE_FROM, MadeFrom, parse_made_from
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import missing_part
 from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import NoRelupStep, RelupStep, find_relup_step
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
@@ -139,9 +141,16 @@ def check_node(tree: Tree, running: Running) -> t.Iterator[Problem]:
 
 
 def check_relup(
-    tree: Tree, running: Running, version: str, *, allow_restart: bool, method: str = "hot", upgrade_from: t.Mapping[str, str] | None = None
+    tree: Tree,
+    running: Running,
+    version: str,
+    *,
+    allow_restart: bool,
+    method: str = "hot",
+    upgrade_from: t.Mapping[str, str] | None = None,
+    made_from: MadeFrom | None = None,
 ) -> t.Iterator[Problem]:
-    """The way from the release that runs. method: as of Request; upgrade_from: as of find_relup_step()."""
+    """The way from the release that runs. method: as of Request; upgrade_from: as of find_relup_step(); made_from: of the same relup."""
     current = running.current or ""
     try:
         step = find_relup_step(tree, current, version, upgrade_from=upgrade_from)
@@ -150,11 +159,32 @@ def check_relup(
         remedy = f"Build release {version} with {current} in {named('upgrade_from')}; or have the node restarted: {instead[0].lower()}{instead[1:]}"
         yield Problem("no_way", str(error), remedy)
         return
+    yield from check_made_from(tree, *((version, current) if step.direction == "up" else (current, version)), made_from=made_from)
     if step.restarts:
         yield from check_restart(tree, running, step, allow_restart=allow_restart)
     else:
         # The upgrade needs no heart, but nothing restarts the node if the release crashes it before the commit.
         yield from (problem._replace(fatal=False) for problem in check_heart(running))
+
+
+def check_made_from(tree: Tree, version: str, earlier: str, *, made_from: MadeFrom | None = None) -> t.Iterator[Problem]:
+    """Whether the relup of the release was made from the content that this host has of the earlier one. made_from: of a relup that is still in its package."""
+    shared = getattr(tree, "shared", tree)
+    if made_from is None:
+        made_from = parse_made_from(read_file(shared.path("releases", version, MADE_FROM)))
+    entry = made_from.get(earlier)
+    if entry is None:
+        return
+    listed = {library.name: library.version for known in tree.releases() or [] if known.version == earlier for library in known.libraries}
+    other = [f"{name} {listed[name]} and not {number}" for name, number in entry["applications"].items() if listed.get(name, number) != number]
+    record = shared.record(earlier) or {}
+    if not entry["sha256"] or entry["sha256"] not in (record.get("sha256"), record.get("full")):
+        # It may have been packed once more.
+        other += [f"another {directory}" for directory, digest in entry["libraries"].items() if digest_there(shared, directory) != digest]
+    if other:
+        cause = f"the relup of release {version} was made from another release {earlier} than this host has: here it has {', '.join(other)}"
+        remedy = f"Build a release with another version, with a relup (otp_upgrade_from, option upgrade_from) from the package of {earlier} that this host has"
+        yield Problem("other_package", cause, remedy)
 
 
 def check_old_code(processes: dict[str, list[str]]) -> t.Iterator[Problem]:

@@ -76,7 +76,7 @@ class RunningUpgrade(NodeUpgrade):
         if self.changes.check_mode:
             predict_commit(self)
             return
-        if request.verify:
+        if request.verify or self.running.permanent != self.version:
             verify_or_roll_back(self)
         if request.state == "permanent":
             commit(self)

@@ -9,6 +9,7 @@ OTP system documentation, "Creating and Upgrading a Target System": what is inst
 
 from __future__ import annotations
 
+from ansible_collections.erlang.otp.plugins.module_utils._handler.content import what_differs
 from ansible_collections.erlang.otp.plugins.module_utils._handler.node_upgrade import NodeUpgrade
 from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import check_heart, fatal
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError
@@ -22,13 +23,18 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import
 
 
 def verify_or_roll_back(upgrade: NodeUpgrade) -> None:
-    """Make the calls of the request. Raises HandlerError when one fails; a release that is not permanent is rolled back then."""
+    """Compare what the node runs with the release, and make the calls of the request. Raises HandlerError when it is not as it should be.
+
+    A release that is not permanent is rolled back then. One that is permanent has been compared before.
+    """
     before, request = upgrade.running, upgrade.request
     is_committed = before.permanent == upgrade.version
     try:
+        if not is_committed and (difference := what_differs(upgrade.session, upgrade.tree, upgrade.version, before.permanent, timeout=request.timeout)):
+            raise NotVerified(difference)
         verify(upgrade.session, request.verify, timeout=request.verify_timeout)
-    except NotVerified as error:
-        reason = str(error)
+    except (NotVerified, CallError) as error:
+        reason = str(error).rstrip(".")
     else:
         upgrade.observe()
         if upgrade.running.current == upgrade.version:

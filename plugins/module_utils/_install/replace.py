@@ -44,7 +44,7 @@ def check_may_go(other: OtherContent, tree: Tree, *, in_use: t.Collection[str | 
     version = other.release["version"]
     status = next((entry.status for entry in tree.releases() or [] if entry.version == version), None)
     if status is None and read_release(tree, version) is None:
-        # A library of another release, or files that are no release.
+        # A library of another release, or files that are not a release.
         raise other
     start = tree.start_erl_data()
     if version in in_use or status == "permanent" or (start and start.release_version == version):

@@ -14,6 +14,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._formats.resource impor
 from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_reader import TarMember
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import PackageError, checked_members
 from ansible_collections.erlang.otp.plugins.module_utils._package.limits import MAX_ALL_TEXTS, MAX_TEXT, MAX_TEXTS
+from ansible_collections.erlang.otp.plugins.module_utils._tree.made_from import MADE_FROM, MadeFrom, parse_made_from
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import check_bootable
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import SCRIPTS
 
@@ -69,8 +70,8 @@ def read_package(package: str) -> Release:
     return find_release(_head(package), package=package)
 
 
-def read_upgrade_paths(package: str) -> tuple[Release, dict[str, str]]:
-    """The release in the package, and the releases from which its relup leads to it, as of Relup.upgrade_from."""
+def read_upgrade_paths(package: str) -> tuple[Release, dict[str, str], MadeFrom]:
+    """The release in the package, the releases from which its relup leads to it, as of Relup.upgrade_from, and from which packages that was made."""
     texts = _head(package)
     release = find_release(texts, package=package)
     path = f"releases/{release.version}/relup"
@@ -78,8 +79,9 @@ def read_upgrade_paths(package: str) -> tuple[Release, dict[str, str]]:
         # One that was added to the package later may be at its end.
         texts = _head(package, whole=True)
     if path not in texts:
-        return release, {}
-    return release, parse_relup(texts[path], filename=f"{package}: {path}").upgrade_from
+        return release, {}, {}
+    made_from = parse_made_from(texts.get(f"releases/{release.version}/{MADE_FROM}"))
+    return release, parse_relup(texts[path], filename=f"{package}: {path}").upgrade_from, made_from
 
 
 def _head(package: str, *, whole: bool = False) -> dict[str, bytes]:
@@ -87,7 +89,7 @@ def _head(package: str, *, whole: bool = False) -> dict[str, bytes]:
     texts: dict[str, bytes] = {}
     with Inflated(package) as stream:
         for path, member, pieces in checked_members(stream):
-            if path.endswith((".rel", "/relup")) or path == START_ERL_DATA:
+            if path.endswith((".rel", "/relup", "/" + MADE_FROM)) or path == START_ERL_DATA:
                 if path.startswith("releases/") and path.count("/") <= 2 and member.kind == "file":
                     texts[path] = read_text(member, pieces, texts, package=package)
             elif texts and not whole and not path.startswith("releases/"):

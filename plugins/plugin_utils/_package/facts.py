@@ -24,13 +24,14 @@ def _read_release(package: str, *dummy_version: int) -> dict[str, t.Any]:
     from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import read_base
 
     base = read_base(package)
-    release, upgrade_from = read_upgrade_paths(package)
+    release, upgrade_from, made_from = read_upgrade_paths(package)
     return {
         "name": release.name,
         "version": release.version,
         "erts_version": release.erts_version,
         "applications": {item.name: item.version for item in release.applications},
         "upgrade_from": upgrade_from,
+        "made_from": made_from,
         "base": base and base._asdict(),
     }
 

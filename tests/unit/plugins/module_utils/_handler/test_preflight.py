@@ -10,6 +10,8 @@ script; what only warns is not fatal; a release that failed before is refused.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -174,3 +176,39 @@ def test_a_release_that_failed_before() -> None:
     assert str(problem).startswith("release 2 failed on this host at 2026-01-31T12:00:00Z: it crashed. Build")
     assert _preflight.fatal(_preflight.check_history("2", failure, force=True)) == []
     assert list(_preflight.check_history("2", None, force=False)) == []
+
+
+def made_from(sha256: str = "a" * 64, sasl: str = "4", digest: str = "") -> dict:
+    return {"1": {"sha256": sha256, "applications": {"kernel": "8", "sasl": sasl}, "libraries": {"lib/kernel-8": digest or "b" * 64}}}
+
+
+@pytest.mark.parametrize(
+    ("given", "recorded", "said"),
+    [
+        # The digest of an empty directory.
+        (made_from(digest=hashlib.sha256(b"").hexdigest()), "c" * 64, None),
+        (made_from(), "a" * 64, None),
+        (made_from(), "c" * 64, "here it has another lib/kernel-8"),
+        (made_from(""), "a" * 64, "another lib/kernel-8"),
+        (made_from(), None, "another lib/kernel-8"),
+        ({"0": made_from()["1"]}, None, None),
+        ({"1": {"sha256": 1}}, None, None),
+        ({"1": {**made_from()["1"], "libraries": {"../../etc": ""}}}, None, None),
+    ],
+)
+def test_a_relup_is_from_what_the_host_has(tree: Tree, given: dict, recorded: str | None, said: str | None) -> None:
+    Path(tree.path("releases/2/relup.json")).write_text(json.dumps(given))
+    if recorded:
+        record = {"name": "x", "version": "1", "erts_version": "13.1.5", "sha256": recorded, "applications": {"kernel": "8"}}
+        Path(tree.path("releases/1/package.json")).write_text(json.dumps(record))
+    found = problems(tree)
+    assert kinds(found) == ([("other_package", True)] if said else [])
+    assert said is None or said in str(found[0])
+
+
+def test_a_relup_is_from_the_versions_of_the_host(tree: Tree) -> None:
+    Path(tree.path("releases/RELEASES")).write_text(RELEASES.replace('{kernel,"8","lib/kernel-8"}],permanent', '{sasl,"5","lib/sasl-5"}],permanent'))
+    (problem,) = _preflight.check_made_from(tree, "2", "1", made_from=made_from())
+    assert "sasl 5 and not 4" in problem.cause
+    # Down, the relup is that of the release that runs.
+    assert [*_preflight.check_made_from(tree, "1", "2")] == []

@@ -56,6 +56,9 @@ class Node:
         self.root = root
         self.statuses = {"2": "unpacked", "1": "permanent"}
         self.is_well = True
+        # Which applications it has loaded, and which files of modules are not what it runs.
+        self.loaded = {"kernel": "8", "sasl": "4"}
+        self.stale: list[str] = []
         self.refuses: tuple[str, ...] = ()
         self.calls: list[str] = []
         self.unlocked: list[str] = []
@@ -81,7 +84,7 @@ class Node:
             self.asked = arguments[0] if function == "string" else self.asked
             if function == "exprs" and "init:reboot()" in self.asked:
                 self._reboot()
-            return Atom("value" if module == "erl_eval" else "ok"), [] if self.asked == OLD_CODE else self._state()
+            return Atom("value" if module == "erl_eval" else "ok"), self._answer()
         self.calls.append(function)
         if function in CHANGES and not COPIES <= set(os.listdir(self.root / "releases")):
             self.uncopied.append(function)
@@ -100,6 +103,11 @@ class Node:
         self.is_new = True
         if self.comes_up:
             self.statuses["2"] = "current"
+
+    def _answer(self) -> t.Any:
+        if "loaded_applications" in self.asked:
+            return [(Atom(name), version) for name, version in self.loaded.items()], self.stale
+        return [] if self.asked == OLD_CODE else self._state()
 
     def _look_for_lock(self, function: str) -> None:
         try:
@@ -184,6 +192,38 @@ def test_what_fails_its_checks_is_not_committed(root: Path, node: Node, rollback
             go(root, node)
         assert node.calls == []
         assert outcomes(go(root, node, force=True)) == [("install", "ok"), ("commit", "ok")]
+
+
+@pytest.mark.parametrize(
+    ("loaded", "stale", "said"),
+    [
+        ({}, ["x.beam", "a_b.beam"], "the code of a_b, x in the node is not that of the package"),
+        ({"sasl": "3"}, [], "it has sasl 3 and not 4"),
+        ({"sasl": None}, [], "sasl is not loaded"),
+    ],
+)
+def test_what_the_node_runs_must_be_the_release(root: Path, node: Node, loaded: dict, stale: list[str], said: str) -> None:
+    node.loaded = {name: version for name, version in {**node.loaded, **loaded}.items() if version}
+    node.stale = stale
+    with pytest.raises(HandlerError, match=f"the node does not run what release 2 is: {said}") as raised:
+        go(root, node, verify=())
+    assert node.calls == ["check_install_release", "install_release", "install_release"] and raised.value.result["rolled_back"]
+    assert "make_permanent" not in node.calls and outcomes(raised.value.result) == [("install", "ok"), ("verify", "failed")]
+
+
+def test_modules_of_shared_libraries_are_not_asked_for(root: Path, node: Node) -> None:
+    releases = root / "releases/RELEASES"
+    releases.write_text(releases.read_text().replace('"lib/sasl-4"', '"lib/sasl-5"', 1))
+    asked = []
+    upgrade = upgrade_of(root, node, verify=(), state="current")
+    call = node.call
+    node.call = lambda module, function, arguments, **options: (asked.append(arguments[0]), call(module, function, arguments, **options))[1]  # type: ignore[method-assign]
+    upgrade.observe()
+    from ansible_collections.erlang.otp.plugins.module_utils._handler.content import what_differs
+
+    assert what_differs(node, upgrade.tree, "2", "1", timeout=1) is None
+    (question,) = [text for text in asked if isinstance(text, str) and "loaded_applications" in text]
+    assert f'Ebin <- ["{root}/lib/sasl-5/ebin"]' in question
 
 
 def test_a_rollback_after_which_the_node_does_not_come_back_is_remembered(root: Path, node: Node, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@
 """The same version with other content.
 
 Rules: it is replaced where it is only unpacked, or has failed; it stays, and what differs is named, where it runs, boots, or may be needed; check mode
-tells the same, with the package on another host too; nothing is exchanged below a running system.
+tells the same, with the package on another host too; nothing is exchanged below a running system; what is read again is verified again.
 """
 
 from __future__ import annotations
@@ -103,6 +103,20 @@ def test_what_another_release_uses_stays(host: Rebuilt) -> None:
 def test_nothing_is_exchanged_below_a_system_that_runs(host: Rebuilt, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replace, "emulators", lambda _tree: [os.getpid()])
     host.refuses(host.other, "upgrade the node to it, which replaces it, or stop the node")
+
+
+def test_a_package_that_changes_between_its_two_readings_is_refused(host: Rebuilt, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.chmod(host.other, 0o666)
+    changed, make_way = Path(host.second).read_bytes(), replace.make_way
+
+    def exchange(*arguments: t.Any, **options: t.Any) -> None:
+        make_way(*arguments, **options)
+        Path(host.other).write_bytes(changed)
+
+    monkeypatch.setattr(replace, "make_way", exchange)
+    with pytest.raises(OtpError, match="changed while it was read"):
+        host.run(host.other)
+    assert host.statuses() == {"FIRST": "permanent"}
 
 
 def test_check_mode_with_the_package_elsewhere(host: Rebuilt) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._package.read import read_package, read_upgrade_paths
+from ansible_collections.erlang.otp.plugins.module_utils._tree.made_from import format_made_from
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import release_members, write_package
 
 RELUP = b'{"SECOND", [{"FIRST", [], [point_of_no_return]}, {"ZEROTH", [], [restart_emulator]}], [{"FIRST", [], []}]}.\n'
@@ -19,9 +20,15 @@ RELUP = b'{"SECOND", [{"FIRST", [], [point_of_no_return]}, {"ZEROTH", [], [resta
 
 def test_the_releases_that_it_leads_from(tmp_path: Path) -> None:
     package = write_package(tmp_path / "p.tar.gz", {"releases/SECOND/relup": RELUP, **release_members("SECOND")})
-    release, ways = read_upgrade_paths(package)
+    release, ways, made_from = read_upgrade_paths(package)
     assert release == read_package(package) and release.version == "SECOND"
-    assert ways == {"FIRST": "none", "ZEROTH": "restart_emulator"}
+    assert ways == {"FIRST": "none", "ZEROTH": "restart_emulator"} and made_from == {}
+
+
+def test_from_which_packages_its_relup_was_made(tmp_path: Path) -> None:
+    made_from = {"FIRST": {"sha256": "a" * 64, "applications": {"pea": "1.0"}, "libraries": {"lib/pea-1.0": "b" * 64}}}
+    members = {"releases/SECOND/relup": RELUP, "releases/SECOND/relup.json": format_made_from(made_from), **release_members("SECOND")}
+    assert read_upgrade_paths(write_package(tmp_path / "p.tar.gz", members))[2] == made_from
 
 
 def test_a_relup_at_the_end_of_the_package(tmp_path: Path) -> None:

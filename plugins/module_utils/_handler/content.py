@@ -1,0 +1,70 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a node runs, compared with the files of its release: versions of applications, and the code of modules that the release before does not have.
+
+release_handler does what the relup says, and does not look whether that was all: a module that no instruction loads keeps its old code
+(relup(4), code:module_md5/1).
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import evaluate, name_of_atom, short_text, understood
+from ansible_collections.erlang.otp.plugins.module_utils._tree.register import read_release
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
+
+# erl_prim_loader reads as the node does, also over the network. OTP 27 has another function for it.
+QUESTION = """
+Read = case erlang:function_exported(erl_prim_loader, read_file, 1) of
+    true -> fun(Path) -> erl_prim_loader:read_file(Path) end;
+    false -> fun(Path) -> case erl_prim_loader:get_file(Path) of {ok, Bytes, _} -> {ok, Bytes}; Error -> Error end end
+end,
+Other = [Name || Ebin <- EBINS, {ok, Names} <- [erl_prim_loader:list_dir(Ebin)], Name <- Names, filename:extension(Name) =:= ".beam",
+    Module <- [erlang:list_to_atom(filename:rootname(Name))], erlang:module_loaded(Module),
+    {ok, Code} <- [Read(filename:join(Ebin, Name))],
+    Digest <- [code:module_md5(Code)], erlang:is_binary(Digest), Digest =/= Module:module_info(md5)],
+{[{Application, Version} || {Application, _, Version} <- application:loaded_applications()], Other}.
+"""
+# Of modules or applications in a sentence.
+LONGEST = 5
+
+
+def what_differs(node, tree: Tree, version: str, before: str | None, *, timeout: float) -> str | None:
+    """A sentence if the node does not run the content of the release, else None. before: the release from which it came. Raises CallError, OtpError."""
+    ebins = sorted(_ebins(tree, version) - _ebins(tree, before or ""))
+    question = QUESTION.replace("EBINS", json.dumps(ebins, ensure_ascii=False))
+    loaded, other = understood(evaluate(node, question, timeout=timeout), _answer, "asked which code it runs")
+    release = read_release(getattr(tree, "shared", tree), version)
+    found = [*_versions(release, loaded)] if release else []
+    if other:
+        found.append(f"the code of {_listed(sorted(other))} in the node is not that of the package: does the appup load it?")
+    return f"the node does not run what release {version} is: {'; '.join(found)}" if found else None
+
+
+def _ebins(tree: Tree, version: str) -> set[str]:
+    """The ebin directories of the release as the node names them."""
+    libraries = [library.directory for entry in tree.releases() or [] if entry.version == version for library in entry.libraries]
+    return {f"{directory if directory.startswith('/') else f'{tree.root}/{directory}'}/ebin" for directory in libraries}
+
+
+def _answer(answer: t.Any) -> tuple[dict[str, str], list[str]]:
+    loaded, other = answer
+    return {name_of_atom(name): short_text(version) for name, version in loaded}, [short_text(name).rpartition(".")[0] for name in other]
+
+
+def _versions(release: Release, loaded: t.Mapping[str, str]) -> t.Iterator[str]:
+    missing = [item.name for item in release.applications if item.name not in loaded and item.type != "none"]
+    if missing:
+        yield f"{_listed(missing)} is not loaded"
+    other = [f"{item.name} {loaded[item.name]} and not {item.version}" for item in release.applications if loaded.get(item.name, item.version) != item.version]
+    if other:
+        yield f"it has {_listed(other)}"
+
+
+def _listed(names: t.Sequence[str]) -> str:
+    return ", ".join(names[:LONGEST]) + (f" and {len(names) - LONGEST} more" if len(names) > LONGEST else "")
