@@ -22,6 +22,7 @@ from waiting import LIMIT, free_port
 from ansible_collections.erlang.otp.plugins.module_utils._build.boot_scripts import SystoolsError
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp, find_otp, read_otp
 from ansible_collections.erlang.otp.plugins.module_utils._build.systools import ScriptOptions
+from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import sha256
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 
 EXCHANGE = Path(__file__).parents[2] / "examples" / "exchange"
@@ -116,8 +117,10 @@ def test_an_earlier_release_as_rel_file_directory_or_package(exchange: Exchange)
         output = str(exchange.directory / "ways" / what)
         result = exchange.build("second", up=[path], down=[path], upgrade_path=upgrade_path, output_dir=output)
         relups.add((Path(output) / "relup").read_bytes())
-        packages.add(result["sha256"])
-    assert len(relups) == len(packages) == 1
+        packages.add((result["sha256"], result["made_from"]["FIRST"]["sha256"]))
+    # The package says from which package it was made, if it was made from one.
+    assert len(relups) == 1 and len(packages) == 2
+    assert {earlier for _package, earlier in packages} == {"", sha256(exchange.package("first"))}
 
 
 def test_again_changes_nothing_and_another_earlier_release_does(exchange: Exchange, tmp_path: Path) -> None:
