@@ -29,7 +29,7 @@ options:
     type: dict
     required: true
   target:
-    description: Whether the host is to have a target system. V(false) checks only the names and the types of the variables, as on a builder.
+    description: Whether the host is to have a target system. V(false) checks what a builder needs.
     type: bool
     default: true
 """

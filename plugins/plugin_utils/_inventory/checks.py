@@ -19,6 +19,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._package.download impor
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.environment import NAME, problem_of
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import check_bootable, is_node_name, number_problem
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory import names
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.builder import builder
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.client import client
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.run import OF_A_RUN, run
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.service import service
@@ -55,13 +56,14 @@ Variables = t.Mapping[str, t.Any]
 def problems(variables: Variables, *, target: bool = True) -> list[str]:
     """Sentences, each with the variable at fault and the way out; empty when all is well.
 
-    variables: those of a host that begin with otp_; target: whether the host is to have a target system; a builder has none, and
-    only the names and the kinds of its variables, and the versions, are checked.
+    variables: those of a host that begin with otp_; target: whether the host is to have a target system; a builder has none.
     """
     values, of_another_kind = typed(variables)
     found = [*unknown_names(variables), *versions(variables), *run(variables), *of_another_kind]
-    if of_another_kind or not target:
+    if of_another_kind:
         return found
+    if not target:
+        return [*found, *builder(values)]
     for check in (root, user, directories, node, cookie, flags, environment, timeouts, package, configuration, service, image, box, client, upgrade):
         found.extend(check(values))
     return found

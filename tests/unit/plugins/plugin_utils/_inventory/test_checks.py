@@ -122,9 +122,10 @@ def test_the_kinds_on_a_builder_are_checked():
 
 
 def test_a_builder_is_told_of_a_version_too():
-    (sentence,) = problems({"otp_release_version": 1.10}, target=False)
+    release = {"otp_release_name": "pea", "otp_release_applications": ["sasl", {"name": "pea", "version": "1.0"}]}
+    (sentence,) = problems({**release, "otp_release_version": 1.10}, target=False)
     assert "in quotes" in sentence
-    assert problems({"otp_release_version": "1.10", "otp_release_applications": ["sasl", {"name": "pea", "version": "1.0"}]}, target=False) == []
+    assert problems({**release, "otp_release_version": "1.10"}, target=False) == []
 
 
 def test_a_secret_is_not_told():
