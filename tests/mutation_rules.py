@@ -508,8 +508,15 @@ RULES = (
     Rule(
         "what is missing is reported before a node is stopped",
         UTILS + "_target_system/system.py",
-        "ensure_release(self.options, self.tree, self.owner, self.changes, only_check=True)",
+        "ensure_release(self.options, self.tree, self.owner, self.changes, is_image=self.is_image, only_check=True)",
         "pass",
+        (UNIT + "_target_system/test_system.py",),
+    ),
+    Rule(
+        "a deploy does not change which release is permanent",
+        UTILS + "_target_system/release.py",
+        'state="present" if is_kept else "permanent"',
+        'state="permanent"',
         (UNIT + "_target_system/test_system.py",),
     ),
     # A module through standard input.
