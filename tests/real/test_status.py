@@ -12,18 +12,20 @@ from __future__ import annotations
 import hashlib
 import html
 import json
+import os
 import re
 import subprocess
 import tempfile
+import time
 import typing as t
 from pathlib import Path
 
 import pytest
 import yaml
 from upgrade_site import HOSTS, Run, Site, upgrade_site
-from waiting import LIMIT
+from waiting import LIMIT, wait_until
 
-from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, find_emulators
 
 # HTML, and an Ansible template: when a host says them, both are text.
 HOSTILE = "<script>alert(1)</script> {{ 6 * 7 }}"
@@ -81,6 +83,21 @@ def test_a_fleet_that_agrees(site: Site) -> None:
         assert re.fullmatch(r"\d+ (s|min)", run.rows[host][4])
     report = told(run)
     assert report.endswith("3 of 3 hosts run exchange FIRST") and "north:" not in report
+
+
+def test_a_changed_configuration_and_a_second_emulator_are_told(site: Site) -> None:
+    """A node that runs without the one, and beside the other."""
+    root = Path(site.root("south"))
+    config, flags = root / "releases/FIRST/sys.config", ["-noinput", "-boot", str(root / "releases/FIRST/start_clean")]
+    before = config.stat()
+    os.utime(config, (time.time() + 1, time.time() + 1))
+    with subprocess.Popen([str(root / "bin/erl"), *flags], stdin=subprocess.DEVNULL, cwd=site.directory) as second:
+        wait_until(lambda: len(find_emulators(str(root))) == 2, "another emulator has started", running=second)
+        run = status(site, "--limit", "north,south,west")
+        second.kill()
+    os.utime(config, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert run.rows["south"][0] == "disagrees" and run.rows["north"][0] == "running"
+    assert f"the node runs with an earlier version of {config}" in told(run) and "a second emulator runs the system below" in told(run)
 
 
 def test_what_failed_what_is_not_committed_and_what_cannot_be_asked(site: Site) -> None:

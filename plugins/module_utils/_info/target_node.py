@@ -21,7 +21,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.without_sasl impo
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
 from ansible_collections.erlang.otp.plugins.module_utils._tree import history as _history
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import ClientTree
-from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, started_at
+from ansible_collections.erlang.otp.plugins.module_utils._tree.newer import find_newer
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, find_emulators, started_at
 
 
 def describe_node(target: Target, address: NodeAddress, *, timeout: float) -> tuple[dict[str, t.Any], list[str]]:
@@ -49,7 +50,18 @@ def describe_node(target: Target, address: NodeAddress, *, timeout: float) -> tu
         return node, [f"the emulator runs (process {node['pid']}), and its node does not answer: {error}"] if is_here else []
     node.update(pid=running.pid, answers=True, name=running.node, status=running.status, release=running.current, permanent=running.permanent)
     node.update(heart=running.heart, releases=[{**known._asdict(), "libraries": list(known.libraries)} for known in running.releases])
-    return node, [found.text for found in disagreements(running, target.tree, target.start, target.releases or None)]
+    found = [each.text for each in disagreements(running, target.tree, target.start, target.releases or None)]
+    return node, [*found, *(_unlike_the_files(target, node["pid"]) if is_here else [])]
+
+
+def _unlike_the_files(target: Target, pid: int) -> t.Iterator[str]:
+    """Another emulator of the same system, and files that the node has not read."""
+    others = [str(other) for other in find_emulators(target.tree.root) if other != pid]
+    if others:
+        yield f"a second emulator runs the system below {target.tree.root} (process {', '.join(others)})"
+    newer = find_newer(target.tree, pid)
+    if newer:
+        yield f"the node runs with an earlier version of {', '.join(newer)}"
 
 
 def _milliseconds(answer) -> int:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import typing as t
 
@@ -15,7 +14,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host impor
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _lifecycle
 from ansible_collections.erlang.otp.plugins.module_utils._node import service as _service
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import SystemOptions
-from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, find_starters, started_at
+from ansible_collections.erlang.otp.plugins.module_utils._tree.newer import find_newer
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, find_starters
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 
@@ -90,23 +90,5 @@ class NodeState:
         return result
 
     def find_newer(self, pid: int, written: set[str]) -> list[str]:
-        """The files that the emulator read at its start, or its start scripts, that have changed since.
-
-        A release that becomes permanent has had its configuration loaded by an upgrade, so the time of start_erl.data counts as well.
-        """
-        start = self.tree.start_erl_data()
-        if start is None:
-            return []
-        files = [self.tree.path("bin", name) for name in ("start", "start_erl", "environment")]
-        files += [self.tree.path("releases", start.release_version, name) for name in ("sys.config", "vm.args")]
-        files.append(self.options.path(self.node.cookie_file))
-        loaded = max(started_at(pid), _modified_at(self.tree.path("releases", "start_erl.data")))
-        return [path for path in files if path in written or _modified_at(path) > loaded]
-
-
-def _modified_at(path: str) -> int:
-    """The time of the file in nanoseconds since the epoch; 0 if it does not exist."""
-    try:
-        return os.stat(path).st_mtime_ns
-    except OSError:
-        return 0
+        """The files that the emulator read at its start, or its start scripts, that have changed since."""
+        return find_newer(self.tree, pid, self.options.path(self.node.cookie_file), written=written)

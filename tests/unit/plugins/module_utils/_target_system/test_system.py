@@ -27,6 +27,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._target_system import n
 from ansible_collections.erlang.otp.plugins.module_utils._target_system import release as _release
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import File, SystemOptions
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.system import System
+from ansible_collections.erlang.otp.plugins.module_utils._tree import newer as _newer
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import pid_file
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.reachable import reachable
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import release_members, write_package
@@ -58,7 +59,7 @@ class Host:
         }
         self.node = _node.Node(root=self.root, user=USER, home=str(directory / "home"), log_directory=self.root + "/log", name="a@localhost")
         monkeypatch.setattr(_node_state, "find_emulator", lambda root: self.pid)
-        monkeypatch.setattr(_node_state, "started_at", lambda pid: os.stat(pid_file(self.root)).st_mtime_ns)
+        monkeypatch.setattr(_newer, "started_at", lambda pid: os.stat(pid_file(self.root)).st_mtime_ns)
         monkeypatch.setattr(_node, "has_no_epmd", lambda node, pid: self.has_no_epmd)
         monkeypatch.setattr(_node, "start_epmd", self.start_epmd)
         monkeypatch.setattr(_node, "find_settled", lambda root: self.pid)

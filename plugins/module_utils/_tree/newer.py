@@ -1,0 +1,35 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files that a running node has not read in their present state."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import started_at
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
+
+
+def find_newer(tree: Tree, pid: int, *more: str, written: t.Collection[str] = ()) -> list[str]:
+    """The files that the emulator read at its start, or its start scripts, that have changed since. more: other files; written: those of this run.
+
+    A release that becomes permanent has had its configuration loaded by an upgrade, so the time of start_erl.data counts as well.
+    """
+    start = tree.start_erl_data()
+    if start is None:
+        return []
+    files = [tree.path("bin", name) for name in ("start", "start_erl", "environment")]
+    files += [tree.path("releases", start.release_version, name) for name in ("sys.config", "vm.args")]
+    loaded = max(started_at(pid), _modified_at(tree.path("releases", "start_erl.data")))
+    return [path for path in (*files, *more) if path in written or _modified_at(path) > loaded]
+
+
+def _modified_at(path: str) -> int:
+    """The time of the file in nanoseconds since the epoch; 0 if it does not exist."""
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0
