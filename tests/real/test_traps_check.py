@@ -170,8 +170,10 @@ def test_a_path_with_a_space(releases: Releases) -> None:
         system.start()
         for check_mode in (True, False):
             error = refused(system, "RESTARTS", allow_restart=True, check_mode=check_mode)
-            assert kinds(error) == ["start_program"] and "without quotes" in str(error) and "symbolic link" in str(error)
+            assert kinds(error) == ["start_line"] and "without quotes" in str(error) and "symbolic link" in str(error)
         assert system.take("SECOND", "permanent")["after"]["permanent"] == "SECOND"
+        # Our own line has quotes.
+        assert system.take("RESTARTS", "permanent", method="restart")["restarted"] and system.call("counter", "version") == "2.1"
 
 
 def test_a_path_with_a_space_behind_a_link(releases: Releases, tmp_path: Path) -> None:

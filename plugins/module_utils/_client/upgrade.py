@@ -155,7 +155,7 @@ class ClientUpgrade(RunningUpgrade):
         else:
             # In check mode, of a release that the client does not know yet.
             problems = [*_preflight.check_tree(self.tree), *_preflight.check_release(shared, release, like=self.program())]
-            problems += _preflight.check_relup(shared, self.running, self.version, allow_restart=self.request.allow_restart)
+            problems += _preflight.check_relup(shared, self.running, self.version, method="client", allow_restart=self.request.allow_restart)
             self.report(problem for problem in problems if problem.kind != "sys_config")
             step = find_relup_step(shared, self.running.current or "", self.version)
         self.report(_client_preflight.check_client_step(self.tree, self.facts, step, self.version))

@@ -94,8 +94,9 @@ def check_trial(upgrade: NodeUpgrade) -> None:
 
 def _check_relup(upgrade: NodeUpgrade, upgrade_from) -> list[Problem]:
     request = upgrade.request
+    method = "client" if request.client else request.method
     made_from = None if upgrade_from is None else (request.package.get("release") or {}).get("made_from") or {}
-    options = {"method": request.method, "allow_restart": request.allow_restart, "upgrade_from": upgrade_from, "made_from": made_from}
+    options = {"method": method, "allow_restart": request.allow_restart, "upgrade_from": upgrade_from, "made_from": made_from}
     return [*_preflight.check_relup(upgrade.tree, upgrade.running, upgrade.version, **options)]
 
 

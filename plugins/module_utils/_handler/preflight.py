@@ -36,6 +36,12 @@ PROGRAMS = ("beam.smp", "erlexec", "erl_child_setup", "heart")
 LEAST_SPACE = 16 << 20
 ALLOW_RESTART = f"Set {named('allow_restart')} to allow it"
 RESTART_INSTEAD = f"Set {named('method')} to restart"
+# Where no relup leads, by method; a client is not restarted on a release.
+INSTEAD = {
+    "auto": f"have the node restarted: set {named('allow_restart')} to allow it",
+    "hot": f"have the node restarted: set {named('method')} to restart",
+    "client": "stop the client, and set its release with otp_release_client",
+}
 # For the disagreements of node and files that concern an upgrade.
 REMEDIES = {
     "sasl": "Start sasl, or restart the node",
@@ -150,14 +156,12 @@ def check_relup(
     upgrade_from: t.Mapping[str, str] | None = None,
     made_from: MadeFrom | None = None,
 ) -> t.Iterator[Problem]:
-    """The way from the release that runs. method: as of Request; upgrade_from: as of find_relup_step(); made_from: of the same relup."""
+    """The way from the release that runs. method: one of INSTEAD; upgrade_from: as of find_relup_step(); made_from: of the same relup."""
     current = running.current or ""
     try:
         step = find_relup_step(tree, current, version, upgrade_from=upgrade_from)
     except NoRelupStep as error:
-        instead = ALLOW_RESTART if method == "auto" else RESTART_INSTEAD
-        remedy = f"Build release {version} with {current} in {named('upgrade_from')}; or have the node restarted: {instead[0].lower()}{instead[1:]}"
-        yield Problem("no_way", str(error), remedy)
+        yield Problem("no_way", str(error), f"Build release {version} with {current} in {named('upgrade_from')}; or {INSTEAD[method]}")
         return
     yield from check_made_from(tree, *((version, current) if step.direction == "up" else (current, version)), made_from=made_from)
     if step.restarts:
@@ -215,7 +219,7 @@ def check_start_program(tree: Tree, running: Running) -> t.Iterator[Problem]:
     elif re.search(r"[^\w/.+:,@%=-]", program + (running.directory or f"{tree.root}/releases")):
         line = f"{program} {running.directory or f'{tree.root}/releases'}/new_start_erl.data"
         cause = f"release_handler gives heart the line {line} without quotes, and the shell interprets some of its characters"
-        remedy = "Upgrade while the node is stopped (transport offline), or use a symbolic link with a plain path"
+        remedy = f"{RESTART_INSTEAD}, or use a symbolic link with a plain path"
         yield Problem("start_line", cause, f"{remedy}, and name that in the parameters start_prg and releases_dir of sasl")
     elif running.heart and not _has_program(running.heart, program):
         cause = f"the command of heart is {running.heart}, but a release that restarts the emulator sets it to {program}"
