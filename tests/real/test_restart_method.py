@@ -82,7 +82,7 @@ def killed(system: System) -> None:
 
 def test_without_a_relup_it_is_booted_once_and_committed(system: System) -> None:
     error = refused(system, "TWO", "ready", method="auto")
-    assert kinds(error) == ["no_way"] and "upgrade_from ONE" in str(error) and "otp_allow_restart" in str(error)
+    assert kinds(error) == ["no_way"] and "ONE in otp_upgrade_from" in str(error) and "otp_allow_restart" in str(error)
     assert "otp_upgrade_method (option method) to restart" in str(refused(system, "TWO", "ready"))
     before = system.pid
     said = system.take("TWO", "ready", method="auto", allow_restart=True, check_mode=True)
