@@ -110,3 +110,10 @@ def test_no_setting_hides_the_table(fleet: Fleet) -> None:
     settings = ("ANY_ERRORS_FATAL", "PRIVATE_ROLE_VARS", "NO_LOG", "TASK_TIMEOUT")
     said = fleet.play("erlang.otp.upgrade", "--skip-tags", "build", settings={f"ANSIBLE_{name}": "1" for name in settings} | {"ANSIBLE_STRATEGY": "free"})
     assert "HOST   BEFORE" in said and f"north: {DOWN}" in said and f"south: {DOWN}" in said
+
+
+@pytest.mark.parametrize("name", ["otp_cookie", "otp_node_name", "otp_epmd_port", "otp_master"])
+def test_status_names_a_variable_that_is_not_defined(fleet: Fleet, name: str) -> None:
+    fleet.of_all |= {"otp_node_name": "a@localhost", name: "{{ of_a_vault }}"}
+    said = fleet.play("erlang.otp.status")
+    assert "of_a_vault' is undefined" in said and said.count("not asked") >= 2, said
