@@ -126,7 +126,8 @@ def test_rollback_goes_to_the_release_that_each_node_came_from(site: Site) -> No
     assert ("FIRST", "permanent") in site.releases("north") and site.ask("north", "version") == "version 1.0"
     assert site.pids() == pids
     none_left = site.play("rollback", "--limit", "north", code=2)
-    assert none_left.rows["north"][3] == "refused" and "no release to change to is known" in none_left.output
+    assert none_left.rows["north"][3] == "refused" and "there is nothing to roll back to: no release before FIRST" in none_left.output
+    assert "otp_builders" not in none_left.output
 
 
 def test_a_run_that_was_killed_before_the_commit_is_finished_by_the_next(site: Site) -> None:

@@ -123,8 +123,20 @@ def refusal(bring: Data, info: Data) -> str:
     """Why the host cannot be upgraded."""
     # A task that fails before the module runs has no release in its result, only the reason.
     if bring.get("release", True) in ("", None):
-        return message(info) if info.get("unreachable") else f"no release to change to is known: {info.get('msg') or NO_RELEASE}"
+        if info.get("unreachable"):
+            return message(info)
+        if "previous" in info and not info.get("failed"):
+            return nothing_before(info)
+        return f"no release to change to is known: {info.get('msg') or NO_RELEASE}"
     return message(bring) + (f" (otp_upgrade_to is {bring['release']})" if bring.get("needs_package") else "")
+
+
+def nothing_before(info: Data) -> str:
+    """What otp_release_info knows of a host that a rollback leads nowhere."""
+    permanent = (info.get("permanent") or {}).get("release")
+    others = [entry["version"] for entry in info.get("releases") or [] if entry["version"] != permanent]
+    remedy = f"set otp_upgrade_to to one of those that are installed: {', '.join(others)}" if others else "no other one is installed"
+    return f"there is nothing to roll back to: no release before {permanent} is known, {'so ' if others else 'and '}{remedy}"
 
 
 def has_failed(result: Data) -> bool:

@@ -93,6 +93,14 @@ def test_seconds() -> None:
         # It failed before the module ran.
         (outcome({"failed": True, "msg": "Task failed: the package is damaged"}), "the package is damaged"),
         (outcome({"failed": True, "release": ""}, info={"msg": "no history"}), "no release to change to is known: no history"),
+        (
+            outcome({"failed": True, "release": ""}, info={"previous": None, "permanent": {"release": "1"}, "releases": [{"version": "1"}, {"version": "2"}]}),
+            "there is nothing to roll back to: no release before 1 is known, so set otp_upgrade_to to one of those that are installed: 2",
+        ),
+        (
+            outcome({"failed": True, "release": ""}, info={"previous": None, "permanent": {"release": "1"}, "releases": [{"version": "1"}]}),
+            "there is nothing to roll back to: no release before 1 is known, and no other one is installed",
+        ),
         (outcome({"failed": True, "release": ""}, info=GONE), "the host cannot be reached: no line"),
         (outcome(READY, install={"failed": True, "msg": "no heart"}), "Install the release: no heart"),
         (outcome(READY, install=GONE), "Install the release: the host cannot be reached: no line"),
