@@ -65,8 +65,8 @@ _value:
   contains:
     hosts:
       description:
-        - For each host C(outcome), C(reason), C(before) and C(now) (releases), C(seconds), C(down) (seconds without an answer), C(is_due), C(is_over)
-          and C(is_bad).
+        - For each host C(outcome), C(reason), C(before) and C(now) (releases), C(back) (the release that a failure leads back to), C(seconds),
+          C(down) (seconds without an answer), C(is_due), C(is_over) and C(is_bad).
       type: list
       elements: dict
     is_refused:

@@ -261,7 +261,8 @@ failed_releases:
   sample: {"3.0": {time: "2026-01-31T12:00:00Z", action: verify, reason: "exchange:status/0 returned stopped, and {running,_} was expected, for 30 s"}}
 previous:
   description:
-    - The version of the release that a rollback leads to, the one below the permanent release in the history of upgrades. Null if unknown.
+    - The version of the release that a rollback leads to. If a release is installed and not committed, it is the permanent one, otherwise the
+      one below that in the history of upgrades. Null if unknown.
     - Rollbacks do not count. After upgrades from 1.0 to 2.0 to 3.0 and a rollback to 2.0, it is 1.0.
   returned: always
   type: str

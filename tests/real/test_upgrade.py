@@ -130,14 +130,22 @@ def test_rollback_goes_to_the_release_that_each_node_came_from(site: Site) -> No
     assert "otp_builders" not in none_left.output
 
 
-def test_a_run_that_was_killed_before_the_commit_is_finished_by_the_next(site: Site) -> None:
+def test_a_run_that_was_killed_before_the_commit_is_taken_back_or_finished(site: Site) -> None:
     pids = site.pids()
     second = site.package("SECOND")
     command = site.command("upgrade", "--limit", "south", **second, otp_gates=[{"command": "sleep 100000"}])
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
-        wait_until(lambda: ("SECOND", "current") in site.releases("south"), "south runs SECOND", running=running)
-        kill(running, modules=True)
-    assert site.releases("south") >= {("SECOND", "current"), ("FIRST", "permanent")}
+
+    def cut_short() -> None:
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+            wait_until(lambda: ("SECOND", "current") in site.releases("south"), "south runs SECOND", running=running)
+            kill(running, modules=True)
+        assert site.releases("south") >= {("SECOND", "current"), ("FIRST", "permanent")}
+
+    cut_short()
+    back = site.play("rollback", "--limit", "south")
+    assert back.rows["south"][:2] == ["SECOND", "FIRST"] and back.rows["south"][3] == "done"
+    assert site.ask("south", "version") == "version 1.0" and site.pids() == pids
+    cut_short()
     run = site.play("upgrade", "--limit", "south", **second)
-    assert run.rows["south"][:2] == ["FIRST", "SECOND"] and run.rows["south"][3] == "done"
+    assert run.rows["south"][:2] == ["SECOND", "SECOND"] and run.rows["south"][3] == "done"
     assert site.releases("south") >= {("SECOND", "permanent"), ("FIRST", "old")} and site.pids() == pids

@@ -132,11 +132,15 @@ def has_removal(entries: t.Sequence[dict[str, t.Any]], release: str) -> bool:
 
 
 def previous(entries: t.Sequence[dict[str, t.Any]], permanent: str | None, old: t.Sequence[str]) -> str | None:
-    """The release that a rollback leads to: of the old ones, the nearest below the permanent one on the path of upgrades. None if unknown.
+    """The release that a rollback leads to: the permanent one, if another is installed and not committed; else of the old ones the nearest below
+    the permanent one on the path of upgrades. None if unknown.
 
     Rollbacks do not count: after upgrades from 1 to 2 to 3 and a rollback to 2 it is 1, not 3, which may have failed. If the history does not
     have the permanent release, it is the only old one.
     """
+    tried = uncommitted(entries) or pending_trial(entries)
+    if tried is not None and permanent and tried["release"] != permanent:
+        return permanent
     path: list[str] = []
     for entry in entries:
         if entry["action"] in COMMITS and entry["outcome"] == OK:

@@ -24,13 +24,16 @@ def outcome_of(host: Data, *, down: str = "fail", check_mode: bool = False) -> d
     host: of its variables, ``_otp_batch`` (``began``, and whether it ``goes``), ``_otp_TASK_result`` of each of TASKS,
     ``_otp_steps`` (when all per-host steps had ended), ``_otp_rollback`` (the cause, and when it had ended), ``_otp_cleanup_failure`` (what failed
     at the end), ``_otp_info_result`` (what a rollback knows of the host). down: otp_down.
-    Returns ``outcome`` (not reached, refused, unchanged, done, ...), ``reason``, ``before`` and ``now`` (releases), ``seconds`` from the
-    beginning of the batch, ``down`` (seconds without an answer), ``is_due`` (the host can be upgraded, its batch goes on, and its node has not
-    been changed yet), ``is_over`` (nothing is left to do), ``is_bad`` (it counts as failed).
+    Returns ``outcome`` (not reached, refused, unchanged, done, ...), ``reason``, ``before`` and ``now`` (releases), ``back`` (the release that a
+    failure leads back to), ``seconds`` from the beginning of the batch, ``down`` (seconds without an answer), ``is_due`` (the host can be upgraded,
+    its batch goes on, and its node has not been changed yet), ``is_over`` (nothing is left to do), ``is_bad`` (it counts as failed).
     """
     result = {task: host.get(f"_otp_{task}_result") or {} for task in TASKS}
     bring, batch = result["bring"], host.get("_otp_batch") or {}
-    before = (bring.get("before") or {}).get("permanent") or ""
+    known = bring.get("before") or {}
+    permanent = known.get("permanent") or ""
+    # A release that was installed and not committed runs, and is not permanent.
+    before = known.get("running") or permanent
     found = after_bring(bring, host.get("_otp_info_result") or {}, down) | after_install(result["install"]) | after_steps(host.get("_otp_steps") or {})
     found |= after_rollback(host.get("_otp_rollback") or {}, result, found.get("reason", ""))
     found |= after_cleanup(found, host.get("_otp_cleanup_failure") or {}, [result[task] for task in ("bring", "install", "cleanup")])
@@ -41,7 +44,8 @@ def outcome_of(host: Data, *, down: str = "fail", check_mode: bool = False) -> d
         "outcome": "would change" if can_go and check_mode else outcome,
         "reason": RESTARTS if can_go and check_mode and bring.get("restarted") else found.get("reason", ""),
         "before": before,
-        "now": {"done": bring.get("release"), "not finished": bring.get("release"), "failed": "?"}.get(outcome, before),
+        "back": permanent,
+        "now": {"done": bring.get("release"), "not finished": bring.get("release"), "failed": "?", "rolled back": permanent}.get(outcome, before),
         "seconds": ended - batch["began"] if ended and batch else None,
         "down": sum(each.get("unreachable_seconds") or 0 for each in result.values()),
         "is_due": is_due,

@@ -82,6 +82,7 @@ def test_each_use_in_yaml_says_its_kind() -> None:
     for name, line, file in found:
         is_listed = re.fullmatch(rf" *- {name}", line)
         is_option = re.fullmatch(rf' +\w+: "\{{\{{ {name}( \| default\(.*\))? \}}\}}"', line)
+        is_option = is_option or re.fullmatch(rf' +\w+: "\{{\{{ lookup\(.*, \'{name}\', default=.*\}}\}}"', line)
         is_converted = re.search(rf"{name}( \| default\(\w+\))? \| (bool|int|string)\b", line)
         # A text with a number in it.
         is_text = f"~ {name}" in line

@@ -193,6 +193,12 @@ def test_the_release_below_the_permanent_one(permanent: str | None, old: list[st
     assert previous(history, permanent, old) == expected
 
 
+@pytest.mark.parametrize("action", ["install", "boot"])
+def test_a_rollback_takes_back_what_is_not_committed(action):
+    assert previous([commit("1", "2"), commit("2", "3", action)], "2", ["1"]) == "2"
+    assert previous([commit("1", "2"), commit("2", "3", action), commit("2", "3")], "3", ["1", "2"]) == "2"
+
+
 @pytest.mark.parametrize(
     ("permanent", "old", "history", "expected"),
     [

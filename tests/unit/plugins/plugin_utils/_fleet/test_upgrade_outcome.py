@@ -77,6 +77,17 @@ def test_what_became_of_a_host(host: dict[str, t.Any], expected: str, before: st
     assert host["is_bad"] == (expected in ("refused", "rolled back", "failed", "not finished"))
 
 
+def test_before_is_what_ran_and_back_what_is_permanent() -> None:
+    """An upgrade that was cut short before its commit, and a rollback of it."""
+    tried = {"running": "2", "permanent": "1"}
+    finished = outcome({**READY, "way": "commit", "before": tried}, install=DONE)
+    assert (finished["before"], finished["now"], finished["back"]) == ("2", "2", "1")
+    taken_back = outcome({**READY, "release": "1", "before": tried}, install={**DONE, "release": "1"})
+    assert (taken_back["outcome"], taken_back["before"], taken_back["now"]) == ("done", "2", "1")
+    failed = outcome({**READY, "before": tried}, install=NO, **BACK)
+    assert (failed["outcome"], failed["before"], failed["now"]) == ("rolled back", "2", "1")
+
+
 def test_seconds() -> None:
     assert (outcome(READY, install=DONE)["seconds"], outcome(READY, install=DONE)["down"]) == (2.0, 0.5)
     rolled_back = outcome(READY, step={"unreachable_seconds": 2.0}, rolled=NO, reboot={"unreachable_seconds": 1.0}, **BACK)
