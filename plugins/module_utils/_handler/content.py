@@ -34,16 +34,28 @@ Other = [Name || Ebin <- EBINS, {ok, Names} <- [erl_prim_loader:list_dir(Ebin)],
 LONGEST = 5
 
 
-def what_differs(node, tree: Tree, version: str, before: str | None, *, timeout: float) -> str | None:
-    """A sentence if the node does not run the content of the release, else None. before: the release from which it came. Raises CallError, OtpError."""
+class Difference(t.NamedTuple):
+    """What the node does not run of its release, as sentences, each of which may be empty. kept: of old code that does not count."""
+
+    sentence: str = ""
+    kept: str = ""
+
+
+def what_differs(node, tree: Tree, version: str, before: str | None, *, timeout: float) -> Difference:
+    """Compare what the node runs with its release. before: the release from which it came. Raises CallError, OtpError.
+
+    Between releases with different ERTS, the modules that no instruction loads were compiled by another compiler: from their code nothing follows.
+    """
     ebins = sorted(_ebins(tree, version) - _ebins(tree, before or ""))
     question = QUESTION.replace("EBINS", json.dumps(ebins, ensure_ascii=False))
     loaded, other = understood(evaluate(node, question, timeout=timeout), _answer, "asked which code it runs")
     release = read_release(getattr(tree, "shared", tree), version)
-    found = [*_versions(release, loaded)] if release else []
-    if other:
+    found, kept = [*_versions(release, loaded)] if release else [], ""
+    if other and len({entry.erts_version for entry in tree.releases() or [] if entry.version in (version, before)}) > 1:
+        kept = f"the node keeps the code of {_listed(sorted(other))} from before, which the relup does not load"
+    elif other:
         found.append(f"the code of {_listed(sorted(other))} in the node is not that of the package: does the appup load it?")
-    return f"the node does not run what release {version} is: {'; '.join(found)}" if found else None
+    return Difference(f"the node does not run what release {version} is: {'; '.join(found)}" if found else "", kept)
 
 
 def _ebins(tree: Tree, version: str) -> set[str]:

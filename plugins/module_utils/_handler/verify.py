@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from ansible_collections.erlang.otp.plugins.module_utils._handler.content import what_differs
 from ansible_collections.erlang.otp.plugins.module_utils._handler.node_upgrade import NodeUpgrade
-from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import check_heart, fatal
+from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import Problem, check_heart, fatal
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError
 from ansible_collections.erlang.otp.plugins.module_utils._handler.trial import restart_on_permanent
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError
@@ -30,8 +30,12 @@ def verify_or_roll_back(upgrade: NodeUpgrade) -> None:
     before, request = upgrade.running, upgrade.request
     is_committed = before.permanent == upgrade.version
     try:
-        if not is_committed and (difference := what_differs(upgrade.session, upgrade.tree, upgrade.version, before.permanent, timeout=request.timeout)):
-            raise NotVerified(difference)
+        if not is_committed:
+            difference = what_differs(upgrade.session, upgrade.tree, upgrade.version, before.permanent, timeout=request.timeout)
+            if difference.sentence:
+                raise NotVerified(difference.sentence)
+            if difference.kept:
+                upgrade.report([Problem("old_code_kept", difference.kept, "A restart of the node loads that of the package", fatal=False)])
         verify(upgrade.session, request.verify, timeout=request.verify_timeout)
     except (NotVerified, CallError) as error:
         reason = str(error).rstrip(".")

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 import typing as t
@@ -211,6 +212,22 @@ def test_what_the_node_runs_must_be_the_release(root: Path, node: Node, loaded: 
     assert "make_permanent" not in node.calls and outcomes(raised.value.result) == [("install", "ok"), ("verify", "failed")]
 
 
+def test_code_of_another_compiler_is_only_reported(root: Path, node: Node) -> None:
+    """The releases have different ERTS, so what the relup does not load was compiled twice."""
+    releases = root / "releases/RELEASES"
+    text = releases.read_text()
+    upgrade = upgrade_of(root, node, verify=(), state="current")
+    upgrade.observe()
+    from ansible_collections.erlang.otp.plugins.module_utils._handler.content import what_differs
+
+    node.stale = ["x.beam"]
+    assert what_differs(node, upgrade.tree, "2", "1", timeout=1).sentence
+    (erts,) = set(re.findall(r'"2","([^"]+)"', text))
+    releases.write_text(text.replace(f'"2","{erts}"', '"2","99.0"'))
+    difference = what_differs(node, upgrade.tree, "2", "1", timeout=1)
+    assert difference == ("", "the node keeps the code of x from before, which the relup does not load")
+
+
 def test_modules_of_shared_libraries_are_not_asked_for(root: Path, node: Node) -> None:
     releases = root / "releases/RELEASES"
     releases.write_text(releases.read_text().replace('"lib/sasl-4"', '"lib/sasl-5"', 1))
@@ -221,7 +238,7 @@ def test_modules_of_shared_libraries_are_not_asked_for(root: Path, node: Node) -
     upgrade.observe()
     from ansible_collections.erlang.otp.plugins.module_utils._handler.content import what_differs
 
-    assert what_differs(node, upgrade.tree, "2", "1", timeout=1) is None
+    assert what_differs(node, upgrade.tree, "2", "1", timeout=1) == ("", "")
     (question,) = [text for text in asked if isinstance(text, str) and "loaded_applications" in text]
     assert f'Ebin <- ["{root}/lib/sasl-5/ebin"]' in question
 
