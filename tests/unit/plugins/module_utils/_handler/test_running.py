@@ -234,7 +234,12 @@ def test_modules_of_shared_libraries_are_not_asked_for(root: Path, node: Node) -
     asked = []
     upgrade = upgrade_of(root, node, verify=(), state="current")
     call = node.call
-    node.call = lambda module, function, arguments, **options: (asked.append(arguments[0]), call(module, function, arguments, **options))[1]  # type: ignore[method-assign]
+
+    def remembered(module: str, function: str, arguments: list, **options: t.Any) -> t.Any:
+        asked.append(arguments[0])
+        return call(module, function, arguments, **options)
+
+    node.call = remembered  # type: ignore[method-assign]
     upgrade.observe()
     from ansible_collections.erlang.otp.plugins.module_utils._handler.content import what_differs
 
