@@ -10,11 +10,12 @@ release_handler does what the relup says, and does not look whether that was all
 
 from __future__ import annotations
 
-import json
+import os
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import evaluate, name_of_atom, short_text, understood
+from ansible_collections.erlang.otp.plugins.module_utils._terms.printer import format_term
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import read_release
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
@@ -24,10 +25,12 @@ Read = case erlang:function_exported(erl_prim_loader, read_file, 1) of
     true -> fun(Path) -> erl_prim_loader:read_file(Path) end;
     false -> fun(Path) -> case erl_prim_loader:get_file(Path) of {ok, Bytes, _} -> {ok, Bytes}; Error -> Error end end
 end,
-Other = [Name || Ebin <- EBINS, {ok, Names} <- [erl_prim_loader:list_dir(Ebin)], Name <- Names, filename:extension(Name) =:= ".beam",
+Same = fun(Old, Name, Digest) -> case Read(filename:join(Old, Name)) of {ok, Code} -> code:module_md5(Code) =:= Digest; _ -> false end end,
+Other = [Name || {Ebin, Old} <- EBINS, {ok, Names} <- [erl_prim_loader:list_dir(Ebin)], Name <- Names, filename:extension(Name) =:= ".beam",
     Module <- [erlang:list_to_atom(filename:rootname(Name))], erlang:module_loaded(Module),
     {ok, Code} <- [Read(filename:join(Ebin, Name))],
-    Digest <- [code:module_md5(Code)], erlang:is_binary(Digest), Digest =/= Module:module_info(md5)],
+    Digest <- [code:module_md5(Code)], erlang:is_binary(Digest), Digest =/= Module:module_info(md5),
+    not Same(Old, Name, Digest)],
 {[{Application, Version} || {Application, _, Version} <- application:loaded_applications()], Other}.
 """
 # Of modules or applications in a sentence.
@@ -44,10 +47,12 @@ class Difference(t.NamedTuple):
 def what_differs(node, tree: Tree, version: str, before: str | None, *, timeout: float) -> Difference:
     """Compare what the node runs with its release. before: the release from which it came. Raises CallError, OtpError.
 
+    A module that is the same in the files of both releases does not count: no instruction was to load it, whatever the node came from.
     Between releases with different ERTS, the modules that no instruction loads were compiled by another compiler: from their code nothing follows.
     """
-    ebins = sorted(_ebins(tree, version) - _ebins(tree, before or ""))
-    question = QUESTION.replace("EBINS", json.dumps(ebins, ensure_ascii=False))
+    new, old = _ebins(tree, version), _ebins(tree, before or "")
+    pairs = [(ebin, old.get(name, "")) for name, ebin in sorted(new.items()) if ebin != old.get(name)]
+    question = QUESTION.replace("EBINS", format_term(pairs))
     loaded, other = understood(evaluate(node, question, timeout=timeout), _answer, "asked which code it runs")
     release = read_release(getattr(tree, "shared", tree), version)
     found, kept = [*_versions(release, loaded)] if release else [], ""
@@ -58,10 +63,10 @@ def what_differs(node, tree: Tree, version: str, before: str | None, *, timeout:
     return Difference(f"the node does not run what release {version} is: {'; '.join(found)}" if found else "", kept)
 
 
-def _ebins(tree: Tree, version: str) -> set[str]:
-    """The ebin directories of the release as the node names them."""
-    libraries = [library.directory for entry in tree.releases() or [] if entry.version == version for library in entry.libraries]
-    return {f"{directory if directory.startswith('/') else f'{tree.root}/{directory}'}/ebin" for directory in libraries}
+def _ebins(tree: Tree, version: str) -> dict[str, str]:
+    """The ebin directories of the release as the node names them, by application."""
+    libraries = [library for entry in tree.releases() or [] if entry.version == version for library in entry.libraries]
+    return {library.name: os.path.join(tree.root, library.directory, "ebin") for library in libraries}
 
 
 def _answer(answer: t.Any) -> tuple[dict[str, str], list[str]]:

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.filter.package_problems import package_problems
 from ansible_collections.erlang.otp.plugins.module_utils._build.once import refuse_other_content
 from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import sha256
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
@@ -69,14 +68,3 @@ def test_a_link_and_a_file_that_is_gone_are_differences(tmp_path: Path) -> None:
     del other["etc/x"]
     assert differences(digests, read_digests(write_package(tmp_path / "c", other))) == "application pea 1.0, etc/x"
     assert differences({str(number): "" for number in range(10)}, {}) == "0, 1, 2, 3, 4, 5, 6, 7 and 2 more"
-
-
-def test_the_package_on_the_controller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def build(path: str) -> dict:
-        return {"name": "SYSTEM", "version": "FIRST", "sha256": sha256(path), "digests": read_digests(path)}
-
-    first, other = package(tmp_path, "first"), package(tmp_path, "other", pea_app=b"other")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert package_problems(build(first), first) == package_problems(build(first), str(tmp_path / "none")) == []
-    (problem,) = package_problems(build(other), "~/first")
-    assert "application pea 1.0." in problem and "If no host has the earlier one, remove that file." in problem and str(tmp_path / "first") in problem
