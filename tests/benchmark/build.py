@@ -32,7 +32,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._build.build import bui
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Options
 rel, code_path, output_dir, cache_dir, strip = sys.argv[2:]
-build_release(Options(output_dir=output_dir, rel=rel, code_path=(code_path,), cache_dir=cache_dir, strip=strip == "strip"), Changes())
+options = Options(output_dir=output_dir, rel=rel, code_path=(code_path,), cache_dir=cache_dir, strip=strip == "strip", replace=True)
+build_release(options, Changes())
 """
 
 PEA = """-module(pea).

@@ -25,7 +25,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host impor
 from ansible_collections.erlang.otp.plugins.module_utils._core.run import run
 from ansible_collections.erlang.otp.plugins.module_utils._node import service as _service
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import COOKIE_FILE, NodeAddress, connect
-from ansible_collections.erlang.otp.plugins.module_utils._node.epmd import PORT
+from ansible_collections.erlang.otp.plugins.module_utils._node.epmd import MAX_ANSWER, PORT, request
 from ansible_collections.erlang.otp.plugins.module_utils._node.log_tail import last_words
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running, observe
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import Starter, find_emulator, find_emulators, find_starters, names_of
@@ -98,7 +98,13 @@ def has_no_epmd(node: Node, pid: int) -> bool:
         return False
     with contextlib.closing(socket.socket()) as connection:
         connection.settimeout(5.0)
-        return connection.connect_ex(("127.0.0.1", int(node.environment.get("ERL_EPMD_PORT") or PORT))) == errno.ECONNREFUSED
+        if connection.connect_ex(("127.0.0.1", int(node.environment.get("ERL_EPMD_PORT") or PORT))) == errno.ECONNREFUSED:
+            return True
+        with contextlib.suppress(OSError):
+            # EPMD logs a connection without a question.
+            connection.sendall(request(node.name.partition("@")[0]))
+            connection.recv(MAX_ANSWER)
+        return False
 
 
 def start_epmd(node: Node) -> None:
