@@ -65,7 +65,7 @@ def test_target_system(cases: Cases) -> None:
     place = cases.directory.name
     with System(cases, place=place) as system:
         root = Path(system.root)
-        programs = {"erl", "start", "start_erl", "epmd", "run_erl", "to_erl"}
+        programs = {"erl", "start", "stop", "start_erl", "epmd", "run_erl", "to_erl"}
         assert {path.name for path in (root / "bin").iterdir()} == {*programs, "start.boot", "environment"}
         assert all(os.access(root / "bin" / program, os.X_OK) for program in programs)
         erts = cases.otp.erts_version

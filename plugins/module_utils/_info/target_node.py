@@ -59,7 +59,7 @@ def _unlike_the_files(target: Target, pid: int) -> t.Iterator[str]:
     others = [str(other) for other in find_emulators(target.tree.root) if other != pid]
     if others:
         yield f"a second emulator runs the system below {target.tree.root} (process {', '.join(others)})"
-    newer = find_newer(target.tree, pid)
+    newer = find_newer(target.tree, target.start, pid)
     if newer:
         yield f"the node runs with an earlier version of {', '.join(newer)}"
 

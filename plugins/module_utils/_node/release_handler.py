@@ -22,9 +22,9 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.names import chec
 
 # One expression, because a call through a console takes a hundred times as long as one by distribution. If an application does not start,
 # init still reports started during the second in which the node ends; the application controller does not answer then.
-# A node without sasl says what init booted, with a process that each boot replaces.
+# A node without sasl says what init booted, with a process that each boot replaces. The handler is looked for after the status: of a node that has
+# started with sasl, it is there.
 QUESTION = """
-Handler = erlang:whereis(release_handler),
 Heart = case erlang:whereis(heart) of undefined -> none; _ -> case catch heart:get_cmd() of {ok, Command} -> Command; _ -> [] end end,
 Start = case application:get_env(sasl, start_prg) of {ok, Program} when is_list(Program) -> Program; _ -> [] end,
 Home = case {application:get_env(sasl, masters), application:get_env(sasl, client_directory)} of
@@ -37,6 +37,7 @@ Directory = case application:get_env(sasl, releases_dir) of {ok, Chosen} when is
     started -> case catch application:which_applications(2000) of Running when is_list(Running) -> {started, Running}; _ -> {stopping, []} end;
     Other -> {Other, []}
 end,
+Handler = erlang:whereis(release_handler),
 Which = case {Handler, Status, lists:keymember(sasl, 1, Applications)} of
     {undefined, started, false} -> {init:script_id(), erlang:whereis(kernel_sup)};
     {undefined, _, _} -> none;

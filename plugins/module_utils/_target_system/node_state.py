@@ -91,4 +91,4 @@ class NodeState:
 
     def find_newer(self, pid: int, written: set[str]) -> list[str]:
         """The files that the emulator read at its start, or its start scripts, that have changed since."""
-        return find_newer(self.tree, pid, self.options.path(self.node.cookie_file), written=written)
+        return find_newer(self.tree, self.tree.start_erl_data(), pid, self.options.path(self.node.cookie_file), written=written)

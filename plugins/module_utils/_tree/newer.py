@@ -9,16 +9,17 @@ from __future__ import annotations
 import os
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import StartErlData
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import started_at
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 
-def find_newer(tree: Tree, pid: int, *more: str, written: t.Collection[str] = ()) -> list[str]:
-    """The files that the emulator read at its start, or its start scripts, that have changed since. more: other files; written: those of this run.
+def find_newer(tree: Tree, start: StartErlData | None, pid: int, *more: str, written: t.Collection[str] = ()) -> list[str]:
+    """The files that the emulator read at its start, or its start scripts, that have changed since.
 
+    start: which release boots; more: other files; written: those of this run.
     A release that becomes permanent has had its configuration loaded by an upgrade, so the time of start_erl.data counts as well.
     """
-    start = tree.start_erl_data()
     if start is None:
         return []
     files = [tree.path("bin", name) for name in ("start", "start_erl", "environment")]
