@@ -732,7 +732,7 @@ RULES = (
         OF_RUNNING,
     ),
     Rule("a failed check ends the run", HANDLER + "verify.py", '    raise upgrade.failure("verify"', '    upgrade.failure("verify"', OF_RUNNING),
-    Rule("what the node runs is compared", HANDLER + "verify.py", "if not is_committed and (difference", "if False and (difference", OF_RUNNING),
+    Rule("what the node runs is compared", HANDLER + "verify.py", "if difference.sentence:", "if False:", OF_RUNNING),
     Rule("a failed check rolls back", HANDLER + "verify.py", "request.rollback and not is_committed", "False", OF_RUNNING),
     Rule(
         "a node that does not come back has failed",
