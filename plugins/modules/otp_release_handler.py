@@ -18,7 +18,7 @@ description:
   - The module waits for an upgrade that restarts the emulator. It is done when another process runs the release and has booted.
   - After the installation the module compares what the node runs with the release, the versions of its applications, and the code of the loaded modules
     of libraries that the permanent release does not have. If it is not that of the package, the release is not committed, and the node is rolled back.
-    If the two releases have different ERTS, code that the relup does not load was compiled by another compiler: then it is only one of RV(problems).
+    If the two releases have different ERTS, code that the relup does not load was compiled by another compiler, and is only one of RV(problems).
   - A release that fails O(verify) is not committed, and the node is rolled back to its permanent release.
   - A release that was only unpacked, or has failed on the host, is replaced if O(package) has other content of the same version.
   - The history of a host remembers a release that failed there. It is refused until O(force). The same holds for a release that was not
