@@ -53,6 +53,7 @@ OPENED, OF_INSTALL = UTILS + "_package/opened.py", (UNIT + "_install/test_instal
 OF_RUNNING, OF_CLIENT = (UNIT + "_handler/test_running.py",), (UNIT + "_client/test_directory.py",)
 PLAN, OF_PLAN = "plugins/plugin_utils/_clients/client_plan.py", ("tests/unit/plugins/plugin_utils/_clients/test_client_plan.py",)
 OF_LIFECYCLE = (UNIT + "_node/test_lifecycle.py",)
+ROTATE = UTILS + "_node/rotate_cookie.py"
 SYSTEM, START = UTILS + "_target_system/", "roles/target_system/templates/start.j2"
 OF_SYSTEM = (UNIT + "_target_system/test_system.py", UNIT + "_target_system/test_environment.py")
 OF_RENDERING = ("tests/unit/plugins/plugin_utils/_target_system/test_rendering.py",)
@@ -326,6 +327,9 @@ RULES = (
     Rule("contents are on the disk before names", STEPS, "        flush_file_systems([tree, *others])\n", "        pass\n", (REAL + "test_power_cut.py",)),
     # Secrets.
     Rule("the cookie is its user's alone", SERVICE_USER, "mode=0o400, owner=owner", "mode=0o444, owner=owner", OF_SERVICE_USER),
+    Rule("a running node gets its new cookie", SYSTEM + "system.py", "is_known = self.node.rotate_cookie(cookie)", "is_known = False", OF_SYSTEM),
+    Rule("a cookie that the node has got is no change", SYSTEM + "node_state.py", "newer.remove(cookie_file)", "pass", OF_SYSTEM),
+    Rule("a run that gave the cookie is completed", ROTATE, "return _answers(node, cookie)", "return False", OF_SYSTEM),
     Rule("a cookie file that others can read is refused", CONNECT, "    if mode & 0o077:\n", "    if False:\n", (UNIT + "_node/test_connect.py",)),
     Rule(
         "the text of an address has no cookie",

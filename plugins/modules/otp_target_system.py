@@ -85,7 +85,9 @@ options:
     type: str
     default: ''
   cookie:
-    description: The cookie. It is written to C(.erlang.cookie) in O(home), which only O(user) can read. Without it, that file stays as it is.
+    description:
+      - The cookie. It is written to C(.erlang.cookie) in O(home), which only O(user) can read. Without it, that file stays as it is.
+      - A running node gets another cookie before that file has it, through the old one, and keeps running.
     type: str
   environment:
     description:

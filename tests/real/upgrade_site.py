@@ -159,14 +159,14 @@ class Site:
 
 
 @contextlib.contextmanager
-def upgrade_site(directory: Path, *, hosts: t.Sequence[str] = HOSTS, programs: Path = BIN) -> t.Iterator[Site]:
-    """Nodes below the directory that run release FIRST; afterwards they are stopped, and the directory is gone."""
+def upgrade_site(directory: Path, *, hosts: t.Sequence[str] = HOSTS, programs: Path = BIN, **of_all: t.Any) -> t.Iterator[Site]:
+    """Nodes below the directory that run release FIRST; afterwards they are stopped, and the directory is gone. of_all: more variables."""
     site = Site(directory, hosts, programs)
     shutil.copytree(EXCHANGE, directory / "exchange-source", ignore=shutil.ignore_patterns("*.beam", "*.rel"))
     subprocess.run(["make", "rels"], cwd=directory / "exchange-source", check=True, timeout=LIMIT, capture_output=True)
     epmd = subprocess.Popen(["epmd", "-address", "127.0.0.1", "-port", str(site.epmd_port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        site.write_inventory("FIRST")
+        site.write_inventory("FIRST", **of_all)
         site.play("deploy")
         yield site
     finally:

@@ -221,12 +221,16 @@ def failure(node: Node, seconds: float, starts: int, what: str) -> OtpError:
     return OtpError(f"the node {node.name or 'below ' + node.root} {what}. {words}")
 
 
-def ask(node: Node, *, timeout: float = 5.0) -> Running:
-    """The state of a distributed node. Without sasl its one release is the one that init booted. Raises NoAnswer."""
+def address_of(node: Node, cookie: str = "") -> NodeAddress:
+    """How to reach a distributed node. cookie: in place of the one in its file."""
     port = node.environment.get("ERL_EPMD_PORT", "")
-    address = NodeAddress(node=node.name, cookie_file=node.cookie_file, epmd_port=int(port) if port.isdigit() else 0)
+    return NodeAddress(node=node.name, cookie=cookie, cookie_file=node.cookie_file, epmd_port=int(port) if port.isdigit() else 0)
+
+
+def ask(node: Node, *, cookie: str = "", timeout: float = 5.0) -> Running:
+    """The state of a distributed node. Without sasl its one release is the one that init booted. cookie: as of address_of(). Raises NoAnswer."""
     try:
-        with connect(address, timeout=timeout) as connection:
+        with connect(address_of(node, cookie), timeout=timeout) as connection:
             # init reports started even if an application could not start and the emulator is about to end. The application
             # controller does not answer then.
             connection.call("application", "which_applications", [4000], timeout=timeout)

@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _lifecycle
+from ansible_collections.erlang.otp.plugins.module_utils._node import rotate_cookie as _rotate_cookie
 from ansible_collections.erlang.otp.plugins.module_utils._node import service as _service
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import SystemOptions
 from ansible_collections.erlang.otp.plugins.module_utils._tree.newer import find_newer
@@ -89,6 +91,17 @@ class NodeState:
             result["release"] = answer.current
         return result
 
+    def rotate_cookie(self, cookie: str) -> bool:
+        """Give the running node its new cookie, before the file has it. Return whether the node has it, or would have it in check mode. Raises OtpError."""
+        # No node runs in an image, and a box is called through its pipes.
+        return not self.options.destdir and _rotate_cookie.rotate_cookie(self.node, cookie, self.changes)
+
     def find_newer(self, pid: int, written: set[str]) -> list[str]:
-        """The files that the emulator read at its start, or its start scripts, that have changed since."""
-        return find_newer(self.tree, self.tree.start_erl_data(), pid, self.options.path(self.node.cookie_file), written=written)
+        """The files that the emulator read at its start, or its start scripts, that have changed since: not a cookie that it has got in another way."""
+        cookie_file = self.options.path(self.node.cookie_file)
+        newer = find_newer(self.tree, self.tree.start_erl_data(), pid, cookie_file, written=written)
+        if cookie_file in newer and cookie_file not in written and self.node.name and not self.options.destdir:
+            with contextlib.suppress(_lifecycle.NoAnswer):
+                _lifecycle.ask(self.node)
+                newer.remove(cookie_file)
+        return newer

@@ -153,9 +153,12 @@ class System:
         return text
 
     def write_cookie(self) -> None:
-        """The cookie file of the service user."""
-        path = self.options.path(self.options.node.cookie_file)
-        if self.options.cookie is not None and ensure_cookie(path, self.options.cookie, owner=self.owner, changes=self.changes):
+        """The cookie file of the service user. A running node gets the cookie first."""
+        path, cookie = self.options.path(self.options.node.cookie_file), self.options.cookie
+        if cookie is None:
+            return
+        is_known = self.node.rotate_cookie(cookie)
+        if ensure_cookie(path, cookie, owner=self.owner, changes=self.changes) and not is_known:
             self.written.add(path)
 
     def ensure_service(self) -> None:

@@ -22,6 +22,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
+from ansible_collections.erlang.otp.plugins.module_utils._node import rotate_cookie as _rotate_cookie
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import read_cookie
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Known, Running
 from ansible_collections.erlang.otp.plugins.module_utils._target_system import node_state as _node_state
 from ansible_collections.erlang.otp.plugins.module_utils._target_system import release as _release
@@ -51,6 +53,8 @@ class Host:
         self.pid = None
         self.starts = 0
         self.silence = ""
+        # What the node answers to; None: to any.
+        self.cookie = None
         self.has_no_epmd = False
         self.answer = running(("FIRST", "permanent"))
         self.packages = {
@@ -62,6 +66,8 @@ class Host:
         monkeypatch.setattr(_newer, "started_at", lambda pid: os.stat(pid_file(self.root)).st_mtime_ns)
         monkeypatch.setattr(_node, "has_no_epmd", lambda node, pid: self.has_no_epmd)
         monkeypatch.setattr(_node, "start_epmd", self.start_epmd)
+        monkeypatch.setattr(_rotate_cookie, "find_emulator", lambda root: self.pid)
+        monkeypatch.setattr(_rotate_cookie, "_set_cookie", self.set_cookie)
         monkeypatch.setattr(_node, "find_settled", lambda root: self.pid)
         monkeypatch.setattr(_release, "emulators", lambda tree: [self.pid] if self.pid else [])
         monkeypatch.setattr(_node, "start", self.start)
@@ -71,6 +77,7 @@ class Host:
 
     def start(self, node):
         self.starts += 1
+        self.cookie = self.in_file
         self.pid = 1000 + self.starts
         with open(pid_file(self.root), "w") as file:
             file.write(f"{self.pid}\n")
@@ -81,10 +88,18 @@ class Host:
     def start_epmd(self, node):
         self.has_no_epmd = False
 
-    def ask(self, node):
-        if self.silence:
-            raise _node.NoAnswer(self.silence)
+    def ask(self, node, cookie=""):
+        if self.silence or (self.cookie or self.in_file) != (cookie or self.in_file):
+            raise _node.NoAnswer(self.silence or "wrong cookie")
         return self.answer
+
+    @property
+    def in_file(self):
+        return read_cookie(self.node.cookie_file)
+
+    def set_cookie(self, node, cookie):
+        self.ask(node)
+        self.cookie = cookie
 
     def settle(self, check_mode=False, version="FIRST", **wanted):
         values = {
@@ -210,9 +225,27 @@ def test_present_leaves_the_node_as_it_is(host):
     assert host.settle(state="present")[0]["node"]["pid"] == 1001
 
 
+def test_a_running_node_gets_a_new_cookie_before_its_file_has_it(host):
+    host.settle()
+    for check_mode in (True, False):
+        dummy, actions, system = host.settle(cookie="another", check_mode=check_mode)
+        assert [action.split(" /")[0] for action in actions] == ["give the running node a@localhost its new cookie", "write the cookie to"]
+        assert not system.warnings and host.pid == 1001 and (host.cookie, host.in_file) == (("secret", "secret") if check_mode else ("another", "another"))
+    assert host.settle(cookie="another")[1] == []
+    # A run that ended before it wrote the file.
+    host.cookie = "third"
+    dummy, actions, system = host.settle(cookie="third")
+    assert [action.split(" /")[0] for action in actions] == ["write the cookie to"] and not system.warnings
+    # A node without a name, or that is down, gets it at its next start.
+    host.pid = None
+    assert "give" not in str(host.settle(cookie="fourth")[1]) and host.cookie == "fourth"
+
+
 @pytest.mark.parametrize("changed", ["script", "sys.config", "vm.args", "cookie"])
 def test_a_node_that_runs_without_a_change_is_told_until_it_is_restarted(host, changed):
     host.settle()
+    # It answers to neither cookie.
+    host.cookie = "foreign" if changed == "cookie" else None
     wanted = {
         "script": {"files": (SCRIPT._replace(content="#!/bin/sh\n# other\n"),)},
         "sys.config": {"configuration": configuration("[{pea,[]}].\n")},
