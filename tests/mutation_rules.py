@@ -65,6 +65,9 @@ OF_HARDENING = ("tests/unit/plugins/plugin_utils/_target_system/test_hardening.p
 OF_NAMES = ("tests/unit/plugins/plugin_utils/_inventory/test_names.py",)
 OF_SERVICE_USER = (UNIT + "_target_system/test_service_user.py",)
 
+MARK, OF_MARK, OF_HELD = UTILS + "_tree/mark.py", (UNIT + "_tree/test_mark.py",), (UNIT + "_handler/test_held.py",)
+THIS_RUN = "plugins/plugin_utils/_transport/this_run.py"
+OF_THIS_RUN = ("tests/unit/plugins/plugin_utils/_transport/test_this_run.py",)
 READING, OF_READING = UTILS + "_core/reading.py", (UNIT + "_core/test_reading.py",)
 CONSOLE, ETF, RELEASE_HANDLER = UTILS + "_node/run_erl_console.py", UTILS + "_terms/etf_decoder.py", UTILS + "_node/release_handler.py"
 OF_CONSOLE, OF_ETF = (UNIT + "_node/test_run_erl_console.py",), (UNIT + "_terms/test_etf_decoder.py",)
@@ -80,6 +83,35 @@ BOX_ACTION, PACKAGES = "plugins/plugin_utils/_box/action.py", "plugins/plugin_ut
 OF_ACTIONS = ("tests/unit/plugins/action/test_actions.py",)
 
 RULES = (
+    # Marks.
+    Rule("a system of another run is refused", MARK, "        raise Held(mark)\n", "        pass\n", OF_MARK),
+    Rule("a run that has lost its mark does nothing more", MARK, "        raise OtpError(GONE)\n", "        pass\n", OF_MARK),
+    Rule(
+        "a mark expires, whatever the clock says",
+        MARK,
+        "abs((time.time() if now is None else now) - self.renewed)",
+        "((time.time() if now is None else now) - self.renewed)",
+        OF_MARK,
+    ),
+    Rule("what a mark says is bounded", MARK, "0 < len(value) <= MAX_TEXT and value.isprintable()", "len(value) > 0", OF_MARK),
+    Rule("a mark is of a bounded time", MARK, " and 0 < mark.seconds <= LONGEST", "", OF_MARK),
+    Rule("a system is given back", HANDLER + "upgrade.py", "                self.settle_mark()\n        except OSError", "        except OSError", OF_HELD),
+    Rule(
+        "a system is marked before a release is installed",
+        HANDLER + "upgrade.py",
+        "        if mark or self.request.state in",
+        "        if mark and self.request.state in",
+        OF_HELD,
+    ),
+    Rule(
+        "check mode marks nothing",
+        HANDLER + "upgrade.py",
+        "        if self.request.hold and not self.changes.check_mode:",
+        "        if self.request.hold:",
+        OF_HELD,
+    ),
+    Rule("a run elsewhere is not known to have ended", THIS_RUN, "if not place or place != _place() or", "if", OF_THIS_RUN),
+    Rule("the mark of another operator counts", THIS_RUN, 'holder.get("operator") == arguments["operator"] and has_ended', "has_ended", OF_THIS_RUN),
     # Trials of releases.
     Rule(
         "copies of RELEASES and start_erl.data are there while a release is on trial",
@@ -721,8 +753,8 @@ RULES = (
     Rule(
         "a change of releases is alone",
         HANDLER + "upgrade.py",
-        "            with self.lock():\n                apply()\n",
-        "            with self.lock():\n                pass\n            apply()\n",
+        '                if self.request.state != "given_back":\n                    apply()\n                self.settle_mark()\n',
+        "                pass\n            apply()\n",
         OF_RUNNING,
     ),
     Rule("what failed is refused", HANDLER + "running.py", "            self.check_history()\n", "            pass\n", OF_RUNNING),

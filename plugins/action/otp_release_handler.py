@@ -14,8 +14,8 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.plugin_utils._secrecy.vaulted import without_vaulted
-from ansible_collections.erlang.otp.plugins.plugin_utils._transport.packages import run_module
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transport import StdinTransport
+from ansible_collections.erlang.otp.plugins.plugin_utils._transport.this_run import run_as_operator
 
 TRANSPORT = StdinTransport("otp_release_handler")
 
@@ -30,7 +30,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         has_steps = boolean(arguments.pop("_has_steps", False), strict=False)
-        result.update(run_module(self, TRANSPORT, arguments, task_vars))
+        result.update(run_as_operator(self, TRANSPORT, arguments, task_vars))
         if result.get("needs_package") and not result.get("failed"):
             result.update(failed=True, msg=f"{result['msg']}: set {named('package')}.")
         result.update(ended=time.time(), has_steps=has_steps)

@@ -14,8 +14,8 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.plugin_utils._secrecy.vaulted import without_vaulted
 from ansible_collections.erlang.otp.plugins.plugin_utils._target_system import rendering as _rendering
-from ansible_collections.erlang.otp.plugins.plugin_utils._transport.packages import run_module
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transport import StdinTransport
+from ansible_collections.erlang.otp.plugins.plugin_utils._transport.this_run import run_as_operator
 
 TRANSPORT = StdinTransport("otp_target_system")
 
@@ -36,7 +36,7 @@ class ActionModule(ActionBase):
                 arguments.update(_rendering.options(variables))
             except OtpError as error:
                 return {**result, "failed": True, "msg": str(error)}
-        result.update(run_module(self, TRANSPORT, arguments, task_vars))
+        result.update(run_as_operator(self, TRANSPORT, arguments, task_vars))
         if result.get("needs_package"):
             result.update(failed=True, msg=f"{result['msg']}, and no package is given: set otp_package, or have one built.")
         result["seconds"] = round(time.monotonic() - began, 3)

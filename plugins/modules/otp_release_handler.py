@@ -27,10 +27,12 @@ description:
     After a power cut, C(bin/start) restores the copies, and the module repairs a system that is down.
   - Each action is appended to C(releases/history.jsonl) below O(root).
   - With O(client), the module upgrades a client node. It then runs on the host of a master of the client.
+  - A system that another run is upgrading (see O(hold)) is refused, in check mode as well; see RV(held_by).
 author:
   - The erlang.otp authors (@erlang-otp)
 extends_documentation_fragment:
   - erlang.otp._attributes
+  - erlang.otp._claim
   - erlang.otp._package_url
   - erlang.otp._node
 attributes:
@@ -70,8 +72,9 @@ options:
         The release that runs, and the one that boots next, are refused.
       - V(rebooted_old) restarts the node on an old release, or on the permanent one while another is current.
       - A node that is down cannot be brought to V(current), and V(rebooted_old) does not start it.
+      - V(given_back) changes nothing; with O(hold=0) it gives the system back.
     type: str
-    choices: [unpacked, ready, current, permanent, absent, rebooted_old]
+    choices: [unpacked, ready, current, permanent, absent, rebooted_old, given_back]
     default: permanent
   package:
     description:
@@ -223,6 +226,14 @@ options:
     description: For how many seconds to wait for another run that works on the same root directory.
     type: float
     default: 60.0
+  hold:
+    description:
+      - For how many seconds after this task the system is this run's alone, a week at most. A run is one process of ansible-playbook; other runs are
+        refused meanwhile. Each task of the run with O(hold) begins the time anew.
+      - With O(state=ready) the system is marked if the node would come to the release, and given back if it runs it already.
+      - V(0) gives the system back when the task has succeeded. By default it is neither marked nor given back.
+      - The mark is C(releases/upgrading.json) below O(root).
+    type: float
   _package_release:
     description: The release in the package. Internal, set by the action plugin when it is checked before the package is sent.
     type: dict
@@ -386,6 +397,15 @@ actions:
   type: list
   elements: str
   sample: ["switch the node exchange@north from release 1.0 to 2.0, without a restart"]
+held:
+  description: Whether the system is this run's after the task.
+  returned: always
+  type: bool
+held_by:
+  description: The run that has marked the system.
+  returned: when the system is refused because of it
+  type: dict
+  sample: {operator: alice@laptop, run: 4711-99-0a1b2c3d, release: "2.0", since: "2026-01-31T12:00:00Z", until: "2026-01-31T13:00:00Z"}
 needs_package:
   description: Whether the host lacks the release, or its files, and the task gives no package to install it from.
   returned: when it is true
@@ -413,6 +433,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import ADDRESS_ARGUMENTS, address_of
 from ansible_collections.erlang.otp.plugins.module_utils._node.verify import as_checks
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import URL_OPTIONS
+from ansible_collections.erlang.otp.plugins.module_utils._tree.mark import CLAIM_ARGUMENTS, claim_of
 
 CHECK = {
     "module": {"type": "str", "required": True},
@@ -426,11 +447,12 @@ CONFIGURATION = {
     "variables": {"type": "dict", "default": {}},
     "secrets": {"type": "dict", "default": {}, "no_log": True},
 }
+STATES = ("unpacked", "ready", "current", "permanent", "absent", "rebooted_old", "given_back")
 ARGUMENT_SPEC = {
     "root": {"type": "path", "required": True},
     "release": {"type": "str", "required": True},
     "name": {"type": "str"},
-    "state": {"type": "str", "choices": ["unpacked", "ready", "current", "permanent", "absent", "rebooted_old"], "default": "permanent"},
+    "state": {"type": "str", "choices": [*STATES], "default": "permanent"},
     "package": {"type": "str"},
     "checksum": {"type": "str"},
     "thin_checksum": {"type": "str"},
@@ -454,6 +476,8 @@ ARGUMENT_SPEC = {
     "upgrade_timeout": {"type": "float", "default": 600.0},
     "restart_timeout": {"type": "float", "default": 60.0},
     "lock_timeout": {"type": "float", "default": 60.0},
+    "hold": {"type": "float"},
+    **CLAIM_ARGUMENTS,
     "_package_release": {"type": "dict"},
     "_has_steps": {"type": "bool"},
 }
@@ -476,6 +500,7 @@ def request_of(params: dict) -> Request:
         client=params["client"] or "",
         machine_type=params["type"] or "",
         master=params["master"] or "",
+        claim=claim_of(params),
     )
 
 

@@ -254,6 +254,13 @@ history:
     reason:
       description: Why it failed.
       type: str
+upgrading:
+  description:
+    - The run that is upgrading the system, or that has left it without giving it back. That is, who, its process and more, the release, since when, and
+      when the mark expires. Null if there is none.
+  returned: always
+  type: dict
+  sample: {operator: alice@laptop, run: 4711-99-0a1b2c3d, release: "2.0", since: "2026-01-31T12:00:00Z", until: "2026-01-31T13:00:00Z"}
 failed_releases:
   description: The releases that failed on this host and are refused without force, by version.
   returned: always
@@ -281,7 +288,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
 from ansible_collections.erlang.otp.plugins.module_utils._info.target import describe_clients, describe_target, read_target, read_tree
-from ansible_collections.erlang.otp.plugins.module_utils._info.target_node import describe_history, describe_node
+from ansible_collections.erlang.otp.plugins.module_utils._info.target_node import describe_history, describe_mark, describe_node
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import ADDRESS_ARGUMENTS, address_of
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import ClientTree
 
@@ -308,7 +315,8 @@ def _describe(params: dict) -> dict:
         target = read_tree(ClientTree(params["root"], params["client"], params["type"] or ""))
     else:
         target = read_target(params["root"], params["destdir"])
-    result = dict(describe_target(target), running=None, clients=[], **describe_history(target, limit=max(0, params["history"])))
+    history = describe_history(target, limit=max(0, params["history"]))
+    result = dict(describe_target(target), running=None, clients=[], upgrading=describe_mark(target), **history)
     if not params["client"] and not params["destdir"]:
         result["clients"], more = describe_clients(params["root"])
         result["disagreements"] = result["disagreements"] + more

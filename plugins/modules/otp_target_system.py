@@ -18,6 +18,7 @@ author:
   - The erlang.otp authors (@erlang-otp)
 extends_documentation_fragment:
   - erlang.otp._attributes
+  - erlang.otp._claim
   - erlang.otp._package_url
 attributes:
   check_mode:
@@ -260,6 +261,11 @@ pending:
   returned: success
   type: str
   sample: release SECOND is installed, but FIRST is permanent. Upgrade the node to it
+held_by:
+  description: The run that is upgrading the system, as of M(erlang.otp.otp_release_handler).
+  returned: when the system is refused because of it
+  type: dict
+  sample: {operator: alice@laptop, run: 4711-99-0a1b2c3d, release: SECOND, since: "2026-01-31T12:00:00Z", until: "2026-01-31T13:00:00Z"}
 node:
   description: The state of the node.
   returned: success
@@ -328,6 +334,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import URL_OPTIONS
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import parse_options
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.system import System
+from ansible_collections.erlang.otp.plugins.module_utils._tree.mark import CLAIM_ARGUMENTS
 
 FILE: dict = {
     "path": {"type": "str", "required": True},
@@ -383,6 +390,7 @@ ARGUMENT_SPEC = {
     "state": {"type": "str", "choices": ["started", "stopped", "present"], "default": "started"},
     "start_timeout": {"type": "int", "default": 60},
     "restart_on_change": {"type": "bool", "default": False},
+    **CLAIM_ARGUMENTS,
 }
 
 
@@ -402,7 +410,7 @@ def main() -> None:
     except PackageNeeded as needed:
         module.exit_json(changed=False, needs_package=True, known_packages=needed.known, msg=str(needed))
     except OtpError as error:
-        module.fail_json(msg=str(error), actions=changes.actions)
+        module.fail_json(msg=str(error), actions=changes.actions, **getattr(error, "result", {}))
     except OSError as error:
         hint = " Use become to work as root or as the owner of the system." if isinstance(error, PermissionError) else ""
         module.fail_json(msg=f"{error.filename or module.params['root']}: {error.strerror}.{hint}", actions=changes.actions)

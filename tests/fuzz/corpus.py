@@ -158,6 +158,7 @@ CORPUS: dict[str, list[bytes]] = {
     "rel": [REL],
     "app": [b'{application,x,[{vsn,"1"},{description,"x"},{modules,[a,{b,1}]},{applications,[kernel]},{registered,[]},{env,[]}]}.\n'],
     "history": [HISTORY, b'{"a":' * 3000],
+    "mark": [b'{"operator":"a@b","run":"1-2-c","release":"2","since":1,"renewed":2,"seconds":60}'],
     "record": [json.dumps(RECORD).encode(), json.dumps({**RECORD, **ELSEWHERE}, indent=1).encode()],
     "base": [json.dumps(BASE).encode()],
     "tar": PACKAGES,

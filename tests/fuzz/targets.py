@@ -21,7 +21,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._node import call_error
 from ansible_collections.erlang.otp.plugins.module_utils._package import extract, read, thin_base
 from ansible_collections.erlang.otp.plugins.module_utils._terms import etf_decoder, parser, plain_data, printer
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import identity
-from ansible_collections.erlang.otp.plugins.module_utils._tree import client_tree, history, record
+from ansible_collections.erlang.otp.plugins.module_utils._tree import client_tree, history, mark, record
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.inspection import parse_inspection
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._node import distribution_peer as peer
 
@@ -94,6 +94,12 @@ def substituted(data: bytes) -> None:
     substitute.substitute_percent(data, {"ROOT": "/srv/x"})
     text, replacements = substitute.substitute(data.decode("latin-1"), {"HOME": "a\nb"}, filename=NAME)
     sys_config.parse_sys_config(text.encode(), source=NAME, replacements=replacements)
+
+
+def read_mark(data: bytes) -> None:
+    found = mark.parse(data)
+    if found is not None:
+        assert len(str(found)) < 2000 and found.described()
 
 
 def read_history(data: bytes) -> None:
@@ -186,6 +192,7 @@ TARGETS: dict[str, t.Callable[[bytes], t.Any]] = {
     "rel": lambda data: resource.parse_rel(data, filename=NAME),
     "app": lambda data: resource.parse_app(data, filename=NAME),
     "history": read_history,
+    "mark": read_mark,
     "record": read_record,
     "base": lambda data: thin_base.parse_base(data, filename=NAME),
     "tar": tar,

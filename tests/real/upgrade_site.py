@@ -44,6 +44,12 @@ class Run(t.NamedTuple):
     rows: dict[str, list[str]]
 
 
+def run_of(code: int, output: str) -> Run:
+    """A run that has ended."""
+    changed = {host: int(count) for host, count in RECAP.findall(output)}
+    return Run(code, output, changed, {host: re.split(r"  +", row) for host, row in ROW.findall(output)})
+
+
 class Site:
     """A directory with an inventory, a builder and hosts. programs: where ansible-playbook is."""
 
@@ -121,19 +127,21 @@ class Site:
         name = playbook if "/" in playbook else f"erlang.otp.{playbook}"
         return [program, "-i", str(self.inventory), name, "-e", json.dumps(variables), *arguments]
 
+    def environment(self) -> dict[str, str]:
+        """That of ansible-playbook."""
+        return {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_PIPELINING": "1"}
+
     def play(
         self, playbook: str, *arguments: str, code: int = 0, programs: Path | None = None, environment: dict[str, str] | None = None, **variables: t.Any
     ) -> Run:
         """Run a playbook with the variables, and see that it ends with the code."""
-        environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_PIPELINING": "1", **(environment or {})}
         command = self.command(playbook, *arguments, programs=programs, **variables)
+        environment = {**self.environment(), **(environment or {})}
         said = subprocess.run(
             command, env=environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False
         )
         assert said.returncode == code, said.stdout
-        changed = {host: int(count) for host, count in RECAP.findall(said.stdout)}
-        rows = {host: re.split(r"  +", row) for host, row in ROW.findall(said.stdout)}
-        return Run(said.returncode, said.stdout, changed, rows)
+        return run_of(code, said.stdout)
 
     def releases(self, host: str) -> set[tuple[str, str]]:
         """What the node's own release_handler says."""

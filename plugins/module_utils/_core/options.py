@@ -23,6 +23,7 @@ VARIABLES = {
     "pipe_dir": "otp_pipe_dir",
     "release": "otp_upgrade_to",
     "strip": "otp_strip",
+    "take_over": "otp_take_over",
     "upgrade_from": "otp_upgrade_from",
     "upgrade_path": "otp_upgrade_path",
     "var_tar": "otp_release_var_tar",

@@ -11,6 +11,7 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress
 from ansible_collections.erlang.otp.plugins.module_utils._node.verify import Check
+from ansible_collections.erlang.otp.plugins.module_utils._tree.mark import Claim
 
 
 class Request(t.NamedTuple):
@@ -18,7 +19,7 @@ class Request(t.NamedTuple):
 
     root: str
     release: str
-    state: str  # unpacked, ready, current, permanent, absent, rebooted_old
+    state: str  # unpacked, ready, current, permanent, absent, rebooted_old, given_back
     name: str | None = None
     address: NodeAddress = NodeAddress()
     transport: str = "auto"  # or distribution, pipe, offline
@@ -42,6 +43,8 @@ class Request(t.NamedTuple):
     client: str = ""
     machine_type: str = ""
     master: str = ""
+    claim: Claim = Claim()
+    hold: float | None = None  # for how many seconds the system is then the run's; 0: it is given back, None: as it is
 
 
 class HandlerError(OtpError):

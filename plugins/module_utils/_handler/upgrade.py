@@ -23,6 +23,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._handler.request import
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running
 from ansible_collections.erlang.otp.plugins.module_utils._tree import history as _history
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import ClientTree
+from ansible_collections.erlang.otp.plugins.module_utils._tree.mark import Mark, check_claim, remove_mark, write_mark
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import check_version
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
@@ -59,13 +60,17 @@ class Upgrade:
             "old_processes": {},
             "unreachable_seconds": None,
             "history": [],
+            "held": False,
         }
 
     def carry_out(self, apply: t.Callable[[], None]) -> dict[str, t.Any]:
         """Call apply while no other run works on the system. Returns the result. Raises HandlerError with the result so far, OtpError."""
         try:
             with self.lock():
-                apply()
+                self.claim()
+                if self.request.state != "given_back":
+                    apply()
+                self.settle_mark()
         except OSError as error:
             text = f"release {self.version} below {self.request.root}: {error.filename}: {error.strerror}"
             raise self._with_result(HandlerError(text)) from error
@@ -78,6 +83,36 @@ class Upgrade:
             for version in self.removed:
                 self.result["after"]["releases"].pop(version, None)
         return self._result_with_diff()
+
+    def claim(self) -> None:
+        """Raise HandlerError if the system is another run's. Otherwise renew the mark of this run, or set it where a release is about to be installed."""
+        try:
+            mark = check_claim(self.tree, self.request.claim)
+        except OtpError as error:
+            self.result.update(getattr(error, "result", {}))
+            raise HandlerError(str(error)) from error
+        if mark or self.request.state in ("current", "permanent", "rebooted_old"):
+            self.hold(mark)
+
+    def settle_mark(self) -> None:
+        """Set the mark on a system that is ready for a release, and give back one that nothing more is to be done on."""
+        is_ready = self.request.state == "ready" and self.result["way"] not in (None, "none")
+        if is_ready and not self.result["held"]:
+            self.hold()
+        elif self.request.hold == 0 or (self.request.state == "ready" and not is_ready):
+            self.give_back()
+
+    def hold(self, renewed: Mark | None = None) -> None:
+        """Mark the system as this run's, if the request says for how long."""
+        if self.request.hold and not self.changes.check_mode:
+            write_mark(self.tree, self.request.claim, self.version, self.request.hold, renewed=renewed)
+            self.result["held"] = True
+
+    def give_back(self) -> None:
+        """Remove the mark, whichever it is: one of another run would have been refused."""
+        if self.request.hold is not None and not self.changes.check_mode:
+            remove_mark(self.tree)
+            self.result["held"] = False
 
     def lock(self) -> t.ContextManager:
         """The lock of the system. An installation takes the lock of the tree as well."""

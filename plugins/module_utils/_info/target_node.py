@@ -21,6 +21,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.without_sasl impo
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
 from ansible_collections.erlang.otp.plugins.module_utils._tree import history as _history
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import ClientTree
+from ansible_collections.erlang.otp.plugins.module_utils._tree.mark import read_mark
 from ansible_collections.erlang.otp.plugins.module_utils._tree.newer import find_newer
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, find_emulators, started_at
 
@@ -96,3 +97,13 @@ def describe_history(target: Target, *, limit: int) -> dict[str, t.Any]:
         "previous": _history.previous(entries, permanent, [entry.version for entry in target.releases if entry.status == "old"]),
         "uncommitted": _history.uncommitted(entries),
     }
+
+
+def describe_mark(target: Target) -> dict[str, str] | None:
+    """The run that is upgrading the system, if one is."""
+    try:
+        mark = read_mark(target.tree)
+    except (OSError, OtpError):
+        # As for the history. What is in the place of the file is reported by the run that it refuses.
+        return None
+    return mark.described() if mark else None

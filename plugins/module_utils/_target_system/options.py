@@ -13,6 +13,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import 
 from ansible_collections.erlang.otp.plugins.module_utils._core.values import texts
 from ansible_collections.erlang.otp.plugins.module_utils._node.lifecycle import Node
 from ansible_collections.erlang.otp.plugins.module_utils._node.service import Service, ServiceFile
+from ansible_collections.erlang.otp.plugins.module_utils._tree.mark import Claim, claim_of
 
 
 class File(t.NamedTuple):
@@ -43,6 +44,7 @@ class SystemOptions(t.NamedTuple):
     start_timeout: float
     restart_on_change: bool
     destdir: str = ""  # where the files of an image are written, or those of the copy of a box
+    claim: Claim = Claim()
     environment_secrets: t.Mapping[str, str] = {}  # more variables of the node's environment, which are in no diff
 
     def path(self, path: str) -> str:
@@ -79,6 +81,7 @@ def parse_options(parameters: dict[str, t.Any]) -> SystemOptions:
         },
         configuration={**given("sys_config", "vm_args"), **{name: texts(name, parameters[name]) for name in ("variables", "secrets")}},
         files=tuple(_file(entry) for entry in parameters["files"]),
+        claim=claim_of(parameters),
         environment_secrets=texts("environment_secrets", parameters["environment_secrets"]),
         **given("manage_user", "cookie", "state", "start_timeout", "restart_on_change"),
     )

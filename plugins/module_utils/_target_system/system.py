@@ -24,6 +24,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._target_system.node_sta
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import File, SystemOptions
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.release import Release, ensure_release
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.service_user import ensure_cookie, ensure_user
+from ansible_collections.erlang.otp.plugins.module_utils._tree.mark import check_claim
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import pid_file
 from ansible_collections.erlang.otp.plugins.module_utils._tree.root_directory import ensure_root_directory
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
@@ -49,9 +50,11 @@ class System:
     def apply(self) -> dict[str, t.Any]:
         """Run all steps and return the result.
 
-        Raises PackageNeeded, before anything is changed, if the host needs the package and none is given; OtpError.
+        Raises PackageNeeded, before anything is changed, if the host needs the package and none is given; Held if a run is upgrading the system; OtpError.
         """
         with self.as_owner():
+            if not self.is_image:
+                check_claim(self.tree, self.options.claim)
             before = self.tree.start_erl_data()
             if self.options.package["package"] is None and not self.changes.check_mode:
                 # What is missing is reported here, and not when the user is created or the node is stopped already.

@@ -72,7 +72,7 @@ def _run(name: str, parameters: Parameters, changes: Changes, box: Box) -> Resul
         result = {"failed": True, "msg": str(error), **error.result}
     except (OtpError, OSError) as error:
         box.has_failed = True
-        result = {"failed": True, "msg": str(error) if isinstance(error, OtpError) else f"{error.filename}: {error.strerror}."}
+        result = {"failed": True, "msg": str(error) if isinstance(error, OtpError) else f"{error.filename}: {error.strerror}.", **getattr(error, "result", {})}
     else:
         if not changes.check_mode:
             box.send_changes()

@@ -26,7 +26,8 @@ def outcome_of(host: Data, *, down: str = "fail", check_mode: bool = False) -> d
     at the end), ``_otp_info_result`` (what a rollback knows of the host). down: otp_down.
     Returns ``outcome`` (not reached, refused, unchanged, done, ...), ``reason``, ``before`` and ``now`` (releases), ``back`` (the release that a
     failure leads back to), ``seconds`` from the beginning of the batch, ``down`` (seconds without an answer), ``is_due`` (the host can be upgraded,
-    its batch goes on, and its node has not been changed yet), ``is_over`` (nothing is left to do), ``is_bad`` (it counts as failed).
+    its batch goes on, and its node has not been changed yet), ``is_over`` (nothing is left to do), ``is_bad`` (it counts as failed),
+    ``is_held`` (the run has marked it and not given it back).
     """
     result = {task: host.get(f"_otp_{task}_result") or {} for task in TASKS}
     bring, batch = result["bring"], host.get("_otp_batch") or {}
@@ -56,6 +57,7 @@ def outcome_of(host: Data, *, down: str = "fail", check_mode: bool = False) -> d
         and not is_due
         and (check_mode or not bring.get("has_steps")),
         "is_bad": outcome in BAD,
+        "is_held": bool(bring.get("held")) and not any(each.get("held") is False for task, each in result.items() if task != "bring"),
     }
 
 

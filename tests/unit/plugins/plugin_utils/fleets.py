@@ -27,6 +27,7 @@ def said(release: str = "2.0", *, permanent: str | None = None, name: str = "exc
         "failed_releases": {},
         "previous": None,
         "uncommitted": None,
+        "upgrading": None,
         **more,
     }
 

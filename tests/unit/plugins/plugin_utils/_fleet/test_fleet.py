@@ -79,6 +79,12 @@ def test_a_release_that_fell_back_before_its_commit():
     assert notes(said("2.0", permanent="1.0", uncommitted=tried)) == []
 
 
+def test_a_host_that_somebody_upgrades() -> None:
+    mark = {"operator": "alice@laptop", "run": "1-2-a", "release": "3.0", "since": "2026-11-21T03:00:00Z", "until": "2026-11-21T04:00:00Z"}
+    text = "alice@laptop is upgrading it to release 3.0: others are refused until it gives it back, or 2026-11-21 04:00:00"
+    assert notes(said("2.0", upgrading=mark)) == [(text, "2026-11-21 03:00:00", "2026-11-21 03:00:00", ["h1"])]
+
+
 def test_which_releases_run_on_how_many_hosts():
     fleet = fleet_of(said("1.0"), said("2.0"), said("2.0", permanent="1.0"), down("1.0"), said("1.0", name="billing"))
     counted = [(release["name"], release["version"], len(release["rows"])) for release in fleet["releases"]]
