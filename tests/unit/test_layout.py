@@ -38,7 +38,7 @@ def edges() -> dict[str, list[str]]:
     found = {}
     for path in PLUGINS.rglob("*.py"):
         name = ".".join(path.relative_to(PLUGINS).with_suffix("").parts)
-        found[name] = [imported[len(PACKAGE) + 1 :] for imported in imports(path.read_text(), f"{PACKAGE}.{name}")]
+        found[name] = [imported[len(PACKAGE) + 1 :] for imported in imports(compile(path.read_text(), name, "exec"))]
     return found
 
 

@@ -51,8 +51,8 @@ class StdinTransport:
     def __init__(self, module: str) -> None:
         self.name = module
         self.module = f"{PACKAGE}.modules.{module}"
-        texts = sources(self.module)
-        code = {name: compile(text, name, "exec", dont_inherit=True, optimize=2) for name, text in texts.items()}
+        files = sources(self.module)
+        texts, code = ({name: getattr(file, kind) for name, file in files.items()} for kind in ("text", "code"))
         self.magic = importlib.util.MAGIC_NUMBER.hex()
         self.modules = [zlib.compress(json.dumps(texts).encode()), zlib.compress(marshal.dumps(code))]
         self.program = zlib.compress(source(f"{PACKAGE}.module_utils._core.stdin_runner").encode() + b"\nrun()\n")
