@@ -25,6 +25,7 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.run import O
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.service import service
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.specs import options, typed
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.upgrade import upgrade
+from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import checksum_of
 
 # Of the playbooks: those of a run, and where a report goes; and how modules reach the hosts.
 PLAYBOOK_VARIABLES = {*OF_A_RUN, "otp_status_page", "otp_stdin_transport"}
@@ -189,6 +190,16 @@ def package(variables: Variables) -> t.Iterator[str]:
             yield f"otp_package is {path}, from where each host fetches it: set otp_package_checksum to sha256: and the output of sha256sum for the file."
     elif path and not os.path.isfile(os.path.expanduser(path)):
         yield f"otp_package is {path!r}, which does not exist on the controller."
+    elif path:
+        try:
+            # Read in any case, as preflight.yml does this before Ansible forks: then the tasks for each host know it.
+            digest = f"sha256:{checksum_of(os.path.expanduser(path))}"
+        except OSError as error:
+            yield f"otp_package is {path!r}, which cannot be read: {error.strerror}."
+            return
+        expected = str(variables.get("otp_package_checksum") or digest)
+        if expected.strip().lower() != digest:
+            yield f"otp_package_checksum is {expected}, and otp_package is {path!r}, whose checksum is {digest}: it is damaged, or another package."
 
 
 def configuration(variables: Variables) -> t.Iterator[str]:

@@ -79,10 +79,13 @@ def of_their_kinds(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 
 def plain(value: t.Any) -> t.Any:
-    """Without Ansible's own kinds of lists and mappings, of which a copy copies all of its templating."""
+    """Without Ansible's own kinds of values, of which a copy copies all that Ansible knows of them, and its templating."""
     if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    return [plain(item) for item in value] if isinstance(value, list) else value
+        return {plain(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    kind = next((kind for kind in (bool, int, float, str) if isinstance(value, kind)), None)
+    return kind(value) if kind else value
 
 
 def another_shape(name: str, value: t.Any, spec: t.Mapping[str, t.Any]) -> str:

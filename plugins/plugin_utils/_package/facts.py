@@ -10,11 +10,12 @@ import functools
 import os
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import sha256
+
 
 def release_of(package: str) -> dict[str, t.Any]:
     """The release that it has, as the option _package_release takes it; read once in a process. Raises OtpError and OSError."""
-    status = os.stat(package)
-    return {**_read_release(os.path.realpath(package), status.st_ino, status.st_mtime_ns, status.st_size)}
+    return {**_read_release(*_version_of(package))}
 
 
 @functools.lru_cache
@@ -34,6 +35,21 @@ def _read_release(package: str, *dummy_version: int) -> dict[str, t.Any]:
         "made_from": made_from,
         "base": base and base._asdict(),
     }
+
+
+def checksum_of(package: str) -> str:
+    """Its sha256 as 64 hexadecimal digits, read once in a process. Raises OtpError and OSError."""
+    return _read_checksum(*_version_of(package))
+
+
+@functools.lru_cache
+def _read_checksum(package: str, *dummy_version: int) -> str:
+    return sha256(package)
+
+
+def _version_of(package: str) -> tuple[str, int, int, int]:
+    status = os.stat(package)
+    return os.path.realpath(package), status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def digests_of(package: str) -> dict[str, str]:

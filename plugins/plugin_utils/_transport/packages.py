@@ -26,7 +26,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import c
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import is_url
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.action import is_box, on_box
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.numbers import refuse_numbers
-from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import digests_of, release_of
+from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import checksum_of, digests_of, release_of
 from ansible_collections.erlang.otp.plugins.plugin_utils._secrecy.quiet import execute_quietly
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transport import StdinTransport
 
@@ -65,7 +65,7 @@ def _run_with_package(
         return {**_run(action, transport, arguments, task_vars), "transferred": False}
     package = action._find_needle("files", package)
     try:
-        digest = f"sha256:{sha256(package)}"
+        digest = f"sha256:{checksum_of(package)}"
         _check(package, arguments.get("checksum"), digest)
         arguments = {**arguments, "package": None, "checksum": digest}
         if action._task.check_mode or arguments.get("state") == "ready":

@@ -28,6 +28,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.stdin_runner impo
 from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import clean
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.action import is_box, on_box
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.arguments import argument_validator, masked, secret_values
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.specs import plain
 from ansible_collections.erlang.otp.plugins.plugin_utils._secrecy.quiet import execute_quietly
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.conditions import (
     VARIABLE,
@@ -75,7 +76,7 @@ class StdinTransport:
         variables = variables_of_connection(action, task_vars or {})
         if not is_switched_on(action, variables):
             return None
-        valid = self.validator.validate(arguments)
+        valid = self.validator.validate(plain(arguments))
         if valid.error_messages:
             # Ansible's way reports them.
             return None

@@ -10,8 +10,11 @@ may be text; a path on the host is absolute; no message has the cookie; what a b
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory import checks
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.checks import box, problems
 
 GOOD = {"otp_root": "/srv/exchange", "otp_node_name": "exchange@localhost", "otp_cookie": "s3cret"}
@@ -162,3 +165,26 @@ def test_what_a_box_cannot_do(variables, way_out):
     (problem,) = box({"otp_box": True, **variables})
     assert problem.startswith(next(iter(variables)))
     assert way_out in problem
+
+
+def test_a_package_has_the_checksum_that_is_given(tmp_path):
+    package = tmp_path / "exchange.tar.gz"
+    package.write_bytes(b"package")
+    digest = "sha256:" + hashlib.sha256(b"package").hexdigest()
+    for checksum in ("", digest, f"{digest.upper()} "):
+        assert told(otp_package=str(package), otp_package_checksum=checksum) == []
+    (said,) = told(otp_package=str(package), otp_package_checksum="sha256:" + "0" * 64)
+    assert (
+        said
+        == f"otp_package_checksum is sha256:{'0' * 64}, and otp_package is {str(package)!r}, whose checksum is {digest}: it is damaged, or another package."
+    )
+
+
+def test_a_package_that_cannot_be_read(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(checks, "checksum_of", refuse)
+    (tmp_path / "exchange.tar.gz").touch()
+    (said,) = told(otp_package=str(tmp_path / "exchange.tar.gz"))
+    assert said.endswith("which cannot be read: Permission denied.")

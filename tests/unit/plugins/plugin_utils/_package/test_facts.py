@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rule: the release of a package is read once in a process, as long as it is the same package."""
+"""Rule: the release and the checksum of a package are read once in a process, as long as it is the same package."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._package import read
-from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import release_of
+from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import checksum_of, release_of
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import release_members, write_package
 
 
@@ -35,3 +36,11 @@ def test_a_file_that_is_not_a_package_fails_each_time(tmp_path: Path) -> None:
     for _time in range(2):
         with pytest.raises(OtpError, match="package.tar.gz"):
             release_of(str(tmp_path / "package.tar.gz"))
+
+
+def test_a_checksum_is_that_of_the_package_that_is_there(tmp_path: Path) -> None:
+    package = tmp_path / "package.tar.gz"
+    for content in (b"one", b"two", b"two, longer"):
+        package.write_bytes(content)
+        os.utime(package, ns=(1, len(content) + content[0]))
+        assert checksum_of(str(package)) == checksum_of(str(package)) == hashlib.sha256(content).hexdigest()
