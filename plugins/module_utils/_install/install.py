@@ -18,9 +18,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import digest_of
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner, as_root
-from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import OtherContent, PackageNeeded, result_of
-from ansible_collections.erlang.otp.plugins.module_utils._package.download import download, is_url
 from ansible_collections.erlang.otp.plugins.module_utils._package.limits import MAX_SIZE
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import find_record, known_packages, status_at_rest
 
@@ -56,10 +54,8 @@ def install_release(
     make_way: removes, for an OtherContent, the release of the same version, or raises OtpError; by default as of _install/replace.
     Returns the release, with "kept": files of the tree that differ from the package's and stay. Raises PackageNeeded, OtpError.
     """
-    if package is None and checksum is None:
-        raise OtpError(f"the host does not have the package, and no checksum is given: set {named('checksum')}")
-    if is_url(package) and checksum is None:
-        raise OtpError(f"package {package}: a package from a URL needs a checksum: set {named('checksum')}")
+    if checksum is None and (package is None or _is_url(package)):
+        raise _no_checksum(package)
     size, opened, directory = 0, None, destdir.rstrip("/") + root.rstrip("/")
     try:
         # Before anything else: this file is the one that is used.
@@ -86,7 +82,7 @@ def install_release(
                 return _go_on(root, destdir, arguments, how, changes)
             from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
 
-            if is_url(package):
+            if _is_url(package):
                 opened = _downloaded(package, digest, max_size, url_options)
                 arguments["digest_is_given"] = False
             opened = opened or _opened(package)
@@ -118,11 +114,24 @@ def install_release(
             opened.close()
 
 
+def _is_url(package: str | None) -> bool:
+    # Lazy, for start-up time, as in the next functions: a run with nothing to do has no package.
+    from ansible_collections.erlang.otp.plugins.module_utils._package.download import is_url
+
+    return is_url(package)
+
+
+def _no_checksum(package: str | None) -> OtpError:
+    from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
+
+    where = "the host does not have the package, and no checksum is given" if package is None else f"package {package}: a package from a URL needs a checksum"
+    return OtpError(f"{where}: set {named('checksum')}")
+
+
 def _opened(package: str | None, *, is_needed: bool = True):
     """The OpenPackage of a path on this host, else None; also if there is no such file, and it may not be needed."""
-    if package is None or is_url(package):
+    if package is None or _is_url(package):
         return None
-    # Lazy, for start-up time: a run with nothing to do has no package.
     from ansible_collections.erlang.otp.plugins.module_utils._package.opened import OpenPackage
 
     try:
@@ -136,6 +145,7 @@ def _opened(package: str | None, *, is_needed: bool = True):
 
 
 def _downloaded(url: str, digest: str, max_size: int, options: dict | None):
+    from ansible_collections.erlang.otp.plugins.module_utils._package.download import download
     from ansible_collections.erlang.otp.plugins.module_utils._package.opened import OpenPackage
 
     # The owner of the tree may not be able to read the files of the options.
@@ -153,7 +163,6 @@ def _room(directory: str, size: int) -> str:
 
 
 def _go_on(root: str, destdir: str, arguments: dict, how: dict, changes: Changes) -> dict:
-    # Imported only here, so that a run with nothing to do costs little more than a start of Python.
     from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
     from ansible_collections.erlang.otp.plugins.module_utils._install.steps import Installation, install
     from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
