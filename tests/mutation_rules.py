@@ -54,6 +54,7 @@ OF_RUNNING, OF_CLIENT = (UNIT + "_handler/test_running.py",), (UNIT + "_client/t
 PLAN, OF_PLAN = "plugins/plugin_utils/_clients/client_plan.py", ("tests/unit/plugins/plugin_utils/_clients/test_client_plan.py",)
 OF_LIFECYCLE = (UNIT + "_node/test_lifecycle.py",)
 ROTATE = UTILS + "_node/rotate_cookie.py"
+MANAGER, OF_MANAGER = UTILS + "_node/service_manager.py", (UNIT + "_node/test_service_manager.py",)
 SYSTEM, START = UTILS + "_target_system/", "roles/target_system/templates/start.j2"
 OF_SYSTEM = (UNIT + "_target_system/test_system.py", UNIT + "_target_system/test_environment.py")
 OF_RENDERING = ("tests/unit/plugins/plugin_utils/_target_system/test_rendering.py",)
@@ -362,6 +363,7 @@ RULES = (
     Rule("a running node gets its new cookie", SYSTEM + "system.py", "is_known = self.node.rotate_cookie(cookie)", "is_known = False", OF_SYSTEM),
     Rule("a cookie that the node has got is no change", SYSTEM + "node_state.py", "newer.remove(cookie_file)", "pass", OF_SYSTEM),
     Rule("a run that gave the cookie is completed", ROTATE, "return _answers(node, cookie)", "return False", OF_SYSTEM),
+    Rule("a unit that is not ours stays", MANAGER, "    if MANAGED.encode() in content:\n", "    if True:\n", OF_MANAGER),
     Rule("a cookie file that others can read is refused", CONNECT, "    if mode & 0o077:\n", "    if False:\n", (UNIT + "_node/test_connect.py",)),
     Rule(
         "the text of an address has no cookie",

@@ -141,14 +141,24 @@ options:
         description: Whether to omit the text from the diff.
         type: bool
         default: false
+      managers:
+        description: Write the file only where one of these starts the node at boot. Empty for all. See O(service.manager).
+        type: list
+        elements: str
+        choices: [systemd, sysv, rcS, none]
+        default: []
   service:
     description: The service that starts the node at boot, and that this module uses to start and stop it. Without a service, C(bin/start) is used.
     type: dict
     suboptions:
       manager:
-        description: V(systemd) for a unit, V(sysv) for an init script. It must be the first of O(service.files).
+        description:
+          - V(systemd) for a unit, V(sysv) for an init script. It must be the first of O(service.files).
+          - V(auto) for what is on the host. V(systemd) or V(sysv), where that is the init that runs; V(rcS), an init script under BusyBox; V(none),
+            no service. Then O(files[].managers) and O(service.files[].managers) select the files. A unit or a script of this name that is not of
+            this collection stays, with a warning, and counts as V(none).
         type: str
-        choices: [systemd, sysv]
+        choices: [auto, systemd, sysv]
         required: true
       name:
         description: The name of the service. For a unit, without C(.service).
@@ -180,6 +190,12 @@ options:
             description: Whether to skip the file on a host that does not have its directory.
             type: bool
             default: false
+          managers:
+            description: As O(files[].managers).
+            type: list
+            elements: str
+            choices: [systemd, sysv, rcS, none]
+            default: []
   sys_config:
     description: The text of the release's C(sys.config). Without it, the file is made from C(sys.config.src), if the release has that.
     type: str
@@ -303,6 +319,11 @@ node:
         - name: exchange
           version: FIRST
           status: permanent
+at_boot:
+  description: What starts the node when the host boots, V(systemd) or V(sysv). Null if nothing does.
+  returned: success
+  type: str
+  sample: systemd
 unreachable_seconds:
   description: How many seconds the node did not answer during a restart. Null without a restart.
   returned: success
@@ -340,6 +361,7 @@ FILE: dict = {
     "path": {"type": "str", "required": True},
     "content": {"type": "str", "required": True},
     "mode": {"type": "str", "default": "0644"},
+    "managers": {"type": "list", "elements": "str", "choices": ["systemd", "sysv", "rcS", "none"], "default": []},
 }
 ARGUMENT_SPEC = {
     "root": {"type": "path", "required": True},
@@ -372,7 +394,7 @@ ARGUMENT_SPEC = {
     "service": {
         "type": "dict",
         "options": {
-            "manager": {"type": "str", "choices": ["systemd", "sysv"], "required": True},
+            "manager": {"type": "str", "choices": ["auto", "systemd", "sysv"], "required": True},
             "name": {"type": "str", "required": True},
             "at_boot": {"type": "bool", "default": True},
             "files": {

@@ -106,6 +106,7 @@ class Fleet:
         variables = {
             "ansible_python_interpreter": os.path.realpath(sys.executable),
             "otp_user": self.user,
+            "otp_service_manager": "none",
             "otp_group": grp.getgrgid(os.getegid()).gr_name,
             "otp_home": "{{ otp_root }}/home",
             "otp_cookie": "BENCHMARK",

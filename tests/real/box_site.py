@@ -151,8 +151,6 @@ class Box:
             "ansible_ssh_common_args": f"-F none {' '.join(SSH_OPTIONS)}",
             "otp_box": True,
             "otp_root": "/srv/counter",
-            "otp_service_manager": "sysv",
-            "otp_init_script": "/etc/init.d/S80counter",
             "otp_erl_flags": ["+S", "1:1"],
             "otp_config_variables": {},
             **variables,

@@ -85,6 +85,7 @@ class Site:
         }
         of_all_hosts = {
             "otp_user": self.user,
+            "otp_service_manager": "none",
             "otp_cookie": self.cookie,
             "otp_environment": {"ERL_EPMD_PORT": self.epmd_port},
             "otp_erl_flags": ["-kernel", "inet_dist_use_interface", "{127,0,0,1}"],

@@ -46,6 +46,7 @@ class Site:
             "ansible_connection": "local",
             "ansible_python_interpreter": sys.executable,
             "otp_user": getpass.getuser(),
+            "otp_service_manager": "none",
             "otp_group": grp.getgrgid(os.getegid()).gr_name,
             "otp_root": f"{directory}/{{{{ inventory_hostname }}}}/srv",
             "otp_home": f"{directory}/{{{{ inventory_hostname }}}}/home",

@@ -46,6 +46,7 @@ def variables(tmp_path: Path) -> t.Iterator[dict[str, t.Any]]:
         "otp_root": root,
         "otp_home": f"{tmp_path}/home",
         "otp_user": getpass.getuser(),
+        "otp_service_manager": "none",
         "otp_group": grp.getgrgid(os.getgid()).gr_name,
         "otp_config_variables": {"EXCHANGE_PORT": free_port()},
         "otp_boot_variables": {"SECOND_ROOT": f"{tmp_path}/second"},

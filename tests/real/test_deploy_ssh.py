@@ -84,6 +84,7 @@ class Remote:
             "otp_root": self.root,
             "otp_home": self.home,
             "otp_user": self.user,
+            "otp_service_manager": "none",
             "otp_node_name": f"{self.user}@localhost",
             "otp_cookie": self.cookie,
             "otp_environment": {"ERL_EPMD_PORT": self.ports["ERL_EPMD_PORT"]},

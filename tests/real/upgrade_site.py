@@ -98,6 +98,8 @@ class Site:
         }
         everywhere = {
             "otp_user": "root",
+            # Nothing in the machine's own /etc.
+            "otp_service_manager": "none",
             "otp_home": f"{self.directory}/home",
             "otp_cookie": self.cookie,
             "otp_environment": {"ERL_EPMD_PORT": self.epmd_port},

@@ -13,6 +13,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import 
 from ansible_collections.erlang.otp.plugins.module_utils._core.values import texts
 from ansible_collections.erlang.otp.plugins.module_utils._node.lifecycle import Node
 from ansible_collections.erlang.otp.plugins.module_utils._node.service import Service, ServiceFile
+from ansible_collections.erlang.otp.plugins.module_utils._node.service_manager import MANAGERS, Found, find_manager
 from ansible_collections.erlang.otp.plugins.module_utils._tree.mark import Claim, claim_of
 
 
@@ -46,15 +47,17 @@ class SystemOptions(t.NamedTuple):
     destdir: str = ""  # where the files of an image are written, or those of the copy of a box
     claim: Claim = Claim()
     environment_secrets: t.Mapping[str, str] = {}  # more variables of the node's environment, which are in no diff
+    warnings: tuple[str, ...] = ()
 
     def path(self, path: str) -> str:
         """Where a file of the host is written: below destdir."""
         return self.destdir + path
 
 
-def parse_options(parameters: dict[str, t.Any]) -> SystemOptions:
-    """The options for the checked parameters of the module. Raises OtpError."""
-    root, user = parameters["root"], parameters["user"]
+def parse_options(parameters: dict[str, t.Any], *, init: str = "") -> SystemOptions:
+    """The options for the checked parameters of the module. init: of MANAGERS, that of a box; empty: the host is looked at. Raises OtpError."""
+    root, user, destdir = parameters["root"], parameters["user"], (parameters["destdir"] or "").rstrip("/")
+    found = _service_manager(parameters["service"], destdir, init)
     node = Node(
         root=root,
         user=user,
@@ -62,7 +65,7 @@ def parse_options(parameters: dict[str, t.Any]) -> SystemOptions:
         log_directory=parameters["log_dir"] or f"{root}/log",
         name=parameters["node_name"],
         environment=texts("environment", parameters["environment"]),
-        service=_service(parameters["service"]) if parameters["service"] else None,
+        service=None if found.manager == "none" else _service(parameters["service"], found.manager),
     )
 
     def given(*names: str) -> dict[str, t.Any]:
@@ -73,14 +76,15 @@ def parse_options(parameters: dict[str, t.Any]) -> SystemOptions:
         group=parameters["group"] or user,
         pipe_directory=parameters["pipe_dir"] or f"{root}/run/pipe",
         run_directory=parameters["run_dir"] or f"{root}/run",
-        destdir=(parameters["destdir"] or "").rstrip("/"),
+        destdir=destdir,
         package={
             **given("package", "checksum", "url_options"),
             "release": parameters["_package_release"],
             "variables": texts("boot_variables", parameters["boot_variables"]),
         },
         configuration={**given("sys_config", "vm_args"), **{name: texts(name, parameters[name]) for name in ("variables", "secrets")}},
-        files=tuple(_file(entry) for entry in parameters["files"]),
+        files=tuple(_file(entry) for entry in parameters["files"] if _is_for(entry, found.manager)),
+        warnings=(found.warning,) if found.warning else (),
         claim=claim_of(parameters),
         environment_secrets=texts("environment_secrets", parameters["environment_secrets"]),
         **given("manage_user", "cookie", "state", "start_timeout", "restart_on_change"),
@@ -93,8 +97,22 @@ def _file(entry: dict[str, t.Any]) -> File:
     return File(entry["path"], entry["content"], parse_mode(entry["mode"]), entry["secret"])
 
 
-def _service(entry: dict[str, t.Any]) -> Service:
-    files = tuple(ServiceFile(file["path"], file["content"], parse_mode(file["mode"]), file["optional"]) for file in entry["files"])
+def _service_manager(entry: dict[str, t.Any] | None, destdir: str, init: str) -> Found:
+    if not entry or entry["manager"] != "auto":
+        return Found(entry["manager"] if entry else "none")
+    if init:
+        return Found(init)
+    firsts = {manager: next((file["path"] for file in entry["files"] if _is_for(file, manager)), "") for manager in MANAGERS}
+    return find_manager(firsts, destdir)
+
+
+def _is_for(file: dict[str, t.Any], manager: str) -> bool:
+    return not file["managers"] or manager in file["managers"]
+
+
+def _service(entry: dict[str, t.Any], manager: str) -> Service:
+    given = [file for file in entry["files"] if _is_for(file, manager)]
+    files = tuple(ServiceFile(file["path"], file["content"], parse_mode(file["mode"]), file["optional"]) for file in given)
     if not files or not all(file.path.startswith("/") for file in files):
         raise OtpError("service: files is empty, or has a path that is not absolute. Give the unit or the init script first, each with an absolute path.")
-    return Service(entry["manager"], entry["name"], entry["at_boot"], files)
+    return Service("sysv" if manager == "rcS" else manager, entry["name"], entry["at_boot"], files)

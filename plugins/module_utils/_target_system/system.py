@@ -42,7 +42,8 @@ class System:
         self.owner = Owner(-1, -1)
         self.release = Release()
         self.diff: list[dict[str, str]] = []
-        self.warnings: list[str] = []
+        self.warnings = [*options.warnings]
+        self.service = options.node.service
         # Paths of files that this run writes, or would write in check mode.
         self.written: set[str] = set()
         self.node = NodeState(options, self.tree, changes, self.warnings)
@@ -84,6 +85,7 @@ class System:
             "release": {"name": self.release.name, "version": self.release.version},
             "pending": self.release.pending,
             "node": {"name": self.options.node.name, **node},
+            "at_boot": self.service.manager if self.service and self.service.at_boot else None,
             "unreachable_seconds": self.node.unreachable_seconds,
         }
 

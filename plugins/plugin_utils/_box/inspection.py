@@ -48,6 +48,8 @@ class Inspection:
     me: tuple[int, int] = (0, 0)
     user: tuple[int, int] | None = None
     free: int = 0
+    # An init that runs scripts of a directory which root can write.
+    has_rcs: bool = False
     # Paths outside of the root directory that only root can redirect.
     guarded: set[str] = dataclasses.field(default_factory=set)
     loaders: set[str] = dataclasses.field(default_factory=set)
@@ -122,6 +124,8 @@ def _fact(inspection: Inspection, word: str, value: str = "") -> None:
         inspection.started[int(pid)] = int((now - uptime + (ticks + 1) / 100) * 10**9)
     elif word == "free":
         inspection.free = int(value[:18]) * 1024
+    elif word == "rcS":
+        inspection.has_rcs = True
     elif word == "guarded":
         inspection.guarded.add(value)
     elif word == "loader":

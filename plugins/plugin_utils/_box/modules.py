@@ -48,7 +48,7 @@ def run_on_box(action: ActionBase, name: str, parameters: Parameters, task_vars:
     )
     try:
         if name == "otp_target_system":
-            options = parse_options(parameters)
+            options = parse_options(parameters, init="rcS")
             service = options.node.service
             target = target._replace(init_script=service.files[0].path if service else "", outside=paths_outside(options))
         with open_box(action, target) as box:
@@ -85,7 +85,10 @@ def _run(name: str, parameters: Parameters, changes: Changes, box: Box) -> Resul
 
 
 def _target_system(parameters: Parameters, changes: Changes, box: Box) -> Result:
-    system = BoxSystem(parse_options(parameters), changes, box)
+    options = parse_options(parameters, init="rcS" if box.inspection.has_rcs else "none")
+    if options.node.service is None:
+        box.target = box.target._replace(init_script="")
+    system = BoxSystem(options, changes, box)
     result = system.apply()
     return {**result, "diff": system.diff, "warnings": system.warnings}
 

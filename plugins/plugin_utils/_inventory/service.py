@@ -20,12 +20,12 @@ LOG_MAX_SIZE = range(1000, 2**31)
 
 def service(variables: t.Mapping[str, t.Any]) -> t.Iterator[str]:
     """Sentences, each with the variable at fault and the way out."""
-    manager = str(variables.get("otp_service_manager", "none"))
+    manager = str(variables.get("otp_service_manager", "auto"))
     name = str(variables.get("otp_service_name", ""))
     if manager != "none" and name and not names.SERVICE.fullmatch(name):
         yield f"otp_service_name is {name!r}: give the service a name of letters, digits and any of '._-', such as exchange."
     script = str(variables.get("otp_init_script", ""))
-    if manager == "sysv" and script:
+    if manager in ("auto", "sysv") and script:
         yield from names.paths({"otp_init_script": script})
         if not names.SERVICE.fullmatch(os.path.basename(script)):
             yield f"otp_init_script is {script!r}: give the script a name of letters, digits and any of '._-', such as /etc/init.d/exchange."

@@ -17,6 +17,7 @@ from pathlib import Path
 import jinja2
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.values import texts
+from ansible_collections.erlang.otp.plugins.module_utils._node import service_manager
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.environment import format_environment
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.specs import of_their_kinds
 from ansible_collections.erlang.otp.plugins.plugin_utils._target_system.hardening import epmd_hardening, hardening
@@ -24,7 +25,7 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._target_system.hardenin
 TEMPLATES = Path(__file__).parents[3] / "roles" / "target_system" / "templates"
 # Functions of the shell, without the lines about the file itself.
 PROCESSES = "\n".join(Path(__file__).with_name(name).read_text(encoding="utf-8").partition("\n\n")[2] for name in ("emulators.sh", "stop_node.sh"))
-MANAGED = "# Managed by Ansible (role erlang.otp.target_system): changes made here are overwritten."
+MANAGED = f"{service_manager.MANAGED}target_system): changes made here are overwritten."
 
 # The clients of the boot server are in a separate file: the playbook "clients" brings a change to the running server, without a restart.
 BOOT_SERVER = "bin/boot_server.args"
@@ -68,7 +69,26 @@ COMPILED = compiled()
 def options(variables: Variables) -> dict[str, t.Any]:
     """The options of otp_target_system that several variables decide: files, service and environment. Raises OtpError for a value of another kind."""
     variables = of_their_kinds(variables)
+    if variables["otp_service_manager"] == "auto":
+        return {**for_each_manager(variables), "environment": environment(variables)}
     return {"files": scripts(variables), "service": service(variables), "environment": environment(variables)}
+
+
+def for_each_manager(variables: Variables) -> dict[str, t.Any]:
+    """The options files and service with the files for each manager, of which the host takes those for its own."""
+    systemd, sysv = ({**variables, "otp_service_manager": manager} for manager in ("systemd", "sysv"))
+    files: list[dict[str, t.Any]] = []
+    for of_systemd, of_others in zip(scripts(systemd), scripts(sysv)):
+        if of_systemd == of_others:
+            files.append({**of_others})
+        else:
+            files += [{**of_systemd, "managers": ["systemd"]}, {**of_others, "managers": ["sysv", "rcS", "none"]}]
+    name, script = variables["otp_service_name"], variables["otp_init_script"]
+    # BusyBox runs scripts of such names at boot.
+    of_busybox = {**sysv, "otp_init_script": f"/etc/init.d/S80{name}" if script == f"/etc/init.d/{name}" else script}
+    services = {"systemd": service(systemd), "sysv": service(sysv), "rcS": service(of_busybox)}
+    of_host = [{**file, "managers": [manager]} for manager, found in services.items() if found for file in found["files"]]
+    return {"files": files, "service": {"manager": "auto", "name": name, "at_boot": variables["otp_start_at_boot"], "files": of_host}}
 
 
 def scripts(variables: Variables) -> list[dict[str, str]]:

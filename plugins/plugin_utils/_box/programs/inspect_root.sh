@@ -39,5 +39,6 @@ fi
     [ "$ME" != 0 ] || [ -z "$TAKE" ] || echo "$FILES" | while read -r f; do
         [ "$f" = "$ROOT" ] || ! is_guarded "$f" || echo "guarded $f"
     done
+    [ "$ME" != 0 ] || [ ! -x /etc/init.d/rcS ] || [ ! -w /etc/init.d ] || echo rcS
     as_user "$PROGRAM"
 } | gzip -c

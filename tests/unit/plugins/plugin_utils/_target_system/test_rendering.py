@@ -216,6 +216,23 @@ def test_the_files_of_a_service(given, paths):
     assert found["at_boot"] is True
 
 
+def test_a_host_that_chooses_gets_the_files_of_each_manager():
+    given = {**VARIABLES, "otp_node_name": "x@h", "otp_init_script": "/etc/init.d/ex.change"}
+    found = options({**given, "otp_service_manager": "auto"})
+    for manager, kind in (("systemd", "systemd"), ("sysv", "sysv"), ("rcS", "sysv"), ("none", "none")):
+        variables = {**given, "otp_service_manager": kind}
+        if manager == "rcS":
+            variables["otp_init_script"] = "/etc/init.d/S80ex.change"
+        expected = options(variables)
+        for name, files in (("files", found["files"]), ("service", found["service"]["files"])):
+            for_it = [{**file, "managers": 0} for file in files if manager in file.get("managers", [manager])]
+            of_it = expected["files"] if name == "files" else (expected["service"] or {"files": []})["files"]
+            assert for_it == [{**file, "managers": 0} for file in of_it], (manager, name)
+    assert found["service"]["manager"] == "auto" and len(found["files"]) == 5
+    own = options({**given, "otp_service_manager": "auto", "otp_init_script": "/etc/init.d/S10x"})["service"]["files"]
+    assert [file["path"] for file in own if file["managers"] != ["systemd"]] == ["/etc/init.d/S10x"] * 2
+
+
 @pytest.mark.parametrize(
     ("root", "expected"),
     [
