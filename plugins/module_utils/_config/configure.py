@@ -50,26 +50,32 @@ def configure_release(
     uid: int = -1,
     gid: int = -1,
     mode: int = 0o640,
+    sources: t.Mapping[str, bytes] | None = None,
     changes: Changes,
 ) -> dict[str, t.Any]:
     """Ensure sys.config and vm.args in the release directory: as given, else made from ``sys.config.src`` and ``vm.args.src``, else as they are.
 
     The variables of the .src files get the values of variables and secrets; given content is not changed. If nothing else gives a content, an
     empty sys.config is written, and no vm.args. uid and gid of -1 mean the owner of the present file, else of the directory.
+    sources: in check mode, the files of a release whose directory is not there yet, by name.
     A -setcookie is left out of vm.args, and of the diff. Returns the paths ``sys_config`` and ``vm_args`` (or None), the names of the used
     ``variables``, ``warnings``, and ``diff``, which is empty if there are secrets.
     Raises OtpError, before anything is written, that names file, line and variable but no value.
     """
-    if not os.path.isdir(directory):
+    if sources is None and not os.path.isdir(directory):
         raise OtpError(f"{directory} is not a directory. Install the release before you configure it.")
     values = {**(variables or {}), **(secrets or {})}
-    contents = _contents(directory, {SYS_CONFIG: sys_config, VM_ARGS: vm_args}, values)
+    sources = Files(directory) if sources is None else sources
+    contents = _contents(directory, sources, {SYS_CONFIG: sys_config, VM_ARGS: vm_args}, values)
     result: dict[str, t.Any] = {"sys_config": None, "vm_args": None, "variables": [], "diff": [], "warnings": []}
     for name, content in contents.items():
         path = result[name.replace(".", "_")] = os.path.join(directory, name)
         if name == VM_ARGS and without_cookie(content.data) != content.data:
             content = content._replace(data=without_cookie(content.data))
             result["warnings"].append(COOKIE_LEFT_OUT.format(source=content.source, path=path))
+        if not os.path.isdir(directory):
+            changes.actions.append(f"write {path}")
+            continue
         owner = _owner(path, directory, uid, gid)
         before = ensure_file(path, content.data, mode=mode, owner=owner, sentence=f"write {path}", changes=changes)
         if before is not None and not secrets:
@@ -80,13 +86,23 @@ def configure_release(
     return result
 
 
-def _contents(directory: str, given: dict[str, str | None], values: dict[str, str]) -> dict[str, Content]:
+class Files:
+    """Those of a directory, as a mapping has them."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+
+    def get(self, name: str) -> bytes | None:
+        return read_file(os.path.join(self.directory, name))
+
+
+def _contents(directory: str, sources: Files | t.Mapping[str, bytes], given: dict[str, str | None], values: dict[str, str]) -> dict[str, Content]:
     """The content of each file. Raises one OtpError with the problems of all of them."""
     contents = {}
     problems = []
     for name, text in given.items():
         try:
-            content = _content(directory, name, text, values)
+            content = _content(directory, sources, name, text, values)
             if name == SYS_CONFIG:
                 content = content or Content(EMPTY_SYS_CONFIG, name, [])
                 parse_sys_config(content.data, source=content.source, replacements=content.replacements)
@@ -99,19 +115,19 @@ def _contents(directory: str, given: dict[str, str | None], values: dict[str, st
     return contents
 
 
-def _content(directory: str, name: str, given: str | None, values: dict[str, str]) -> Content | None:
+def _content(directory: str, sources: Files | t.Mapping[str, bytes], name: str, given: str | None, values: dict[str, str]) -> Content | None:
     path = os.path.join(directory, name)
     if given is not None:
         return Content(given.encode("utf-8"), f"the given {name}", [])
     source = path + ".src"
-    template = read_file(source)
+    template = sources.get(name + ".src")
     if template is not None:
         text, replacements = substitute(decode(template, filename=source), values, filename=source)
         try:
             return Content(text.encode(declared_encoding(template)), source, replacements)
         except UnicodeEncodeError:
             raise OtpError(f"{source}: the value of a variable has characters that latin-1 lacks, which the file's coding comment declares") from None
-    present = read_file(path)
+    present = sources.get(name)
     return None if present is None else Content(present, path, [])
 
 

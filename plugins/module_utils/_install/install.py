@@ -78,6 +78,8 @@ def install_release(
                     _compare(root, destdir, digest, release)
                 except OtherContent as other:
                     (make_way or _make_way(root, destdir, changes, lock_timeout))(other)
+                size = release.get("size", 0)
+                _foretell(root, destdir, release, variables)
             if record is not None or package is None:
                 return _go_on(root, destdir, arguments, how, changes)
             from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
@@ -103,12 +105,13 @@ def install_release(
             finally:
                 again.close()
     except OSError as error:
-        hint = ""
+        hint, what = "", f"{error.filename or package}: {error.strerror}"
         if isinstance(error, PermissionError):
             hint = " Use become to work as root or as the owner of the system."
         elif error.errno == errno.ENOSPC:
-            hint = _room(directory, size)
-        raise OtpError(f"cannot install below {destdir}{root}: {error.filename or package}: {error.strerror}. Nothing is half installed.{hint}") from error
+            # Where it was full says nothing.
+            hint, what = _room(directory, size), what if os.path.isabs(error.filename or "") else error.strerror
+        raise OtpError(f"cannot install below {destdir}{root}: {what}. Nothing is half installed.{hint}") from error
     finally:
         if opened is not None:
             opened.close()
@@ -155,11 +158,10 @@ def _downloaded(url: str, digest: str, max_size: int, options: dict | None):
 
 def _room(directory: str, size: int) -> str:
     """What is free on the directory's file system, and what a package of this unpacked size needs at most, as a sentence."""
-    while not os.path.isdir(directory):
-        directory = os.path.dirname(directory) or "."
-    space = os.statvfs(directory)
+    from ansible_collections.erlang.otp.plugins.module_utils._install.foretell import free_space
+
     need = f", and the whole package needs {size / 2**20:.1f} MiB" if size else ""
-    return f" Make room: {space.f_bavail * space.f_frsize / 2**20:.1f} MiB is free{need}."
+    return f" Make room: {free_space(directory) / 2**20:.1f} MiB is free{need}."
 
 
 def _go_on(root: str, destdir: str, arguments: dict, how: dict, changes: Changes) -> dict:
@@ -175,6 +177,13 @@ def _compare(root: str, destdir: str, digest: str, release: dict) -> None:
     from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
     compare(Tree(root, destdir), digest, release)
+
+
+def _foretell(root: str, destdir: str, release: dict, variables: dict) -> None:
+    from ansible_collections.erlang.otp.plugins.module_utils._install.foretell import foretell
+    from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
+
+    foretell(Tree(root, destdir), release, has_variables=bool(variables))
 
 
 def _make_way(root: str, destdir: str, changes: Changes, lock_timeout: float):

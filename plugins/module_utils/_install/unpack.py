@@ -49,6 +49,8 @@ class Unpacked:
         self.paths: set[str] = set()
         self.texts: dict[str, bytes] = {}
         self.kept: list[str] = []
+        # Bytes, by versioned directory or path.
+        self.sizes: dict[str, int] = {}
         self.release: Release | None = None
         # Versioned directories of which the tree has other content: a sentence about the first difference.
         self.other: dict[str, str] = {}
@@ -75,6 +77,7 @@ def unpack(stream: Inflated, tree: Tree, writer: Writer | None, *, max_size: int
         directory = versioned_directory(path, is_directory=member.kind == "directory") or path
         if directory not in present:
             present[directory] = tree.has(directory)
+        unpacked.sizes[directory] = unpacked.sizes.get(directory, 0) + member.size
         if member.kind != "directory":
             unpacked.paths.add(path)
         if member.kind == "file" and is_text(path):

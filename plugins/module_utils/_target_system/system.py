@@ -18,6 +18,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions, Owner, ensure_directory, ensure_file
+from ansible_collections.erlang.otp.plugins.module_utils._install.foretell import sources_of
 from ansible_collections.erlang.otp.plugins.module_utils._node.service import ensure_service
 from ansible_collections.erlang.otp.plugins.module_utils._target_system import environment as _environment
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.node_state import NodeState
@@ -123,11 +124,13 @@ class System:
 
     def configure(self) -> None:
         """sys.config and vm.args of the release."""
-        directory = self.tree.path("releases", self.release.version or "-")
+        directory, sources = self.tree.path("releases", self.release.version or "-"), None
         if self.changes.check_mode and not os.path.isdir(directory):
-            self.changes.actions.append("configure the release")
-            return
-        result = configure_release(directory=directory, uid=self.owner.uid, gid=self.owner.gid, changes=self.changes, **self.options.configuration)
+            sources = sources_of(self.options.package["release"])
+            if sources is None:
+                self.changes.actions.append("configure the release")
+                return
+        result = configure_release(directory=directory, sources=sources, uid=self.owner.uid, gid=self.owner.gid, changes=self.changes, **self.options.configuration)
         self.diff.extend(result["diff"])
         self.written.update(path for path in (result["sys_config"], result["vm_args"]) if f"write {path}" in self.changes.actions)
         self.warnings.extend(result["warnings"])

@@ -12,6 +12,14 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import sha256
 
+if t.TYPE_CHECKING:
+    from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_reader import TarMember
+
+# Where there is no system, and none can be.
+NOWHERE = "/dev/null/root"
+LARGEST = 1 << 20
+SOURCES = ("sys.config", "sys.config.src", "vm.args", "vm.args.src")
+
 
 def release_of(package: str) -> dict[str, t.Any]:
     """The release that it has, as the option _package_release takes it; read once in a process. Raises OtpError and OSError."""
@@ -52,8 +60,39 @@ def _version_of(package: str) -> tuple[str, int, int, int]:
     return os.path.realpath(package), status.st_ino, status.st_mtime_ns, status.st_size
 
 
-def digests_of(package: str) -> dict[str, str]:
-    """What is in the package, as of read_digests(). Raises OtpError and OSError."""
+def contents_of(package: str) -> dict[str, t.Any]:
+    """What release_of() returns, and what a host needs to foretell an installation in check mode. Reads the whole package. Raises OtpError and OSError."""
+    from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
+    from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import unpack
     from ansible_collections.erlang.otp.plugins.module_utils._package.contents import read_digests
+    from ansible_collections.erlang.otp.plugins.module_utils._package.limits import MAX_SIZE
+    from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
-    return read_digests(package)
+    sources = Sources()
+    with Inflated(package) as stream:
+        size, unpacked = stream.size(), unpack(stream, Tree(NOWHERE), sources, max_size=MAX_SIZE)
+    directory = f"releases/{unpacked.release.version}/"
+    return {
+        **release_of(package),
+        "package": package,
+        "digests": read_digests(package),
+        "size": size,
+        "sizes": unpacked.sizes,
+        "paths": sorted(path for path in unpacked.paths if path.endswith((".app", "/erlexec", "/start.boot"))),
+        "sources": {name: sources.found[directory + name] for name in SOURCES if directory + name in sources.found},
+        "programs": {path: [*program] for path, program in unpacked.programs.items()},
+    }
+
+
+class Sources:
+    """In the place of the writer of an installation: keeps what a configuration is made from, by path, each byte as a character."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, str] = {}
+
+    def write(self, path: str, member: TarMember, pieces: t.Iterable[memoryview]) -> None:
+        """Read the member, as the installation does."""
+        is_source = path.startswith("releases/") and path.endswith(SOURCES) and member.size < LARGEST
+        content = [bytes(piece) for piece in pieces if is_source]
+        if is_source:
+            self.found[path] = b"".join(content).decode("latin-1")

@@ -26,7 +26,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import c
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import is_url
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.action import is_box, on_box
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.numbers import refuse_numbers
-from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import checksum_of, digests_of, release_of
+from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import checksum_of, contents_of, release_of
 from ansible_collections.erlang.otp.plugins.plugin_utils._secrecy.quiet import execute_quietly
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transport import StdinTransport
 
@@ -68,8 +68,9 @@ def _run_with_package(
         digest = f"sha256:{checksum_of(package)}"
         _check(package, arguments.get("checksum"), digest)
         arguments = {**arguments, "package": None, "checksum": digest}
-        if action._task.check_mode or arguments.get("state") == "ready":
-            # In check mode the module is asked only once; for the state ready the release is checked before the package is sent.
+        # With --check the host is asked first, and then gets a report of the package if it needs that. Otherwise a task in check mode is one round trip.
+        is_asked_first = action._task.check_mode and bool((task_vars or {}).get("ansible_check_mode")) and not is_box(action, task_vars)
+        if not is_asked_first and (action._task.check_mode or arguments.get("state") == "ready"):
             arguments["_package_release"] = release_of(package)
     except OtpError as error:
         raise AnsibleActionFail(str(error)) from error
@@ -78,8 +79,11 @@ def _run_with_package(
         return on_box(action, transport.name, arguments, task_vars, package=package)
     result = _run(action, transport, arguments, task_vars)
     if result.get("needs_package") and action._task.check_mode:
-        # The host has a release of this version from another package: what differs decides.
-        result = _run(action, transport, {**arguments, "_package_release": {**release_of(package), "digests": digests_of(package)}}, task_vars)
+        # Nothing is sent but a report of what is in the package.
+        try:
+            result = _run(action, transport, {**arguments, "_package_release": contents_of(package)}, task_vars)
+        except OtpError as error:
+            raise AnsibleActionFail(str(error)) from error
     if not result.get("needs_package") or action._task.check_mode:
         return {**result, "transferred": False}
     if thin_checksum or not is_pinned:
