@@ -33,20 +33,24 @@ def outcome_of(host: Data, *, down: str = "fail", check_mode: bool = False) -> d
     bring, batch = result["bring"], host.get("_otp_batch") or {}
     known = bring.get("before") or {}
     permanent = known.get("permanent") or ""
+    info = host.get("_otp_info_result") or {}
     # A release that was installed and not committed runs, and is not permanent.
-    before = known.get("running") or permanent
-    found = after_bring(bring, host.get("_otp_info_result") or {}, down) | after_install(result["install"]) | after_steps(host.get("_otp_steps") or {})
+    before = known.get("running") or permanent or (info.get("permanent") or {}).get("release") or ""
+    # Hosts of one batch may have different ones.
+    found = after_bring(bring, info, str(host.get("otp_down", down))) | after_install(result["install"]) | after_steps(host.get("_otp_steps") or {})
     found |= after_rollback(host.get("_otp_rollback") or {}, result, found.get("reason", ""))
     found |= after_cleanup(found, host.get("_otp_cleanup_failure") or {}, [result[task] for task in ("bring", "install", "cleanup")])
     outcome, ended = found["outcome"], found.get("ended")
     can_go = outcome == "unchanged" and bring.get("way") not in (None, "none")
     is_due = can_go and bool(batch.get("goes")) and not check_mode
+    reached = {"done": bring.get("release"), "not finished": bring.get("release"), "failed": "?", "rolled back": permanent}
     return {
         "outcome": "would change" if can_go and check_mode else outcome,
         "reason": RESTARTS if can_go and check_mode and bring.get("restarted") else found.get("reason", ""),
         "before": before,
         "back": permanent,
-        "now": {"done": bring.get("release"), "not finished": bring.get("release"), "failed": "?", "rolled back": permanent}.get(outcome, before),
+        # In check mode, the release that it would run then.
+        "now": bring.get("release") if can_go and check_mode else reached.get(outcome, before),
         "seconds": ended - batch["began"] if ended and batch else None,
         "down": sum(each.get("unreachable_seconds") or 0 for each in result.values()),
         "is_due": is_due,
@@ -140,6 +144,8 @@ def refusal(bring: Data, info: Data) -> str:
 def nothing_before(info: Data) -> str:
     """What otp_release_info knows of a host that a rollback leads nowhere."""
     permanent = (info.get("permanent") or {}).get("release")
+    if permanent is None:
+        return "there is nothing to roll back to: no system is installed below otp_root"
     others = [entry["version"] for entry in info.get("releases") or [] if entry["version"] != permanent]
     remedy = f"set otp_upgrade_to to one of those that are installed: {', '.join(others)}" if others else "no other one is installed"
     return f"there is nothing to roll back to: no release before {permanent} is known, {'so ' if others else 'and '}{remedy}"

@@ -44,14 +44,14 @@ def upgrade_state(
 
 def row(host: Data, outcome: Data, playing: t.Collection[str] | None) -> tuple[list[t.Any], str]:
     """The cells of a host, and the reason below the table."""
-    name, what, reason = host.get("inventory_hostname"), outcome["outcome"], outcome["reason"]
+    name, what, now, reason = host.get("inventory_hostname"), outcome["outcome"], outcome["now"], outcome["reason"]
     if what in ("unchanged", "would change"):
         if not host.get("_otp_batch"):
-            what = "not reached"
+            what, now, reason = "not reached", outcome["before"], ""
         elif outcome["is_due"] or playing is not None and name not in playing:
             what, reason = "lost", LOST
     down = f"{outcome['down']:.1f} s" if outcome["down"] else None
-    return [name, outcome["before"], outcome["now"], outcome["seconds"], what, down], reason
+    return [name, outcome["before"], now, outcome["seconds"], what, down], reason
 
 
 def is_one_batch(serial: t.Any, count: int) -> bool:
