@@ -20,6 +20,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
 from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import Problem, check_history, fatal
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Request
+from ansible_collections.erlang.otp.plugins.module_utils._install.foretell import sources_of
+from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running
 from ansible_collections.erlang.otp.plugins.module_utils._tree import history as _history
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import ClientTree
@@ -74,9 +76,10 @@ class Upgrade:
         except OSError as error:
             text = f"release {self.version} below {self.request.root}: {error.filename}: {error.strerror}"
             raise self._with_result(HandlerError(text)) from error
-        except HandlerError as error:
-            self._with_result(error)
+        except PackageNeeded:
             raise
+        except OtpError as error:
+            raise self._with_result(error if isinstance(error, HandlerError) else HandlerError(str(error))) from error
         if self.changes.check_mode:
             before, listed = self.result["before"], {entry.version: entry.status for entry in self.tree.releases() or []}
             self.result["after"] = predict(before, self.request.state, self.version, listed) if self.changes.changed else before
@@ -150,9 +153,12 @@ class Upgrade:
     def configure(self, configuration: t.Mapping[str, t.Any]) -> None:
         """Write sys.config and vm.args of the release, as configure_release() does. Raises OtpError."""
         directory = self.tree.path("releases", self.version)
-        # In check mode, a release that is still in its package has no directory yet.
-        if os.path.isdir(directory) or not self.changes.check_mode:
-            result = configure_release(directory=directory, changes=self.changes, **configuration)
+        sources = None
+        if self.changes.check_mode and not os.path.isdir(directory):
+            # A release that is still in its package has no directory yet.
+            sources = sources_of(self.request.package.get("release"))
+        if sources is not None or os.path.isdir(directory) or not self.changes.check_mode:
+            result = configure_release(directory=directory, sources=sources, changes=self.changes, **configuration)
             self.diffs += result["diff"]
             for cause, dummy, remedy in (warning.rstrip(".").partition(". ") for warning in result["warnings"]):
                 self.report([Problem("cookie", cause, remedy, fatal=False)])
@@ -160,6 +166,8 @@ class Upgrade:
     def leave_down(self) -> None:
         """Report a node that is down, and change nothing. Raises HandlerError when the request is to fail then."""
         self.result.update(transport="offline", way="none", before=describe(None, self.tree), after=describe(None, self.tree))
+        if self.request.down == "fail" and self.result["before"]["permanent"] is None:
+            raise HandlerError(f"no system is installed below {self.request.root}: deploy it first.")
         if self.request.down == "fail":
             raise HandlerError(f"the node is down: start it, or set {named('down')} to skip or offline.")
 
