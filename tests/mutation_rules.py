@@ -48,6 +48,7 @@ INIT, OF_HOSTILE_INIT = "roles/target_system/templates/init.j2", (REAL + "test_h
 OF_HOSTILE_TREE = (REAL + "test_hostile_tree.py",)
 OF_CLIENT_EMULATOR = (REAL + "test_hostile_client.py::test_the_emulator_that_goes_to_another_host",)
 OF_CLIENT_REMOVAL = (REAL + "test_hostile_client.py::test_the_directory_of_the_client_on_its_own_host_is_removed",)
+FORETELL, OF_FORETELL = UTILS + "_install/foretell.py", (UNIT + "_install/test_foretell.py",)
 OF_REPLACE = (UNIT + "_install/test_replace.py",)
 OPENED, OF_INSTALL = UTILS + "_package/opened.py", (UNIT + "_install/test_install.py",)
 OF_RUNNING, OF_CLIENT = (UNIT + "_handler/test_running.py",), (UNIT + "_client/test_directory.py",)
@@ -929,4 +930,15 @@ RULES = (
     Rule("a mount in a tree is not given away", ROOT_DIRECTORY, "os.path.ismount(entry.path)", "False", OF_ROOT_DIRECTORY),
     Rule("a directory that others can write is not given away", ROOT_DIRECTORY, "if status.st_mode & 0o022:", "if False:", OF_ROOT_DIRECTORY),
     Rule("a third user's file is not given away", ROOT_DIRECTORY, "if status.st_uid != 0:", "if False:", OF_ROOT_DIRECTORY),
+    # What --check foresees.
+    Rule("with --check, a host that lacks a package has room for it", FORETELL, "needed > free_space(tree.directory)", "False", OF_FORETELL),
+    Rule("what the tree has needs no room", FORETELL, "if not tree.has(path))", ")", OF_FORETELL),
+    Rule("with --check, the machine type is compared", FORETELL, "    check_machines(unpacked, tree", "    pass  # (unpacked, tree", OF_FORETELL),
+    Rule(
+        "a node that was started without RELEASES learns of no release",
+        UTILS + "_handler/preflight.py",
+        'if known.status == "permanent" and not known.libraries',
+        "if False",
+        (UNIT + "_handler/test_preflight.py",),
+    ),
 )

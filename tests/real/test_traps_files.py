@@ -65,7 +65,12 @@ def test_t08_a_system_without_releases(releases: Releases) -> None:
         system.start()
         assert system.observe().releases[0].libraries == ()
         assert "an entry without libraries" in disagreements(system)[0]
-        system.take("SECOND", "unpacked")
+        for check_mode in (True, False):
+            error = refused(system, "SECOND", "unpacked", check_mode=check_mode)
+            assert [problem["kind"] for problem in error.result["problems"]] == ["incomplete_entry", "made_up"]
+        assert not Path(system.root, "releases/RELEASES").exists()
+        shutil.copy(releases.packages["SECOND"], Path(system.root, "releases/SECOND.tar.gz"))
+        system.operate("unpack_release", "SECOND")
         for check_mode in (True, False):
             error = refused(system, "SECOND", "absent", check_mode=check_mode)
             assert [problem["kind"] for problem in error.result["problems"]] == ["incomplete_entry", "unreadable"]

@@ -65,8 +65,7 @@ def configure_release(
     if sources is None and not os.path.isdir(directory):
         raise OtpError(f"{directory} is not a directory. Install the release before you configure it.")
     values = {**(variables or {}), **(secrets or {})}
-    sources = Files(directory) if sources is None else sources
-    contents = _contents(directory, sources, {SYS_CONFIG: sys_config, VM_ARGS: vm_args}, values)
+    contents = _contents(directory, Files(directory) if sources is None else sources, {SYS_CONFIG: sys_config, VM_ARGS: vm_args}, values)
     result: dict[str, t.Any] = {"sys_config": None, "vm_args": None, "variables": [], "diff": [], "warnings": []}
     for name, content in contents.items():
         path = result[name.replace(".", "_")] = os.path.join(directory, name)

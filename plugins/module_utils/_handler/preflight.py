@@ -21,7 +21,6 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.files import read
 from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import why_not_here
-from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import InstalledRelease
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
 from ansible_collections.erlang.otp.plugins.module_utils._formats.sys_config import parse_sys_config
 from ansible_collections.erlang.otp.plugins.module_utils._node.disagreements import disagreements
@@ -139,8 +138,6 @@ def check_node(tree: Tree, running: Running) -> t.Iterator[Problem]:
         start, releases = tree.start_erl_data(), tree.releases()
     except OtpError as error:
         unreadable = str(error).rstrip(".")
-    if not unreadable and running.has_handler:
-        yield from check_memory(tree, running, {entry.version: entry for entry in releases or []})
     for kind, text in disagreements(running, tree, start, releases):
         if kind in REMEDIES and (kind == "incomplete_entry" or not unreadable):
             yield Problem(kind, text, REMEDIES[kind], fatal=kind != "incomplete_entry")
@@ -149,9 +146,10 @@ def check_node(tree: Tree, running: Running) -> t.Iterator[Problem]:
         yield Problem("unreadable", unreadable, remedy)
 
 
-def check_memory(tree: Tree, running: Running, listed: t.Mapping[str, InstalledRelease]) -> t.Iterator[Problem]:
+def check_memory(tree: Tree, running: Running) -> t.Iterator[Problem]:
     """A release_handler that found no RELEASES at its start has made up an entry, which it writes with the next release: nothing can read that file."""
-    for known in running.releases:
+    listed = {entry.version: entry for entry in tree.releases() or []}
+    for known in running.releases if running.has_handler else ():
         entry = listed.get(known.version)
         if known.status == "permanent" and not known.libraries and not (entry and not entry.libraries):
             cause = f"the node {running.node} was started without {tree.path('releases/RELEASES')}, and would ruin that file when it learns of a release"

@@ -14,7 +14,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._handler.check import c
 from ansible_collections.erlang.otp.plugins.module_utils._handler.commit import commit, predict_commit
 from ansible_collections.erlang.otp.plugins.module_utils._handler.install import install
 from ansible_collections.erlang.otp.plugins.module_utils._handler.node_upgrade import NodeUpgrade
-from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import check_node, check_start_program, fatal
+from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import check_memory, check_node, check_start_program, fatal
 from ansible_collections.erlang.otp.plugins.module_utils._handler.reboot_old import reboot_old
 from ansible_collections.erlang.otp.plugins.module_utils._handler.remove import remove
 from ansible_collections.erlang.otp.plugins.module_utils._handler.trial import boot, resume
@@ -59,6 +59,8 @@ class RunningUpgrade(NodeUpgrade):
     def advance(self) -> None:
         """Take the release from its present state to unpacked, ready, current or permanent."""
         request, runs = self.request, self.running.current == self.version
+        if not runs or self.running.permanent != self.version:
+            self.report(check_memory(self.tree, self.running))
         if not runs and request.state != "unpacked":
             self.check_history()
         if request.state == "ready" and not runs and self.method() == "hot":

@@ -20,7 +20,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 
 def foretell(tree: Tree, release: dict, *, has_variables: bool = False) -> None:
-    """Raise what the installation would raise, PackageError or OSError. release: as install_release() takes it; with a name and versions alone nothing is known.
+    """Raise what the installation would raise, PackageError or OSError. release: as install_release() takes it; a name and versions alone show nothing.
 
     has_variables: libraries outside of lib are not looked for.
     """

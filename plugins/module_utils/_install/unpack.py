@@ -24,8 +24,9 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host impor
 from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import THIS_PROGRAM, Program, find_incompatible, machine_of, parse_program, why_not
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
+from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_reader import TarMember
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import OtherContent
-from ansible_collections.erlang.otp.plugins.module_utils._package.extract import PackageError, Writer, checked_members
+from ansible_collections.erlang.otp.plugins.module_utils._package.extract import PackageError, checked_members
 from ansible_collections.erlang.otp.plugins.module_utils._package.read import find_release, is_text, read_text
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import is_of_machine_type
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import RECORD, STAGING
@@ -62,7 +63,13 @@ class Unpacked:
         self.places: dict[str, str] = {}
 
 
-def unpack(stream: Inflated, tree: Tree, writer: Writer | None, *, max_size: int, emulator: str = "beam", variables: t.Collection[str] = ()) -> Unpacked:
+class CanWrite(t.Protocol):
+    """What the content goes to."""
+
+    def write(self, path: str, member: TarMember, pieces: t.Iterable[memoryview]) -> None: ...
+
+
+def unpack(stream: Inflated, tree: Tree, writer: CanWrite | None, *, max_size: int, emulator: str = "beam", variables: t.Collection[str] = ()) -> Unpacked:
     """Read the whole package; write what is new to the tree (nothing without a writer); compare the rest. The archives of variables are kept for later.
 
     Raises PackageError for a bad package, OtherContent if versioned directories of the tree have other content.

@@ -130,7 +130,9 @@ class System:
             if sources is None:
                 self.changes.actions.append("configure the release")
                 return
-        result = configure_release(directory=directory, sources=sources, uid=self.owner.uid, gid=self.owner.gid, changes=self.changes, **self.options.configuration)
+        result = configure_release(
+            directory=directory, sources=sources, uid=self.owner.uid, gid=self.owner.gid, changes=self.changes, **self.options.configuration
+        )
         self.diff.extend(result["diff"])
         self.written.update(path for path in (result["sys_config"], result["vm_args"]) if f"write {path}" in self.changes.actions)
         self.warnings.extend(result["warnings"])

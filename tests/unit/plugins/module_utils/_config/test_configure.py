@@ -177,6 +177,16 @@ def test_what_the_emulator_takes(directory, text):
     assert (directory / "sys.config").read_text() == text
 
 
+def test_in_check_mode_a_release_that_is_still_in_its_package(directory, tmp_path):
+    """It says what the run would say, and writes nothing."""
+    sources = {path.name: path.read_bytes() for path in directory.iterdir()}
+    away = tmp_path / "away"
+    said, changes = configure(away, check_mode=True, sources=sources, variables=VALUES)
+    assert changes.actions == [f"write {away}/sys.config", f"write {away}/vm.args"] and not away.exists()
+    with pytest.raises(OtpError, match="no value is given for PASSWORD"):
+        configure(away, check_mode=True, sources=sources)
+
+
 def test_a_release_that_is_not_there(tmp_path):
     with pytest.raises(OtpError, match="missing is not a directory. Install the release before you configure it"):
         configure(tmp_path / "missing")

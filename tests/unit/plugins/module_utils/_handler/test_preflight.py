@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -153,6 +154,16 @@ def test_a_path_that_heart_would_split(tree: Tree, tmp_path: Path) -> None:
 )
 def test_the_node_and_the_files(tree: Tree, more: dict, kind: str, fatal: bool) -> None:
     assert kinds(list(_preflight.check_node(tree, running(tree, **more)))) == [(kind, fatal)]
+
+
+def test_a_node_that_was_started_without_releases(tree: Tree) -> None:
+    """An entry without libraries that the file has as well was not made up."""
+    made_up = running(tree, releases=(Known("x", "1", "permanent", ()),))
+    assert kinds(list(_preflight.check_memory(tree, made_up))) == [("made_up", True)]
+    assert kinds(list(_preflight.check_memory(tree, running(tree)))) == []
+    assert kinds(list(_preflight.check_memory(tree, made_up._replace(has_handler=False)))) == []
+    os.unlink(tree.path("releases/RELEASES"))
+    assert kinds(list(_preflight.check_memory(tree, made_up))) == [("made_up", True)]
 
 
 @pytest.mark.parametrize("heart", [None, ""])

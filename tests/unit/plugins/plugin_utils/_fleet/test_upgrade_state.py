@@ -81,7 +81,17 @@ def test_the_report() -> None:
         "h6: Ansible could not go on with the host, see above. Run the playbook again: it goes on",
         "  from where the host is.",
     ]
-    assert state(DUE, check_mode=True, playing=["h1"])["lines"][1].split()[-3:] == ["would", "change", "-"]
+    # Check mode has the release that the host would run, and that of a host which is not reached.
+    assert [line.split() for line in state(DUE, INSPECTED, check_mode=True, playing=["h1", "h2"])["lines"][1:]] == [
+        ["h1", "1", "2", "-", "would", "change", "-"],
+        ["h2", "1", "1", "-", "not", "reached", "-"],
+    ]
+
+
+def test_each_host_has_its_own_way_with_a_node_that_is_down() -> None:
+    down = {**BATCH, "_otp_bring_result": {"release": "2", "way": "none", "before": {"running": None, "permanent": "1"}}}
+    found = state({**down, "otp_down": "skip"}, {**down, "otp_down": "offline"}, down="fail")
+    assert [host["outcome"] for host in found["hosts"]] == ["down, left alone", "unchanged"]
 
 
 def test_input_that_is_not_a_list_of_hosts() -> None:

@@ -10,6 +10,7 @@ an interrupted upload has left is removed by the next one, unless somebody may n
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 import typing as t
@@ -142,6 +143,20 @@ def test_nothing_is_sent_in_check_mode(tmp_path: Path, full: str) -> None:
     action._execute_module = lambda **options: {"needs_package": True, "release": options["module_args"]["_package_release"]["version"]}
     result = run_module(action, None, arguments(tmp_path, full), {})
     assert result == {"needs_package": True, "release": "SECOND", "transferred": False} and not action.steps
+
+
+def test_with_check_the_host_is_asked_before_the_package_is_read(tmp_path: Path, full: str) -> None:
+    """What it then gets is a report; a package that is damaged is found."""
+    action = make_action(kind=Uploading, check_mode=True)
+    asked = []
+    action._execute_module = lambda **options: asked.append(options["module_args"].get("_package_release")) or {"needs_package": True}
+    run_module(action, None, arguments(tmp_path, full), {"ansible_check_mode": True})
+    assert asked[0] is None and {"digests", "programs", "sizes", "sources"} <= asked[1].keys() and len(asked) == 2
+    content = bytearray(Path(full).read_bytes())
+    content[-12] ^= 1
+    Path(full).write_bytes(content)
+    with pytest.raises(AnsibleActionFail, match=re.escape(full)):
+        run_module(action, None, arguments(tmp_path, full), {"ansible_check_mode": True})
 
 
 def test_check_mode_says_what_becomes_of_the_same_version_with_other_content(tmp_path: Path, full: str) -> None:
