@@ -20,6 +20,7 @@ extends_documentation_fragment:
   - erlang.otp._attributes
   - erlang.otp._claim
   - erlang.otp._package_url
+  - erlang.otp._service
 attributes:
   check_mode:
     support: full
@@ -147,55 +148,6 @@ options:
         elements: str
         choices: [systemd, sysv, rcS, none]
         default: []
-  service:
-    description: The service that starts the node at boot, and that this module uses to start and stop it. Without a service, C(bin/start) is used.
-    type: dict
-    suboptions:
-      manager:
-        description:
-          - V(systemd) for a unit, V(sysv) for an init script. It must be the first of O(service.files).
-          - V(auto) for what is on the host. V(systemd) or V(sysv), where that is the init that runs; V(rcS), an init script under BusyBox; V(none),
-            no service. Then O(files[].managers) and O(service.files[].managers) select the files. A unit or a script of this name that is not of
-            this collection stays, with a warning, and counts as V(none).
-        type: str
-        choices: [auto, systemd, sysv]
-        required: true
-      name:
-        description: The name of the service. For a unit, without C(.service).
-        type: str
-        required: true
-      at_boot:
-        description: Whether the host starts the service at boot.
-        type: bool
-        default: true
-      files:
-        description: Files of the host, such as the unit. They belong to root.
-        type: list
-        elements: dict
-        required: true
-        suboptions:
-          path:
-            description: The absolute path.
-            type: str
-            required: true
-          content:
-            description: The text.
-            type: str
-            required: true
-          mode:
-            description: The permissions, octal, V("0400") to V("0777").
-            type: str
-            default: '0644'
-          optional:
-            description: Whether to skip the file on a host that does not have its directory.
-            type: bool
-            default: false
-          managers:
-            description: As O(files[].managers).
-            type: list
-            elements: str
-            choices: [systemd, sysv, rcS, none]
-            default: []
   sys_config:
     description: The text of the release's C(sys.config). Without it, the file is made from C(sys.config.src), if the release has that.
     type: str
@@ -220,9 +172,15 @@ options:
     type: int
     default: 60
   restart_on_change:
-    description: Whether to restart a node that runs with an earlier version of its configuration or scripts. Otherwise a warning reports it.
+    description:
+      - Whether a restart of the node follows in the play, by M(erlang.otp.otp_node), if it runs with an earlier version of its configuration or scripts.
+        Otherwise a warning reports such a node.
+      - This module never restarts a node that runs.
     type: bool
     default: false
+  _defer_start:
+    description: Whether to leave a node that is down to a later task. Set by the playbook, not for use in a task.
+    type: bool
 notes:
   - A node that is not distributed cannot answer. It counts as started when its emulator has run for three seconds.
   - Run it as root. The service user is enough if no user, group, service or directory of another user has to be created.
@@ -310,6 +268,21 @@ node:
       type: str
       returned: when it has answered
       sample: FIRST
+    to_start:
+      description: Whether it is down and left to a later task.
+      type: bool
+      returned: when it is true
+    to_restart:
+      description: Whether O(restart_on_change=true) and RV(node.outdated) is not empty.
+      type: bool
+      returned: when it is true
+    outdated:
+      description:
+        - The files that the node has not read since they changed. With O(restart_on_change=true) also those that it was restarted with and that passed
+          no gate yet. The earlier ones are kept in C(.previous) in O(root), until M(erlang.otp.otp_node) commits them.
+      type: list
+      elements: str
+      returned: when it runs
     releases:
       description: The releases of its release_handler, with C(name), C(version) and C(status).
       type: list
@@ -324,11 +297,6 @@ at_boot:
   returned: success
   type: str
   sample: systemd
-unreachable_seconds:
-  description: How many seconds the node did not answer during a restart. Null without a restart.
-  returned: success
-  type: float
-  sample: 1.3
 actions:
   description: What was done, or would be done in check mode, as sentences.
   returned: success
@@ -353,16 +321,10 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import URL_OPTIONS
-from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import parse_options
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import FILE, SERVICE, parse_options
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.system import System
 from ansible_collections.erlang.otp.plugins.module_utils._tree.mark import CLAIM_ARGUMENTS
 
-FILE: dict = {
-    "path": {"type": "str", "required": True},
-    "content": {"type": "str", "required": True},
-    "mode": {"type": "str", "default": "0644"},
-    "managers": {"type": "list", "elements": "str", "choices": ["systemd", "sysv", "rcS", "none"], "default": []},
-}
 ARGUMENT_SPEC = {
     "root": {"type": "path", "required": True},
     "package": {"type": "path"},
@@ -391,20 +353,7 @@ ARGUMENT_SPEC = {
         "default": [],
         "options": {**FILE, "secret": {"type": "bool", "default": False, "no_log": False}},
     },
-    "service": {
-        "type": "dict",
-        "options": {
-            "manager": {"type": "str", "choices": ["auto", "systemd", "sysv"], "required": True},
-            "name": {"type": "str", "required": True},
-            "at_boot": {"type": "bool", "default": True},
-            "files": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": {**FILE, "optional": {"type": "bool", "default": False}},
-            },
-        },
-    },
+    "service": SERVICE,
     "sys_config": {"type": "str"},
     "vm_args": {"type": "str"},
     "variables": {"type": "dict", "default": {}},
@@ -413,6 +362,7 @@ ARGUMENT_SPEC = {
     "start_timeout": {"type": "int", "default": 60},
     "restart_on_change": {"type": "bool", "default": False},
     **CLAIM_ARGUMENTS,
+    "_defer_start": {"type": "bool"},
 }
 
 

@@ -51,6 +51,7 @@ def configure_release(
     gid: int = -1,
     mode: int = 0o640,
     sources: t.Mapping[str, bytes] | None = None,
+    keep: t.Callable[[str], None] | None = None,
     changes: Changes,
 ) -> dict[str, t.Any]:
     """Ensure sys.config and vm.args in the release directory: as given, else made from ``sys.config.src`` and ``vm.args.src``, else as they are.
@@ -58,6 +59,7 @@ def configure_release(
     The variables of the .src files get the values of variables and secrets; given content is not changed. If nothing else gives a content, an
     empty sys.config is written, and no vm.args. uid and gid of -1 mean the owner of the present file, else of the directory.
     sources: in check mode, the files of a release whose directory is not there yet, by name.
+    keep: called with the path of a file before it is replaced.
     A -setcookie is left out of vm.args, and of the diff. Returns the paths ``sys_config`` and ``vm_args`` (or None), the names of the used
     ``variables``, ``warnings``, and ``diff``, which is empty if there are secrets.
     Raises OtpError, before anything is written, that names file, line and variable but no value.
@@ -76,7 +78,7 @@ def configure_release(
             changes.actions.append(f"write {path}")
             continue
         owner = _owner(path, directory, uid, gid)
-        before = ensure_file(path, content.data, mode=mode, owner=owner, sentence=f"write {path}", changes=changes)
+        before = ensure_file(path, content.data, mode=mode, owner=owner, sentence=f"write {path}", changes=changes, keep=keep)
         if before is not None and not secrets:
             before = without_cookie(before) if name == VM_ARGS else before
             shown = {"before": before.decode("utf-8", "replace"), "after": content.data.decode("utf-8", "replace")}

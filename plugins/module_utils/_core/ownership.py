@@ -176,14 +176,22 @@ def make_directory(path: str, mode: int, owner: Owner) -> None:
     os.chmod(path, mode)
 
 
-def ensure_file(path: str, content: bytes, *, mode: int, owner: Owner, sentence: str, changes: Changes) -> bytes | None:
-    """Ensure content, mode and owner of the file. Return the old content if it was different, else None."""
+def ensure_file(
+    path: str, content: bytes, *, mode: int, owner: Owner, sentence: str, changes: Changes, keep: t.Callable[[str], None] | None = None
+) -> bytes | None:
+    """Ensure content, mode and owner of the file. Return the old content if it was different, else None. keep: called before it is replaced."""
+
+    def write() -> None:
+        if keep is not None:
+            keep(path)
+        write_file(path, content, mode=mode, uid=owner.uid, gid=owner.gid)
+
     with as_owner(os.path.dirname(path) if can_switch() else path):
         before = read_file(path)
         if before != content:
-            changes.do(sentence, write_file, path, content, mode=mode, uid=owner.uid, gid=owner.gid)
+            changes.do(sentence, write)
             return before or b""
         found = os.stat(path)
         if stat.S_IMODE(found.st_mode) != mode or not _fits(found, owner):
-            changes.do(f"set mode and owner of {path}", write_file, path, content, mode=mode, uid=owner.uid, gid=owner.gid)
+            changes.do(f"set mode and owner of {path}", write)
         return None

@@ -14,6 +14,13 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors impor
 from ansible_collections.erlang.otp.plugins.module_utils._terms.patterns import as_pattern, as_term, matches
 
 PAUSE = 0.1
+# The argument spec of a check.
+CHECK: dict[str, dict[str, t.Any]] = {
+    "module": {"type": "str", "required": True},
+    "function": {"type": "str", "required": True},
+    "arguments": {"type": "list", "elements": "raw", "default": []},
+    "expect": {"type": "raw"},
+}
 
 
 class Check(t.NamedTuple):

@@ -2,12 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The node of a target system: stopped first, or started last and asked; restarted when it runs without a change of its files."""
+"""The node of a target system: stopped first, or started last and asked. A node that runs is not restarted: the playbooks do that, batch by batch."""
 
 from __future__ import annotations
 
 import contextlib
-import time
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
@@ -15,20 +14,22 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host impor
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _lifecycle
 from ansible_collections.erlang.otp.plugins.module_utils._node import rotate_cookie as _rotate_cookie
 from ansible_collections.erlang.otp.plugins.module_utils._node import service as _service
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.boot import boot
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import SystemOptions
 from ansible_collections.erlang.otp.plugins.module_utils._tree.newer import find_newer
+from ansible_collections.erlang.otp.plugins.module_utils._tree.previous import Previous
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, find_starters
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 
 class NodeState:
-    """Stops, starts, restarts and asks the node; the warnings are collected in ``warnings``."""
+    """Stops, starts and asks the node; the warnings are collected in ``warnings``."""
 
     def __init__(self, options: SystemOptions, tree: Tree, changes: Changes, warnings: list[str]) -> None:
         self.options, self.node, self.tree, self.changes, self.warnings = options, options.node, tree, changes, warnings
         self.title = self.node.name or self.node.root
-        # From the stop of a restart until the node answers.
-        self.unreachable_seconds: float | None = None
+        self.previous = Previous(tree)
 
     def stop(self) -> None:
         """Stop the node if it runs, or if its service is about to start it."""
@@ -37,13 +38,14 @@ class NodeState:
             self.changes.do(f"stop the node {self.title}", _lifecycle.halt, self.node)
 
     def ensure(self, written: set[str]) -> dict[str, t.Any]:
-        """Start or restart the node if its state needs that. written: files that this run wrote. Return the state of the node. Raises OtpError."""
+        """Start the node if its state needs that. written: files that this run wrote. Return the state of the node. Raises OtpError."""
         state, pid = self.options.state, _lifecycle.find_settled(self.node.root)
         if state == "stopped" or (state == "present" and pid is None):
             return {"running": False}
+        if pid is None and self.options.defer_start and not self.changes.check_mode:
+            return {"running": False, "to_start": True}
         if pid is None:
-            self.changes.do(f"start the node {self.title}", _lifecycle.start, self.node)
-            return self.ask(has_started=True)
+            return self.start()
         if self.node.service and not _service.is_run_by(self.node.service, pid):
             self.warnings.append(
                 f"the node {self.title} was not started by {self.node.service.name}.service, so systemd does not supervise it: deploy once"
@@ -52,38 +54,52 @@ class NodeState:
         if _lifecycle.has_no_epmd(self.node, pid):
             self.changes.do(f"start EPMD, which has ended while the node {self.title} runs", _lifecycle.start_epmd, self.node)
         newer = self.find_newer(pid, written)
-        if newer and state == "started" and self.options.restart_on_change:
-            return self.restart(newer)
-        if newer:
+        if newer and not self.options.restart_on_change:
             self.warnings.append(
-                f"the node {self.title} runs with an earlier version of {', '.join(newer)}: set otp_restart_on_change to restart it, or upgrade it."
+                f"the node {self.title} runs with an earlier version of {', '.join(newer)}: restart it, by the playbook erlang.otp.restart or with"
+                " otp_restart_on_change, or upgrade it."
             )
         # A node whose name or cookie has changed since its start cannot be asked.
         can_answer = not {self.tree.path("bin", "start"), self.options.path(self.node.cookie_file)} & set(newer)
-        return self.ask(has_started=False, must_answer=state == "started" and can_answer)
+        answer = self.ask(must_answer=state == "started" and can_answer)
+        return self.with_outdated(answer, newer or self.untried(is_read="status" in answer or not self.node.name))
 
-    def restart(self, newer: list[str]) -> dict[str, t.Any]:
-        """Restart the node, because it runs with an earlier version of these files."""
-        began = time.monotonic()
-        self.changes.do(f"stop the node {self.title}, which runs with an earlier version of {', '.join(newer)}", _lifecycle.halt, self.node)
-        self.changes.do(f"start the node {self.title}", _lifecycle.start, self.node)
-        answer = self.ask(has_started=True)
-        if not self.changes.check_mode:
-            self.unreachable_seconds = round(time.monotonic() - began, 3)
-        return answer
+    def start(self) -> dict[str, t.Any]:
+        """Start the node, and return its state. Raises OtpError."""
+        started = self.changes.do(f"start the node {self.title}", boot, self.node, self.previous, self.changes, timeout=self.options.start_timeout)
+        return self.with_outdated(self.described(*started), self.untried(is_read=True)) if started else {"running": True, "outdated": []}
 
-    def ask(self, *, has_started: bool, must_answer: bool = True) -> dict[str, t.Any]:
-        """The status and the releases of the node. If it must answer, wait for that. Raises OtpError if it does not."""
-        if self.changes.check_mode and has_started:
-            return {"running": True}
+    def with_outdated(self, state: dict[str, t.Any], outdated: list[str]) -> dict[str, t.Any]:
+        """The state of the node, with the files that it has not read, or not been tried with."""
+        to_restart = bool(outdated) and self.options.restart_on_change and self.options.state == "started"
+        return {**state, "outdated": outdated, **({"to_restart": True} if to_restart else {})}
+
+    def untried(self, *, is_read: bool) -> list[str]:
+        """Files that the node has read since they changed, and that have passed no gate yet. is_read: whether it answers.
+
+        If no restart follows, there is no gate: what is kept of them is forgotten.
+        """
+        if self.options.restart_on_change:
+            return self.previous.kept()
+        if is_read and self.previous.exists():
+            self.changes.do("forget the files that the node was started with before", self.previous.forget)
+        return []
+
+    def ask(self, *, must_answer: bool) -> dict[str, t.Any]:
+        """The status and the releases of the node that runs. If it must answer, wait for that. Raises OtpError if it does not."""
         pid, answer = find_emulator(self.node.root), None
-        if must_answer and not self.changes.check_mode and (has_started or self.node.name or remote_host()):
+        if must_answer and not self.changes.check_mode and (self.node.name or remote_host()):
             pid, answer = _lifecycle.wait_until_answering(self.node, timeout=self.options.start_timeout)
         elif self.node.name:
             try:
                 answer = _lifecycle.ask(self.node)
             except _lifecycle.NoAnswer as error:
                 self.warnings.append(f"the node {self.node.name} does not answer: {error}")
+        return self.described(pid, answer)
+
+    @staticmethod
+    def described(pid: int | None, answer: Running | None) -> dict[str, t.Any]:
+        """The state of a node with this process and this answer."""
         result: dict[str, t.Any] = {"running": pid is not None, "pid": pid}
         if answer is not None:
             result["status"] = answer.status

@@ -16,6 +16,28 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.service import Se
 from ansible_collections.erlang.otp.plugins.module_utils._node.service_manager import MANAGERS, Found, find_manager
 from ansible_collections.erlang.otp.plugins.module_utils._tree.mark import Claim, claim_of
 
+# Argument specs of modules.
+FILE: dict[str, dict[str, t.Any]] = {
+    "path": {"type": "str", "required": True},
+    "content": {"type": "str", "required": True},
+    "mode": {"type": "str", "default": "0644"},
+    "managers": {"type": "list", "elements": "str", "choices": ["systemd", "sysv", "rcS", "none"], "default": []},
+}
+SERVICE: dict[str, t.Any] = {
+    "type": "dict",
+    "options": {
+        "manager": {"type": "str", "choices": ["auto", "systemd", "sysv"], "required": True},
+        "name": {"type": "str", "required": True},
+        "at_boot": {"type": "bool", "default": True},
+        "files": {
+            "type": "list",
+            "elements": "dict",
+            "required": True,
+            "options": {**FILE, "optional": {"type": "bool", "default": False}},
+        },
+    },
+}
+
 
 class File(t.NamedTuple):
     """A file of the system, such as a script; its path is relative to the root directory."""
@@ -43,7 +65,10 @@ class SystemOptions(t.NamedTuple):
     cookie: str | None
     state: str  # started, stopped, present
     start_timeout: float
+    # Whether a restart follows, by the play: then nothing is to be warned of.
     restart_on_change: bool
+    # Whether a node that is down is left to a later task.
+    defer_start: bool = False
     destdir: str = ""  # where the files of an image are written, or those of the copy of a box
     claim: Claim = Claim()
     environment_secrets: t.Mapping[str, str] = {}  # more variables of the node's environment, which are in no diff
@@ -54,11 +79,10 @@ class SystemOptions(t.NamedTuple):
         return self.destdir + path
 
 
-def parse_options(parameters: dict[str, t.Any], *, init: str = "") -> SystemOptions:
-    """The options for the checked parameters of the module. init: of MANAGERS, that of a box; empty: the host is looked at. Raises OtpError."""
-    root, user, destdir = parameters["root"], parameters["user"], (parameters["destdir"] or "").rstrip("/")
-    found = _service_manager(parameters["service"], destdir, init)
-    node = Node(
+def node_of(parameters: dict[str, t.Any], found: Found) -> Node:
+    """The node for the checked parameters of a module, with the service manager that was found. Raises OtpError."""
+    root, user = parameters["root"], parameters["user"]
+    return Node(
         root=root,
         user=user,
         home=parameters["home"] or f"/var/lib/{user}",
@@ -67,6 +91,13 @@ def parse_options(parameters: dict[str, t.Any], *, init: str = "") -> SystemOpti
         environment=texts("environment", parameters["environment"]),
         service=None if found.manager == "none" else _service(parameters["service"], found.manager),
     )
+
+
+def parse_options(parameters: dict[str, t.Any], *, init: str = "") -> SystemOptions:
+    """The options for the checked parameters of the module. init: of MANAGERS, that of a box; empty: the host is looked at. Raises OtpError."""
+    root, user, destdir = parameters["root"], parameters["user"], (parameters["destdir"] or "").rstrip("/")
+    found = service_manager(parameters["service"], destdir, init)
+    node = node_of(parameters, found)
 
     def given(*names: str) -> dict[str, t.Any]:
         return {name: parameters[name] for name in names}
@@ -87,6 +118,7 @@ def parse_options(parameters: dict[str, t.Any], *, init: str = "") -> SystemOpti
         warnings=(found.warning,) if found.warning else (),
         claim=claim_of(parameters),
         environment_secrets=texts("environment_secrets", parameters["environment_secrets"]),
+        defer_start=bool(parameters["_defer_start"]),
         **given("manage_user", "cookie", "state", "start_timeout", "restart_on_change"),
     )
 
@@ -97,7 +129,8 @@ def _file(entry: dict[str, t.Any]) -> File:
     return File(entry["path"], entry["content"], parse_mode(entry["mode"]), entry["secret"])
 
 
-def _service_manager(entry: dict[str, t.Any] | None, destdir: str, init: str) -> Found:
+def service_manager(entry: dict[str, t.Any] | None, destdir: str = "", init: str = "") -> Found:
+    """What starts the node at boot, for the option service of a module. init: that of a box."""
     if not entry or entry["manager"] != "auto":
         return Found(entry["manager"] if entry else "none")
     if init:

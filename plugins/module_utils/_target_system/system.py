@@ -87,7 +87,6 @@ class System:
             "pending": self.release.pending,
             "node": {"name": self.options.node.name, **node},
             "at_boot": self.service.manager if self.service and self.service.at_boot else None,
-            "unreachable_seconds": self.node.unreachable_seconds,
         }
 
     def as_owner(self) -> t.ContextManager:
@@ -130,9 +129,8 @@ class System:
             if sources is None:
                 self.changes.actions.append("configure the release")
                 return
-        result = configure_release(
-            directory=directory, sources=sources, uid=self.owner.uid, gid=self.owner.gid, changes=self.changes, **self.options.configuration
-        )
+        owner, keep, options = self.owner, self.node.previous.keep, self.options.configuration
+        result = configure_release(directory=directory, sources=sources, uid=owner.uid, gid=owner.gid, keep=keep, changes=self.changes, **options)
         self.diff.extend(result["diff"])
         self.written.update(path for path in (result["sys_config"], result["vm_args"]) if f"write {path}" in self.changes.actions)
         self.warnings.extend(result["warnings"])
@@ -153,7 +151,8 @@ class System:
         if self.tree.has():
             ensure_directory(os.path.dirname(path), mode=0o755, owner=self.owner, changes=self.changes)
         content = file.content.encode("utf-8")
-        before = ensure_file(path, content, mode=file.mode, owner=self.owner, sentence=f"write {path}", changes=self.changes)
+        sentence, keep = f"write {path}", self.node.previous.keep
+        before = ensure_file(path, content, mode=file.mode, owner=self.owner, sentence=sentence, changes=self.changes, keep=keep)
         if before is None:
             return None
         self.written.add(path)

@@ -14,18 +14,26 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import 
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 
+def files_of(tree: Tree, start: StartErlData | None) -> list[str]:
+    """What an emulator reads at its start, below the root directory. start: which release boots."""
+    if start is None:
+        return []
+    of_release = [tree.path("releases", start.release_version, name) for name in ("sys.config", "vm.args")]
+    return [tree.path("bin", name) for name in ("start", "start_erl", "environment")] + of_release
+
+
 def find_newer(tree: Tree, start: StartErlData | None, pid: int, *more: str, written: t.Collection[str] = ()) -> list[str]:
     """The files that the emulator read at its start, or its start scripts, that have changed since.
 
     start: which release boots; more: other files; written: those of this run.
-    A release that becomes permanent has had its configuration loaded by an upgrade, so the time of start_erl.data counts as well.
+    A release that becomes permanent has had its configuration loaded by an upgrade, so the time of start_erl.data counts as well, but not for the scripts.
     """
     if start is None:
         return []
-    files = [tree.path("bin", name) for name in ("start", "start_erl", "environment")]
-    files += [tree.path("releases", start.release_version, name) for name in ("sys.config", "vm.args")]
-    loaded = max(started_at(pid), _modified_at(tree.path("releases", "start_erl.data")))
-    return [path for path in (*files, *more) if path in written or _modified_at(path) > loaded]
+    started = started_at(pid)
+    loaded = max(started, _modified_at(tree.path("releases", "start_erl.data")))
+    scripts = tree.path("bin", "")
+    return [path for path in (*files_of(tree, start), *more) if path in written or _modified_at(path) > (started if path.startswith(scripts) else loaded)]
 
 
 def _modified_at(path: str) -> int:

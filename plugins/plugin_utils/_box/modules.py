@@ -16,9 +16,11 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._core.values import mapped
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded
-from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import SystemOptions, parse_options
+from ansible_collections.erlang.otp.plugins.module_utils._node.lifecycle import Node
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.node_change import NodeError, change_node
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import node_of, parse_options, service_manager
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import find_record
-from ansible_collections.erlang.otp.plugins.modules import otp_release_config, otp_release_handler, otp_release_info, otp_rpc
+from ansible_collections.erlang.otp.plugins.modules import otp_node, otp_release_config, otp_release_handler, otp_release_info, otp_rpc
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.box import Box, BoxTarget
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.host import open_box
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.system import BoxSystem
@@ -47,10 +49,9 @@ def run_on_box(action: ActionBase, name: str, parameters: Parameters, task_vars:
         lock_timeout=parameters.get("lock_timeout") or 60.0,
     )
     try:
-        if name == "otp_target_system":
-            options = parse_options(parameters, init="rcS")
-            service = options.node.service
-            target = target._replace(init_script=service.files[0].path if service else "", outside=paths_outside(options))
+        if name in ("otp_target_system", "otp_node"):
+            node = node_of(parameters, service_manager(parameters["service"], init="rcS"))
+            target = target._replace(init_script=node.service.files[0].path if node.service else "", outside=paths_outside(node, parameters))
         with open_box(action, target) as box:
             return _run(name, parameters, changes, box)
     except OtpError as error:
@@ -58,14 +59,14 @@ def run_on_box(action: ActionBase, name: str, parameters: Parameters, task_vars:
 
 
 def _run(name: str, parameters: Parameters, changes: Changes, box: Box) -> Result:
-    package, checksum = parameters["package"], parameters.get("checksum")
+    package, checksum = parameters.get("package"), parameters.get("checksum")
     if package and checksum and find_record(box.destdir + box.target.root, checksum.rpartition(":")[2]) is None:
         box.add_package(package)
     try:
         result = MODULES[name](parameters, changes, box)
     except PackageNeeded as needed:
         result = {"needs_package": True, "msg": str(needed)}
-    except HandlerError as error:
+    except (HandlerError, NodeError) as error:
         if not changes.check_mode:
             # The history has what happened.
             box.send_changes()
@@ -100,6 +101,14 @@ def _handler(parameters: Parameters, changes: Changes, box: Box) -> Result:
     return otp_release_handler.apply(request._replace(destdir=box.destdir, transport=transport, address=address), changes)
 
 
+def _node(parameters: Parameters, changes: Changes, box: Box) -> Result:
+    request = otp_node.request_of(parameters, init="rcS" if box.inspection.has_rcs else "none")
+    if request.node.service is None:
+        box.target = box.target._replace(init_script="")
+    # The box starts and stops it by the init script or bin/start.
+    return change_node(request._replace(destdir=box.destdir, node=request.node._replace(service=None)), changes)
+
+
 def _config(parameters: Parameters, changes: Changes, box: Box) -> Result:
     # The box gets the owner of the system with the delivery.
     parameters = {**parameters, "owner": None, "group": None}
@@ -119,19 +128,20 @@ def _rpc(parameters: Parameters, changes: Changes, box: Box) -> Result:
 
 
 MODULES: dict[str, t.Callable[[Parameters, Changes, Box], Result]] = {
+    "otp_node": _node,
     "otp_target_system": _target_system,
     "otp_release_handler": _handler,
     "otp_release_config": _config,
     "otp_release_info": _info,
     "otp_rpc": _rpc,
 }
-WRITERS = {"otp_target_system", "otp_release_handler", "otp_release_config"}
+WRITERS = {"otp_node", "otp_target_system", "otp_release_handler", "otp_release_config"}
 
 
-def paths_outside(options: SystemOptions) -> tuple[str, ...]:
+def paths_outside(node: Node, parameters: Parameters) -> tuple[str, ...]:
     """The paths of the system that may be outside of its root directory."""
-    node = options.node
-    paths = [node.home, node.cookie_file, node.log_directory, options.run_directory, options.pipe_directory]
+    run_directory, pipe_directory = parameters["run_dir"] or f"{node.root}/run", parameters["pipe_dir"] or f"{node.root}/run/pipe"
+    paths = [node.home, node.cookie_file, node.log_directory, run_directory, pipe_directory]
     if node.service:
         paths += [os.path.dirname(node.service.files[0].path), node.service.files[0].path]
     return tuple(paths)

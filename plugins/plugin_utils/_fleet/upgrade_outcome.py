@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What became of one host in an upgrade, from the results of the tasks of the role upgrade. Plain data in and out."""
+"""What became of one host whose node was upgraded, restarted, started or stopped, from the results of the role upgrade. Plain data in and out."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ Data = t.Mapping[str, t.Any]
 BAD = ("refused", "rolled back", "failed", "not finished")
 # The variables in which a host has the result of a task: _otp_bring_result and so on.
 TASKS = ("bring", "install", "step", "rollback", "reboot", "cleanup")
+# The ways of otp_node, of which no release comes.
+NODE_WAYS = ("restart", "commit", "start", "stop")
+NOTHING_CHANGED = "no file of the node has changed, so there was none to put back"
 RESTARTS = "its node would be restarted"
 NO_RELEASE = "set otp_upgrade_to to its version, or have it built by the host of the group otp_builders, which --limit must not leave out"
 
@@ -24,7 +27,7 @@ def outcome_of(host: Data, *, down: str = "fail", check_mode: bool = False) -> d
     host: of its variables, ``_otp_batch`` (``began``, and whether it ``goes``), ``_otp_TASK_result`` of each of TASKS,
     ``_otp_steps`` (when all per-host steps had ended), ``_otp_rollback`` (the cause, and when it had ended), ``_otp_cleanup_failure`` (what failed
     at the end), ``_otp_info_result`` (what a rollback knows of the host). down: otp_down.
-    Returns ``outcome`` (not reached, refused, unchanged, done, ...), ``reason``, ``before`` and ``now`` (releases), ``back`` (the release that a
+    Returns ``outcome`` (not reached, refused, unchanged, done, ...), ``reason``, ``before`` and ``now`` (releases), ``pid``, ``back`` (the release that a
     failure leads back to), ``seconds`` from the beginning of the batch, ``down`` (seconds without an answer), ``is_due`` (the host can be upgraded,
     its batch goes on, and its node has not been changed yet), ``is_over`` (nothing is left to do), ``is_bad`` (it counts as failed),
     ``is_held`` (the run has marked it and not given it back).
@@ -34,8 +37,11 @@ def outcome_of(host: Data, *, down: str = "fail", check_mode: bool = False) -> d
     known = bring.get("before") or {}
     permanent = known.get("permanent") or ""
     info = host.get("_otp_info_result") or {}
+    # otp_node has asked, and not otp_release_handler.
+    is_node = "outdated" in bring
     # A release that was installed and not committed runs, and is not permanent.
-    before = known.get("running") or permanent or (info.get("permanent") or {}).get("release") or ""
+    before = known.get("running") or ("" if is_node else permanent or (info.get("permanent") or {}).get("release") or "")
+    after = next((each["after"] for each in map(result.get, ("rollback", "step", "install")) if each and each.get("after")), known)
     # Hosts of one batch may have different ones.
     found = after_bring(bring, info, str(host.get("otp_down", down))) | after_install(result["install"]) | after_steps(host.get("_otp_steps") or {})
     found |= after_rollback(host.get("_otp_rollback") or {}, result, found.get("reason", ""))
@@ -43,7 +49,7 @@ def outcome_of(host: Data, *, down: str = "fail", check_mode: bool = False) -> d
     outcome, ended = found["outcome"], found.get("ended")
     can_go = outcome == "unchanged" and bring.get("way") not in (None, "none")
     is_due = can_go and bool(batch.get("goes")) and not check_mode
-    reached = {"done": bring.get("release"), "not finished": bring.get("release"), "failed": "?", "rolled back": permanent}
+    reached = {"done": bring.get("release"), "not finished": bring.get("release"), "failed": "?", "rolled back": after.get("running") if is_node else permanent}
     return {
         "outcome": "would change" if can_go and check_mode else outcome,
         "reason": RESTARTS if can_go and check_mode and bring.get("restarted") else found.get("reason", ""),
@@ -51,6 +57,7 @@ def outcome_of(host: Data, *, down: str = "fail", check_mode: bool = False) -> d
         "back": permanent,
         # In check mode, the release that it would run then.
         "now": bring.get("release") if can_go and check_mode else reached.get(outcome, before),
+        "pid": after.get("pid"),
         "seconds": ended - batch["began"] if ended and batch else None,
         "down": sum(each.get("unreachable_seconds") or 0 for each in result.values()),
         "is_due": is_due,
@@ -69,7 +76,8 @@ def after_bring(bring: Data, info: Data, down: str) -> dict[str, t.Any]:
     """Whether the host can be upgraded."""
     if not bring:
         return {"outcome": "not reached"}
-    is_down = bring.get("unreachable") or not bring.get("failed") and (bring.get("before") or {}).get("running") is None
+    has_way = bring.get("failed") or bring.get("way") in NODE_WAYS
+    is_down = bring.get("unreachable") or not has_way and (bring.get("before") or {}).get("running") is None
     if down == "skip" and is_down:
         return {"outcome": "down, left alone"}
     if bring.get("unreachable") or bring.get("failed"):
@@ -82,7 +90,7 @@ def after_install(install: Data) -> dict[str, t.Any]:
     if not install or install.get("skipped"):
         return {}
     if has_failed(install):
-        return {"outcome": "failed", "reason": f"Install the release: {message(install)}"}
+        return {"outcome": "failed", "reason": f"{'Change the node' if 'outdated' in install else 'Install the release'}: {message(install)}"}
     return {"outcome": "done", "ended": install["ended"]}
 
 
@@ -100,6 +108,9 @@ def after_rollback(rollback: Data, result: t.Mapping[str, Data], reason: str) ->
     if has_failed(last):
         why = message(last) if last.get("msg") else f"the node runs {(last.get('after') or {}).get('running') or 'no release'}"
         return {"outcome": "failed", "reason": f"{reason}; and the rollback failed: {why}", "ended": rollback["ended"]}
+    changed = result["step"] or result["install"]
+    if changed.get("restarted") and "outdated" in changed and not (changed["rolled_back"] or last.get("rolled_back")):
+        return {"outcome": "failed", "reason": f"{reason}; {NOTHING_CHANGED}", "ended": rollback["ended"]}
     return {"outcome": "rolled back", "reason": reason, "ended": rollback["ended"]}
 
 

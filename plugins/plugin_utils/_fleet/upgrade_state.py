@@ -44,14 +44,21 @@ def upgrade_state(
 
 def row(host: Data, outcome: Data, playing: t.Collection[str] | None) -> tuple[list[t.Any], str]:
     """The cells of a host, and the reason below the table."""
-    name, what, now, reason = host.get("inventory_hostname"), outcome["outcome"], outcome["now"], outcome["reason"]
+    what, reason = shown(host, outcome, playing)
+    now = outcome["before"] if what == "not reached" else outcome["now"]
+    down = f"{outcome['down']:.1f} s" if outcome["down"] else None
+    return [host.get("inventory_hostname"), outcome["before"], now, outcome["seconds"], what, down], reason
+
+
+def shown(host: Data, outcome: Data, playing: t.Collection[str] | None) -> tuple[str, str]:
+    """The outcome of the host as the report has it, and its reason."""
+    what, reason = outcome["outcome"], outcome["reason"]
     if what in ("unchanged", "would change"):
         if not host.get("_otp_batch"):
-            what, now, reason = "not reached", outcome["before"], ""
-        elif outcome["is_due"] or playing is not None and name not in playing:
-            what, reason = "lost", LOST
-    down = f"{outcome['down']:.1f} s" if outcome["down"] else None
-    return [name, outcome["before"], now, outcome["seconds"], what, down], reason
+            return "not reached", ""
+        if outcome["is_due"] or playing is not None and host.get("inventory_hostname") not in playing:
+            return "lost", LOST
+    return what, reason
 
 
 def is_one_batch(serial: t.Any, count: int) -> bool:

@@ -91,6 +91,12 @@ def for_each_manager(variables: Variables) -> dict[str, t.Any]:
     return {"files": files, "service": {"manager": "auto", "name": name, "at_boot": variables["otp_start_at_boot"], "files": of_host}}
 
 
+def of_node(variables: Variables) -> dict[str, t.Any]:
+    """The options of otp_node that several variables decide: service and environment. Raises OtpError for a value of another kind."""
+    given = options(variables)
+    return {"service": given["service"], "environment": given["environment"]}
+
+
 def scripts(variables: Variables) -> list[dict[str, str]]:
     """bin/start, bin/start_erl and bin/stop, and the list of the boot server: the option files of otp_target_system."""
     files = [{"path": f"bin/{name}", "content": rendered(name, variables), "mode": "0755"} for name in ("start", "start_erl", "stop")]

@@ -119,7 +119,7 @@ def test_an_entry_point_has_the_options_that_it_reads(role, entry):
     if (role, entry) == ("target_system", "preflight"):
         assert "varnames', '^otp_'" in (ROLES / role / "tasks" / "preflight.yml").read_text()
         expected = set(options(role))
-    elif entry in ("main", "system"):
+    elif entry in ("main", "system", "start"):
         expected |= READ_BY_PLUGINS & set(options(role))
     assert entry_points(role)[entry]["options"] == {name: option for name, option in options(role).items() if name in expected}
 

@@ -58,7 +58,7 @@ inspect() {
     # No system yet.
     cd "$ROOT" 2>/dev/null || return
     LC_ALL=C ls -lnA .
-    for d in bin lib releases erts-* run; do
+    for d in bin lib releases erts-* run .previous; do
         [ ! -d "$d" ] || LC_ALL=C ls -lnAR "$d"
     done
     echo "=sums"

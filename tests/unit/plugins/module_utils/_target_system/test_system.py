@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Rules: a second run changes nothing, and check mode changes nothing and reports the same; a package that is needed is requested before
-anything is changed; which release is permanent never changes, and a running node is never restarted unless
-otp_restart_on_change is set; everything belongs to the service user, with the modes of docs; neither the cookie nor a secret file nor
+anything is changed; which release is permanent never changes, and a running node is never restarted; the files that it was started with are kept
+until it has read the new ones; everything belongs to the service user, with the modes of docs; neither the cookie nor a secret file nor
 sys.config with secrets is in the diff.
 
 The release is really installed; only the node is a number.
@@ -15,6 +15,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import time
 
 import pytest
 
@@ -30,6 +31,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._target_system import r
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import File, SystemOptions
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.system import System
 from ansible_collections.erlang.otp.plugins.module_utils._tree import newer as _newer
+from ansible_collections.erlang.otp.plugins.module_utils._tree import previous as _previous
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import pid_file
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.reachable import reachable
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import release_members, write_package
@@ -63,6 +65,7 @@ class Host:
         }
         self.node = _node.Node(root=self.root, user=USER, home=str(directory / "home"), log_directory=self.root + "/log", name="a@localhost")
         monkeypatch.setattr(_node_state, "find_emulator", lambda root: self.pid)
+        monkeypatch.setattr(_previous, "find_emulator", lambda root: self.pid)
         monkeypatch.setattr(_newer, "started_at", lambda pid: os.stat(pid_file(self.root)).st_mtime_ns)
         monkeypatch.setattr(_node, "has_no_epmd", lambda node, pid: self.has_no_epmd)
         monkeypatch.setattr(_node, "start_epmd", self.start_epmd)
@@ -138,6 +141,7 @@ def test_first_all_and_then_nothing(host):
         "name": "a@localhost",
         "running": True,
         "pid": 1001,
+        "outdated": [],
         "status": "started",
         "release": "FIRST",
         "releases": [{"name": "SYSTEM", "version": "FIRST", "status": "permanent"}],
@@ -160,7 +164,7 @@ def test_check_mode_touches_nothing_and_tells_the_same(host, tmp_path):
     before = sorted(tmp_path.rglob("*"))
     result, told, dummy = host.settle(check_mode=True)
     assert sorted(tmp_path.rglob("*")) == before and host.pid is None
-    assert result["node"] == {"name": "a@localhost", "running": True}
+    assert result["node"] == {"name": "a@localhost", "running": True, "outdated": []}
     dummy, done, dummy = host.settle()
     assert told[0] == done[0] and told[-1] == done[-1] and len(told) >= 8
     assert host.settle(check_mode=True)[1] == []
@@ -255,12 +259,46 @@ def test_a_node_that_runs_without_a_change_is_told_until_it_is_restarted(host, c
     for check_mode, is_written in ((True, True), (False, True), (False, False)):
         dummy, actions, system = host.settle(check_mode=check_mode, **wanted)
         assert len(actions) == is_written and "otp_restart_on_change" in system.warnings[0] and host.pid == 1001
-    assert host.settle(check_mode=True, restart_on_change=True, **wanted)[0]["unreachable_seconds"] is None
     said, actions, system = host.settle(restart_on_change=True, **wanted)
-    assert [action.split()[0] for action in actions] == ["stop", "start"] and host.pid == 1002 and not system.warnings
-    assert said["unreachable_seconds"] >= 0
-    again, actions, dummy = host.settle(restart_on_change=True, **wanted)
-    assert actions == [] and again["unreachable_seconds"] is None
+    assert actions == [] and host.pid == 1001 and not system.warnings
+    assert len(said["node"]["outdated"]) == 1 and said["node"]["to_restart"]
+
+
+def test_the_files_that_the_node_was_started_with_are_kept_until_it_has_read_the_others(host):
+    host.settle()
+    kept = host.root + "/.previous/"
+    for text in ("[{pea,[]}].\n", "[{bean,[]}].\n"):
+        host.settle(configuration=configuration(text, "+K true\n"), files=(SCRIPT._replace(content="#!/bin/sh\n# other\n"),))
+    with open(kept + "releases/FIRST/sys.config") as first:
+        assert first.read() == "[].\n", "of two changes the first one counts"
+    assert os.path.isdir(kept + "releases/FIRST/vm.args"), "there was none"
+    assert os.stat(kept).st_mode & 0o777 == 0o700
+    wanted = {"configuration": configuration("[{bean,[]}].\n", "+K true\n"), "files": (SCRIPT._replace(content="#!/bin/sh\n# other\n"),)}
+    later = time.time_ns() + 10**9
+    os.utime(pid_file(host.root), ns=(later, later))
+    said, actions, dummy = host.settle(restart_on_change=True, **wanted)
+    assert len(said["node"]["outdated"]) == 3 and not actions, "it has read them, and passed no gate"
+    said, actions, dummy = host.settle(**wanted)
+    assert said["node"]["outdated"] == [] and [action.split()[0] for action in actions] == ["forget"]
+    assert not os.path.exists(kept) and host.settle(**wanted)[1] == []
+
+
+def test_what_is_kept_follows_the_node_where_it_was_started_meanwhile(host):
+    host.settle()
+    host.settle(configuration=configuration("[{pea,[]}].\n", "+K true\n"))
+    later = time.time_ns() + 10**9
+    os.utime(pid_file(host.root), ns=(later, later))
+    host.settle(restart_on_change=True, configuration=configuration("[{bean,[]}].\n", "+K true\n"))
+    with open(host.root + "/.previous/releases/FIRST/sys.config") as kept:
+        assert kept.read() == "[{pea,[]}].\n"
+    assert not os.path.exists(host.root + "/.previous/releases/FIRST/vm.args"), "the node has read the new one"
+
+
+def test_a_start_that_waits_for_a_hook(host):
+    said, actions, dummy = host.settle(defer_start=True)
+    assert said["node"] == {"name": "a@localhost", "running": False, "to_start": True} and host.pid is None and actions
+    assert host.settle(defer_start=True, check_mode=True)[0]["node"]["running"]
+    assert host.settle()[0]["node"]["pid"] == 1001
 
 
 def test_configuration_that_an_upgrade_has_loaded_is_no_change(host):

@@ -1,0 +1,69 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What became of the hosts of a deployment, which of their nodes are started and restarted next, and the report at the end. Plain data in and out."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.summary import summary_lines
+from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.upgrade_outcome import has_failed, outcome_of
+from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.upgrade_state import shown
+
+Data = t.Mapping[str, t.Any]
+HEADER = ["HOST", "BEFORE", "NOW", "SECONDS", "OUTCOME", "STATE", "DOWN", "AT BOOT"]
+
+
+def deploy_state(
+    hosts: t.Sequence[Data], *, check_mode: bool = False, down: str = "fail", max_fail_percentage: float = 0, playing: t.Collection[str] | None = None
+) -> dict[str, t.Any]:
+    """The state of the hosts. The documentation of the filter deploy_state has the options and the result.
+
+    hosts: of the variables of each, ``_otp_system`` (what otp_target_system returned), ``_otp_brought`` (the same, before the hook start), and
+    what the role upgrade knows of a restart.
+    """
+    systems = [host.get("_otp_system") or {} for host in hosts]
+    failed = sum("node" not in system for system in systems)
+    goes = not check_mode and failed * 100 <= float(max_fail_percentage) * len(hosts)
+    rows = [row(host, check_mode=check_mode, down=down, playing=playing) for host in hosts]
+    return {
+        "starts": any(node_of(system).get("to_start") for system in systems),
+        "to_restart": [host["inventory_hostname"] for host, system in zip(hosts, systems) if goes and node_of(system).get("to_restart")],
+        "hosts": [{"outcome": cells[4], "reason": reason, "is_bad": is_bad} for cells, reason, is_bad in rows],
+        "is_well": not any(is_bad for _cells, _reason, is_bad in rows),
+        "lines": summary_lines(HEADER, [(cells, reason) for cells, reason, _is_bad in rows]),
+    }
+
+
+def node_of(system: Data) -> Data:
+    return system.get("node") or {}
+
+
+def row(host: Data, *, check_mode: bool, down: str, playing: t.Collection[str] | None) -> tuple[list[t.Any], str, bool]:
+    """The cells of a host, the note below the table, and whether it counts as failed."""
+    name, system = host["inventory_hostname"], host.get("_otp_system") or {}
+    brought = host.get("_otp_brought") or system
+    seconds, node = system.get("seconds"), system.get("node")
+    if node is None:
+        outcome = "unreachable" if system.get("unreachable") else "failed" if has_failed(system) else "not reached"
+        return [name, None, None, seconds, outcome, None, None, None], system.get("msg") or "", outcome != "not reached"
+    changed = "would change" if check_mode else "changed"
+    outcome = changed if system["changed"] or brought["changed"] else "unchanged"
+    now = node["release"] if "release" in node else system["before"] if system["pending"] else system["release"]["version"]
+    reason, is_bad, unreachable, pid = system["pending"] or "", False, None, node.get("pid")
+    if node.get("to_restart") and check_mode:
+        outcome = "would restart"
+    elif node.get("to_restart"):
+        restart = outcome_of(host, down=down)
+        what, why = shown(host, restart, playing)
+        outcome = {"not reached": "not restarted", "done": "restarted", "unchanged": outcome}.get(what, what)
+        if outcome == "not restarted":
+            why = f"the node runs with an earlier version of {', '.join(node['outdated'])}"
+        reason, is_bad = "; ".join(filter(None, (why, reason))), restart["is_bad"] or what == "lost"
+        pid, unreachable = restart["pid"] or pid, restart["down"] or None
+        seconds = (seconds or 0) + (restart["seconds"] or 0)
+    state = f"running, pid {pid}" if pid else "to be started" if node["running"] else "stopped"
+    down_time = f"{unreachable:.1f} s" if unreachable else None
+    return [name, brought["before"], now, seconds, outcome, state, down_time, system["at_boot"] or "no"], reason, is_bad
