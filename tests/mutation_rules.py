@@ -114,6 +114,13 @@ RULES = (
     ),
     Rule("a run elsewhere is not known to have ended", THIS_RUN, "if not place or place != _place() or", "if", OF_THIS_RUN),
     Rule("the mark of another operator counts", THIS_RUN, 'holder.get("operator") == arguments["operator"] and has_ended', "has_ended", OF_THIS_RUN),
+    Rule(
+        "a hook that cannot reach a host has failed",
+        "roles/upgrade/tasks/hook.yml",
+        "    that: not _otp_has_lost\n",
+        "    that: true\n",
+        (REAL + "test_upgrade_failing.py::test_a_balancer_that_a_hook_cannot_reach_is_no_passed_hook",),
+    ),
     # Trials of releases.
     Rule(
         "copies of RELEASES and start_erl.data are there while a release is on trial",

@@ -154,14 +154,37 @@ def cut_off(host: str) -> dict[str, t.Any]:
     return {"name": "Cut off", "ansible.builtin.set_fact": facts, "when": f"inventory_hostname == '{host}'"}
 
 
+PING: dict[str, t.Any] = {"name": "Ping", "ansible.builtin.ping": {}}
+
+
 @each_core
-def test_a_host_that_ansible_loses_ends_the_run_with_its_batch(site: Site, programs: Path) -> None:
-    """It is lost in a hook, where nothing of ours can look after it. SECOND runs in the north already."""
-    hooks = write_hooks(site, before=[cut_off("south"), {"name": "Ping", "ansible.builtin.ping": {}}])
-    run = site.play("upgrade", code=4, programs=programs, otp_hooks=hooks, otp_serial=[2, 1], **site.package("SECOND"))
-    assert outcomes(run) == {"north": "unchanged", "south": "lost", "west": "not reached"}
-    assert hooks_of(site, "west") == [] and ("FIRST", "permanent") in site.releases("west")
-    assert hooks_of(site, "north") == ["after unchanged"]
+def test_a_host_that_a_hook_cannot_reach_has_failed(site: Site, programs: Path) -> None:
+    """It is the whole batch, so that Ansible would end the run. SECOND runs in the north already."""
+    hooks = write_hooks(site, before=[cut_off("south"), PING, *failing_on("south")])
+    run = site.play("upgrade", code=2, programs=programs, otp_hooks=hooks, otp_serial=1, **site.package("SECOND"))
+    assert outcomes(run) == {"north": "unchanged", "south": "failed", "west": "not reached"}
+    assert "south: Check that the hook reached its hosts: hook before: Ping: a host cannot be reached: " in run.output.replace('",\n        "  ', " ")
+    assert hooks_of(site, "south") == ["before unchanged", "failed failed"] and hooks_of(site, "west") == []
+    assert hooks_of(site, "north") == ["after unchanged"] and ("THIRD", "permanent") in site.releases("south")
+
+
+def test_a_balancer_that_a_hook_cannot_reach_is_no_passed_hook(site: Site) -> None:
+    away = {"delegate_to": "balancer", "vars": {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": free_port()}}
+    hooks = write_hooks(site, gate=[{**PING, **away, "when": "inventory_hostname == 'south'"}], after=[{**PING, **away}])
+    run = site.play("upgrade", code=2, otp_hooks=hooks, **site.package("SECOND"), **ALL_AT_ONCE)
+    assert outcomes(run) == {"north": "not finished", "south": "rolled back", "west": "not finished"}
+    assert hooks_of(site, "south") == ["before unchanged", "gate unchanged", "failed rolled-back", "after rolled-back"]
+    assert ("THIRD", "permanent") in site.releases("south")
+    site.play("rollback", "--limit", "west")
+
+
+@each_core
+def test_a_hook_that_fails_for_all_rolls_all_back(site: Site, programs: Path) -> None:
+    hooks = write_hooks(site, gate=[{"name": "Fail", "ansible.builtin.fail": {"msg": "it is raining"}, "any_errors_fatal": True}])
+    run = site.play("upgrade", "--limit", "south:west", code=2, programs=programs, otp_hooks=hooks, **site.package("SECOND"), **ALL_AT_ONCE)
+    assert outcomes(run) == {"south": "rolled back", "west": "rolled back"}
+    for host, release in (("south", "THIRD"), ("west", "FIRST")):
+        assert hooks_of(site, host)[-2:] == ["failed rolled-back", "after rolled-back"] and (release, "permanent") in site.releases(host)
 
 
 def test_a_host_that_cannot_be_reached_any_more_has_failed(site: Site) -> None:

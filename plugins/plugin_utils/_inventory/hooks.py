@@ -40,6 +40,7 @@ OPEN = (
     "import_tasks",
     "include_tasks",
 )
+ENDING = ("end_host", "end_batch", "end_play", "end_role")
 KINDS = ("str", "bool", "int", "float", "list", "dict", "path", "jsonarg", "json", "bytes", "bits")
 SECTIONS = ("block", "rescue", "always")
 
@@ -73,7 +74,8 @@ def find(path: str, seen: set[str]) -> t.Iterator[str]:
         # A role that is found only beside the playbook of a run is not known here.
         yield from (problem for task in tasks if (problem := problem_of_role(task, loader, path)))
         for task in loaded(without_imports(data), loader):
-            yield from (f"{path}: task {task.get_name()!r}: {sentence}" for sentence in problems_of_options(task))
+            found = [*what_ends_a_run(task), *problems_of_options(task)]
+            yield from (f"{path}: task {task.get_name()!r}: {sentence}" for sentence in found)
     except OSError as error:
         yield f"{path} cannot be read: {error.strerror}."
     except AnsibleError as error:
@@ -139,13 +141,24 @@ def problem_of_role(task: dict[str, t.Any], loader: DataLoader, path: str) -> st
     given = next(value for key, value in task.items() if str(key).endswith("_role"))
     entry = {"tasks_from": given["tasks_from"]} if isinstance(given, dict) and "{" not in str(given.get("tasks_from", "{")) else {}
     try:
-        [*loaded([{"import_role": {"name": name, **entry}}], loader)]
+        for part in loaded([{"import_role": {"name": name, **entry}}], loader):
+            for sentence in what_ends_a_run(part):
+                return f"{path} includes the role {name}, task {part.get_name()!r}: {sentence}"
     except AnsibleParserError as error:
         return described(f"{path} includes the role {name}, which", error)
     except AnsibleError:
         # Not found.
         pass
     return ""
+
+
+def what_ends_a_run(task: t.Any) -> t.Iterator[str]:
+    """A sentence for a task after which Ansible does no more for hosts, past every rescue: no rollback, no report."""
+    word = str(task.args.get("_raw_params", "")).split(" ")[0]
+    if str(task.action).rpartition(".")[2] == "meta" and word in ENDING:
+        yield f"meta: {word} would end the run for hosts that are being upgraded. Use a condition (when), or fail."
+    if task.run_once and not task.ignore_errors:
+        yield "run_once: a failure would end the run for all hosts. Use when: inventory_hostname == ansible_play_batch[0], or ignore_errors: true."
 
 
 def problems_of_options(task: t.Any) -> t.Iterator[str]:

@@ -5,7 +5,7 @@
 """Hooks as Ansible will load them.
 
 Rules: YAML, modules, keywords of tasks, and options of documented modules are checked, also in files and roles that a hook includes by a plain name; what
-only a run knows, such as a template, is no problem.
+only a run knows, such as a template, is no problem; what would end the run for a host, past every rescue, is one.
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ GOOD = """
 - ansible.builtin.include_tasks: "{{ playbook_dir }}/x.yml"
 - ansible.builtin.import_tasks: "{{ playbook_dir }}/x.yml"
 - include_role: {name: nowhere}
+- meta: flush_handlers
+- debug: {msg: x}
+  run_once: true
+  ignore_errors: true
 - block:
     - service: {name: x, state: stopped, anything: 1}
     - ansible.builtin.set_fact: {a: 1}
@@ -51,6 +55,9 @@ WRONG = {
     "- block:\n    - ansible.builtin.copy: {content: x}\n": "copy: missing required arguments: dest",
     "- block: [meta: noop]\n  rescue:\n    - ansible.builtin.uri: {url: http://x, status_code: abc}\n": "unable to convert to int",
     "- erlang.otp.otp_rpc: {modul: a}\n": "modul is unknown",
+    "- ansible.builtin.meta: end_host\n  when: false\n": "meta: end_host would end the run",
+    "- name: Say\n  block: [{debug: {msg: x}}]\n  run_once: true\n": "run_once: a failure would end the run for all hosts",
+    "- include_role: {name: ending}\n": "includes the role ending, task 'ending : meta': meta: end_play would end the run",
     **{
         f"- block:\n    - {include}\n": "couldn't resolve module/action 'ansible.builtin.nothing'"
         for include in ("include_tasks: inner.yml", "ansible.builtin.import_tasks: {file: inner.yml}", "include_role: {name: drain}")
@@ -74,6 +81,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     (directory / "inner.yml").write_text("- ansible.builtin.nothing:\n- include_tasks: inner.yml\n")
     (directory / "roles/drain/tasks").mkdir(parents=True)
     (directory / "roles/drain/tasks/main.yml").write_text("- ansible.builtin.nothing:\n")
+    (directory / "roles/ending/tasks").mkdir(parents=True)
+    (directory / "roles/ending/tasks/main.yml").write_text("- meta: end_play\n")
     texts = [*NOTHING, *WRONG]
     paths = [directory / f"{number}.yml" for number in range(len(texts))]
     for path, text in zip(paths, texts):
