@@ -81,7 +81,7 @@ ROOT_DIRECTORY, OF_ROOT_DIRECTORY = UTILS + "_tree/root_directory.py", (UNIT + "
 
 RECORD, OF_RECORD = UTILS + "_tree/record.py", (UNIT + "_tree/test_record.py",)
 PARSER, OF_THIN = UTILS + "_terms/parser.py", (UNIT + "_build/test_thin.py",)
-BOX_ACTION, PACKAGES = "plugins/plugin_utils/_box/action.py", "plugins/plugin_utils/_transport/packages.py"
+TRANSPORT_ACTION, PACKAGES = "plugins/plugin_utils/_transport/action.py", "plugins/plugin_utils/_transport/packages.py"
 OF_ACTIONS = ("tests/unit/plugins/action/test_actions.py",)
 
 RULES = (
@@ -510,7 +510,14 @@ RULES = (
     Rule("errors have no control characters", ERRORS, "clean(super().__str__())", "super().__str__()", OF_TERMINAL),
     Rule("errors have an end", ERRORS, "text if len(text) <= LONGEST else", "text if True else", OF_TERMINAL),
     Rule("nothing turns the direction of text", UTILS + "_core/terminal.py", ", *range(0x2066, 0x206A)", "", OF_TERMINAL),
-    Rule("what a box says is clean", BOX_ACTION, "without_vaulted(cleaned(result),", "without_vaulted((result),", OF_ACTIONS),
+    Rule("what a box says is clean", TRANSPORT_ACTION, "without_vaulted(cleaned(result),", "without_vaulted((result),", OF_ACTIONS),
+    Rule(
+        "a package is compared with its checksum before any host is touched",
+        "plugins/plugin_utils/_inventory/checks.py",
+        "        if expected.strip().lower() != digest:\n",
+        "        if False:\n",
+        ("tests/unit/plugins/plugin_utils/_inventory/test_checks.py",),
+    ),
     Rule("what a host says is clean", PACKAGES, "return cleaned(_run_with_package(", "return (_run_with_package(", OF_ACTIONS),
     Rule("keys of the page are escaped", "plugins/filter/fleet_status.py", ", keys=True)", ")", ("tests/unit/plugins/filter/test_fleet_status.py",)),
     Rule("keys are clean", UTILS + "_core/terminal.py", "{cleaned(key): ", "{key: ", OF_TERMINAL),

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.erlang.otp.plugins.plugin_utils._box.action import HostOrBoxAction
+from ansible_collections.erlang.otp.plugins.plugin_utils._transport.action import TransportAction
+from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transport import StdinTransport
 
 
-class ActionModule(HostOrBoxAction):
-    module = "otp_rpc"
+class ActionModule(TransportAction):
+    transport = StdinTransport("otp_rpc")

@@ -13,28 +13,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import cleaned
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.arguments import argument_validator, masked, secret_values
-from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.numbers import refuse_numbers
-from ansible_collections.erlang.otp.plugins.plugin_utils._secrecy.quiet import execute_quietly
-from ansible_collections.erlang.otp.plugins.plugin_utils._secrecy.vaulted import without_vaulted
-
-
-class HostOrBoxAction(ActionBase):
-    """An action plugin that only chooses: the module runs on the host, or here if the host is a box without Python."""
-
-    # The module's name, in each action plugin.
-    module = ""
-    TRANSFERS_FILES = False
-
-    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        result = super().run(tmp, task_vars)
-        refuse_numbers(self._task.args)
-        if is_box(self, task_vars):
-            result.update(on_box(self, self.module, dict(self._task.args), task_vars))
-        else:
-            result.update(execute_quietly(self, dict(self._task.args), task_vars))
-        return without_vaulted(cleaned(result), task_vars, self._task.args)
 
 
 def is_box(action: ActionBase, task_vars: dict[str, t.Any] | None) -> bool:

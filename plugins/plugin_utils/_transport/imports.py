@@ -9,6 +9,7 @@ A syntax tree would say the same, but to walk those of all files takes twice as 
 
 from __future__ import annotations
 
+import functools
 import os
 import types
 import typing as t
@@ -32,10 +33,16 @@ def sources(name: str) -> dict[str, Source]:
     while waiting:
         name = waiting.pop()
         if name not in found:
-            text = source(name)
-            found[name] = Source(text, compile(text, name, "exec", dont_inherit=True, optimize=2))
+            found[name] = compiled(name)
             waiting += imports(found[name].code)
     return found
+
+
+@functools.cache
+def compiled(name: str) -> Source:
+    """A module of the collection. Several modules for hosts share most of what they import. Raises OSError."""
+    text = source(name)
+    return Source(text, compile(text, name, "exec", dont_inherit=True, optimize=2))
 
 
 def source(name: str) -> str:

@@ -13,30 +13,35 @@ from pathlib import Path
 import pytest
 from ansible.errors import AnsibleActionFail
 
-from ansible_collections.erlang.otp.plugins.plugin_utils._box import action as box_action
-from ansible_collections.erlang.otp.plugins.plugin_utils._box.action import HostOrBoxAction, is_box
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.action import is_box
+from ansible_collections.erlang.otp.plugins.plugin_utils._transport import stdin_transport
+from ansible_collections.erlang.otp.plugins.plugin_utils._transport.action import TransportAction
 from ansible_collections.erlang.otp.tests.unit.plugins.plugin_utils._transport.tasks import Action, make_action
 
 ACTIONS = Path(__file__).parents[4] / "plugins" / "action"
 PACKAGE = "ansible_collections.erlang.otp.plugins.action"
+# Where a plugin has its StdinTransport, if it has one.
+TRANSPORT = {"TRANSPORT", "transport"}
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in ACTIONS.glob("*.py")))
 def test_the_module_has_the_name_of_the_plugin(name: str) -> None:
     plugin = importlib.import_module(f"{PACKAGE}.{name}")
     assert getattr(plugin.ActionModule, "module", name) == name
-    assert not hasattr(plugin, "TRANSPORT") or plugin.TRANSPORT.name == name
+    transports = [item.transport if hasattr(item, "transport") else item.TRANSPORT for item in (plugin, plugin.ActionModule) if TRANSPORT & set(vars(item))]
+    assert [transport.name for transport in transports] in ([], [name])
 
 
-class Chooser(HostOrBoxAction, Action):
-    module = "otp_rpc"
+class Chooser(TransportAction, Action):
+    transport = stdin_transport.StdinTransport("otp_rpc")
 
 
 @pytest.mark.parametrize(("otp_box", "delegate_to", "is_on_box"), [(True, None, True), ("yes", None, True), (False, None, False), (True, "master", False)])
 def test_a_box_gets_no_module(monkeypatch: pytest.MonkeyPatch, otp_box: t.Any, delegate_to: str | None, is_on_box: bool) -> None:
     calls = []
-    monkeypatch.setattr(box_action, "on_box", lambda _action, module, *_arguments: calls.append(module) or {"changed": False})
+    monkeypatch.setattr(stdin_transport, "on_box", lambda _action, module, *_arguments, **_options: calls.append(module) or {"changed": False})
     monkeypatch.setattr(Action, "_execute_module", lambda *_arguments, **_options: calls.append("host") or {})
+    monkeypatch.setattr(stdin_transport, "is_switched_on", lambda *_arguments: False)
     monkeypatch.setattr(Action, "run", lambda *_arguments: {})
     action = make_action(kind=Chooser)
     action._task.delegate_to = delegate_to
@@ -61,6 +66,7 @@ class Dirty:
 def test_what_a_host_says_is_clean(monkeypatch: pytest.MonkeyPatch, name: str, state: str) -> None:
     plugin = importlib.import_module(f"{PACKAGE}.{name}")
     monkeypatch.setattr(plugin, "TRANSPORT", Dirty(), raising=False)
+    monkeypatch.setattr(plugin.ActionModule, "transport", Dirty(), raising=False)
     monkeypatch.setattr(Action, "_execute_module", lambda *_arguments, **_options: dict(DIRTY))
     monkeypatch.setattr(Action, "run", lambda *_arguments: {})
     action = make_action(kind=type("Tried", (plugin.ActionModule, Action), {}))
