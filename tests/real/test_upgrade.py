@@ -86,7 +86,7 @@ def test_a_gate_that_fails_takes_the_host_back_and_ends_the_run(site: Site, prog
 
 def test_check_mode_tells_and_brings_nothing(site: Site) -> None:
     run = site.play("upgrade", "--check", "--limit", "west", **site.package("THIRD"))
-    assert run.rows["west"][:2] == ["SECOND", "SECOND"] and run.rows["west"][3] == "would change"
+    assert run.rows["west"][:2] == ["SECOND", "THIRD"] and run.rows["west"][3] == "would change"
     assert site.releases("west") == {("SECOND", "permanent"), ("FIRST", "old")}
     assert not os.path.exists(f"{site.root('west')}/releases/THIRD")
 

@@ -95,6 +95,9 @@ def test_what_is_wrong_with_the_variables_ends_the_run_before_any_host(site: Sit
 def test_check_mode_judges_a_release_that_is_not_built_yet(site: Site) -> None:
     run = site.play("upgrade", "--check", **ALL_AT_ONCE)
     assert outcomes(run) == {"north": "would change", "south": "would change", "west": "would change"}
+    run = site.play("deploy", "--check")
+    assert {row[3] for host, row in run.rows.items() if host != "HOST"} == {"would change"}
+    assert "north: release SECOND is installed, but FIRST is permanent: upgrade the node to it" in run.output
     assert not os.path.exists(f"{site.directory}/build/SECOND/exchange.tar.gz") and not os.path.exists(site.package("SECOND")["otp_package"])
     site.write_inventory("SECOND")
     run = site.play("upgrade", "--check", code=2)
