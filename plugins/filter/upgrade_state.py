@@ -66,7 +66,7 @@ _value:
     hosts:
       description:
         - For each host C(outcome), C(reason), C(before) and C(now) (releases), C(back) (the release that a failure leads back to), C(seconds),
-          C(down) (seconds without an answer), C(is_due), C(is_over), C(is_bad) and C(is_held).
+          C(down) (seconds without an answer), C(is_another) (another emulator runs than before), C(is_due), C(is_over), C(is_bad) and C(is_held).
       type: list
       elements: dict
     is_refused:

@@ -154,8 +154,11 @@ class NodeUpgrade(Upgrade):
 
     def settle_after_error(self, before: Running, reason: str) -> None:
         """Observe the node after an error, once it no longer restarts. Raises HandlerError when it does not come back."""
+        began = time.monotonic()
         try:
             self.running = after_error(self.session, before, root=self.tree.root, timeout=self.request.restart_timeout)
+            if self.running.incarnation != before.incarnation:
+                self.result["unreachable_seconds"] = round((self.result["unreachable_seconds"] or 0) + time.monotonic() - began, 3)
         except NotBack as error:
             self.record("install", before=before.current, outcome=FAILED, reason=f"{reason} {error}")
             raise HandlerError(f"release {self.version}: {reason} Then {error}") from error

@@ -28,7 +28,8 @@ def outcome_of(host: Data, *, down: str = "fail", check_mode: bool = False) -> d
     ``_otp_steps`` (when all per-host steps had ended), ``_otp_rollback`` (the cause, and when it had ended), ``_otp_cleanup_failure`` (what failed
     at the end), ``_otp_info_result`` (what a rollback knows of the host). down: otp_down.
     Returns ``outcome`` (not reached, refused, unchanged, done, ...), ``reason``, ``before`` and ``now`` (releases), ``pid``, ``back`` (the release that a
-    failure leads back to), ``seconds`` from the beginning of the batch, ``down`` (seconds without an answer), ``is_due`` (the host can be upgraded,
+    failure leads back to), ``seconds`` from the beginning of the batch, ``down`` (seconds without an answer), ``is_another`` (another emulator runs
+    than before), ``is_due`` (the host can be upgraded,
     its batch goes on, and its node has not been changed yet), ``is_over`` (nothing is left to do), ``is_bad`` (it counts as failed),
     ``is_held`` (the run has marked it and not given it back).
     """
@@ -60,6 +61,8 @@ def outcome_of(host: Data, *, down: str = "fail", check_mode: bool = False) -> d
         "pid": after.get("pid"),
         "seconds": ended - batch["began"] if ended and batch else None,
         "down": sum(each.get("unreachable_seconds") or 0 for each in result.values()),
+        # For how long is not known, where the emulator has ended by itself.
+        "is_another": bool(known.get("pid")) and after.get("pid") not in (None, known.get("pid")),
         "is_due": is_due,
         # Where a host is unchanged, hooks and gates may still be due: an interrupted run may have left them out.
         "is_over": outcome in ("done", "down, left alone")
@@ -106,7 +109,9 @@ def after_rollback(rollback: Data, result: t.Mapping[str, Data], reason: str) ->
     was_rebooted = result["reboot"] and not result["reboot"].get("skipped")
     last = result["reboot" if was_rebooted else "rollback"]
     if has_failed(last):
-        why = message(last) if last.get("msg") else f"the node runs {(last.get('after') or {}).get('running') or 'no release'}"
+        # The module did not fail, and the role did not find the release.
+        is_elsewhere = "failed_when" in last.get("msg", "failed_when")
+        why = f"the node runs {(last.get('after') or {}).get('running') or 'no release'}" if is_elsewhere else message(last)
         return {"outcome": "failed", "reason": f"{reason}; and the rollback failed: {why}", "ended": rollback["ended"]}
     changed = result["step"] or result["install"]
     if changed.get("restarted") and "outdated" in changed and not (changed["rolled_back"] or last.get("rolled_back")):

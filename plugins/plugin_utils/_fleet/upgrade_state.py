@@ -46,7 +46,7 @@ def row(host: Data, outcome: Data, playing: t.Collection[str] | None) -> tuple[l
     """The cells of a host, and the reason below the table."""
     what, reason = shown(host, outcome, playing)
     now = outcome["before"] if what == "not reached" else outcome["now"]
-    down = f"{outcome['down']:.1f} s" if outcome["down"] else None
+    down = f"{outcome['down']:.1f} s" if outcome["down"] else "?" if outcome["is_another"] else None
     return [host.get("inventory_hostname"), outcome["before"], now, outcome["seconds"], what, down], reason
 
 

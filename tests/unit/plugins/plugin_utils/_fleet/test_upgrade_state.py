@@ -88,6 +88,13 @@ def test_the_report() -> None:
     ]
 
 
+def test_an_emulator_that_has_ended_by_itself_was_down_for_a_while() -> None:
+    host = {**ROLLED_BACK, "_otp_bring_result": {**DUE["_otp_bring_result"], "before": {**BEFORE, "pid": 1}}}
+    for pid, down in ((1, "-"), (None, "-"), (2, "?")):
+        line = state({**host, "_otp_rollback_result": {"after": {**BEFORE, "pid": pid}}})["lines"][1]
+        assert line.split()[-1] == down
+
+
 def test_each_host_has_its_own_way_with_a_node_that_is_down() -> None:
     down = {**BATCH, "_otp_bring_result": {"release": "2", "way": "none", "before": {"running": None, "permanent": "1"}}}
     found = state({**down, "otp_down": "skip"}, {**down, "otp_down": "offline"}, down="fail")
