@@ -29,9 +29,11 @@ class ActionModule(ActionBase):
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
-        has_steps = boolean(arguments.pop("_has_steps", False), strict=False)
+        has_steps, starts = (boolean(arguments.pop(name, False), strict=False) for name in ("_has_steps", "_starts"))
         result.update(run_as_operator(self, TRANSPORT, arguments, task_vars))
         if result.get("needs_package") and not result.get("failed"):
             result.update(failed=True, msg=f"{result['msg']}: set {named('package')}.")
+        if starts and result.get("way") == "none" and result["before"]["running"] is None:
+            result["way"] = "start"
         result.update(ended=time.time(), has_steps=has_steps)
         return without_vaulted(result, task_vars, arguments)

@@ -240,6 +240,9 @@ options:
   _has_steps:
     description: Whether the role C(erlang.otp.upgrade) has hooks or gates for the host. Internal; the action plugin returns it with the result.
     type: bool
+  _starts:
+    description: Whether the role C(erlang.otp.upgrade) starts a node that is down. Internal, for the action plugin.
+    type: bool
 notes:
   - Configure the release before it is current, or all configuration is lost. See M(erlang.otp.otp_release_config).
 seealso:
@@ -322,7 +325,8 @@ transport:
   sample: distribution
 way:
   description: How the node would come to the release. V(none), it runs and is permanent; V(commit), it runs and is not permanent; V(upgrade), by a relup;
-      V(restart), by a restart; V(reboot), as a client that boots an old release; V(offline), the node is down, and would boot it next.
+      V(restart), by a restart; V(reboot), as a client that boots an old release; V(offline), the node is down, and would boot it next;
+      V(start), the node is down, the release is permanent, and the role starts it.
   returned: when O(state=ready), or when the node is down and nothing is changed
   type: str
   sample: upgrade
@@ -474,6 +478,7 @@ ARGUMENT_SPEC = {
     **CLAIM_ARGUMENTS,
     "_package_release": {"type": "dict"},
     "_has_steps": {"type": "bool"},
+    "_starts": {"type": "bool"},
 }
 ARGUMENT_RULES: dict = {
     "mutually_exclusive": [("cookie", "cookie_file")],

@@ -111,10 +111,19 @@ def test_a_node_that_cannot_go_stops_its_batch_before_any_is_touched(site: Site)
     assert run.rows["west"][3] == "refused" and "west: the node is down: " in run.output
     skipped = site.play("upgrade", "--limit", "west", otp_down="skip", **third)
     assert skipped.rows["west"][3] == "down, left alone"
-    offline = site.play("upgrade", "--limit", "west", otp_down="offline", **third)
-    assert offline.rows["west"][:2] == ["SECOND", "THIRD"] and find_emulator(site.root("west")) is None
-    site.start("west")
-    assert site.ask("west", "version") == "version 3.0"
+    offline = {"otp_down": "offline", **third}
+    gate = {"rpc": {"module": "exchange_switch", "function": "version", "expect": "9.0"}}
+    back = site.play("upgrade", "--limit", "west", code=2, otp_gates=[gate], otp_verify_timeout=5, **offline)
+    assert back.rows["west"][:4:3] == ["SECOND", "rolled back"] and ("SECOND", "permanent") in site.releases("west")
+    site.stop("west")
+    only = site.play("upgrade", "--limit", "west", otp_state="stopped", **offline)
+    assert only.rows["west"][:2] == ["SECOND", "THIRD"] and find_emulator(site.root("west")) is None
+    told = site.play("upgrade", "--limit", "west", otp_state="stopped", **offline)
+    assert told.rows["west"][3] == "unchanged" and "west: the node is down" in told.output
+    foreseen = site.play("upgrade", "--check", "--limit", "west", **offline)
+    assert foreseen.rows["west"][3] == "would change" and "west: its node is down, and would be started" in foreseen.output
+    started = site.play("upgrade", "--limit", "west", **offline)
+    assert started.rows["west"][3] == "done" and site.ask("west", "version") == "version 3.0"
 
 
 def test_rollback_goes_to_the_release_that_each_node_came_from(site: Site) -> None:

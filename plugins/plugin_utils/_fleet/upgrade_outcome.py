@@ -18,6 +18,9 @@ TASKS = ("bring", "install", "step", "rollback", "reboot", "cleanup")
 NODE_WAYS = ("restart", "commit", "start", "stop")
 NOTHING_CHANGED = "no file of the node has changed, so there was none to put back"
 RESTARTS = "its node would be restarted"
+STARTS = "its node is down, and would be started"
+ONLY_STARTED = "the node was down, and was only started, so there is no release to go back to"
+DOWN = "the node is down"
 NO_RELEASE = "set otp_upgrade_to to its version, or have it built by the host of the group otp_builders, which --limit must not leave out"
 
 
@@ -53,7 +56,7 @@ def outcome_of(host: Data, *, down: str = "fail", check_mode: bool = False) -> d
     reached = {"done": bring.get("release"), "not finished": bring.get("release"), "failed": "?", "rolled back": after.get("running") if is_node else permanent}
     return {
         "outcome": "would change" if can_go and check_mode else outcome,
-        "reason": RESTARTS if can_go and check_mode and bring.get("restarted") else found.get("reason", ""),
+        "reason": foreseen(bring) if can_go and check_mode else found.get("reason", ""),
         "before": before,
         "back": permanent,
         # In check mode, the release that it would run then.
@@ -85,7 +88,12 @@ def after_bring(bring: Data, info: Data, down: str) -> dict[str, t.Any]:
         return {"outcome": "down, left alone"}
     if bring.get("unreachable") or bring.get("failed"):
         return {"outcome": "refused", "reason": refusal(bring, info)}
-    return {"outcome": "unchanged"}
+    return {"outcome": "unchanged", "reason": DOWN if bring.get("way") == "none" and is_down else ""}
+
+
+def foreseen(bring: Data) -> str:
+    """What would happen to the node of a host that can be upgraded."""
+    return RESTARTS if bring.get("restarted") else STARTS if bring.get("way") == "start" else ""
 
 
 def after_install(install: Data) -> dict[str, t.Any]:
@@ -113,6 +121,8 @@ def after_rollback(rollback: Data, result: t.Mapping[str, Data], reason: str) ->
         is_elsewhere = "failed_when" in last.get("msg", "failed_when")
         why = f"the node runs {(last.get('after') or {}).get('running') or 'no release'}" if is_elsewhere else message(last)
         return {"outcome": "failed", "reason": f"{reason}; and the rollback failed: {why}", "ended": rollback["ended"]}
+    if result["bring"].get("way") == "start" and "outdated" not in result["bring"]:
+        return {"outcome": "failed", "reason": f"{reason}; {ONLY_STARTED}", "ended": rollback["ended"]}
     changed = result["step"] or result["install"]
     if changed.get("restarted") and "outdated" in changed and not (changed["rolled_back"] or last.get("rolled_back")):
         return {"outcome": "failed", "reason": f"{reason}; {NOTHING_CHANGED}", "ended": rollback["ended"]}

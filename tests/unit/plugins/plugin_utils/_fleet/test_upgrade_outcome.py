@@ -131,6 +131,15 @@ def test_without_a_release_the_way_out_is_named() -> None:
     assert "set otp_upgrade_to" in outcome({"failed": True, "release": ""})["reason"]
 
 
+def test_a_node_that_is_down_is_named_and_what_was_only_started_leads_nowhere_back() -> None:
+    assert outcome(DOWN, down="offline")["reason"] == "the node is down"
+    starts = {**DOWN, "way": "start"}
+    assert outcome(starts, down="offline")["is_due"]
+    assert outcome(starts, down="offline", check_mode=True)["reason"] == "its node is down, and would be started"
+    failed = outcome(starts, down="offline", step=NO, rolled={"release": "1"}, **{"rollback": BACK["rollback"]})
+    assert failed["outcome"] == "failed" and failed["reason"].startswith("rain; the node was down, and was only started")
+
+
 @pytest.mark.parametrize(
     ("failure", "text"),
     [
