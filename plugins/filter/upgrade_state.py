@@ -66,7 +66,8 @@ _value:
     hosts:
       description:
         - For each host C(outcome), C(reason), C(before) and C(now) (releases), C(back) (the release that a failure leads back to), C(seconds),
-          C(down) (seconds without an answer), C(is_another) (another emulator runs than before), C(is_due), C(is_over), C(is_bad) and C(is_held).
+          C(down) (seconds without an answer), C(is_another) (another emulator runs than before), C(can_go), C(is_due),
+          C(is_over), C(is_bad) and C(is_held).
       type: list
       elements: dict
     is_refused:
@@ -83,6 +84,9 @@ _value:
       type: bool
     is_well:
       description: Whether no host counts as failed.
+      type: bool
+    is_reached:
+      description: Whether the run has come to each host.
       type: bool
     is_one_batch:
       description: Whether the first batch has all of the hosts.

@@ -26,7 +26,7 @@ REBOOT = "Reboot into the release"
 STEP = "Install the release until it is committed"
 OFFLINE = "Make the release boot next"
 # A question that one batch does not ask, and a gate as the commands are.
-HARMLESS = {"Check whether the host can be upgraded", "Get the URLs", "Give back a host that is still marked for this run"}
+HARMLESS = {"Check whether the host can be upgraded", "Get the URLs", "Give back a host that is still marked for this run", "Ask what runs"}
 # Without per-host steps one task does the whole upgrade.
 PLAIN = "Install the release"
 NO_STEPS: dict[str, t.Any] = {"otp_hooks": {}, "otp_gates": []}

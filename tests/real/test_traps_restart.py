@@ -118,7 +118,7 @@ def test_error_and_then_a_restart(system: System) -> None:
     assert error == ERROR and reason[0] == Atom("code_change_failed")
     assert settled_after(system, before).pid == before.pid and system.count() == 1
     failed = refused(system, "CRASHES")
-    assert "code_change_failed" in str(failed) and "cannot_change" in str(failed) and "The node runs release FIRST, restarted as process" in str(failed)
+    assert "code_change_failed" in str(failed) and "cannot_change" in str(failed) and "Then it ran release FIRST, restarted as process" in str(failed)
     assert failed.result["rolled_back"] and failed.result["restarted"] and system.count() == 1
     assert system.statuses() == {"CRASHES": "unpacked", "FIRST": "permanent"}
     again = refused(system, "CRASHES")

@@ -106,4 +106,6 @@ def test_who_takes_over_is_not_disturbed_by_the_first_one(site: Site) -> None:
     assert outcomes(second) == {"north": "done", "south": "done"}
     said = first.end(2)
     assert outcomes(said) == {"north": "failed", "south": "not reached"} and "the mark of this run is gone" in text(said)
+    # Asked at the end.
+    assert said.rows["south"][:2] == ["SECOND", "FIRST"] and "south: it runs FIRST now, which this run has not done" in text(said)
     assert running(site) == ["version 1.0", "version 1.0"] and marks(site) == [False, False]

@@ -206,3 +206,11 @@ def test_a_host_that_cannot_be_reached_is_named_before_any_is_touched(site: Site
     assert "west: the host cannot be reached: " in run.output
     run = site.play("upgrade", otp_down="skip", **site.package("SECOND"), **ALL_AT_ONCE)
     assert outcomes(run) == {"north": "unchanged", "south": "done", "west": "down, left alone"}
+
+
+@pytest.mark.parametrize(("task", "code"), [("Install the release", 1), ("Roll the node back with its batch", 2)])
+def test_a_run_that_begins_in_the_middle_is_refused(site: Site, task: str, code: int) -> None:
+    before = {host: site.releases(host) for host in ("north", "south")}
+    run = site.play("upgrade", "--limit", "north:south", "--start-at-task", task, code=code, **site.package("FIRST"))
+    assert "The run has not begun at its beginning (--start-at-task, --step)" in run.output and not any(run.changed.values())
+    assert {host: site.releases(host) for host in ("north", "south")} == before

@@ -70,7 +70,7 @@ def wait_for_another(system: System, pid: int) -> None:
 @pytest.mark.parametrize("release", ["THROWS", "REFUSES"])
 def test_a_code_change_that_fails(system: System, release: str) -> None:
     error = refused(system, release)
-    assert "code_change_failed" in str(error) and "no_way" in str(error) and "The node runs release FIRST" in str(error)
+    assert "code_change_failed" in str(error) and "no_way" in str(error) and "Then it ran release FIRST" in str(error)
     assert error.result["rolled_back"] and system.count() == 1
     assert system.statuses() == {release: "unpacked", "FIRST": "permanent"}
     assert kinds(refused(system, release)) == ["failed_before"]

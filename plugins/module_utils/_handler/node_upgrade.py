@@ -169,5 +169,6 @@ class NodeUpgrade(Upgrade):
         self.result["rolled_back"] = self.running.current != self.version
         self.record(action, before=before.current, outcome=FAILED, reason=reason, pid_before=before.pid, pid_after=self.running.pid)
         is_restarted = self.running.incarnation != before.incarnation
-        current = f"The node runs release {self.running.current}" + (f", restarted as process {self.running.pid}" if is_restarted else "")
+        # A rollback may follow.
+        current = f"Then it ran release {self.running.current}" + (f", restarted as process {self.running.pid}" if is_restarted else "")
         return HandlerError(f"release {self.version}: {reason.rstrip('.')}. {current}. Set {named('force')} to try release {self.version} again.")

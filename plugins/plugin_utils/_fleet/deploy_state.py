@@ -58,7 +58,7 @@ def row(host: Data, *, check_mode: bool, down: str, playing: t.Collection[str] |
     elif node.get("to_restart"):
         restart = outcome_of(host, down=down)
         what, why = shown(host, restart, playing)
-        outcome = {"not reached": "not restarted", "done": "restarted", "unchanged": outcome}.get(what, what)
+        outcome = {"not reached": "not restarted", "held back": "not restarted", "done": "restarted", "unchanged": outcome}.get(what, what)
         if outcome == "not restarted":
             why = f"the node runs with an earlier version of {', '.join(node['outdated'])}"
         reason, is_bad = "; ".join(filter(None, (why, reason))), restart["is_bad"] or what == "lost"

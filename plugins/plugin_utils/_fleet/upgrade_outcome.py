@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.outcomes import BAD
+
 Data = t.Mapping[str, t.Any]
 
-# The outcomes that count as a failure of the host.
-BAD = ("refused", "rolled back", "failed", "not finished")
 # The variables in which a host has the result of a task: _otp_bring_result and so on.
 TASKS = ("bring", "install", "step", "rollback", "reboot", "cleanup")
 # The ways of otp_node, of which no release comes.
@@ -32,9 +32,8 @@ def outcome_of(host: Data, *, down: str = "fail", check_mode: bool = False) -> d
     at the end), ``_otp_info_result`` (what a rollback knows of the host). down: otp_down.
     Returns ``outcome`` (not reached, refused, unchanged, done, ...), ``reason``, ``before`` and ``now`` (releases), ``pid``, ``back`` (the release that a
     failure leads back to), ``seconds`` from the beginning of the batch, ``down`` (seconds without an answer), ``is_another`` (another emulator runs
-    than before), ``is_due`` (the host can be upgraded,
-    its batch goes on, and its node has not been changed yet), ``is_over`` (nothing is left to do), ``is_bad`` (it counts as failed),
-    ``is_held`` (the run has marked it and not given it back).
+    than before), ``can_go`` (the host can be upgraded), ``is_due`` (it can, its batch goes on, and its node has not been changed yet),
+    ``is_over`` (nothing is left to do), ``is_bad`` (it counts as failed), ``is_held`` (the run has marked it and not given it back).
     """
     result = {task: host.get(f"_otp_{task}_result") or {} for task in TASKS}
     bring, batch = result["bring"], host.get("_otp_batch") or {}
@@ -66,6 +65,7 @@ def outcome_of(host: Data, *, down: str = "fail", check_mode: bool = False) -> d
         "down": sum(each.get("unreachable_seconds") or 0 for each in result.values()),
         # For how long is not known, where the emulator has ended by itself.
         "is_another": bool(known.get("pid")) and after.get("pid") not in (None, known.get("pid")),
+        "can_go": can_go,
         "is_due": is_due,
         # Where a host is unchanged, hooks and gates may still be due: an interrupted run may have left them out.
         "is_over": outcome in ("done", "down, left alone")

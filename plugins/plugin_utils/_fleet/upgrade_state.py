@@ -11,6 +11,7 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.summary import summary_lines
 from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.upgrade_outcome import Data, outcome_of
 
+HELD_BACK = "another host of its batch was refused, so no node of the batch was changed"
 LOST = "Ansible could not go on with the host, see above. Run the playbook again: it goes on from where the host is."
 
 
@@ -37,6 +38,7 @@ def upgrade_state(
         "has_failed": any(outcome["outcome"] in ("rolled back", "failed") for outcome in outcomes),
         "is_over": all(outcome["is_over"] for outcome in outcomes),
         "is_well": not any(outcome["is_bad"] for outcome in outcomes),
+        "is_reached": all(host.get("_otp_batch") for host in hosts),
         "is_one_batch": is_one_batch(serial, len(hosts)),
         "lines": summary_lines(["HOST", "BEFORE", "NOW", "SECONDS", "OUTCOME", "DOWN"], rows),
     }
@@ -45,9 +47,22 @@ def upgrade_state(
 def row(host: Data, outcome: Data, playing: t.Collection[str] | None) -> tuple[list[t.Any], str]:
     """The cells of a host, and the reason below the table."""
     what, reason = shown(host, outcome, playing)
-    now = outcome["before"] if what == "not reached" else outcome["now"]
+    now = outcome["before"] if what == "held back" else outcome["now"]
+    if what == "not reached":
+        now = found_at_the_end(host, outcome["before"])
+        reason = f"it runs {now} now, which this run has not done" if outcome["before"] and now not in ("", outcome["before"]) else reason
     down = f"{outcome['down']:.1f} s" if outcome["down"] else "?" if outcome["is_another"] else None
     return [host.get("inventory_hostname"), outcome["before"], now, outcome["seconds"], what, down], reason
+
+
+def found_at_the_end(host: Data, before: str) -> str:
+    """The release of a host that the run did not come to, as otp_release_info found it at the end; else as it was."""
+    asked = host.get("_otp_found_result") or {}
+    if "permanent" not in asked:
+        return before
+    running = asked.get("running") or {}
+    is_up = running.get("pid") is not None
+    return str((running.get("release") or "?") if is_up else (asked["permanent"] or {}).get("release") or "")
 
 
 def shown(host: Data, outcome: Data, playing: t.Collection[str] | None) -> tuple[str, str]:
@@ -56,6 +71,8 @@ def shown(host: Data, outcome: Data, playing: t.Collection[str] | None) -> tuple
     if what in ("unchanged", "would change"):
         if not host.get("_otp_batch"):
             return "not reached", ""
+        if outcome["can_go"] and not host["_otp_batch"].get("goes"):
+            return "held back", HELD_BACK
         if outcome["is_due"] or playing is not None and host.get("inventory_hostname") not in playing:
             return "lost", LOST
     return what, reason

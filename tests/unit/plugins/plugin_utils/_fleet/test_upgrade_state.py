@@ -48,7 +48,7 @@ def state(*hosts: t.Mapping[str, t.Any], **options: t.Any) -> dict[str, t.Any]:
     ],
 )
 def test_what_follows(found: dict[str, t.Any], true: set[str]) -> None:
-    assert {name for name, value in found.items() if value is True} == true
+    assert {name for name, value in found.items() if value is True} == {*true, "is_reached"}
 
 
 @pytest.mark.parametrize(
@@ -99,6 +99,33 @@ def test_each_host_has_its_own_way_with_a_node_that_is_down() -> None:
     down = {**BATCH, "_otp_bring_result": {"release": "2", "way": "none", "before": {"running": None, "permanent": "1"}}}
     found = state({**down, "otp_down": "skip"}, {**down, "otp_down": "offline"}, down="fail")
     assert [host["outcome"] for host in found["hosts"]] == ["down, left alone", "unchanged"]
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_a_host_whose_batch_was_refused_is_held_back(check_mode: bool) -> None:
+    ready = {**DUE, "_otp_batch": {"began": 10.0, "goes": False}}
+    lines = state({**REFUSED, "_otp_batch": ready["_otp_batch"]}, ready, check_mode=check_mode, playing=["h1", "h2"])["lines"]
+    assert [line.split()[-3:-1] for line in lines[1:3]] == [["-", "refused"], ["held", "back"]]
+    assert "h2: another host of its batch was refused, so no node of the batch was changed" in lines
+
+
+@pytest.mark.parametrize(
+    ("host", "found", "now"),
+    [
+        (INSPECTED, {}, "1"),
+        (INSPECTED, {"failed": True, "msg": "no"}, "1"),
+        (INSPECTED, {"running": {"pid": 1, "release": "2"}, "permanent": {"release": "2"}}, "2"),
+        (INSPECTED, {"running": {"pid": 1, "release": None}, "permanent": {"release": "2"}}, "?"),
+        (INSPECTED, {"running": {"pid": None, "release": None}, "permanent": {"release": "2"}}, "2"),
+        ({}, {"running": None, "permanent": {"release": "1"}}, "1"),
+        ({}, {"running": None, "permanent": None}, "-"),
+    ],
+)
+def test_what_runs_on_a_host_that_was_not_reached_is_asked_at_the_end(host: dict[str, t.Any], found: dict[str, t.Any], now: str) -> None:
+    lines = state({**host, "_otp_found_result": found}, {})["lines"]
+    assert lines[1].split() == ["h1", "1" if host else "-", now, "-", "not", "reached", "-"]
+    changed = [f"h1: it runs {now} now, which this run has not done"]
+    assert lines[3:] == (changed if host and now != "1" else [])
 
 
 def test_input_that_is_not_a_list_of_hosts() -> None:
