@@ -55,6 +55,7 @@ OF_RUNNING, OF_CLIENT = (UNIT + "_handler/test_running.py",), (UNIT + "_client/t
 PLAN, OF_PLAN = "plugins/plugin_utils/_clients/client_plan.py", ("tests/unit/plugins/plugin_utils/_clients/test_client_plan.py",)
 OF_LIFECYCLE = (UNIT + "_node/test_lifecycle.py",)
 ROTATE = UTILS + "_node/rotate_cookie.py"
+REMOVAL, OF_REMOVAL = UTILS + "_target_system/removal.py", (UNIT + "_target_system/test_removal.py",)
 MANAGER, OF_MANAGER = UTILS + "_node/service_manager.py", (UNIT + "_node/test_service_manager.py",)
 SYSTEM, START = UTILS + "_target_system/", "roles/target_system/templates/start.j2"
 OF_SYSTEM = (UNIT + "_target_system/test_system.py", UNIT + "_target_system/test_environment.py")
@@ -371,6 +372,20 @@ RULES = (
     Rule("a running node gets its new cookie", SYSTEM + "system.py", "is_known = self.node.rotate_cookie(cookie)", "is_known = False", OF_SYSTEM),
     Rule("a cookie that the node has got is no change", SYSTEM + "node_state.py", "newer.remove(cookie_file)", "pass", OF_SYSTEM),
     Rule("a run that gave the cookie is completed", ROTATE, "return _answers(node, cookie)", "return False", OF_SYSTEM),
+    Rule("a removal leaves the unit of another system", REMOVAL, "or not any(title in content for title in titles)", "", OF_REMOVAL),
+    Rule("a removal does not follow links", REMOVAL, "if os.path.isdir(path) and not os.path.islink(path):", "if os.path.isdir(path):", OF_REMOVAL),
+    Rule("a removal can be completed", REMOVAL, 'key=lambda name: (name == "releases", name)', 'key=lambda name: name != "releases"', OF_REMOVAL),
+    Rule("no directory that is not a system is removed", REMOVAL, 'if set(names) - {LOCK} and not self.tree.has("releases"):', "if False:", OF_REMOVAL),
+    Rule("only a user that was created here is removed", REMOVAL, 'if "user" not in record.made or self.has_epmd:', "if self.has_epmd:", OF_REMOVAL),
+    Rule("a user of another system stays", REMOVAL, "        if others:\n            if self", "        if False:\n            if self", OF_REMOVAL),
+    Rule(
+        "a user is recorded before it is created",
+        SERVICE_USER,
+        "                    record()\n                run_first(commands)",
+        "                    pass\n                run_first(commands)",
+        OF_REMOVAL,
+    ),
+    Rule("EPMD of other nodes runs on", REMOVAL, "        if others:\n            self.has_epmd", "        if False:\n            self.has_epmd", OF_REMOVAL),
     Rule("a unit that is not ours stays", MANAGER, "    if MANAGED.encode() in content:\n", "    if True:\n", OF_MANAGER),
     Rule("a cookie file that others can read is refused", CONNECT, "    if mode & 0o077:\n", "    if False:\n", (UNIT + "_node/test_connect.py",)),
     Rule(
@@ -529,12 +544,18 @@ RULES = (
         (UNIT + "_node/test_console_script.py",),
     ),
     # Users, and the programs of the host.
-    Rule("users are made one after the other", SERVICE_USER, "    with lock(LOCK):\n", "    if True:\n", OF_SERVICE_USER),
+    Rule(
+        "users are made one after the other",
+        SERVICE_USER,
+        "        with lock(LOCK):\n            if find(name)",
+        "        if True:\n            if find(name)",
+        OF_SERVICE_USER,
+    ),
     Rule(
         "a user is made once",
         SERVICE_USER,
-        "            if find(name) is None:\n                run_first",
-        "            if True:\n                run_first",
+        "            if find(name) is None:\n                if record",
+        "            if True:\n                if record",
         OF_SERVICE_USER,
     ),
     Rule("only root makes users", SERVICE_USER, "    if os.geteuid() != 0:\n", "    if False:\n", OF_SERVICE_USER),

@@ -163,9 +163,12 @@ options:
     type: dict
     default: {}
   state:
-    description: With V(started), the node runs and answers. With V(stopped), it is down. With V(present), it stays as it is.
+    description:
+      - With V(started), the node runs and answers. With V(stopped), it is down. With V(present), it stays as it is.
+      - With V(absent), the node is stopped, and the system is removed. Its unit or init script, O(root) with everything in it, the other directories,
+        and the user, the group and O(home) if this module has created them and no other system uses them.
     type: str
-    choices: [started, stopped, present]
+    choices: [started, stopped, present, absent]
     default: started
   start_timeout:
     description: How many seconds the node may take to boot and to answer.
@@ -201,6 +204,13 @@ EXAMPLES = r"""
       - path: bin/start
         content: "{{ lookup('ansible.builtin.template', 'start.j2') }}"
         mode: "0755"
+  become: true
+
+- name: Take the exchange off the host
+  erlang.otp.otp_target_system:
+    root: /srv/exchange
+    user: exchange
+    state: absent
   become: true
 
 - name: Stop the exchange
@@ -297,6 +307,11 @@ at_boot:
   returned: success
   type: str
   sample: systemd
+is_removed:
+  description: Whether the system is not on the host any more. In check mode, whether it would not be.
+  returned: when O(state=absent)
+  type: bool
+  sample: true
 actions:
   description: What was done, or would be done in check mode, as sentences.
   returned: success
@@ -321,7 +336,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import URL_OPTIONS
-from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import FILE, SERVICE, parse_options
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import FILE, SERVICE, every_service, parse_options
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.system import System
 from ansible_collections.erlang.otp.plugins.module_utils._tree.mark import CLAIM_ARGUMENTS
 
@@ -358,7 +373,7 @@ ARGUMENT_SPEC = {
     "vm_args": {"type": "str"},
     "variables": {"type": "dict", "default": {}},
     "secrets": {"type": "dict", "default": {}, "no_log": True},
-    "state": {"type": "str", "choices": ["started", "stopped", "present"], "default": "started"},
+    "state": {"type": "str", "choices": ["started", "stopped", "present", "absent"], "default": "started"},
     "start_timeout": {"type": "int", "default": 60},
     "restart_on_change": {"type": "bool", "default": False},
     **CLAIM_ARGUMENTS,
@@ -376,6 +391,10 @@ def main() -> None:
             from ansible_collections.erlang.otp.plugins.module_utils._target_system.image import Image
 
             system: System = Image(options, changes)
+        elif options.state == "absent":
+            from ansible_collections.erlang.otp.plugins.module_utils._target_system.removal import Removal
+
+            system = Removal(options, changes, every_service(module.params["service"]) if module.params["service"] else [])
         else:
             system = System(options, changes)
         result = system.apply()

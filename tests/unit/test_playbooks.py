@@ -50,4 +50,4 @@ def test_variables_of_an_imported_role_are_those_of_the_play() -> None:
 
 def test_a_report_is_not_hidden() -> None:
     reports = [task for task in all_tasks() if "ansible.builtin.debug" in task]
-    assert len(reports) == 3 and all(task["no_log"] is False for task in reports)
+    assert len(reports) == 4 and all(task["no_log"] is False for task in reports)

@@ -189,6 +189,17 @@ def libraries_of_packages(other: Tree) -> list[str]:
     return _listed(other, LIBRARIES)
 
 
+def unlist_system(other: Tree, root: str) -> None:
+    """Take the system from the list of the directory; without any system left, the lists are removed."""
+    left = [line for line in systems(other) if line != root]
+    if left:
+        FileOptions().with_owner_of(other.directory).file(other.path(SYSTEMS), os.fsencode("".join(f"{line}\n" for line in left)))
+        return
+    for name in (LIBRARIES, SYSTEMS):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(other.path(name))
+
+
 def _listed(other: Tree, name: str) -> list[str]:
     with as_owner(other.root, other.destdir):
         return os.fsdecode(read_file(other.path(name)) or b"").splitlines()

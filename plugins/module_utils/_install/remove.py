@@ -18,7 +18,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.files import flus
 from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
 from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import InstalledRelease, describe
-from ansible_collections.erlang.otp.plugins.module_utils._install.library_variables import libraries_of_packages, systems, work_in
+from ansible_collections.erlang.otp.plugins.module_utils._install.library_variables import libraries_of_packages, systems, unlist_system, work_in
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import uses
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import check_version
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import staging
@@ -48,6 +48,16 @@ def remove_release(
                 return _remove(tree, version, name, changes, lock_timeout, may_run)
     except OSError as error:
         raise OtpError(f"cannot remove release {version} from {tree.directory}: {error.filename}: {error.strerror}") from error
+
+
+def leave_directory(other: Tree, tree: Tree, changes: Changes, *, lock_timeout: float = 60.0) -> None:
+    """Remove from the directory of a variable what no other listed system uses there, and this system from its list. Raises OtpError."""
+    with work_in(other, changes, lock_timeout), as_owner(other.root, other.destdir):
+        used = _used_by_others(other, tree, [])
+        gone = [path for path in libraries_of_packages(other) if f"{other.root}/{path}" not in used and other.has(path)]
+        if gone:
+            changes.do(f"remove {', '.join(gone)} from {other.directory}", _remove_directories, other, gone)
+        changes.do(f"take {tree.root} from the list in {other.directory}", unlist_system, other, tree.root)
 
 
 def _remove(tree: Tree, version: str, name: str | None, changes: Changes, lock_timeout: float, may_run: bool) -> dict:
@@ -147,17 +157,21 @@ def _unused_elsewhere(other: Tree, tree: Tree, version: str, after: list[Install
 
     The record may name any directory there, and also what root has put there: only what came out of a package is removed.
     """
-    entries = after + _unregistered(tree, version, after)
+    used = _used_by_others(other, tree, after + _unregistered(tree, version, after))
+    inside = other.root + "/"
+    gone = [place[len(inside) :] for place in tree.places(version).values() if place.startswith(inside) and place not in used]
+    return [path for path in sorted(set(gone) & set(libraries_of_packages(other))) if other.has(path)]
+
+
+def _used_by_others(other: Tree, tree: Tree, entries: list[InstalledRelease]) -> set[str]:
+    """The libraries of the entries, and of all other systems that use the directory."""
     for root in systems(other):
         if root != tree.root:
             neighbour = Tree(root, tree.destdir)
             with as_owner(neighbour.root, neighbour.destdir):
                 known = neighbour.releases() or []
-                entries += known + _unregistered(neighbour, None, known)
-    used = {library.directory for entry in entries for library in entry.libraries}
-    inside = other.root + "/"
-    gone = [place[len(inside) :] for place in tree.places(version).values() if place.startswith(inside) and place not in used]
-    return [path for path in sorted(set(gone) & set(libraries_of_packages(other))) if other.has(path)]
+                entries = entries + known + _unregistered(neighbour, None, known)
+    return {library.directory for entry in entries for library in entry.libraries}
 
 
 def _unregistered(tree: Tree, without: str | None, known: list[InstalledRelease], *, only: str | None = None) -> list[InstalledRelease]:

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import socket
 import struct
 import time
@@ -17,6 +19,9 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors impor
 PORT = 4369
 PORT_REQUEST = 122
 PORT_ANSWER = 119
+NAMES_REQUEST = 110
+# Bytes of the names of all nodes of a host.
+MAX_NAMES = 1 << 20
 # Two names of a node at most, and numbers.
 MAX_ANSWER = 2048
 # Seconds within which a node registers again if its epmd has ended and another one runs (erl_epmd of kernel: 2).
@@ -72,6 +77,16 @@ def is_registered(name: str, address: str, *, port: int, timeout: float) -> bool
         except NotRegistered:
             time.sleep(wait)
     return False
+
+
+def names_at(address: str, port: int, *, timeout: float = 5.0) -> list[str]:
+    """The names of the nodes that the epmd at the address knows (NAMES_REQ); empty if none answers."""
+    text = b""
+    with contextlib.suppress(OSError), socket.create_connection((address, port), timeout) as connection:
+        connection.sendall(struct.pack(">HB", 1, NAMES_REQUEST))
+        while len(text) < MAX_NAMES and (data := connection.recv(MAX_NAMES)):
+            text += data
+    return [os.fsdecode(name) for name in re.findall(rb"^name (\S+) at port \d+$", text[4:], re.MULTILINE)]
 
 
 def look_up(name: str, address: str, *, port: int, deadline: float) -> Registration:

@@ -139,6 +139,12 @@ def service_manager(entry: dict[str, t.Any] | None, destdir: str = "", init: str
     return find_manager(firsts, destdir)
 
 
+def every_service(entry: dict[str, t.Any]) -> list[Service]:
+    """The service for each manager that has files in it."""
+    managers = MANAGERS if entry["manager"] == "auto" else (entry["manager"],)
+    return [_service(entry, manager) for manager in managers if any(_is_for(file, manager) for file in entry["files"])]
+
+
 def _is_for(file: dict[str, t.Any], manager: str) -> bool:
     return not file["managers"] or manager in file["managers"]
 

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
+import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
@@ -16,6 +18,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.identity import a
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, ensure_file, find_group, find_user
 from ansible_collections.erlang.otp.plugins.module_utils._core.run import PATH
 from ansible_collections.erlang.otp.plugins.module_utils._node.service import must
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.user_record import add_to_user_record, read_user_record
 
 # Login shells that refuse a login, in the order of preference.
 NO_SHELLS = ("/usr/sbin/nologin", "/sbin/nologin", "/bin/false")
@@ -24,8 +27,8 @@ NO_SHELLS = ("/usr/sbin/nologin", "/sbin/nologin", "/bin/false")
 LOCK = "/run/erlang.otp.lock"
 
 
-def ensure_user(user: str, group: str, home: str, *, manage: bool, changes: Changes) -> Owner:
-    """Ensure the system user and its group, with useradd, or adduser of BusyBox. Return their numbers.
+def ensure_user(user: str, group: str, home: str, *, manage: bool, changes: Changes, root: str = "") -> Owner:
+    """Ensure the system user and its group, with useradd, or adduser of BusyBox. Return their numbers. What is created for the system at root is recorded.
 
     Raises OtpError if one of them is missing and manage is false, or if it cannot be created.
     """
@@ -37,13 +40,16 @@ def ensure_user(user: str, group: str, home: str, *, manage: bool, changes: Chan
         if find(name) is None and not manage:
             raise OtpError(f"this host has no {kind} {name!r}, and otp_manage_user is false: create it, or set otp_manage_user.")
         if find(name) is None:
-            changes.do(f"create the {kind} {name}", make_once, find, name, commands)
+            record = functools.partial(add_to_user_record, user, root, home, kind.rpartition(" ")[2]) if root else None
+            changes.do(f"create the {kind} {name}", make_once, find, name, commands, record)
     if manage and os.geteuid() == 0 and is_half_made(user) and shutil.which("usermod", path=PATH):
         # Another run may be making it at this moment.
         commands = [["usermod", "--expiredate", "", user]]
         changes.do(
             f"complete the system user {user}, which an interrupted run has left", make_once, lambda name: None if is_half_made(name) else name, user, commands
         )
+    if root and not changes.check_mode:
+        share_user(user, root, home)
     found_user, found_group = find_user(user), find_group(group)
     return Owner(found_user.pw_uid if found_user else -1, found_group.gr_gid if found_group else -1)
 
@@ -55,16 +61,28 @@ def is_half_made(user: str, etc: str = "/etc") -> bool:
     return in_passwd and shadow is not None and not any(line.startswith(f"{user}:".encode()) for line in shadow.splitlines())
 
 
-def make_once(find, name: str, commands: list[list[str]]) -> None:
+def share_user(user: str, root: str, home: str) -> None:
+    """Record one more system of a user that was created for another one."""
+    systems = read_user_record(user).systems
+    if systems and root not in systems:
+        with as_root():
+            if os.geteuid() == 0:
+                with lock(LOCK):
+                    add_to_user_record(user, root, home)
+
+
+def make_once(find, name: str, commands: list[list[str]], record: t.Callable[[], None] | None = None) -> None:
     """Run the first of the commands that the host has, unless another run has created the name meanwhile. Raises OtpError.
 
-    Two useradd at the same time overwrite each other's entry with another number, so the lock is held.
+    Two useradd at the same time overwrite each other's entry with another number, so the lock is held. record: called first.
     """
     with as_root():
         if os.geteuid() != 0:
             raise OtpError(f"this host has no user or group {name!r}, and only root can create it: use become, or set otp_user.")
         with lock(LOCK):
             if find(name) is None:
+                if record is not None:
+                    record()
                 run_first(commands)
 
 

@@ -100,7 +100,7 @@ class System:
     def ensure_owner(self) -> Owner:
         """The service user and its group, created if they are missing."""
         node = self.options.node
-        return ensure_user(node.user, self.options.group, node.home, manage=self.options.manage_user, changes=self.changes)
+        return ensure_user(node.user, self.options.group, node.home, manage=self.options.manage_user, changes=self.changes, root=self.tree.root)
 
     def ensure_directories(self) -> None:
         """Home, logs, pid file and pipes; $ROOT/run is a link if otp_run_dir is another directory."""

@@ -47,8 +47,11 @@ def row(host: Data, *, check_mode: bool, down: str, playing: t.Collection[str] |
     brought = host.get("_otp_brought") or system
     seconds, node = system.get("seconds"), system.get("node")
     if node is None:
-        outcome = "unreachable" if system.get("unreachable") else "failed" if has_failed(system) else "not reached"
+        outcome = "unreachable" if system.get("unreachable") else "failed" if has_failed(system) or "failed_when_result" in system else "not reached"
         return [name, None, None, seconds, outcome, None, None, None], system.get("msg") or "", outcome != "not reached"
+    if system.get("is_removed"):
+        removed = "would be removed" if check_mode else "removed"
+        return [name, system["before"], None, seconds, removed if system["changed"] else "unchanged", "not there", None, "no"], "", False
     changed = "would change" if check_mode else "changed"
     outcome = changed if system["changed"] or brought["changed"] else "unchanged"
     now = node["release"] if "release" in node else system["before"] if system["pending"] else system["release"]["version"]
