@@ -212,7 +212,11 @@ def _unlink_as_root(path: str) -> None:
 
 
 def _is_epmd(pid: int, root: str) -> bool:
-    program = (read_file(f"/proc/{pid}/cmdline") or b"").split(b"\0")[0]
+    try:
+        program = (read_file(f"/proc/{pid}/cmdline") or b"").split(b"\0")[0]
+    except ProcessLookupError:
+        # It has ended meanwhile.
+        return False
     return program.endswith(b"/epmd") and any(program.startswith(name + b"/") for name in names_of(root))
 
 

@@ -110,3 +110,11 @@ def test_a_node_that_waits_for_the_hook_start_and_is_then_started():
     assert state({"north": waits})["starts"] and not state({"north": system()})["starts"]
     (host,) = FilterModule().filters()["deploy_state"]([{"inventory_hostname": "north", "_otp_brought": waits, "_otp_system": system()}])["hosts"]
     assert host["outcome"] == "changed"
+
+
+def test_a_system_that_was_removed_is_not_there():
+    gone = system(changed=True, is_removed=True, node={"name": "", "running": False})
+    failed = {"msg": "no room", "failed_when_result": False}
+    for check_mode, outcome in ((True, "would be removed"), (False, "removed")):
+        found = state({"a": gone, "b": failed}, check_mode=check_mode)
+        assert [host["outcome"] for host in found["hosts"]] == [outcome, "failed"] and "not there" in found["lines"][1]
