@@ -184,7 +184,7 @@ running:
   type: dict
   contains:
     pid:
-      description: The emulator's process. Null if the system does not run; then the rest is null or empty.
+      description: The emulator's process. Null if the system does not run; then the rest is null or empty, except RV(running.status).
       type: int
     answers:
       description: Whether the node was reached and answered.
@@ -197,7 +197,7 @@ running:
       type: str
       sample: exchange@north
     status:
-      description: What C(init) reports, V(starting), V(started) or V(stopping).
+      description: What C(init) reports, V(starting), V(started) or V(stopping). V(starting) too if heart or a script is about to start an emulator.
       type: str
     started:
       description: When the emulator was started, in UTC.

@@ -23,7 +23,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree import history as
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import ClientTree
 from ansible_collections.erlang.otp.plugins.module_utils._tree.mark import read_mark
 from ansible_collections.erlang.otp.plugins.module_utils._tree.newer import find_newer
-from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, find_emulators, started_at
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, find_emulators, find_starters, started_at
 
 
 def describe_node(target: Target, address: NodeAddress, *, timeout: float) -> tuple[dict[str, t.Any], list[str]]:
@@ -35,9 +35,14 @@ def describe_node(target: Target, address: NodeAddress, *, timeout: float) -> tu
     names = ("pid", "error", "name", "status", "release", "permanent", "heart", "erts_version", "started", "uptime")
     node: dict[str, t.Any] = {**dict.fromkeys(names), "answers": False, "releases": []}
     if is_here:
-        node["pid"] = find_emulator(target.tree.root)
+        root = target.tree.root
+        node["pid"] = find_emulator(root)
         if node["pid"] is None:
-            return node, []
+            is_starting = any(starter.program != "run_erl" for starter in find_starters(root))
+            # A starter may just have become the emulator.
+            node["pid"] = find_emulator(root)
+            if node["pid"] is None:
+                return {**node, "status": "starting" if is_starting else None}, []
         node.update(_since(started_at(node["pid"])))
     try:
         with connect(address, timeout=timeout) as connection:

@@ -18,7 +18,7 @@ STATES = {
     "no system": "nothing is installed below otp_root",
     "down": "no emulator runs the system",
     "no answer": "the emulator runs, and its node did not answer",
-    "starting": "the node has not booted",
+    "starting": "the node has not booted, or is about to be started",
     "stopping": "the node is about to end",
     "not committed": "another release than the permanent one runs",
     "disagrees": "files, node or packages disagree",
@@ -133,7 +133,7 @@ def state_of(result: Data) -> str:
         return "no system"
     running = result.get("running") or {}
     if running.get("pid") is None:
-        return "down"
+        return "starting" if running.get("status") == "starting" else "down"
     if not running["answers"]:
         return "no answer"
     if running["status"] in ("starting", "stopping"):
