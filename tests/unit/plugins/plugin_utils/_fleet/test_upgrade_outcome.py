@@ -119,6 +119,10 @@ def test_seconds() -> None:
         (outcome(READY, rolled=NO, reboot=GONE, **BACK), "rain; and the rollback failed: the host cannot be reached: no line"),
         (outcome(READY, rolled={"failed": True, "after": {"running": "2"}}, **BACK), "rain; and the rollback failed: the node runs 2"),
         (outcome(READY, rolled={"failed": True}, **BACK), "rain; and the rollback failed: the node runs no release"),
+        (
+            outcome(READY, rolled={"failed": True, "msg": "A 'failed_when' expression"}, **BACK),
+            "rain; and the rollback failed: the node runs no release",
+        ),
         (outcome(READY, install={**DONE, "problems": NOT_REMOVED}, cleanup_failure={"task": "Drain", "result": NO}), "Drain: no; c. d."),
         (outcome(READY, cleanup={"problems": NOT_REMOVED}, **BACK), "rain"),
     ],
