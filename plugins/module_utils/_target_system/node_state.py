@@ -48,8 +48,8 @@ class NodeState:
             return self.start()
         if self.node.service and not _service.is_run_by(self.node.service, pid):
             self.warnings.append(
-                f"the node {self.title} was not started by {self.node.service.name}.service, so systemd does not supervise it: deploy once"
-                " with otp_state=stopped, and then again."
+                f"the node {self.title} was not started by {self.node.service.name}.service, so systemd does not supervise it: restart it,"
+                " by the playbook erlang.otp.restart."
             )
         if _lifecycle.has_no_epmd(self.node, pid):
             self.changes.do(f"start EPMD, which has ended while the node {self.title} runs", _lifecycle.start_epmd, self.node)

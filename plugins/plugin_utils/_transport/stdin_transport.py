@@ -16,6 +16,7 @@ import io
 import json
 import marshal
 import os
+import re
 import secrets
 import shutil
 import typing as t
@@ -41,7 +42,8 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._transport.conditions i
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.imports import PACKAGE, source, sources
 
 # Reads and runs the program, whose size it has; the program reads the rest of standard input.
-BOOT = "import sys,zlib;exec(zlib.decompress(sys.stdin.buffer.read({size})))"
+BOOT = "import sys,zlib;sys.version_info>=(3,8)or sys.exit('erlang.otp.old '+sys.version.split()[0]);exec(zlib.decompress(sys.stdin.buffer.read({size})))"
+TOO_OLD = re.compile(r"erlang\.otp\.old (\d[\d.]*)")
 # Ansible shows equal warnings once in a run, so they name no host.
 FALLBACK = "erlang.otp: modules go to the hosts in Ansible's own, usually slower way, because {}. To use that way without this warning, set {} to false."
 
@@ -98,6 +100,9 @@ class StdinTransport:
         if answer is not None:
             result: dict[str, t.Any] = masked(answer, known_secrets)
             return result
+        if old := TOO_OLD.search(output["stderr"] + output["stdout"]):
+            way_out = "install one, and set ansible_python_interpreter to it, or set otp_box if the host needs no Python"
+            return {"failed": True, "msg": f"The modules need Python 3.8 or newer, and the host has Python {old[1]}: {way_out}."}
         reason = masked(f"status {output['rc']}: {output['stderr'].strip()}", known_secrets)
         if STARTED in output["stdout"]:
             return {"failed": True, "msg": f"The module ended without an answer, with {reason}"}

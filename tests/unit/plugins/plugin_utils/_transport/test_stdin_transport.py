@@ -231,6 +231,21 @@ def test_a_module_that_ends_without_a_result(tmp_path: Path, warnings: list[str]
     assert not action.went_ansibles_way and not warnings
 
 
+class TooOld(Action):
+    """The host has a Python that knows nothing of our syntax."""
+
+    def _low_level_execute_command(self, command: str, *arguments: t.Any, **options: t.Any) -> dict[str, t.Any]:
+        older = 'import sys; sys.version_info = (3, 7, 16); sys.version = "3.7.16 (default)"; '
+        return super()._low_level_execute_command(command.replace("import sys,zlib;", older + "import zlib; "), *arguments, **options)
+
+
+def test_a_python_that_is_too_old_is_named_and_nothing_else_is_tried(tmp_path: Path, warnings: list[str]) -> None:
+    action = make_action(kind=TooOld)
+    result = TRANSPORTS[SYSTEM].execute(action, ABSENT, interpreter(tmp_path))
+    assert result["failed"] and result["msg"].startswith("The modules need Python 3.8 or newer, and the host has Python 3.7.16: install one")
+    assert not action.went_ansibles_way and not warnings
+
+
 def test_secrets_are_in_no_result_warning_and_argument(tmp_path: Path, warnings: list[str]) -> None:
     """The root directory has the cookie in its path, so that the module's message and its exception have it."""
     arguments = {**ABSENT, "root": "/nowhere/SECRET-COOKIE", "cookie": "SECRET-COOKIE", "secrets": {"PASSWORD": "SECRET-WORD"}}
