@@ -55,9 +55,11 @@ class NodeState:
             self.changes.do(f"start EPMD, which has ended while the node {self.title} runs", _lifecycle.start_epmd, self.node)
         newer = self.find_newer(pid, written)
         if newer and not self.options.restart_on_change:
+            # Of these files, an upgrade loads no other one without a restart.
+            or_upgrade = ", or upgrade it" if all(path.endswith("/sys.config") for path in newer) else ""
             self.warnings.append(
                 f"the node {self.title} runs with an earlier version of {', '.join(newer)}: restart it, by the playbook erlang.otp.restart or with"
-                " otp_restart_on_change, or upgrade it."
+                f" otp_restart_on_change{or_upgrade}."
             )
         # A node whose name or cookie has changed since its start cannot be asked.
         can_answer = not {self.tree.path("bin", "start"), self.options.path(self.node.cookie_file)} & set(newer)

@@ -77,9 +77,7 @@ def node(variables: Variables) -> dict[str, t.Any]:
     written = ("_otp_client", "_otp_files_result", "_otp_units_result")
     is_outdated = runs and any(variables[result].get("changed") for result in written)
     restarts = is_outdated and variables["otp_restart_on_change"]
-    warning = (
-        f"{variables['otp_node_name']} was started before its scripts or its configuration changed: set otp_restart_on_change to restart it, or upgrade it."
-    )
+    warning = f"{variables['otp_node_name']} was started before its scripts or its configuration changed: set otp_restart_on_change to restart it."
     return {
         "runs": runs,
         # systemd also stops a unit whose node does not answer.

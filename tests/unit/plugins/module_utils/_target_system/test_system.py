@@ -259,6 +259,7 @@ def test_a_node_that_runs_without_a_change_is_told_until_it_is_restarted(host, c
     for check_mode, is_written in ((True, True), (False, True), (False, False)):
         dummy, actions, system = host.settle(check_mode=check_mode, **wanted)
         assert len(actions) == is_written and "otp_restart_on_change" in system.warnings[0] and host.pid == 1001
+        assert ("upgrade" in system.warnings[0]) == (changed == "sys.config")
     said, actions, system = host.settle(restart_on_change=True, **wanted)
     assert actions == [] and host.pid == 1001 and "earlier version" not in str(system.warnings)
     assert len(said["node"]["outdated"]) == 1 and said["node"]["to_restart"]
