@@ -37,6 +37,7 @@ OF_PUBLISH = (UNIT + "_tree/test_publish.py",)
 STEPS, REMOVE, HISTORY = UTILS + "_install/steps.py", UTILS + "_install/remove.py", UTILS + "_tree/history.py"
 CONNECT, SERVICE, RUN = UTILS + "_node/connect.py", UTILS + "_node/service.py", UTILS + "_core/run.py"
 ASSEMBLE, CACHE, PROTOCOL = UTILS + "_build/assemble.py", UTILS + "_build/cache.py", UTILS + "_node/distribution_protocol.py"
+PREVIOUS, OF_PREVIOUS = UTILS + "_tree/previous.py", (UNIT + "_target_system/test_system.py",)
 HANDLER, CLIENT, PROCESSES = UTILS + "_handler/", UTILS + "_client/", UTILS + "_tree/processes.py"
 OF_PACKAGES = ("tests/unit/plugins/plugin_utils/_transport/test_packages.py",)
 OF_DOWNLOAD = (UNIT + "_package/test_download.py",)
@@ -976,4 +977,15 @@ RULES = (
         "if False",
         (UNIT + "_handler/test_preflight.py",),
     ),
+    # What a node was started with.
+    Rule("of two changes of a file the first one counts", PREVIOUS, "if path in self._newer:", "if False:", OF_PREVIOUS),
+    Rule("what is kept of files that the node has read goes", PREVIOUS, "set(self.kept()) - self._newer", "set()", OF_PREVIOUS),
+    Rule(
+        "what a node was started with only its owner can read",
+        PREVIOUS,
+        "os.mkdir(self.tree.path(PREVIOUS), 0o700)",
+        "os.mkdir(self.tree.path(PREVIOUS))",
+        OF_PREVIOUS,
+    ),
+    Rule("a file that did not exist goes again", PREVIOUS, "os.unlink(path)\n                os.rmdir", "pass\n                os.rmdir", OF_PREVIOUS),
 )

@@ -29,7 +29,7 @@ from ansible.module_utils import basic
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress, connect
 
-MODULES = ("otp_target_system", "otp_release_install", "otp_release_handler", "otp_release_config")
+MODULES = ("otp_target_system", "otp_node", "otp_release_install", "otp_release_handler", "otp_release_config")
 HEADER = struct.Struct("7I")
 SIZE = 1 << 22
 ROOM_FOR_OUTPUT = 1 << 20

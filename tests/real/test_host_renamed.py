@@ -29,6 +29,15 @@ class Operator:
 
         return self.host.run(Operation("otp_target_system", params))
 
+    def restart(self, name: str) -> Outcome:
+        names = ("root", "user", "home", "environment", "log_dir", "start_timeout")
+
+        def params(host: Host) -> dict[str, t.Any]:
+            given = target_system(host, self.packages["FIRST"], name=name)
+            return {**{name: given[name] for name in names if name in given}, "node_name": name, "state": "restarted"}
+
+        return self.host.run(Operation("otp_node", params))
+
     def upgrade(self, name: str, state: str) -> Outcome:
         parameters = {"root": ROOT, "release": "SECOND", "state": state, "package": self.packages["SECOND"], "node": name, "cookie": "COOKIEOFTESTS"}
         return self.host.run(Operation("otp_release_handler", lambda host: {**parameters, "epmd_port": host.port}))
@@ -68,10 +77,10 @@ def test_the_inventory_has_the_new_name(operator: Operator) -> None:
     refusal = operator.upgrade(SOUTH, "ready").message
     assert refusal.startswith(f"The node there is called {NORTH}, not {SOUTH}: use that name")
     told = operator.deploy(SOUTH)
-    assert "runs with an earlier version of /srv/exchange/bin/start: set otp_restart_on_change to restart it" in warnings(told)
+    assert "runs with an earlier version of /srv/exchange/bin/start: restart it, by the playbook erlang.otp.restart" in warnings(told)
     assert f"The node there is called {NORTH}, not {SOUTH}" in warnings(told)
-    restarted = done(operator.deploy(SOUTH, restart_on_change=True))
-    assert restarted["node"]["name"] == SOUTH and restarted["node"]["release"] == "FIRST"
+    restarted = done(operator.restart(SOUTH))
+    assert restarted["restarted"] and restarted["after"]["running"] == "FIRST"
     assert not done(operator.deploy(SOUTH))["changed"]
     done(operator.upgrade(SOUTH, "permanent"))
     assert operator.host.look(SOUTH)["permanent"] == "SECOND"

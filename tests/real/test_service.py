@@ -67,7 +67,7 @@ def served() -> t.Iterator[Served]:
             "otp_restart_on_change": True,
         }
         site.write_inventory("FIRST", **variables)
-        assert site.play("deploy").changed[HOST] == 1
+        assert site.play("deploy").changed[HOST] == 2, "files, and the restart"
         yield served
         site.stop(HOST)
         # The one that the node's host has started again.

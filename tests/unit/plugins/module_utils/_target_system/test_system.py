@@ -33,6 +33,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._target_system.system i
 from ansible_collections.erlang.otp.plugins.module_utils._tree import newer as _newer
 from ansible_collections.erlang.otp.plugins.module_utils._tree import previous as _previous
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import pid_file
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.reachable import reachable
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import release_members, write_package
 
@@ -282,6 +283,17 @@ def test_the_files_that_the_node_was_started_with_are_kept_until_it_has_read_the
     said, actions, dummy = host.settle(**wanted)
     assert said["node"]["outdated"] == [] and [action.split()[0] for action in actions] == ["forget"]
     assert not os.path.exists(kept) and host.settle(**wanted)[1] == []
+
+
+def test_what_was_kept_is_put_back(host):
+    host.settle()
+    host.settle(configuration=configuration("[{pea,[]}].\n", "+K true\n"))
+    previous = _previous.Previous(Tree(host.root))
+    assert len(previous.kept()) == 2
+    previous.put_back()
+    with open(host.root + "/releases/FIRST/sys.config") as config:
+        assert config.read() == "[].\n"
+    assert not os.path.exists(host.root + "/releases/FIRST/vm.args") and not previous.exists()
 
 
 def test_what_is_kept_follows_the_node_where_it_was_started_meanwhile(host):
