@@ -15,7 +15,6 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-import time
 
 import pytest
 
@@ -33,7 +32,6 @@ from ansible_collections.erlang.otp.plugins.module_utils._target_system.system i
 from ansible_collections.erlang.otp.plugins.module_utils._tree import newer as _newer
 from ansible_collections.erlang.otp.plugins.module_utils._tree import previous as _previous
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import pid_file
-from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.reachable import reachable
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import release_members, write_package
 
@@ -264,47 +262,6 @@ def test_a_node_that_runs_without_a_change_is_told_until_it_is_restarted(host, c
     said, actions, system = host.settle(restart_on_change=True, **wanted)
     assert actions == [] and host.pid == 1001 and "earlier version" not in str(system.warnings)
     assert len(said["node"]["outdated"]) == 1 and said["node"]["to_restart"]
-
-
-def test_the_files_that_the_node_was_started_with_are_kept_until_it_has_read_the_others(host):
-    host.settle()
-    kept = host.root + "/.previous/"
-    for text in ("[{pea,[]}].\n", "[{bean,[]}].\n"):
-        host.settle(configuration=configuration(text, "+K true\n"), files=(SCRIPT._replace(content="#!/bin/sh\n# other\n"),))
-    with open(kept + "releases/FIRST/sys.config") as first:
-        assert first.read() == "[].\n", "of two changes the first one counts"
-    assert os.path.isdir(kept + "releases/FIRST/vm.args"), "there was none"
-    assert os.stat(kept).st_mode & 0o777 == 0o700
-    wanted = {"configuration": configuration("[{bean,[]}].\n", "+K true\n"), "files": (SCRIPT._replace(content="#!/bin/sh\n# other\n"),)}
-    later = time.time_ns() + 10**9
-    os.utime(pid_file(host.root), ns=(later, later))
-    said, actions, dummy = host.settle(restart_on_change=True, **wanted)
-    assert len(said["node"]["outdated"]) == 3 and not actions, "it has read them, and passed no gate"
-    said, actions, dummy = host.settle(**wanted)
-    assert said["node"]["outdated"] == [] and [action.split()[0] for action in actions] == ["forget"]
-    assert not os.path.exists(kept) and host.settle(**wanted)[1] == []
-
-
-def test_what_was_kept_is_put_back(host):
-    host.settle()
-    host.settle(configuration=configuration("[{pea,[]}].\n", "+K true\n"))
-    previous = _previous.Previous(Tree(host.root))
-    assert len(previous.kept()) == 2
-    previous.put_back()
-    with open(host.root + "/releases/FIRST/sys.config") as config:
-        assert config.read() == "[].\n"
-    assert not os.path.exists(host.root + "/releases/FIRST/vm.args") and not previous.exists()
-
-
-def test_what_is_kept_follows_the_node_where_it_was_started_meanwhile(host):
-    host.settle()
-    host.settle(configuration=configuration("[{pea,[]}].\n", "+K true\n"))
-    later = time.time_ns() + 10**9
-    os.utime(pid_file(host.root), ns=(later, later))
-    host.settle(restart_on_change=True, configuration=configuration("[{bean,[]}].\n", "+K true\n"))
-    with open(host.root + "/.previous/releases/FIRST/sys.config") as kept:
-        assert kept.read() == "[{pea,[]}].\n"
-    assert not os.path.exists(host.root + "/.previous/releases/FIRST/vm.args"), "the node has read the new one"
 
 
 def test_a_start_that_waits_for_a_hook(host):
