@@ -127,7 +127,7 @@ def test_upgrades(site: Fleet) -> None:
 
 
 def test_upgrades_with_gates_and_hooks(site: Fleet) -> None:
-    """ada, bob, dan, fay and joe have been upgraded; dan and eve are down."""
+    """ada, bob, dan, fay and joe have been upgraded, and dan was started; eve is down."""
     hook = site.directory / "hook.yml"
     hook.write_text("- name: Work\n  ansible.builtin.command: 'true'\n")
     (Path(site.root("hal")) / "releases/RELEASES").rename(site.directory / "RELEASES")
@@ -170,6 +170,7 @@ def test_batches(site: Fleet, most: int, others: str) -> None:
 
 
 def test_rollbacks(site: Fleet) -> None:
+    site.stop("dan")
     site.evaluate("hal", 'release_handler:install_release("FIRST")')
     site.write({"bob": {"otp_allow_restart": True}, "eve": {"otp_down": "offline"}, "fay": {"otp_upgrade_method": "restart"}})
     outcomes = site.drive("rollback", code=2, **AT_ONCE)
