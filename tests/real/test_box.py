@@ -134,7 +134,7 @@ def test_a_hot_upgrade_sends_what_is_new(box: Box, releases: Releases, record_pr
     said = box.play("erlang.otp.upgrade")
     assert re.search(r"mast +FIRST +SECOND", said.output)
     assert box.read("run/emulator.pid") == pid, "the emulator is the same"
-    assert box.permanent() == "SECOND"
+    assert box.permanent() == "SECOND" and "releases/upgrading.json" not in files(box)
     sent = sum(result["line"]["sent"] for result in said.results("line"))
     assert sent < os.path.getsize(package) / 20, "the libraries that it has are not sent"
     record_property("figure", f"box: hot upgrade with a package of {os.path.getsize(package)} bytes: {sent} bytes sent in all")
@@ -202,6 +202,15 @@ def test_somebody_elses_lock_is_respected(box: Box) -> None:
     lock.unlink()
     assert "another run works on the box: somebody@elsewhere 1 2026-01-01T00:00:00Z" in said
     assert "remove /srv/counter/.box.lock on the box" in said
+
+
+def test_somebody_elses_mark_is_respected(box: Box) -> None:
+    mark = box.root / "srv/counter/releases/upgrading.json"
+    mark.write_text(f'{{"operator":"bob@desk","run":"1-2-a","release":"SECOND","since":1,"renewed":{int(time.time())},"seconds":60}}')
+    command = ["-m", "erlang.otp.otp_release_handler", "-a", "root=/srv/counter release=SECOND state=absent"]
+    assert "bob@desk has been upgrading the system to release SECOND" in box.ad_hoc(*command)
+    assert '"changed": true' in box.ad_hoc(*command[:-1], command[-1] + " take_over=bob@desk", "--check")
+    mark.unlink()
 
 
 def test_a_release_is_removed(box: Box) -> None:

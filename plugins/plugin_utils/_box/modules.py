@@ -49,7 +49,7 @@ def run_on_box(action: ActionBase, name: str, parameters: Parameters, task_vars:
         lock_timeout=parameters.get("lock_timeout") or 60.0,
     )
     try:
-        if parameters.get("state") == "absent":
+        if name == "otp_target_system" and parameters.get("state") == "absent":
             raise OtpError(f"a system is not removed from a box without Python (otp_box): stop the node, and remove {root} and its init script there.")
         if name in ("otp_target_system", "otp_node"):
             node = node_of(parameters, service_manager(parameters["service"], init="rcS"))
