@@ -150,6 +150,19 @@ def test_it_goes_back(box: Box) -> None:
     assert box.permanent() == "FIRST"
 
 
+def test_what_does_not_boot_goes_back_and_the_node_is_stopped_and_started(box: Box, releases: Releases) -> None:
+    given = {"otp_package": releases.packages["FIRST"], "otp_cookie": COOKIE, "otp_user": "erlang", "otp_restart_on_change": True, "otp_start_timeout": 20}
+    box.inventory(**given, otp_vm_args="+no_such_flag\n")
+    said = box.play("erlang.otp.provision", fails=True)
+    assert re.search(r"mast +FIRST +FIRST .* rolled back +running", said.output)
+    root = box.root / "srv/counter"
+    assert not (root / ".previous").exists() and not (root / "releases/FIRST/vm.args").exists()
+    box.inventory(**given, otp_vm_args="+P 70000\n", otp_box=True)
+    assert re.search(r"mast +FIRST +FIRST .* restarted +running", box.play("erlang.otp.provision").output) and not (root / ".previous").exists()
+    assert re.search(r"mast +FIRST +- .* done", box.play("erlang.otp.stop", "-e", "otp_hosts=all").output)
+    assert re.search(r"mast +- +FIRST .* done", box.play("erlang.otp.start", "-e", "otp_hosts=all").output)
+
+
 def thin_package(releases: Releases, release: str) -> str:
     """What FIRST lacks of the release."""
     directory = releases.workshop.directory
