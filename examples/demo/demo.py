@@ -65,7 +65,18 @@ def show_next() -> None:
     headline("9. Take north to THIRD by a restart, as for applications without appups: booted once, and committed when it passes its gate")
     play("upgrade", "--limit", "north,otp_builders", "-e", "exchange_release=THIRD", "-e", "otp_upgrade_method=restart", "-e", "@examples/demo/gates.yml")
     expect_releases(north="THIRD")
-    headline("10. Report what runs where, and what failed")
+    headline("10. Give all nodes a wrong setting: north does not boot with it, gets the earlier one back, and the others are not restarted")
+    wrong = ("-e", "exchange_release=SECOND", "-e", "otp_restart_on_change=true", "-e", '{"otp_erl_flags": ["+no_such_flag"]}')
+    others = {node: fleet.emulator(node) for node in ("south", "west")}
+    play("deploy", *wrong, code=2)
+    expect_releases(north="THIRD", south="SECOND", west="SECOND")
+    if (after := {node: fleet.emulator(node) for node in others}) != others:
+        raise Failed(f"an emulator was restarted: processes {others} before, {after} now")
+    headline("11. Deploy the right setting, and restart the nodes, one after the other")
+    play("deploy", "-e", "exchange_release=SECOND")
+    play("restart", "-e", "otp_serial=1")
+    expect_releases(north="THIRD", south="SECOND", west="SECOND")
+    headline("12. Report what runs where, and what failed")
     play("status")
 
 
@@ -133,7 +144,7 @@ def show() -> None:
     if os.environ.get("KEEP"):
         print(f"\nThe nodes keep running, below {PLACE}. The next `make demo` removes them.")
         return
-    headline("11. Stop and remove everything")
+    headline("13. Stop and remove everything")
     stop_all()
     fleet.remove_all()
     print(f"  nothing is left\n\n{BOLD}Done in {time.monotonic() - began:.0f} s.{PLAIN}")

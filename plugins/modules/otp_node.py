@@ -190,6 +190,11 @@ actions:
   type: list
   elements: str
   sample: ["stop the node exchange@localhost", "start the node exchange@localhost"]
+held_by:
+  description: The run that has marked the system.
+  returned: when the system is refused because of it
+  type: dict
+  sample: {operator: alice@laptop, run: 4711-99-0a1b2c3d, release: "2.0", since: "2026-01-31T12:00:00Z", until: "2026-01-31T13:00:00Z"}
 ended:
   description: When the task ended, in seconds since 1970 by the controller's clock.
   returned: always
@@ -204,7 +209,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._node.verify import CHECK, as_checks
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.node_change import NodeError, NodeRequest, change_node
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import SERVICE, node_of, service_manager
-from ansible_collections.erlang.otp.plugins.module_utils._tree.mark import CLAIM_ARGUMENTS, claim_of
+from ansible_collections.erlang.otp.plugins.module_utils._tree.mark import CLAIM_ARGUMENTS, Held, claim_of
 
 ARGUMENT_SPEC = {
     "root": {"type": "path", "required": True},
@@ -242,7 +247,7 @@ def main() -> None:
     changes = Changes(check_mode=module.check_mode)
     try:
         result = change_node(request_of(module.params), changes)
-    except NodeError as error:
+    except (NodeError, Held) as error:
         module.fail_json(msg=str(error), actions=changes.actions, changed=changes.changed, **error.result)
     except OtpError as error:
         module.fail_json(msg=str(error), actions=changes.actions, changed=changes.changed)

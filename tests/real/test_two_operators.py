@@ -109,3 +109,9 @@ def test_who_takes_over_is_not_disturbed_by_the_first_one(site: Site) -> None:
     # Asked at the end.
     assert said.rows["south"][:2] == ["SECOND", "FIRST"] and "south: it runs FIRST now, which this run has not done" in text(said)
     assert running(site) == ["version 1.0", "version 1.0"] and marks(site) == [False, False]
+
+
+def test_a_host_that_was_rolled_back_is_given_back(site: Site) -> None:
+    for gate in ({"rpc": {"module": "erlang", "function": "node", "expect": "none"}}, {"command": "false"}):
+        failed = site.play("upgrade", code=2, otp_gates=[gate], otp_verify_timeout=1, otp_force=True, **site.package("SECOND"), **ALICE)
+        assert outcomes(failed) == {"north": "rolled back", "south": "not reached"} and marks(site) == [False, False]

@@ -94,6 +94,7 @@ class Upgrade:
         except OtpError as error:
             self.result.update(getattr(error, "result", {}))
             raise HandlerError(str(error)) from error
+        self.result["held"] = mark is not None
         if mark or self.request.state in ("current", "permanent", "rebooted_old"):
             self.hold(mark)
 

@@ -150,9 +150,12 @@ class NodeChange:
             self.result.update(way="restart", restarted=True)
             began = time.monotonic()
             self.changes.do(f"stop the node {self.title}", _lifecycle.halt, self.node)
-            self.changes.do(f"start the node {self.title}", self.boot)
-            if not self.changes.check_mode:
-                self.result["unreachable_seconds"] = round(time.monotonic() - began, 3)
+            try:
+                self.changes.do(f"start the node {self.title}", self.boot)
+            finally:
+                # With the earlier files as well.
+                if not self.changes.check_mode:
+                    self.result["unreachable_seconds"] = round(time.monotonic() - began, 3)
         self.verify()
         self.commit()
 

@@ -74,7 +74,7 @@ def outcome_of(host: Data, *, down: str = "fail", check_mode: bool = False) -> d
         and not is_due
         and (check_mode or not bring.get("has_steps")),
         "is_bad": outcome in BAD,
-        "is_held": bool(bring.get("held")) and not any(each.get("held") is False for task, each in result.items() if task != "bring"),
+        "is_held": ([False] + [each["held"] for each in result.values() if "held" in each])[-1],
     }
 
 

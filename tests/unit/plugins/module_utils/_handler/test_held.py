@@ -71,20 +71,20 @@ def test_a_system_with_nothing_to_do_is_not_marked(root: Path, way: str | None) 
 def test_without_a_word_of_it_nothing_is_marked_or_given_back(root: Path) -> None:
     assert go(root, "permanent", hold=None) == [False, False, False]
     go(root, "current")
-    assert go(root, "ready", way="none", hold=None) == [True, True, False]
+    assert go(root, "ready", way="none", hold=None) == [True, True, True]
 
 
 def test_a_failure_leaves_the_mark_for_the_rollback(root: Path) -> None:
     assert go(root, "ready", fails=True) == [False, False, False]
     go(root, "ready")
-    assert go(root, "permanent", hold=0.0, fails=True) == [True, True, False]
+    assert go(root, "permanent", hold=0.0, fails=True) == [True, True, True]
     assert go(root, "given_back", hold=0.0) == [False, False]
 
 
 def test_check_mode_writes_nothing(root: Path) -> None:
     assert go(root, "ready", check=True) == [False, False, False]
     go(root, "ready")
-    assert go(root, "permanent", hold=0.0, check=True) == [True, True, False]
+    assert go(root, "permanent", hold=0.0, check=True) == [True, True, True]
 
 
 @pytest.mark.parametrize("state", ["unpacked", "ready", "current", "permanent", "absent", "rebooted_old", "given_back"])

@@ -145,6 +145,15 @@ def test_a_node_that_is_down_is_named_and_what_was_only_started_leads_nowhere_ba
 
 
 @pytest.mark.parametrize(
+    ("held", "is_held"),
+    [([], False), ([True], True), ([True, False], False), ([True, True], True), ([True, True, True, False], False), ([True, False, True], True)],
+)
+def test_a_host_is_held_as_its_last_result_has_it(held: list[bool], is_held: bool) -> None:
+    tasks = dict(zip(("install", "step", "rolled"), ({**DONE, "held": each} for each in held[1:])))
+    assert outcome({**READY, **({"held": held[0]} if held else {})}, **tasks, cleanup=SKIPPED)["is_held"] == is_held
+
+
+@pytest.mark.parametrize(
     ("failure", "text"),
     [
         ({}, ""),
