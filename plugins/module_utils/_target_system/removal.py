@@ -83,7 +83,7 @@ class Removal(System):
         """Raise OtpError for a directory that is not the root of a system, and for the system of clients."""
         names = self.tree.names()
         if set(names) - {LOCK} and not self.tree.has("releases"):
-            raise OtpError(f"{self.tree.root} has no directory releases, so it is not the root directory of a target system: check otp_root.")
+            raise OtpError(f"{self.tree.root} has no directory releases, so it is not the root directory of a target system, and stays.")
         clients = self.tree.names(CLIENTS)
         if clients:
             raise OtpError(

@@ -53,7 +53,10 @@ STILL_ROOT = {
     ("_install/install.py", "_downloaded"),  # a package from a URL; the key of a client certificate may be root's
     ("_install/install.py", "_opened"),  # the package of a task with remote_src
     ("_node/service.py", "_run_as_root"),  # units and init scripts
+    ("_target_system/removal.py", "_as_accounts"),  # accounts
+    ("_target_system/removal.py", "_unlink_as_root"),  # units and init scripts
     ("_target_system/service_user.py", "make_once"),  # accounts
+    ("_target_system/service_user.py", "share_user"),  # the record of accounts
     ("_tree/root_directory.py", "ensure_root_directory"),  # $ROOT itself
 }
 
