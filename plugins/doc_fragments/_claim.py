@@ -19,7 +19,7 @@ options:
     type: str
   take_over:
     description:
-      - The operator whose mark does not count, as RV(held_by.operator) has it. If that run still goes on, it is refused from then on.
+      - The operator whose mark does not count, as RV(held_by) has it. If that run still goes on, it is refused from then on.
       - The mark of a run of the same operator on the same controller does not count either once its process has ended.
     type: str
   _run:

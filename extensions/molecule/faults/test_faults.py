@@ -4,14 +4,17 @@
 
 """What is reported, what runs in the end, and what the next run does, when something breaks in the middle of an upgrade.
 
-The tests are in the order of a fleet's life: its hosts run FIRST, are upgraded to SECOND with four faults, to THIRD with three more,
-and to FOURTH, whose package is uploaded, with two.
+The tests are in the order of a fleet's life: its hosts run FIRST, get a configuration that does not boot, are upgraded to SECOND with four faults,
+to THIRD with three more, and to FOURTH, whose package is uploaded, with two.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 import shutil
+import subprocess
 import tempfile
 import time
 import typing as t
@@ -39,6 +42,21 @@ def gate(host: str) -> dict[str, t.Any]:
     return {"otp_gates": [{"rpc": {"module": "erlang", "function": "node", "expect": f"'exchange@{there}'"}}]}
 
 
+@contextlib.contextmanager
+def called(fleet: Fleet) -> t.Iterator[dict[str, dict[str, float]]]:
+    """What a program on another host that calls all of them has seen, when the block has ended."""
+    (builder,) = fleet.groups["otp_builders"]
+    seen: dict[str, dict[str, float]] = {}
+    command = [fleet.engine_program, "exec", "-i", builder, "python3", "-", "/tmp/calling", *fleet.hosts]
+    with (UTILS / "files" / "call.py").open() as program, subprocess.Popen(command, stdin=program, stdout=subprocess.PIPE, text=True) as calls:
+        fleet.run(builder, "while [ ! -e /tmp/calling ]; do sleep 0.1; done")
+        try:
+            yield seen
+        finally:
+            fleet.run(builder, "rm /tmp/calling")
+            seen.update(json.loads(calls.communicate()[0].splitlines()[-1]))
+
+
 def break_line(fleet: Fleet, host: str, release: str, mark: Path) -> Run:
     """The upgrade of a host that leaves the network while its package goes over, and is not back at the end."""
     line = f"-o ProxyCommand='python3 {Path(__file__).parent}/stuck_line.py %h %p {mark}' -o ControlPath={fleet.directory}/stuck"
@@ -50,6 +68,24 @@ def break_line(fleet: Fleet, host: str, release: str, mark: Path) -> Run:
     fleet.engine("network", "disconnect", fleet.network, host)
     mark.unlink()
     return playbook.end(2)
+
+
+def test_a_configuration_that_does_not_boot(fleet: Fleet) -> None:
+    one, *others = fleet.hosts
+    first = {"otp_package": str(fleet.package("FIRST")), **ONE_BY_ONE}
+    with called(fleet) as seen:
+        run = fleet.start("deploy", otp_restart_on_change=True, otp_erl_flags=["+no_such_flag"], **first).end(2)
+        assert run.outcomes() == ["rolled back", "not restarted", "not restarted", "not restarted"], run.output
+        assert fleet.look() == [ON_FIRST] * 4 and fleet.run(one, "systemctl is-active exchange") == "active\n"
+    assert seen[one]["restarts"] == 1 and seen[one]["failed"] > 0
+    assert [seen[host][what] for host in others for what in ("restarts", "failed")] == [0] * 6
+
+    right = fleet.start("deploy", **first).end(0)
+    assert right.outcomes() == ["unchanged", "changed", "changed", "changed"], right.output
+    with called(fleet) as seen:
+        assert fleet.start("restart", **ONE_BY_ONE, **gate("")).end(0).outcomes() == ["done"] * 4
+        assert fleet.look() == [ON_FIRST] * 4
+    assert [seen[host]["restarts"] for host in fleet.hosts] == [1] * 4
 
 
 def test_a_bad_release_in_batch_2_of_4(fleet: Fleet) -> None:

@@ -140,7 +140,7 @@ def _is_text(value) -> bool:
 
 
 def _is_number(value) -> bool:
-    return type(value) is int and 0 <= value < FUTURE
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < FUTURE
 
 
 def write_mark(tree: Tree, claim: Claim, release: str, seconds: float, *, renewed: Mark | None = None) -> None:

@@ -154,7 +154,7 @@ def problem_of_role(task: dict[str, t.Any], loader: DataLoader, path: str) -> st
 
 def what_ends_a_run(task: t.Any) -> t.Iterator[str]:
     """A sentence for a task after which Ansible does no more for hosts, past every rescue: no rollback, no report."""
-    word = str(task.args.get("_raw_params", "")).split(" ")[0]
+    word = str(task.args.get("_raw_params", "")).split(" ", maxsplit=1)[0]
     if str(task.action).rpartition(".")[2] == "meta" and word in ENDING:
         yield f"meta: {word} would end the run for hosts that are being upgraded. Use a condition (when), or fail."
     if task.run_once and not task.ignore_errors:

@@ -27,5 +27,5 @@ def test_values_of_an_inventory_become_those_of_python(tmp_path: Path) -> None:
     loaded = DataLoader().load_from_file(str(tmp_path / "vars.yml"))
     assert loaded == DATA and kinds(loaded) != kinds(DATA)
     assert plain(loaded) == DATA and kinds(plain(loaded)) == kinds(DATA)
-    assert type(typed(loaded)[0]["otp_log_max_size"]) is int
+    assert typed(loaded)[0]["otp_log_max_size"].__class__ is int
     assert plain(None) is None
