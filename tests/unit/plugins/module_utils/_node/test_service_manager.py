@@ -16,7 +16,9 @@ import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._node import service_manager as _service_manager
 from ansible_collections.erlang.otp.plugins.module_utils._node.service_manager import MANAGED, Found, find_manager
-from ansible_collections.erlang.otp.plugins.plugin_utils._target_system.rendering import MANAGED as RENDERED
+
+# As the templates begin, by the role.
+OURS = f"{MANAGED}target_system)"
 
 
 @pytest.mark.parametrize(
@@ -50,8 +52,8 @@ def test_a_file_of_another_one_is_left_with_a_warning(tmp_path, monkeypatch):
     found = find_manager({"rcS": str(script)})
     assert found.manager == "none" and f"{script} is not a file of this collection" in found.warning and "otp_service_manager to sysv" in found.warning
     for role in ("target_system", "clients"):
-        script.write_text(f"#!/bin/sh\n{RENDERED.replace('target_system', role)}\n")
-        assert MANAGED in script.read_text() and find_manager({"rcS": str(script)}) == Found("rcS")
+        script.write_text(f"#!/bin/sh\n{OURS.replace('target_system', role)}\n")
+        assert find_manager({"rcS": str(script)}) == Found("rcS")
 
 
 def test_without_the_rights_to_write_nothing_starts_it(tmp_path, monkeypatch):
@@ -59,7 +61,7 @@ def test_without_the_rights_to_write_nothing_starts_it(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: path != str(tmp_path))
     assert find_manager({"systemd": f"{tmp_path}/x.service"}) == Found("none")
     # One that root has written before stays.
-    (tmp_path / "x.service").write_text(RENDERED)
+    (tmp_path / "x.service").write_text(OURS)
     assert find_manager({"systemd": f"{tmp_path}/x.service"}) == Found("systemd")
 
 
