@@ -83,6 +83,9 @@ class ClientUpgrade(RunningUpgrade):
             self.record("reread", release=self.running.current or "")
             self.observe()
 
+    def check_memory(self) -> None:
+        """Nothing: see _ensure_libraries_known, which check mode only predicts."""
+
     def _restart_handler(self) -> None:
         for function in ("terminate_child", "restart_child"):
             self.session.call("supervisor", function, [Atom("sasl_sup"), Atom("release_handler")], timeout=self.request.timeout)

@@ -60,7 +60,7 @@ class RunningUpgrade(NodeUpgrade):
         """Take the release from its present state to unpacked, ready, current or permanent."""
         request, runs = self.request, self.running.current == self.version
         if not runs or self.running.permanent != self.version:
-            self.report(check_memory(self.tree, self.running))
+            self.check_memory()
         if not runs and request.state != "unpacked":
             self.check_history()
         if request.state == "ready" and not runs and self.method() == "hot":
@@ -82,6 +82,10 @@ class RunningUpgrade(NodeUpgrade):
             verify_or_roll_back(self)
         if request.state == "permanent":
             commit(self)
+
+    def check_memory(self) -> None:
+        """Refuse a node that would ruin RELEASES."""
+        self.report(check_memory(self.tree, self.running))
 
     def unpack(self) -> None:
         unpack(self)
