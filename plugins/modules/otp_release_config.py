@@ -63,6 +63,12 @@ options:
     description:
       - The content of C(vm.args), instead of one made from C(vm.args.src). Nothing is replaced in it.
     type: str
+  host_flags:
+    description:
+      - Flags that the start script gives, such as C(-sname). They are left out of C(vm.args), because the emulator takes the first of two.
+    type: list
+    elements: str
+    default: []
   owner:
     description:
       - The name or number of the user who owns the files.
@@ -156,6 +162,7 @@ ARGUMENT_SPEC = {
     "secrets": {"type": "dict", "default": {}, "no_log": True},
     "sys_config": {"type": "str"},
     "vm_args": {"type": "str"},
+    "host_flags": {"type": "list", "elements": "str", "default": []},
     "owner": {"type": "str"},
     "group": {"type": "str"},
     "mode": {"type": "str", "default": "0640"},
@@ -179,6 +186,7 @@ def configure(parameters: dict, changes: Changes, *, destdir: str = "") -> dict:
         secrets=texts("secrets", parameters["secrets"]),
         sys_config=parameters["sys_config"],
         vm_args=parameters["vm_args"],
+        host_flags=parameters["host_flags"],
         uid=user_number(parameters["owner"]),
         gid=group_number(parameters["group"]),
         mode=parse_mode(parameters["mode"]),

@@ -104,6 +104,12 @@ options:
       vm_args:
         description: The content of C(vm.args). By default it is rendered from C(vm.args.src), if the release has one.
         type: str
+      host_flags:
+        description:
+          - Flags that the start script gives, such as C(-sname). They are left out of C(vm.args), because the emulator takes the first of two.
+        type: list
+        elements: str
+        default: []
       variables:
         description: Values for the variables in C(sys.config.src) and C(vm.args.src).
         type: dict
@@ -442,6 +448,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.mark import CLAIM
 CONFIGURATION = {
     "sys_config": {"type": "str"},
     "vm_args": {"type": "str"},
+    "host_flags": {"type": "list", "elements": "str", "default": []},
     "variables": {"type": "dict", "default": {}},
     "secrets": {"type": "dict", "default": {}, "no_log": True},
 }

@@ -154,6 +154,12 @@ options:
   vm_args:
     description: The text of the release's C(vm.args). Without it, the file is made from C(vm.args.src), if the release has that.
     type: str
+  host_flags:
+    description:
+      - Flags that the start script gives, such as C(-sname). They are left out of C(vm.args), because the emulator takes the first of two.
+    type: list
+    elements: str
+    default: []
   variables:
     description: Values for the variables in C(sys.config.src) and C(vm.args.src).
     type: dict
@@ -371,6 +377,7 @@ ARGUMENT_SPEC = {
     "service": SERVICE,
     "sys_config": {"type": "str"},
     "vm_args": {"type": "str"},
+    "host_flags": {"type": "list", "elements": "str", "default": []},
     "variables": {"type": "dict", "default": {}},
     "secrets": {"type": "dict", "default": {}, "no_log": True},
     "state": {"type": "str", "choices": ["started", "stopped", "present", "absent"], "default": "started"},

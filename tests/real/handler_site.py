@@ -208,6 +208,7 @@ class System:
             "otp_boot_server": False,
             "otp_boot_variables": {},
             "otp_erl_flags": self.flags,
+            "otp_code_mode": "",
         }
         Path(self.root, "run").mkdir(exist_ok=True)
         Path(self.root, ENVIRONMENT).write_text(format_environment(self.node.environment))

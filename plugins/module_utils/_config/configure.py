@@ -19,7 +19,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.files import read
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, check_owner, ensure_file
 from ansible_collections.erlang.otp.plugins.module_utils._formats.substitute import Replacement, substitute
 from ansible_collections.erlang.otp.plugins.module_utils._formats.sys_config import parse_sys_config
-from ansible_collections.erlang.otp.plugins.module_utils._formats.vm_args import without_cookie
+from ansible_collections.erlang.otp.plugins.module_utils._formats.vm_args import without_cookie, without_flags
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import declared_encoding, decode
 
 SYS_CONFIG = "sys.config"
@@ -29,6 +29,12 @@ EMPTY_SYS_CONFIG = b"[].\n"
 COOKIE_LEFT_OUT = (
     "{source} has -setcookie, which would show the cookie to every user of the host, so it is left out of {path}."
     " Set otp_cookie, and remove -setcookie from the release: the node reads its cookie from a file of its user."
+)
+FLAG_LEFT_OUT = "{source} has {flags}, which the variables of this host decide. It is left out."
+RUNTIME = b"RUNTIME_CONFIG=true"
+RUNTIME_REPLACED = (
+    "{path} runs config providers (runtime.exs) when the system boots, and the given sys.config would replace it, so that they would not run."
+    " Leave out otp_sys_config, and give the values in otp_environment, which runtime.exs reads."
 )
 
 
@@ -47,6 +53,7 @@ def configure_release(
     secrets: dict[str, str] | None = None,
     sys_config: str | None = None,
     vm_args: str | None = None,
+    host_flags: t.Collection[str] = (),
     uid: int = -1,
     gid: int = -1,
     mode: int = 0o640,
@@ -58,6 +65,7 @@ def configure_release(
 
     The variables of the .src files get the values of variables and secrets; given content is not changed. If nothing else gives a content, an
     empty sys.config is written, and no vm.args. uid and gid of -1 mean the owner of the present file, else of the directory.
+    host_flags: flags that the start script gives. They are left out of vm.args, because the emulator takes the first of two.
     sources: in check mode, the files of a release whose directory is not there yet, by name.
     keep: called with the path of a file before it is replaced.
     A -setcookie is left out of vm.args, and of the diff. Returns the paths ``sys_config`` and ``vm_args`` (or None), the names of the used
@@ -71,14 +79,21 @@ def configure_release(
     result: dict[str, t.Any] = {"sys_config": None, "vm_args": None, "variables": [], "diff": [], "warnings": []}
     for name, content in contents.items():
         path = result[name.replace(".", "_")] = os.path.join(directory, name)
-        if name == VM_ARGS and without_cookie(content.data) != content.data:
-            content = content._replace(data=without_cookie(content.data))
-            result["warnings"].append(COOKIE_LEFT_OUT.format(source=content.source, path=path))
+        flags: list[str] = []
+        if name == VM_ARGS:
+            if without_cookie(content.data) != content.data:
+                content = content._replace(data=without_cookie(content.data))
+                result["warnings"].append(COOKIE_LEFT_OUT.format(source=content.source, path=path))
+            data, flags = without_flags(content.data, host_flags)
+            content = content._replace(data=data)
         if not os.path.isdir(directory):
             changes.actions.append(f"write {path}")
             continue
         owner = _owner(path, directory, uid, gid)
         before = ensure_file(path, content.data, mode=mode, owner=owner, sentence=f"write {path}", changes=changes, keep=keep)
+        if flags and before is not None:
+            # Otherwise each run would warn of a file that is made from vm.args.src.
+            result["warnings"].append(FLAG_LEFT_OUT.format(source=content.source, flags=", ".join(flags)))
         if before is not None and not secrets:
             before = without_cookie(before) if name == VM_ARGS else before
             shown = {"before": before.decode("utf-8", "replace"), "after": content.data.decode("utf-8", "replace")}
@@ -119,6 +134,8 @@ def _contents(directory: str, sources: Files | t.Mapping[str, bytes], given: dic
 def _content(directory: str, sources: Files | t.Mapping[str, bytes], name: str, given: str | None, values: dict[str, str]) -> Content | None:
     path = os.path.join(directory, name)
     if given is not None:
+        if name == SYS_CONFIG and RUNTIME in (sources.get(name) or b""):
+            raise OtpError(RUNTIME_REPLACED.format(path=path))
         return Content(given.encode("utf-8"), f"the given {name}", [])
     source = path + ".src"
     template = sources.get(name + ".src")

@@ -24,7 +24,7 @@ class Request(t.NamedTuple):
     address: NodeAddress = NodeAddress()
     transport: str = "auto"  # or distribution, pipe, offline
     package: t.Mapping[str, t.Any] = {}
-    # As of configure_release(): sys_config, vm_args, variables, secrets.
+    # As of configure_release(): sys_config, vm_args, host_flags, variables, secrets.
     configuration: t.Mapping[str, t.Any] | None = None
     down: str = "offline"  # or fail, skip
     keep: int = 0

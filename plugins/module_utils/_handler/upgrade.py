@@ -162,7 +162,7 @@ class Upgrade:
             result = configure_release(directory=directory, sources=sources, changes=self.changes, **configuration)
             self.diffs += result["diff"]
             for cause, dummy, remedy in (warning.rstrip(".").partition(". ") for warning in result["warnings"]):
-                self.report([Problem("cookie", cause, remedy, fatal=False)])
+                self.report([Problem("cookie" if "-setcookie" in cause else "vm_args", cause, remedy, fatal=False)])
 
     def leave_down(self) -> None:
         """Report a node that is down, and change nothing. Raises HandlerError when the request is to fail then."""

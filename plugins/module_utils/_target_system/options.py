@@ -59,7 +59,7 @@ class SystemOptions(t.NamedTuple):
     run_directory: str
     # Of install_release: package, checksum, url_options, release, variables.
     package: dict[str, t.Any]
-    # Of configure_release: sys_config, vm_args, variables, secrets.
+    # Of configure_release: sys_config, vm_args, host_flags, variables, secrets.
     configuration: dict[str, t.Any]
     files: tuple[File, ...]
     cookie: str | None

@@ -130,11 +130,12 @@ def node(variables: Variables) -> t.Iterator[str]:
     name = str(variables.get("otp_node_name") or "")
     if not name:
         return
-    if not is_node_name(name):
-        yield f"otp_node_name is {name!r}: a node's name is NAME@HOST, such as exchange@localhost; leave it empty for a node that is not distributed."
+    if not is_node_name(name if "@" in name else f"{name}@host"):
+        yield f"otp_node_name is {name!r}: a node's name is NAME@HOST, such as exchange@localhost, or NAME; it is '' for a node that is not distributed."
         return
-    long_names = variables.get("otp_long_names", "." in name.split("@")[1])
-    if long_names != ("." in name.split("@")[1]):
+    host = name.partition("@")[2]
+    long_names = variables.get("otp_long_names", "." in host)
+    if host and long_names != ("." in host):
         rule = "long names need a host with a dot" if long_names else "short names need a host without a dot"
         yield f"otp_node_name is {name!r} and otp_long_names is {str(long_names).lower()}: {rule}."
 
@@ -142,7 +143,7 @@ def node(variables: Variables) -> t.Iterator[str]:
 def cookie(variables: Variables) -> t.Iterator[str]:
     secret = str(variables.get("otp_cookie") or "")
     if variables.get("otp_node_name") and not secret:
-        yield "otp_cookie is not set, and a distributed node needs one: give a secret, preferably from ansible-vault, or leave otp_node_name empty."
+        yield "otp_cookie is not set, and a distributed node needs one: give a secret, preferably from ansible-vault, or set otp_node_name to ''."
     elif secret and not re.fullmatch(r"[\x21-\x7e]{1,255}", secret):
         yield "otp_cookie must be 1 to 255 printable ASCII characters without spaces."
 

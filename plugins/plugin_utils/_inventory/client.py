@@ -25,8 +25,8 @@ def client(variables: Variables) -> t.Iterator[str]:
         yield f"otp_client_type is {kind!r}: it is a directory's name, of letters, digits and any of '._+-', such as arm64."
     if not variables.get("otp_master"):
         return
-    if not variables.get("otp_node_name"):
-        yield "otp_node_name is not set: a client node is called from its master, and needs a name, such as exchange@north."
+    if "@" not in str(variables.get("otp_node_name") or ""):
+        yield "otp_node_name has no host: a client node is called from its master, and needs a name such as exchange@north."
     if variables.get("otp_service_manager") == "sysv":
         yield "otp_service_manager is sysv: a client node supports systemd or none; with none, call bin/start in a script of the host."
     if variables.get("otp_client_loader") == "inet" and not variables.get("otp_static_emulator", True):
@@ -52,8 +52,8 @@ def client_problems(hostvars: t.Mapping[str, Variables], hosts: t.Iterable[str])
         for variable in ("otp_root", "otp_cookie"):
             if own.get(variable) != master.get(variable):
                 yield f"{host}: {variable} differs from that of its master {name}: set the same value for both."
-        if not master.get("otp_node_name"):
-            yield f"{host}: its master {name} has no otp_node_name: a client writes its releases through the node of its master."
+        if "@" not in str(master.get("otp_node_name") or ""):
+            yield f"{host}: its master {name} has no otp_node_name with a host: a client writes its releases through the node of its master."
         node = str(own.get("otp_node_name"))
         other = seen.setdefault((name, node), host)
         if other != host:

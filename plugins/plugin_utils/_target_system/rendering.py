@@ -219,9 +219,11 @@ def flags(variables: Variables) -> list[str]:
     if variables["otp_console"] == "journal":
         found.append("-noinput")
     client: Client | None = variables.get("client")
-    if client and client.hosts:
-        # In embedded mode all code is loaded at boot. Code that is loaded later would wait for the boot server.
-        found += ["-loader", "inet", "-hosts", *client.hosts, "-id", variables["otp_node_name"], "-mode", "embedded"]
+    is_disk_less = client is not None and client.hosts
+    if client and is_disk_less:
+        found += ["-loader", "inet", "-hosts", *client.hosts, "-id", variables["otp_node_name"]]
+    # vm.args is read first, so that its mode counts if the inventory has none. Code that is loaded later would wait for the boot server.
+    found += ["-mode", "embedded" if is_disk_less else variables["otp_code_mode"] or "embedded"]
     if not client and variables["otp_boot_server"]:
         found += ["-args_file", f"{variables['otp_root']}/{BOOT_SERVER}"]
     return [str(flag) for flag in (*found, *variables["otp_erl_flags"])]

@@ -26,7 +26,7 @@ def root(tmp_path):
 
 def run(root, **options):
     names = ("release", "sys_config", "vm_args", "owner", "group")
-    parameters = {**dict.fromkeys(names), "variables": {}, "secrets": {}, "mode": "0640", "root": str(root), **options}
+    parameters = {**dict.fromkeys(names), "variables": {}, "secrets": {}, "host_flags": [], "mode": "0640", "root": str(root), **options}
     return configure(parameters, Changes())
 
 

@@ -63,6 +63,28 @@ def test_a_cookie_is_left_out_and_in_no_diff(directory, given):
     assert configure(directory, variables=VALUES)[0]["warnings"] == []
 
 
+def test_what_the_host_decides_is_left_out_and_told_once(directory):
+    (directory / "vm.args.src").unlink()
+    (directory / "vm.args").write_text("-sname tele\n\n+K true\n")
+    flags = ["-sname", "-name"]
+    said, dummy = configure(directory, variables=VALUES, host_flags=flags)
+    assert (directory / "vm.args").read_text() == "+K true\n"
+    assert said["warnings"] == [f"{directory}/vm.args has -sname tele, which the variables of this host decide. It is left out."]
+    assert said["diff"][-1]["before"] == "-sname tele\n\n+K true\n"
+    (directory / "vm.args.src").write_text("-sname ${NODE}\n+K true\n")
+    said, changes = configure(directory, variables=VALUES, host_flags=flags)
+    assert not changes.changed and said["warnings"] == []
+    configure(directory, variables=VALUES)
+    assert (directory / "vm.args").read_text() == "-sname pea@host\n+K true\n"
+
+
+def test_config_providers_are_not_replaced(tmp_path):
+    (tmp_path / "sys.config").write_text("%% RUNTIME_CONFIG=true\n[].\n")
+    with pytest.raises(OtpError, match="Leave out otp_sys_config"):
+        configure(tmp_path, sys_config="[].\n")
+    assert not configure(tmp_path)[1].actions[1:] and "RUNTIME" in (tmp_path / "sys.config").read_text()
+
+
 def test_secrets_win_and_leave_no_diff(directory):
     said, changes = configure(directory, variables=VALUES, secrets={"PASSWORD": "violet"})
     assert "violet" in (directory / "sys.config").read_text()

@@ -36,7 +36,8 @@ def test_nothing_to_say_of_a_client(given):
     ("given", "said"),
     [
         ({"otp_client_type": "../x"}, "otp_client_type is '../x'"),
-        ({"otp_node_name": ""}, "otp_node_name is not set"),
+        ({"otp_node_name": ""}, "otp_node_name has no host"),
+        ({"otp_node_name": "exchange"}, "otp_node_name has no host"),
         ({"otp_service_manager": "sysv"}, "otp_service_manager is sysv"),
         ({"otp_client_loader": "inet", "otp_static_emulator": False}, "otp_static_emulator is false"),
     ],
@@ -58,7 +59,7 @@ def test_each_variable(given, said):
         ({}, {"otp_master": "x"}, ["c: otp_master is 'm', which is itself a client of x"]),
         ({"otp_root": "/srv/x"}, {}, ["c: otp_root differs from that of its master m"]),
         ({"otp_cookie": "other"}, {}, ["c: otp_cookie differs from that of its master m"]),
-        ({}, {"otp_node_name": ""}, ["c: its master m has no otp_node_name"]),
+        ({}, {"otp_node_name": ""}, ["c: its master m has no otp_node_name with a host"]),
         (DISK_LESS, {"otp_boot_server": 1}, []),
         (DISK_LESS, {"otp_boot_server": "no"}, ["c: it boots from its master m: set otp_boot_server"]),
         ({**DISK_LESS, "otp_client_address": "c.example"}, {}, ["c: otp_client_address is not set"]),
