@@ -26,6 +26,8 @@ def method_of(upgrade: NodeUpgrade) -> str:
     release = read_release(upgrade.tree, upgrade.version)
     if upgrade.running.lacks_sasl or (release is not None and not has_sasl(release)):
         return "restart"
+    if _preflight.has_providers(upgrade.tree, upgrade.version):
+        return "restart"
     try:
         step = find_relup_step(upgrade.tree, current, upgrade.version, upgrade_from=_paths(upgrade) if release is None else None)
     except NoRelupStep:
@@ -61,6 +63,7 @@ def check_upgrade(upgrade: NodeUpgrade) -> RelupStep | None:
         return None if paths is None else find_relup_step(tree, current, version, upgrade_from=paths)
     problems += _preflight.check_release(tree, release, like=upgrade.program())
     problems += _check_relup(upgrade, None)
+    problems += _preflight.check_mix(tree, version, method="client" if upgrade.request.client else upgrade.request.method)
     problems += _preflight.check_sasl(upgrade.running, release)
     if upgrade.running.status_of(version) is not None and not fatal(problems):
         problems += _ask_release_handler(upgrade)
@@ -82,7 +85,7 @@ def check_boot(upgrade: NodeUpgrade) -> None:
 
 def check_trial(upgrade: NodeUpgrade) -> None:
     """Check a boot of the release by heart, with our own command. Raises HandlerError for a fatal problem."""
-    problems = [problem for problem in _preflight.check_tree(upgrade.tree) if problem.kind != "mix"]
+    problems = [*_preflight.check_tree(upgrade.tree)]
     release = read_release(upgrade.tree, upgrade.version)
     if release is not None:
         problems += _preflight.check_release(upgrade.tree, release, like=upgrade.program())

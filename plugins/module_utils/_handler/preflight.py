@@ -16,6 +16,7 @@ import re
 import shlex
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.module_utils._config.configure import RUNTIME
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
@@ -123,12 +124,22 @@ def check_tree(tree: Tree) -> t.Iterator[Problem]:
     if free < LEAST_SPACE:
         cause = f"{tree.path('releases')} has {free >> 10} KiB of free space, and release_handler writes there in place"
         yield Problem("space", cause, f"Make room for at least {LEAST_SPACE >> 20} MiB")
-    for name in ("runtime.exs", "env.sh"):
-        found = [version for version in tree.release_directories() if tree.has("releases", version, name)]
-        if found:
-            cause = f"release {found[-1]} has {name}, which only a start evaluates: a hot upgrade loses its values"
-            yield Problem("mix", cause, "Move the configuration to sys.config, or restart the node afterwards", fatal=False)
-            return
+
+
+def check_mix(tree: Tree, version: str, *, method: str = "hot") -> t.Iterator[Problem]:
+    """What a release of mix reads only when it boots. release_handler would reset all configuration to that of sys.config, without a word."""
+    if has_providers(tree, version):
+        cause = f"release {version} runs config providers (runtime.exs) when it boots, and a hot upgrade would lose what they have read"
+        yield Problem("mix", cause, INSTEAD[method][:1].upper() + INSTEAD[method][1:])
+    script = read_file(tree.path("releases", version, "env.sh")) or b""
+    if any(line.strip() and not line.lstrip().startswith(b"#") for line in script.splitlines()):
+        cause = f"release {version} has variables in its env.sh, and a hot upgrade keeps the environment of the release before"
+        yield Problem("mix", cause, "If they have changed, restart the node afterwards", fatal=False)
+
+
+def has_providers(tree: Tree, version: str) -> bool:
+    """Whether the release runs config providers, as mix marks it in sys.config."""
+    return RUNTIME in (read_file(tree.path("releases", version, "sys.config")) or b"")
 
 
 def check_node(tree: Tree, running: Running) -> t.Iterator[Problem]:

@@ -19,10 +19,11 @@ def stage_bin(tree: Tree, unpacked: Unpacked, writer: Writer, emulator: str) -> 
     release = unpacked.release
     programs = f"erts-{release.erts_version}/bin"
     templates = {name: unpacked.texts[f"{programs}/{name}.src"] for name in SCRIPTS if f"{programs}/{name}.src" in unpacked.texts}
-    scripts = make_scripts(root=tree.root, erts_version=release.erts_version, templates=templates, emulator=emulator)
-    files = {f"bin/{name}": (content, 0o755) for name, content in scripts.items()}
     boot = unpacked.texts.get("bin/start.boot")
     clean = f"releases/{release.version}/{CLEAN_BOOT}"
+    basic = unpacked.texts.get(clean) or boot or b""
+    scripts = make_scripts(root=tree.root, erts_version=release.erts_version, templates=templates, emulator=emulator, boot=basic)
+    files = {f"bin/{name}": (content, 0o755) for name, content in scripts.items()}
     if clean in unpacked.texts:
         files["bin/start.boot"] = unpacked.texts[clean], 0o644
     elif boot is not None:

@@ -43,13 +43,13 @@ def _files_of(tree: Tree, version: str, erts_version: str, emulator: str) -> dic
     programs = tree.path(f"erts-{erts_version}", "bin")
     sources = {name: read_file(f"{programs}/{name}.src") for name in SCRIPTS}
     templates = {name: content for name, content in sources.items() if content is not None}
-    scripts = make_scripts(root=tree.root, erts_version=erts_version, templates=templates, emulator=emulator)
+    boot = read_file(tree.path("releases", version, CLEAN_BOOT))
+    scripts = make_scripts(root=tree.root, erts_version=erts_version, templates=templates, emulator=emulator, boot=boot or b"")
     expected = {name: (content, 0o755) for name, content in scripts.items()}
     for name in PROGRAMS:
         content = read_file(f"{programs}/{name}")
         if content is not None:
             expected[name] = content, 0o755
-    boot = read_file(tree.path("releases", version, CLEAN_BOOT))
     if boot is not None:
         expected["start.boot"] = boot, 0o644
     return expected

@@ -17,6 +17,9 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.record import SCR
 
 _SHELL_KNOWS = frozenset("|&;<>()$`\\\"'*?[]#~=%! \t\n{}")
 
+# The variable for the libraries in boot scripts of mix.
+RELEASE_LIB = b"$RELEASE_LIB/"
+
 # How our own erl lets the environment choose.
 _DEFAULT = b"${ERL_ROOTDIR:-"
 
@@ -28,7 +31,7 @@ BINDIR=$ROOTDIR/erts-{erts}/bin
 EMU={emulator}
 PROGNAME=${{0##*/}}
 export ROOTDIR BINDIR EMU PROGNAME
-exec "$BINDIR/erlexec" ${{1+"$@"}}
+exec "$BINDIR/erlexec" {arguments}${{1+"$@"}}
 """
 
 _START = """\
@@ -61,20 +64,23 @@ exec "$BINDIR/erlexec" -boot "$RELDIR/$VSN/start" -config "$RELDIR/$VSN/sys" ${{
 """
 
 
-def make_scripts(*, root: str, erts_version: str, templates: dict[str, bytes], emulator: str = "beam") -> dict[str, bytes]:
+def make_scripts(*, root: str, erts_version: str, templates: dict[str, bytes], emulator: str = "beam", boot: bytes = b"") -> dict[str, bytes]:
     """The content of bin/erl, bin/start and bin/start_erl of the system whose root directory is root.
 
     templates: the content of ``erts-VSN/bin/NAME.src`` by name ("erl", "start", "start_erl"), of those there are.
+    boot: the boot script of the basic system. That of mix needs a variable for the libraries, which no template of OTP gives.
     """
+    is_of_mix = RELEASE_LIB in boot
     own = {"erl": _ERL, "start": _START, "start_erl": _START_ERL}
-    words = {"root": _quoted(root), "erts": erts_version, "emulator": emulator}
+    arguments = '-boot_var RELEASE_LIB "$ROOTDIR/lib" ' if is_of_mix else ""
+    words = {"root": _quoted(root), "erts": erts_version, "emulator": emulator, "arguments": arguments}
     scripts = {name: os.fsencode(own[name].format(**words)) for name in SCRIPTS}
     if templates and not any(character in _SHELL_KNOWS for character in root):
         from ansible_collections.erlang.otp.plugins.module_utils._formats.substitute import substitute_percent
 
         # start.src of OTP 25 and later finds its ERTS by %VSN%.
         variables = {"FINAL_ROOTDIR": root, "EMU": emulator, "VSN": erts_version}
-        scripts.update((name, substitute_percent(templates[name], variables)) for name in SCRIPTS if name in templates)
+        scripts.update((name, substitute_percent(templates[name], variables)) for name in SCRIPTS if name in templates and not (name == "erl" and is_of_mix))
     return scripts
 
 

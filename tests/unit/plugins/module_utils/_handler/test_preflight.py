@@ -176,9 +176,14 @@ def test_little_room(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     assert kinds(problems(tree)) == [("space", True)]
 
 
-def test_values_that_only_a_start_evaluates(tree: Tree) -> None:
-    Path(tree.path("releases/2/runtime.exs")).write_text("")
-    assert kinds(problems(tree)) == [("mix", False)]
+def test_what_mix_reads_only_at_boot(tree: Tree) -> None:
+    Path(tree.path("releases/2/env.sh")).write_text("#!/bin/sh\n\n  # export A=1\n")
+    assert list(_preflight.check_mix(tree, "2")) == []
+    Path(tree.path("releases/2/env.sh")).write_text("#!/bin/sh\nexport A=1\n")
+    assert kinds(list(_preflight.check_mix(tree, "2"))) == [("mix", False)]
+    Path(tree.path("releases/2/sys.config")).write_text("%% RUNTIME_CONFIG=true\n[].\n")
+    (problem, dummy) = _preflight.check_mix(tree, "2", method="auto")
+    assert problem.fatal and "runtime.exs" in problem.cause and "otp_allow_restart" in problem.remedy
 
 
 def test_a_release_that_failed_before() -> None:
