@@ -127,7 +127,10 @@ options:
     default: []
     suboptions:
       path:
-        description: The path, relative to O(root).
+        description:
+          - The path, relative to O(root).
+          - In V(bin/{release}), the name of the release is put in. A script of that name from the package, as those of relx and mix, is kept beside it as
+            C(NAME.orig) and is not a program any more.
         type: str
         required: true
       content:

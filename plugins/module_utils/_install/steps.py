@@ -23,6 +23,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import 
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import Writer
 from ansible_collections.erlang.otp.plugins.module_utils._package.opened import OpenPackage
 from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import BASE, Base, check_base, find_base, parse_base
+from ansible_collections.erlang.otp.plugins.module_utils._tree.own_script import is_own, script_of, set_aside
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import flush_file_systems, publish, staging
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import RECORD, STAGING, find_record, format_record
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import make_permanent, register
@@ -100,6 +101,10 @@ def _work(installation: Installation, changes: Changes, descriptor: int) -> dict
         release = _release(record)
         tidy_elsewhere(record, tree, changes, installation.lock_timeout)
     after = register(tree, release, changes, installation.options, emulator=installation.emulator)
+    script = script_of(release.name)
+    if script and is_own(tree, script):
+        # The package has brought another one.
+        set_aside(tree, script, changes, installation.options)
     if installation.state == "permanent":
         after = make_permanent(tree, release, after, changes, installation.options, emulator=installation.emulator)
     (status,) = [entry.status for entry in after if entry.version == release.version]

@@ -113,7 +113,7 @@ def parse_options(parameters: dict[str, t.Any], *, init: str = "") -> SystemOpti
             "release": parameters["_package_release"],
             "variables": texts("boot_variables", parameters["boot_variables"]),
         },
-        configuration={**given("sys_config", "vm_args"), **{name: texts(name, parameters[name]) for name in ("variables", "secrets")}},
+        configuration={**given("sys_config", "vm_args", "host_flags"), **{name: texts(name, parameters[name]) for name in ("variables", "secrets")}},
         files=tuple(_file(entry) for entry in parameters["files"] if _is_for(entry, found.manager)),
         warnings=(found.warning,) if found.warning else (),
         claim=claim_of(parameters),

@@ -26,6 +26,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._target_system.options 
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.release import Release, ensure_release
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.service_user import ensure_cookie, ensure_user
 from ansible_collections.erlang.otp.plugins.module_utils._tree.mark import check_claim
+from ansible_collections.erlang.otp.plugins.module_utils._tree.own_script import CONTROL, script_of, set_aside
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import pid_file
 from ansible_collections.erlang.otp.plugins.module_utils._tree.root_directory import ensure_root_directory
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
@@ -77,7 +78,10 @@ class System:
             # Before bin/start, which reads it.
             self.write_environment()
             for file in self.options.files:
-                self.write(file)
+                if file.path == CONTROL:
+                    self.write_control_script(file)
+                else:
+                    self.write(file)
             self.write_cookie()
             self.ensure_service()
             node = self.ensure_node()
@@ -160,6 +164,13 @@ class System:
         if not file.secret:
             self.diff.append({"before_header": path, "after_header": path, "before": text, "after": file.content})
         return text
+
+    def write_control_script(self, file: File) -> None:
+        """bin/NAME of the release, in the place of that of relx or mix."""
+        path = script_of(self.release.name or "")
+        if path is not None:
+            set_aside(self.tree, path, self.changes, FileOptions(*self.owner))
+            self.write(file._replace(path=path))
 
     def write_cookie(self) -> None:
         """The cookie file of the service user. A running node gets the cookie first."""

@@ -17,6 +17,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.service import RO
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.environment import ENVIRONMENT, format_environment
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import SystemOptions
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.system import System
+from ansible_collections.erlang.otp.plugins.module_utils._tree.own_script import CONTROL
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.box import Box
 
 # The files of the copy belong to the user of the controller; the box gets their owners with the delivery.
@@ -41,6 +42,9 @@ class BoxSystem(System):
             files.append((self.options.node.cookie_file, self.options.cookie.encode("utf-8", "replace"), self.box.inspection.user))
         secret = format_environment({**self.options.node.environment, **self.options.environment_secrets})
         files.append((ENVIRONMENT, secret.encode("utf-8"), self.box.inspection.user))
+        # Its name is that of the release.
+        script = b"".join(file.content.encode("utf-8") for file in self.options.files if file.path == CONTROL)
+        files += [(path, script, self.box.inspection.user) for path in self.box.inspection.entries if path.startswith("bin/")]
         for path, content, owner in files:
             entry = self.box.inspection.entries.get(path)
             if entry and (entry.uid, entry.gid) == owner:

@@ -19,6 +19,7 @@ import jinja2
 from ansible_collections.erlang.otp.plugins.module_utils._core.values import texts
 from ansible_collections.erlang.otp.plugins.module_utils._node import service_manager
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.environment import format_environment
+from ansible_collections.erlang.otp.plugins.module_utils._tree.own_script import CONTROL
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.specs import of_their_kinds
 from ansible_collections.erlang.otp.plugins.plugin_utils._target_system.hardening import epmd_hardening, hardening
 
@@ -67,7 +68,7 @@ COMPILED = compiled()
 
 
 def options(variables: Variables) -> dict[str, t.Any]:
-    """The options of otp_target_system that several variables decide: files, service and environment. Raises OtpError for a value of another kind."""
+    """The options of otp_target_system that several variables decide: files, service and the like. Raises OtpError for a value of another kind."""
     variables = of_their_kinds(variables)
     if variables["otp_service_manager"] == "auto":
         return {**for_each_manager(variables), "environment": environment(variables)}
@@ -98,8 +99,9 @@ def of_node(variables: Variables) -> dict[str, t.Any]:
 
 
 def scripts(variables: Variables) -> list[dict[str, str]]:
-    """bin/start, bin/start_erl and bin/stop, and the list of the boot server: the option files of otp_target_system."""
+    """bin/start, bin/start_erl, bin/stop and bin/NAME, and the list of the boot server: the option files of otp_target_system."""
     files = [{"path": f"bin/{name}", "content": rendered(name, variables), "mode": "0755"} for name in ("start", "start_erl", "stop")]
+    files.append({"path": CONTROL, "content": rendered("control", variables), "mode": "0755"})
     if variables["otp_boot_server"]:
         files.append({"path": BOOT_SERVER, "content": boot_server(variables["otp_boot_server_clients"]), "mode": "0644"})
     return files
