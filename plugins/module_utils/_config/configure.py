@@ -31,8 +31,9 @@ COOKIE_LEFT_OUT = (
     " Set otp_cookie, and remove -setcookie from the release: the node reads its cookie from a file of its user."
 )
 FLAG_LEFT_OUT = "{source} has {flags}, which the variables of this host decide. It is left out."
-RUNTIME = b"RUNTIME_CONFIG=true"
-RUNTIME_REPLACED = (
+# Of a sys.config that mix has written with config providers.
+PROVIDERS = b"config_provider_init"
+PROVIDERS_REPLACED = (
     "{path} runs config providers (runtime.exs) when the system boots, and the given sys.config would replace it, so that they would not run."
     " Leave out otp_sys_config, and give the values in otp_environment, which runtime.exs reads."
 )
@@ -134,8 +135,8 @@ def _contents(directory: str, sources: Files | t.Mapping[str, bytes], given: dic
 def _content(directory: str, sources: Files | t.Mapping[str, bytes], name: str, given: str | None, values: dict[str, str]) -> Content | None:
     path = os.path.join(directory, name)
     if given is not None:
-        if name == SYS_CONFIG and RUNTIME in (sources.get(name) or b""):
-            raise OtpError(RUNTIME_REPLACED.format(path=path))
+        if name == SYS_CONFIG and PROVIDERS in (sources.get(name) or b""):
+            raise OtpError(PROVIDERS_REPLACED.format(path=path))
         return Content(given.encode("utf-8"), f"the given {name}", [])
     source = path + ".src"
     template = sources.get(name + ".src")

@@ -16,7 +16,7 @@ import re
 import shlex
 import typing as t
 
-from ansible_collections.erlang.otp.plugins.module_utils._config.configure import RUNTIME
+from ansible_collections.erlang.otp.plugins.module_utils._config.configure import PROVIDERS
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
@@ -138,8 +138,8 @@ def check_mix(tree: Tree, version: str, *, method: str = "hot") -> t.Iterator[Pr
 
 
 def has_providers(tree: Tree, version: str) -> bool:
-    """Whether the release runs config providers, as mix marks it in sys.config."""
-    return RUNTIME in (read_file(tree.path("releases", version, "sys.config")) or b"")
+    """Whether the release runs config providers: mix puts them into sys.config."""
+    return PROVIDERS in (read_file(tree.path("releases", version, "sys.config")) or b"")
 
 
 def check_node(tree: Tree, running: Running) -> t.Iterator[Problem]:

@@ -79,10 +79,10 @@ def test_what_the_host_decides_is_left_out_and_told_once(directory):
 
 
 def test_config_providers_are_not_replaced(tmp_path):
-    (tmp_path / "sys.config").write_text("%% RUNTIME_CONFIG=true\n[].\n")
+    (tmp_path / "sys.config").write_text("[{elixir,[{config_provider_init,1}]}].\n")
     with pytest.raises(OtpError, match="Leave out otp_sys_config"):
         configure(tmp_path, sys_config="[].\n")
-    assert not configure(tmp_path)[1].actions[1:] and "RUNTIME" in (tmp_path / "sys.config").read_text()
+    assert not configure(tmp_path)[1].actions[1:] and "provider" in (tmp_path / "sys.config").read_text()
 
 
 def test_secrets_win_and_leave_no_diff(directory):

@@ -181,7 +181,7 @@ def test_what_mix_reads_only_at_boot(tree: Tree) -> None:
     assert list(_preflight.check_mix(tree, "2")) == []
     Path(tree.path("releases/2/env.sh")).write_text("#!/bin/sh\nexport A=1\n")
     assert kinds(list(_preflight.check_mix(tree, "2"))) == [("mix", False)]
-    Path(tree.path("releases/2/sys.config")).write_text("%% RUNTIME_CONFIG=true\n[].\n")
+    Path(tree.path("releases/2/sys.config")).write_text("[{elixir,[{config_provider_init,1}]}].\n")
     (problem, dummy) = _preflight.check_mix(tree, "2", method="auto")
     assert problem.fatal and "runtime.exs" in problem.cause and "otp_allow_restart" in problem.remedy
 

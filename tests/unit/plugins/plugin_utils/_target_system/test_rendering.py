@@ -231,7 +231,7 @@ def test_a_host_that_chooses_gets_the_files_of_each_manager():
             for_it = [{**file, "managers": 0} for file in files if manager in file.get("managers", [manager])]
             of_it = expected["files"] if name == "files" else (expected["service"] or {"files": []})["files"]
             assert for_it == [{**file, "managers": 0} for file in of_it], (manager, name)
-    assert found["service"]["manager"] == "auto" and len(found["files"]) == 5
+    assert found["service"]["manager"] == "auto" and len(found["files"]) == 7
     own = options({**given, "otp_service_manager": "auto", "otp_init_script": "/etc/init.d/S10x"})["service"]["files"]
     assert [file["path"] for file in own if file["managers"] != ["systemd"]] == ["/etc/init.d/S10x"] * 2
 
