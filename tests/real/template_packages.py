@@ -1,0 +1,93 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Packages of rebar3 and mix from the projects that their own templates make, without any network.
+
+The second version differs in one function. Its relup is made by rebar3, and by a step of mix's release, from an appup.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from waiting import LIMIT
+
+APPUP = '{"0.2.0",[{"0.1.0",[{load_module,%(module)s}]}],[{"0.1.0",[{load_module,%(module)s}]}]}.\n'
+RELUP_STEP = """
+  defp relup(release) do
+    if release.version == "0.2.0" do
+      File.cp!("shop.appup", Path.join([release.path, "lib", "shop-0.2.0", "ebin", "shop.appup"]))
+      rel = fn version -> String.to_charlist(Path.join([release.path, "releases", version, "shop"])) end
+      paths = [String.to_charlist(Path.join([release.path, "lib", "*", "ebin"]))]
+      options = [:silent, path: paths, outdir: String.to_charlist(release.version_path)]
+      {:ok, _, _, _} = :systools.make_relup(rel.("0.2.0"), [rel.("0.1.0")], [rel.("0.1.0")], options)
+    end
+    release
+  end
+end
+"""
+
+
+class Templates:
+    """Makes NAME-VERSION.tar.gz in the directory: of tele by rebar3; of shop, and of conf with config providers, by mix."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def run(self, *command: str, at: str = "") -> None:
+        """Run a tool as a newcomer does."""
+        home = {"HOME": str(self.directory), "LC_ALL": "C.UTF-8", "MIX_ENV": "prod", "REBAR_OFFLINE": "1", "HEX_OFFLINE": "1"}
+        said = subprocess.run(command, cwd=self.directory / at, env={**os.environ, **home}, text=True, capture_output=True, timeout=LIMIT, check=False)
+        assert said.returncode == 0, said.stdout + said.stderr
+
+    def edit(self, path: str, *pairs: tuple[str, str]) -> None:
+        """Replace each first text, which must be there, by the second one."""
+        text = (self.directory / path).read_text()
+        for old, new in pairs:
+            assert re.search(old, text), (path, old)
+            text = re.sub(old, new, text)
+        (self.directory / path).write_text(text)
+
+    def tele(self) -> None:
+        """By rebar3; 0.1.0 is untouched."""
+        self.run("rebar3", "new", "release", "tele")
+        self.run("rebar3", "as", "prod", "tar", at="tele")
+        self.edit("tele/rebar.config", ('"0.1.0"', '"0.2.0"'))
+        self.edit("tele/apps/tele/src/tele.app.src", ('"0.1.0"', '"0.2.0"'))
+        self.edit("tele/apps/tele/src/tele_app.erl", (r"stop/1\]", "stop/1, hello/0]"), (r"\Z", "hello() -> moon.\n"))
+        self.run("rebar3", "as", "prod", "compile", at="tele")
+        (self.directory / "tele/_build/prod/lib/tele/ebin/tele.appup").write_text(APPUP % {"module": "tele_app"})
+        self.run("rebar3", "as", "prod", "do", "release,", "relup", "--relname", "tele", "--relvsn", "0.2.0", "--upfrom", "0.1.0,", "tar", at="tele")
+        self._take("tele/_build/prod/rel/tele")
+
+    def shop(self) -> None:
+        """By mix; in 0.1.0, mix.exs has the step that makes the tar file, and one for the relup of 0.2.0."""
+        self.run("mix", "new", "shop", "--sup")
+        self.edit("shop/mix.exs", (r"deps: deps\(\)\n", "deps: deps(),\n releases: [shop: [steps: [:assemble, &relup/1, :tar]]]\n"), (r"end\n\Z", RELUP_STEP))
+        (self.directory / "shop/shop.appup").write_text(APPUP % {"module": "'Elixir.Shop'"})
+        self.run("mix", "release", at="shop")
+        self.edit("shop/mix.exs", ('version: "0.1.0"', 'version: "0.2.0"'))
+        self.edit("shop/lib/shop.ex", (":world", ":moon"))
+        self.run("mix", "release", at="shop")
+        self._take("shop/_build/prod")
+
+    def conf(self) -> None:
+        """By mix, with runtime.exs; 0.2.0 restarts the emulator's applications with what that has read."""
+        self.run("mix", "new", "conf")
+        (self.directory / "conf/config").mkdir()
+        (self.directory / "conf/config/config.exs").write_text("import Config\nconfig :conf, built: true\n")
+        (self.directory / "conf/config/runtime.exs").write_text('import Config\nconfig :conf, secret: System.fetch_env!("CONF_SECRET")\n')
+        self.edit("conf/mix.exs", (r"deps: deps\(\)\n", "deps: deps(),\n releases: [conf: [steps: [:assemble, :tar], reboot_system_after_config: false]]\n"))
+        self.run("mix", "release", at="conf")
+        self.edit("conf/mix.exs", ('version: "0.1.0"', 'version: "0.2.0"'), ("config: false", "config: true"))
+        self.run("mix", "release", at="conf")
+        self._take("conf/_build/prod")
+
+    def _take(self, place: str) -> None:
+        for package in sorted((self.directory / place).glob("*-0.?.0.tar.gz")):
+            shutil.move(package, self.directory)

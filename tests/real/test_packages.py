@@ -1,0 +1,188 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Packages of rebar3 and mix, as their templates make them: deployed, killed, upgraded by a restart, rolled back, upgraded while they run, removed.
+
+The tests are in the order of the life of three systems, which they share. The inventory has no name of a node.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+from template_packages import Templates
+from upgrade_site import Run, Site
+from waiting import LIMIT, wait_until
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._handler.local import apply_local
+from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Request
+from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress, connect
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
+
+HOSTS = ("tele", "shop", "conf")
+SECRET = "a very private value"
+
+
+class Packages(Site):
+    """Hosts with the names of their releases, and of their nodes."""
+
+    def node(self, host: str) -> _node.Node:
+        return super().node(host)._replace(name=host)
+
+    def write(self) -> None:
+        """An inventory with what a newcomer has to give."""
+        hosts = {host: {"otp_root": self.root(host), "otp_package": f"{self.directory}/{host}-{{{{ v }}}}.tar.gz"} for host in self.hosts}
+        hosts["conf"]["otp_environment_secrets"] = {"CONF_SECRET": SECRET}
+        everywhere = {"otp_user": "root", "otp_home": f"{self.directory}/home", "otp_cookie": self.cookie}
+        guards = {name: int(LIMIT) for name in ("otp_start_timeout", "otp_restart_timeout", "otp_upgrade_timeout")}
+        everywhere |= {"otp_environment": {"ERL_EPMD_PORT": self.epmd_port}, "otp_service_manager": "none", **guards}
+        connection = {"ansible_connection": "local", "ansible_python_interpreter": str(self.programs / "python")}
+        self.inventory.write_text(yaml.safe_dump({"otp": {"hosts": hosts, "vars": {**connection, **everywhere}}}))
+
+    def address(self, host: str) -> NodeAddress:
+        return NodeAddress(node=host, cookie_file=f"{self.directory}/home/.erlang.cookie", epmd_port=self.epmd_port)
+
+    def call(self, host: str, module: str, function: str, *arguments: t.Any) -> t.Any:
+        with connect(self.address(host), timeout=LIMIT) as node:
+            return node.call(module, function, list(arguments), timeout=LIMIT)
+
+    def variables_of(self, host: str) -> dict[str, str]:
+        """That of the emulator which runs."""
+        text = Path(f"/proc/{find_emulator(self.root(host))}/environ").read_text()
+        return dict(line.partition("=")[::2] for line in text.split("\0"))
+
+    def kill(self, host: str) -> None:
+        """Kill the emulator, and wait until heart has started another one, which has booted."""
+        pid = find_emulator(self.root(host))
+        assert pid
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: find_emulator(self.root(host)) not in (None, pid), "heart has started the emulator again")
+        _node.wait_until_answering(self.node(host), timeout=LIMIT)
+
+    def apply(self, host: str, release: str, state: str, **options: t.Any) -> dict[str, t.Any]:
+        return apply_local(Request(root=self.root(host), release=release, state=state, address=self.address(host), **options), Changes())
+
+    def script(self, host: str, verb: str) -> tuple[int, str]:
+        """What bin/NAME answers."""
+        said = subprocess.run([f"{self.root(host)}/bin/{host}", verb], text=True, capture_output=True, timeout=LIMIT, check=False)
+        return said.returncode, said.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Packages]:
+    directory = tmp_path_factory.mktemp("packages")
+    templates = Templates(directory)
+    for make in (templates.tele, templates.shop, templates.conf):
+        make()
+    site = Packages(directory / "site", HOSTS)
+    site.directory.mkdir()
+    for package in directory.glob("*.tar.gz"):
+        shutil.move(package, site.directory)
+    site.write()
+    epmd = subprocess.Popen(["epmd", "-address", "127.0.0.1", "-port", str(site.epmd_port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield site
+    finally:
+        for host in HOSTS:
+            site.stop(host)
+        epmd.terminate()
+        epmd.wait(LIMIT)
+        shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="module")
+def deployed(site: Packages) -> Run:
+    return site.play("deploy", v="0.1.0")
+
+
+def test_deployed_as_they_are(site: Packages, deployed: Run) -> None:
+    assert deployed.changed == {"tele": 1, "shop": 1, "conf": 1}
+    assert "has -sname tele, which the variables of this host decide" in deployed.output.replace("\n", " ")
+    assert site.play("deploy", v="0.1.0").changed == {"tele": 0, "shop": 0, "conf": 0}
+    rows = site.play("status", v="0.1.0").rows
+    for host in HOSTS:
+        assert rows[host][0] == "running" and rows[host][1].endswith("0.1.0") and rows[host][-1].startswith(f"{host}@")
+    # Embedded mode: all modules are loaded, and Elixir's protocols are the consolidated ones.
+    for host in HOSTS:
+        assert site.call(host, "code", "get_mode") == Atom("embedded")
+    assert "/releases/0.1.0/consolidated/" in site.call("shop", "code", "which", Atom("Elixir.Enumerable"))
+
+
+def test_scripts(site: Packages, deployed: Run) -> None:
+    for host in HOSTS:
+        pid = find_emulator(site.root(host))
+        assert site.script(host, "status") == (0, f"running, pid {pid}, release 0.1.0 is permanent")
+        assert site.script(host, "ping") == (0, "pong") and site.script(host, "pid") == (0, str(pid))
+        assert site.script(host, "versions") == (0, "0.1.0 permanent")
+        # That of the package is kept, and is not a program.
+        assert not os.access(f"{site.root(host)}/bin/{host}.orig", os.X_OK)
+        said = subprocess.run([f"{site.root(host)}/bin/erl", "-noshell", "-eval", "halt(3)."], timeout=LIMIT, check=False)
+        assert said.returncode == 3
+    assert {path.name for path in Path(site.root("tele"), "bin").glob("tele*")} == {"tele", "tele.orig", "tele-0.1.0.orig"}
+
+
+def test_config_providers_run_at_each_start(site: Packages, deployed: Run) -> None:
+    site.kill("conf")
+    assert dict(site.call("conf", "application", "get_all_env", Atom("conf"))) == {Atom("built"): Atom("true"), Atom("secret"): SECRET.encode()}
+    refused = site.play("deploy", "--limit", "conf", code=2, v="0.1.0", otp_sys_config={"conf": {"built": False}})
+    assert "give the values in otp_environment" in refused.output
+
+
+def test_upgraded_by_a_restart(site: Packages, deployed: Run) -> None:
+    run = site.play("upgrade", v="0.2.0", otp_upgrade_to="0.2.0", otp_upgrade_method="restart", otp_serial="100%")
+    assert [run.rows[host][-2] for host in HOSTS] == ["done"] * 3
+    assert site.call("tele", "tele_app", "hello") == site.call("shop", "Elixir.Shop", "hello") == Atom("moon")
+    assert site.variables_of("shop")["RELEASE_VSN"] == "0.2.0" and site.variables_of("shop")["RELEASE_ROOT"] == site.root("shop")
+    # The name of the node was left out of this vm.args as well; scripts that the package has brought are no programs.
+    assert "-sname" not in Path(site.root("tele"), "releases/0.2.0/vm.args").read_text()
+    assert not [path.name for path in Path(site.root("tele"), "bin").glob("tele-*") if path.suffix != ".orig"]
+
+
+def test_secrets_of_config_providers_are_in_one_place(site: Packages, deployed: Run) -> None:
+    site.kill("conf")
+    assert site.call("conf", "application", "get_env", Atom("conf"), Atom("secret")) == (Atom("ok"), SECRET.encode())
+    root = Path(site.root("conf"))
+    found = {path: path.read_bytes() for path in root.rglob("*") if stat.S_ISREG(path.lstat().st_mode)}
+    # Elixir writes a binary as its bytes.
+    forms = (SECRET.encode(), ",".join(map(str, SECRET.encode())).encode())
+    having = [path for path, content in found.items() if any(form in content.replace(b"\n", b"").replace(b" ", b"") or form in content for form in forms)]
+    assert {str(path.relative_to(root)) for path in having} == {"bin/environment", "run/conf-0.2.0.runtime.config"}
+    assert all(path.stat().st_mode & 0o077 == 0 for path in having)
+
+
+def test_a_hot_upgrade_that_would_lose_configuration_is_refused(site: Packages, deployed: Run) -> None:
+    Path(site.root("conf"), "releases/0.2.0/relup").write_text('{"0.2.0",[{"0.1.0",[],[]}],[{"0.1.0",[],[]}]}.\n')
+    with pytest.raises(HandlerError, match=r"config providers \(runtime.exs\).*otp_upgrade_method \(option method\) to restart"):
+        site.apply("conf", "0.1.0", "ready", method="hot")
+
+
+def test_rolled_back_and_upgraded_while_they_run(site: Packages, deployed: Run) -> None:
+    hosts, pids = ("--limit", "tele,shop"), site.pids()
+    run = site.play("rollback", *hosts, v="0.1.0", otp_serial="100%")
+    assert run.rows["tele"][-2:] == run.rows["shop"][-2:] == ["done", "-"]
+    assert site.pids() == pids and site.call("shop", "Elixir.Shop", "hello") == Atom("world")
+    run = site.play("upgrade", *hosts, v="0.2.0", otp_upgrade_to="0.2.0", otp_serial="100%")
+    assert run.rows["tele"][-2:] == run.rows["shop"][-2:] == ["done", "-"]
+    assert site.pids() == pids and site.call("tele", "tele_app", "hello") == site.call("shop", "Elixir.Shop", "hello") == Atom("moon")
+
+
+def test_a_crash_after_the_old_release_is_removed(site: Packages, deployed: Run) -> None:
+    for host in HOSTS:
+        site.apply(host, "0.1.0", "absent")
+        assert not Path(site.root(host), "releases/0.1.0").exists() and not Path(site.root(host), f"lib/{host}-0.1.0").exists()
+        site.kill(host)
+        assert site.releases(host) == {("0.2.0", "permanent")}
+    assert site.variables_of("shop")["RELEASE_VSN"] == "0.2.0"
+    assert site.play("deploy", v="0.2.0").changed == {"tele": 0, "shop": 0, "conf": 0}
