@@ -62,6 +62,7 @@ SYSTEM, START = UTILS + "_target_system/", "roles/target_system/templates/start.
 OF_SYSTEM = (UNIT + "_target_system/test_system.py", UNIT + "_target_system/test_environment.py")
 OF_RENDERING = ("tests/unit/plugins/plugin_utils/_target_system/test_rendering.py",)
 CONFIGURE, OF_CONFIGURE = UTILS + "_config/configure.py", (UNIT + "_config/test_configure.py",)
+MIX, OF_MIX = "roles/target_system/templates/mix.j2", ("tests/unit/plugins/plugin_utils/_target_system/test_mix.py",)
 VAULTED, QUIET = (f"plugins/plugin_utils/_secrecy/{name}.py" for name in ("vaulted", "quiet"))
 OF_VAULTED = ("tests/unit/plugins/plugin_utils/_secrecy/test_vaulted.py",)
 HARDENING = "plugins/plugin_utils/_target_system/hardening.py"
@@ -907,6 +908,14 @@ RULES = (
     Rule("no module logs its options", QUIET, ", **QUIET}", "}", ("tests/unit/plugins/plugin_utils/_secrecy/test_quiet.py",)),
     Rule("vm.args has no cookie", CONFIGURE, "content._replace(data=without_cookie(content.data))", "content", OF_CONFIGURE),
     Rule("a cookie of an old vm.args is in no diff", CONFIGURE, "without_cookie(before) if name == VM_ARGS else before", "before", OF_CONFIGURE),
+    Rule(
+        "a flag that the host decides is not in vm.args", CONFIGURE, "without_flags(content.data, host_flags)", "without_flags(content.data, ())", OF_CONFIGURE
+    ),
+    Rule("sys.config with config providers is not replaced", CONFIGURE, "PROVIDERS in (read_file(path)", "not (read_file(path)", OF_CONFIGURE),
+    Rule("what config providers write is the user's", MIX, "umask 077", "umask 022", OF_MIX),
+    Rule("earlier secrets of config providers are removed", MIX, 'rm -f "$RELEASE_TMP"/*.runtime.config', ":", OF_MIX),
+    Rule("env.sh changes nothing that the host has", MIX, 'eval "$HOST_ENVIRONMENT"', ":", OF_MIX),
+    Rule("a script of relx is not a program", UTILS + "_tree/own_script.py", "content, 0o644)", "content, 0o755)", (UNIT + "_tree/test_own_script.py",)),
     Rule("no shell evaluates the environment", START, 'export "$NODE_VARIABLE"', 'eval "export $NODE_VARIABLE"', OF_RENDERING),
     Rule("a backslash in the environment stays", START, "IFS= read -r NODE_VARIABLE", "IFS= read NODE_VARIABLE", OF_RENDERING),
     Rule(
