@@ -911,7 +911,7 @@ RULES = (
     Rule(
         "a flag that the host decides is not in vm.args", CONFIGURE, "without_flags(content.data, host_flags)", "without_flags(content.data, ())", OF_CONFIGURE
     ),
-    Rule("sys.config with config providers is not replaced", CONFIGURE, "PROVIDERS in (read_file(path)", "not (read_file(path)", OF_CONFIGURE),
+    Rule("sys.config with config providers is not replaced", CONFIGURE, "PROVIDERS in (sources.get(name)", "not (sources.get(name)", OF_CONFIGURE),
     Rule("what config providers write is the user's", MIX, "umask 077", "umask 022", OF_MIX),
     Rule("earlier secrets of config providers are removed", MIX, 'rm -f "$RELEASE_TMP"/*.runtime.config', ":", OF_MIX),
     Rule("env.sh changes nothing that the host has", MIX, 'eval "$HOST_ENVIRONMENT"', ":", OF_MIX),
