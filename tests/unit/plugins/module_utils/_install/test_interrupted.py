@@ -1,7 +1,10 @@
 # Copyright (c) The erlang.otp authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An installation killed at each of its steps, by SIGKILL: the system boots as before, and the next run converges."""
+"""An installation killed at its steps, by SIGKILL: the system boots as before, and the next run converges.
+
+Every fourth step, and each of them with OTP_TESTS=full (``make test-full``). The fault harness (``tests/real/test_faults.py``) does the same to whole runs.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._install.remove import 
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import release_members, tree, with_variable, write_package
 
+STRIDE = 1 if os.environ.get("OTP_TESTS") == "full" else 4
 # All by which a run changes files. open() counts too: it may create.
 MUTATORS = ("mkdir", "open", "write", "rename", "replace", "symlink", "unlink", "rmdir", "chmod", "fchmod", "fsync", "makedirs")
 
@@ -77,8 +81,8 @@ def second(tmp_path: Path) -> str:
     return write_package(tmp_path / "second.tar.gz", release_members("SECOND", app_version="2.0", erts="15.2.7"))
 
 
-def kill_at_each_step(tmp_path: Path, begin: Path | None, run: t.Callable[[Path], t.Any], may_boot: set[str | None]) -> int:
-    """Returns how many steps there were."""
+def kill_at_steps(tmp_path: Path, begin: Path | None, run: t.Callable[[Path], t.Any], may_boot: set[str | None]) -> int:
+    """Returns how many steps there were, or a few more (fewer than STRIDE)."""
     # The same path each time: it stands in the scripts.
     root = tmp_path / "root"
 
@@ -90,22 +94,22 @@ def kill_at_each_step(tmp_path: Path, begin: Path | None, run: t.Callable[[Path]
     start_over()
     run(root)
     wanted = tree(root)
-    step = 0
+    step = 1
     while True:
-        step += 1
         start_over()
         if not killed_at(step, lambda: run(root)):
             return step - 1
         assert boots(root) in may_boot, f"killed at step {step}"
         run(root)
         assert tree(root) == wanted, f"killed at step {step}"
+        step += STRIDE
 
 
 def test_first_install(tmp_path: Path, first: str) -> None:
     def run(root: Path) -> None:
         install_release(root=str(root), package=first, changes=Changes(), flush=False)
 
-    assert kill_at_each_step(tmp_path, None, run, {None, "FIRST"}) > 50
+    assert kill_at_steps(tmp_path, None, run, {None, "FIRST"}) > 50
 
 
 def installed(tmp_path: Path, *packages: str) -> Path:
@@ -121,28 +125,28 @@ def test_second_release(tmp_path: Path, first: str, second: str, flush: bool) ->
     def run(root: Path) -> None:
         install_release(root=str(root), package=second, changes=Changes(), flush=flush)
 
-    assert kill_at_each_step(tmp_path, installed(tmp_path, first), run, {"FIRST"}) > 50
+    assert kill_at_steps(tmp_path, installed(tmp_path, first), run, {"FIRST"}) > 50
 
 
 def test_second_release_permanent(tmp_path: Path, first: str, second: str) -> None:
     def run(root: Path) -> None:
         install_release(root=str(root), package=second, changes=Changes(), flush=False, state="permanent")
 
-    assert kill_at_each_step(tmp_path, installed(tmp_path, first), run, {"FIRST", "SECOND"}) > 50
+    assert kill_at_steps(tmp_path, installed(tmp_path, first), run, {"FIRST", "SECOND"}) > 50
 
 
 def test_permanent(tmp_path: Path, first: str, second: str) -> None:
     def run(root: Path) -> None:
         install_release(root=str(root), package=second, changes=Changes(), state="permanent")
 
-    assert kill_at_each_step(tmp_path, installed(tmp_path, first, second), run, {"FIRST", "SECOND"}) > 20
+    assert kill_at_steps(tmp_path, installed(tmp_path, first, second), run, {"FIRST", "SECOND"}) > 20
 
 
 def test_remove(tmp_path: Path, first: str, second: str) -> None:
     def run(root: Path) -> None:
         remove_release(root=str(root), version="SECOND", changes=Changes())
 
-    assert kill_at_each_step(tmp_path, installed(tmp_path, first, second), run, {"FIRST"}) > 20
+    assert kill_at_steps(tmp_path, installed(tmp_path, first, second), run, {"FIRST"}) > 20
 
 
 def test_libraries_elsewhere(tmp_path: Path, first: str) -> None:
@@ -156,6 +160,6 @@ def test_libraries_elsewhere(tmp_path: Path, first: str) -> None:
     def remove(root: Path) -> None:
         remove_release(root=str(root), version="SECOND", changes=Changes())
 
-    assert kill_at_each_step(tmp_path, installed(tmp_path, first), run, {"FIRST"}) > 50
-    assert kill_at_each_step(tmp_path, (tmp_path / "root").rename(tmp_path / "whole"), remove, {"FIRST"}) > 20
+    assert kill_at_steps(tmp_path, installed(tmp_path, first), run, {"FIRST"}) > 50
+    assert kill_at_steps(tmp_path, (tmp_path / "root").rename(tmp_path / "whole"), remove, {"FIRST"}) > 20
     assert not (tmp_path / "root/second/apps/pea-2.0").exists()
