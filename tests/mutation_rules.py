@@ -71,6 +71,7 @@ OF_NAMES = ("tests/unit/plugins/plugin_utils/_inventory/test_names.py",)
 OF_SERVICE_USER = (UNIT + "_target_system/test_service_user.py",)
 
 MARK, OF_MARK, OF_HELD = UTILS + "_tree/mark.py", (UNIT + "_tree/test_mark.py",), (UNIT + "_handler/test_held.py",)
+OF_HELD_NODE = (UNIT + "_target_system/test_held_node.py",)
 THIS_RUN = "plugins/plugin_utils/_transport/this_run.py"
 OF_THIS_RUN = ("tests/unit/plugins/plugin_utils/_transport/test_this_run.py",)
 READING, OF_READING = UTILS + "_core/reading.py", (UNIT + "_core/test_reading.py",)
@@ -114,6 +115,23 @@ RULES = (
         "        if self.request.hold and not self.changes.check_mode:",
         "        if self.request.hold:",
         OF_HELD,
+    ),
+    Rule(
+        "a node that is asked is marked if something is to be done",
+        UTILS + "_target_system/node_change.py",
+        'if self.request.only_asks and self.result["way"] != "none":',
+        "if False:",
+        OF_HELD_NODE,
+    ),
+    Rule(
+        "a node that is done is given back", UTILS + "_target_system/node_change.py", "            remove_mark(self.tree)\n", "            pass\n", OF_HELD_NODE
+    ),
+    Rule(
+        "check mode marks no node",
+        UTILS + "_target_system/node_change.py",
+        "request.hold is not None and not changes.check_mode",
+        "request.hold is not None",
+        OF_HELD_NODE,
     ),
     Rule("a run elsewhere is not known to have ended", THIS_RUN, "if not place or place != _place() or", "if", OF_THIS_RUN),
     Rule("the mark of another operator counts", THIS_RUN, 'holder.get("operator") == arguments["operator"] and has_ended', "has_ended", OF_THIS_RUN),

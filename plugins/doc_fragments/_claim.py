@@ -4,7 +4,7 @@
 
 # This fragment is private to the erlang.otp collection.
 
-"""The options of modules that heed the mark of a system that is being upgraded."""
+"""The options of modules that heed the mark of a system that a run works on."""
 
 from __future__ import annotations
 

@@ -110,6 +110,13 @@ options:
     description: For how many seconds to repeat the calls.
     type: float
     default: 30
+  hold:
+    description: For how many seconds after this task the system is this run's alone, as of M(erlang.otp.otp_release_handler). V(0) gives it back.
+    type: float
+  _only_asks:
+    description: Whether only to predict what would be done, and to mark the system if that is something. Set by the role, not for use in a task.
+    type: bool
+    default: false
   _role_variables:
     description: Variables from which the action plugin renders O(service) and O(environment). Set by the role, not for use in a task.
     type: dict
@@ -190,11 +197,15 @@ actions:
   type: list
   elements: str
   sample: ["stop the node exchange@localhost", "start the node exchange@localhost"]
+held:
+  description: Whether the system is this run's after the task.
+  returned: always
+  type: bool
 held_by:
   description: The run that has marked the system.
   returned: when the system is refused because of it
   type: dict
-  sample: {operator: alice@laptop, run: 4711-99-0a1b2c3d, release: "2.0", since: "2026-01-31T12:00:00Z", until: "2026-01-31T13:00:00Z"}
+  sample: {operator: alice@laptop, run: 4711-99-0a1b2c3d, doing: restarting the node, since: "2026-01-31T12:00:00Z", until: "2026-01-31T13:00:00Z"}
 ended:
   description: When the task ended, in seconds since 1970 by the controller's clock.
   returned: always
@@ -229,6 +240,8 @@ ARGUMENT_SPEC = {
     "verify": {"type": "list", "elements": "dict", "default": [], "options": CHECK},
     "verify_timeout": {"type": "float", "default": 30.0},
     "_role_variables": {"type": "dict"},
+    "hold": {"type": "float"},
+    "_only_asks": {"type": "bool", "default": False},
     "_has_steps": {"type": "bool"},
     **CLAIM_ARGUMENTS,
 }
@@ -236,10 +249,12 @@ ARGUMENT_SPEC = {
 
 def request_of(params: dict, *, init: str = "") -> NodeRequest:
     """The module's parameters as a request. init: of a box. Raises OtpError."""
-    given = {name: params[name] for name in ("state", "only_changed", "commit", "down", "start_timeout", "verify_timeout")}
+    given = {name: params[name] for name in ("state", "only_changed", "commit", "down", "start_timeout", "verify_timeout", "hold")}
     pipe_directory = params["pipe_dir"] or f"{params['root']}/run/pipe"
     node = node_of(params, service_manager(params["service"], init=init))
-    return NodeRequest(node=node, pipe_directory=pipe_directory, verify=as_checks(params["verify"]), claim=claim_of(params), **given)
+    return NodeRequest(
+        node=node, pipe_directory=pipe_directory, verify=as_checks(params["verify"]), claim=claim_of(params), only_asks=params["_only_asks"], **given
+    )
 
 
 def main() -> None:

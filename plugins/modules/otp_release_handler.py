@@ -415,7 +415,7 @@ held_by:
   description: The run that has marked the system.
   returned: when the system is refused because of it
   type: dict
-  sample: {operator: alice@laptop, run: 4711-99-0a1b2c3d, release: "2.0", since: "2026-01-31T12:00:00Z", until: "2026-01-31T13:00:00Z"}
+  sample: {operator: alice@laptop, run: 4711-99-0a1b2c3d, doing: restarting the node, since: "2026-01-31T12:00:00Z", until: "2026-01-31T13:00:00Z"}
 needs_package:
   description: Whether the host lacks the release, or its files, and the task gives no package to install it from.
   returned: when it is true

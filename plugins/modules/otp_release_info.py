@@ -256,11 +256,11 @@ history:
       type: str
 upgrading:
   description:
-    - The run that is upgrading the system, or that has left it without giving it back. That is, who, its process and more, the release, since when, and
+    - The run that works on the system, or that has left it without giving it back. That is, who, its process and more, what it does, since when, and
       when the mark expires. Null if there is none.
   returned: always
   type: dict
-  sample: {operator: alice@laptop, run: 4711-99-0a1b2c3d, release: "2.0", since: "2026-01-31T12:00:00Z", until: "2026-01-31T13:00:00Z"}
+  sample: {operator: alice@laptop, run: 4711-99-0a1b2c3d, doing: restarting the node, since: "2026-01-31T12:00:00Z", until: "2026-01-31T13:00:00Z"}
 failed_releases:
   description: The releases that failed on this host and are refused without force, by version.
   returned: always

@@ -255,10 +255,10 @@ pending:
   type: str
   sample: release SECOND is installed, but FIRST is permanent. Upgrade the node to it
 held_by:
-  description: The run that is upgrading the system, as of M(erlang.otp.otp_release_handler).
+  description: The run that works on the system, as of M(erlang.otp.otp_release_handler).
   returned: when the system is refused because of it
   type: dict
-  sample: {operator: alice@laptop, run: 4711-99-0a1b2c3d, release: SECOND, since: "2026-01-31T12:00:00Z", until: "2026-01-31T13:00:00Z"}
+  sample: {operator: alice@laptop, run: 4711-99-0a1b2c3d, doing: restarting the node, since: "2026-01-31T12:00:00Z", until: "2026-01-31T13:00:00Z"}
 node:
   description: The state of the node.
   returned: success

@@ -219,7 +219,9 @@ def test_somebody_elses_lock_is_respected(box: Box) -> None:
 
 def test_somebody_elses_mark_is_respected(box: Box) -> None:
     mark = box.root / "srv/counter/releases/upgrading.json"
-    mark.write_text(f'{{"operator":"bob@desk","run":"1-2-a","release":"SECOND","since":1,"renewed":{int(time.time())},"seconds":60}}')
+    mark.write_text(
+        f'{{"operator":"bob@desk","run":"1-2-a","doing":"upgrading the system to release SECOND","since":1,"renewed":{int(time.time())},"seconds":60}}'
+    )
     command = ["-m", "erlang.otp.otp_release_handler", "-a", "root=/srv/counter release=SECOND state=absent"]
     assert "bob@desk has been upgrading the system to release SECOND" in box.ad_hoc(*command)
     assert '"changed": true' in box.ad_hoc(*command[:-1], command[-1] + " take_over=bob@desk", "--check")

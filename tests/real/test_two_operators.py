@@ -80,8 +80,8 @@ def marks(site: Site) -> list[bool]:
 def test_the_second_operator_is_refused_and_the_first_ones_result_stays(site: Site) -> None:
     first = InGate(site, "upgrade", **ALICE, **site.package("SECOND"))
     assert ("SECOND", "current") in site.releases("north") and marks(site) == [True, False]
-    assert "alice@laptop is upgrading it to release SECOND" in text(site.play("status"))
-    for playbook, variables in (("rollback", {}), ("upgrade", {**site.package("SECOND"), "otp_serial": "100%"})):
+    assert "alice@laptop is upgrading the system to release SECOND" in text(site.play("status"))
+    for playbook, variables in (("rollback", {}), ("restart", {}), ("upgrade", {**site.package("SECOND"), "otp_serial": "100%"})):
         second = site.play(playbook, code=2, **BOB, **variables)
         assert outcomes(second)["north"] == "refused" and "north: alice@laptop has been upgrading the system to release SECOND since 20" in text(second)
     second = site.play("deploy", "--limit", "north", code=2, **BOB, **site.package("FIRST"))
@@ -89,6 +89,20 @@ def test_the_second_operator_is_refused_and_the_first_ones_result_stays(site: Si
     assert ("SECOND", "current") in site.releases("north") and running(site) == ["version 2.0", "version 1.0"]
     assert outcomes(first.end(0)) == {"north": "done", "south": "done"}
     assert marks(site) == [False, False] and running(site) == ["version 2.0", "version 2.0"]
+
+
+def test_a_restart_has_its_host_alone_until_it_has_passed_its_gates(site: Site) -> None:
+    pids = site.pids()
+    first = InGate(site, "restart", **ALICE)
+    assert marks(site) == [True, False] and "alice@laptop is restarting the node" in text(site.play("status"))
+    for playbook, variables in (("upgrade", site.package("FIRST")), ("stop", {})):
+        second = site.play(playbook, code=2, **BOB, **variables)
+        assert outcomes(second)["north"] == "refused" and "north: alice@laptop has been restarting the node since 20" in text(second)
+    assert outcomes(first.end(0)) == {"north": "done", "south": "done"}
+    assert marks(site) == [False, False] and not set(pids.values()) & set(site.pids().values())
+    # Without a gate each host is one call, which gives it back.
+    assert outcomes(site.play("stop", "--limit", "north")) == outcomes(site.play("start", "--limit", "north")) == {"north": "done"}
+    assert marks(site) == [False, False]
 
 
 def test_the_mark_of_a_run_that_was_killed_holds_others_off_and_not_its_operator(site: Site) -> None:

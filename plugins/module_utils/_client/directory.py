@@ -23,14 +23,13 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import 
 from ansible_collections.erlang.otp.plugins.module_utils._formats import releases_file
 from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import InstalledRelease, StartErlData
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
-from ansible_collections.erlang.otp.plugins.module_utils._handler.upgrade import LOCK as HANDLER_LOCK
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import CLIENTS, ClientTree, Section, read_config, section_of, with_section
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import check_version, is_temporary
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import staging
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import STAGING, missing_part
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import entry_of, read_release, switched, write_releases
 from ansible_collections.erlang.otp.plugins.module_utils._tree.repair import repair
-from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import HANDLER_LOCK, LOCK
 
 
 class ClientRequest(t.NamedTuple):

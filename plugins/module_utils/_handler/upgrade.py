@@ -27,9 +27,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree import history as
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import ClientTree
 from ansible_collections.erlang.otp.plugins.module_utils._tree.mark import Mark, check_claim, remove_mark, write_mark
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import check_version
-from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import HANDLER_LOCK, Tree
 
-LOCK = ".handler.lock"
 # An upgrade that fails must find the release before.
 LEAST_KEPT = 2
 
@@ -109,7 +108,7 @@ class Upgrade:
     def hold(self, renewed: Mark | None = None) -> None:
         """Mark the system as this run's, if the request says for how long."""
         if self.request.hold and not self.changes.check_mode:
-            write_mark(self.tree, self.request.claim, self.version, self.request.hold, renewed=renewed)
+            write_mark(self.tree, self.request.claim, f"upgrading the system to release {self.version}", self.request.hold, renewed=renewed)
             self.result["held"] = True
 
     def give_back(self) -> None:
@@ -120,7 +119,7 @@ class Upgrade:
 
     def lock(self) -> t.ContextManager:
         """The lock of the system. An installation takes the lock of the tree as well."""
-        path = self.tree.path(LOCK)
+        path = self.tree.path(HANDLER_LOCK)
         if self.changes.check_mode or not os.path.isdir(os.path.dirname(path)):
             return contextlib.nullcontext()
         return lock(path, timeout=self.request.lock_timeout)

@@ -25,11 +25,11 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.lifecycle import 
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running
 from ansible_collections.erlang.otp.plugins.module_utils._node.verify import Check, verify
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.boot import RolledBack, boot, go_back
-from ansible_collections.erlang.otp.plugins.module_utils._tree.mark import Claim, check_claim
+from ansible_collections.erlang.otp.plugins.module_utils._tree.mark import Claim, Mark, check_claim, remove_mark, write_mark
 from ansible_collections.erlang.otp.plugins.module_utils._tree.newer import find_newer
 from ansible_collections.erlang.otp.plugins.module_utils._tree.previous import Previous
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_starters
-from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK, Tree
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import HANDLER_LOCK, LOCK, Tree
 
 # In results: the release of a node that does not answer.
 UNKNOWN = "?"
@@ -49,6 +49,8 @@ class NodeRequest(t.NamedTuple):
     verify_timeout: float = 30.0
     destdir: str = ""
     claim: Claim = Claim()
+    hold: float | None = None  # for how many seconds the system is then the run's; 0: it is given back, None: as it is
+    only_asks: bool = False  # predict what would be done, and mark the system if that is something
 
 
 class NodeError(OtpError):
@@ -63,9 +65,10 @@ def change_node(request: NodeRequest, changes: Changes) -> dict[str, t.Any]:
     with as_owner(tree.root, tree.destdir):
         if tree.start_erl_data() is None:
             raise OtpError(f"no release is installed below {tree.root}: deploy the system first.")
-        with contextlib.nullcontext() if changes.check_mode else lock(tree.path(LOCK)):
-            check_claim(tree, request.claim)
-            change = NodeChange(request, tree, changes)
+        with contextlib.ExitStack() as locks:
+            for name in () if changes.check_mode else (HANDLER_LOCK, LOCK):
+                locks.enter_context(lock(tree.path(name)))
+            change = NodeChange(request, tree, changes, check_claim(tree, request.claim))
             try:
                 return change.apply()
             except OtpError as error:
@@ -79,15 +82,18 @@ def change_node(request: NodeRequest, changes: Changes) -> dict[str, t.Any]:
 class NodeChange:
     """One call. ``result`` grows while it is carried out."""
 
-    def __init__(self, request: NodeRequest, tree: Tree, changes: Changes) -> None:
-        self.request, self.node, self.tree, self.changes = request, request.node, tree, changes
+    def __init__(self, request: NodeRequest, tree: Tree, changes: Changes, mark: Mark | None) -> None:
+        """mark: that of the run that makes the request."""
+        self.request, self.node, self.tree, self.mark = request, request.node, tree, mark
+        self.can_mark = request.hold is not None and not changes.check_mode
+        self.changes = Changes(check_mode=True) if request.only_asks and not changes.check_mode else changes
         self.previous = Previous(tree)
         self.title = self.node.name or self.node.root
         self.pid = _lifecycle.find_settled(self.node.root)
         self.start = tree.start_erl_data()
         self.answer: Running | None = None
         self.result: dict[str, t.Any] = {"way": "none", "restarted": False, "rolled_back": False, "unreachable_seconds": None}
-        self.result.update(before=self.known(), outdated=self.outdated())
+        self.result.update(before=self.known(), outdated=self.outdated(), held=mark is not None)
 
     def known(self) -> dict[str, t.Any]:
         """Which release runs and which is permanent, and the process."""
@@ -108,12 +114,30 @@ class NodeChange:
         return newer or self.previous.kept()
 
     def apply(self) -> dict[str, t.Any]:
+        if not self.request.only_asks:
+            self.hold()
         getattr(self, self.request.state)()
+        self.settle_mark()
         if not self.changes.check_mode:
             self.pid = _lifecycle.find_settled(self.node.root)
             self.result["after"] = self.known()
         self.result["release"] = None if self.request.state == "stopped" else self.start.release_version
         return self.result
+
+    def hold(self) -> None:
+        """Mark the system as this run's, or renew its mark, if the request says for how long."""
+        if self.can_mark and self.request.hold:
+            doing = {"started": "starting", "stopped": "stopping"}.get(self.request.state, "restarting") + " the node"
+            write_mark(self.tree, self.request.claim, self.mark.doing if self.mark else doing, self.request.hold, renewed=self.mark)
+            self.result["held"] = True
+
+    def settle_mark(self) -> None:
+        """Mark a system that has something to be done; give back one that is done."""
+        if self.request.only_asks and self.result["way"] != "none":
+            self.hold()
+        elif self.can_mark and (self.request.only_asks or self.request.hold == 0):
+            remove_mark(self.tree)
+            self.result["held"] = False
 
     def started(self) -> None:
         """Start the node if it is down, and make the calls that it must pass."""

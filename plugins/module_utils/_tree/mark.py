@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whose a system is while a run brings it to a release, ``releases/upgrading.json``: a run is several calls of a module, with gates in between.
+"""Whose a system is while a run upgrades it or restarts its node, ``releases/upgrading.json``: a run is several calls of a module, with gates in between.
 
 A lease, as that of Kubernetes: it has a holder, each call of the holder renews it, and it expires. The service user can write the file. So it is read as
 data from anywhere, and what it says costs at most a refusal.
@@ -59,11 +59,14 @@ class Held(OtpError):
 
 
 class Mark(t.NamedTuple):
-    """operator: such as ``alice@laptop``; run: of ansible-playbook, its process first; times in seconds since 1970, seconds: for how long from renewed."""
+    """operator: such as ``alice@laptop``; run: of ansible-playbook, its process first; doing: such as ``restarting the node``.
+
+    Times in seconds since 1970; seconds: for how long from renewed.
+    """
 
     operator: str
     run: str
-    release: str
+    doing: str
     since: int
     renewed: int
     seconds: int
@@ -77,7 +80,7 @@ class Mark(t.NamedTuple):
         return {
             "operator": self.operator,
             "run": self.run,
-            "release": self.release,
+            "doing": self.doing,
             "since": time_text(self.since),
             "until": time_text(self.renewed + self.seconds),
         }
@@ -85,7 +88,7 @@ class Mark(t.NamedTuple):
     def __str__(self) -> str:
         what = self.described()
         return (
-            f"{self.operator} has been upgrading the system to release {self.release} since {what['since']} (process {self.run.partition('-')[0]} there)."
+            f"{self.operator} has been {self.doing} since {what['since']} (process {self.run.partition('-')[0]} there)."
             f" Wait until that run has ended, or until the mark expires at {what['until']}; if it will never end, set {named('take_over')} to {self.operator}."
         )
 
@@ -143,12 +146,12 @@ def _is_number(value) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < FUTURE
 
 
-def write_mark(tree: Tree, claim: Claim, release: str, seconds: float, *, renewed: Mark | None = None) -> None:
-    """Mark the system for the run, or renew its mark."""
+def write_mark(tree: Tree, claim: Claim, doing: str, seconds: float, *, renewed: Mark | None = None) -> None:
+    """Mark the system for the run, or renew its mark. doing: as of Mark."""
     import json  # not needed where nothing is upgraded
 
     now = int(time.time())
-    mark = Mark(claim.operator[:MAX_TEXT], claim.run, release, renewed.since if renewed else now, now, max(1, min(int(seconds), LONGEST)))
+    mark = Mark(claim.operator[:MAX_TEXT], claim.run, doing[:MAX_TEXT], renewed.since if renewed else now, now, max(1, min(int(seconds), LONGEST)))
     tree.file_options().file(tree.path("releases", MARK), json.dumps(mark._asdict()).encode() + b"\n")
 
 

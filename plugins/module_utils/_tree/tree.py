@@ -22,6 +22,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import 
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import MAX_RECORD, RECORD, parse_record
 
 LOCK = ".lock"
+# That of a call that changes a release or the node; taken first.
+HANDLER_LOCK = ".handler.lock"
 # The suffix of the copies of RELEASES and start_erl.data (_tree/backup).
 SAVED = ".saved"
 # Seconds within which release_handler has written one of these files.

@@ -152,7 +152,7 @@ def notes_on(result: Data) -> t.Iterator[dict[str, str]]:
     running = (result.get("running") or {}).get("release")
     mark = result.get("upgrading")
     if mark:
-        text = f"{mark['operator']} is upgrading it to release {mark['release']}: others are refused until it gives it back, or {readable_time(mark['until'])}"
+        text = f"{mark['operator']} is {mark['doing']}: others are refused until it gives it back, or {readable_time(mark['until'])}"
         yield {"text": one_line(text), "time": readable_time(mark["since"])}
     tried = result.get("uncommitted")
     if tried and tried["release"] != running:

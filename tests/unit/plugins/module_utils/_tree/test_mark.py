@@ -34,7 +34,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.mark import (
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 ALICE, BOB = Claim("alice@laptop", "1-2-a"), Claim("bob@desk", "3-4-b")
-GOOD = {"operator": "alice@laptop", "run": "1-2-a", "release": "2", "since": 1000, "renewed": 2000, "seconds": 60}
+GOOD = {"operator": "alice@laptop", "run": "1-2-a", "doing": "upgrading it", "since": 1000, "renewed": 2000, "seconds": 60}
 
 
 @pytest.fixture
@@ -45,10 +45,10 @@ def tree(tmp_path: Path) -> Tree:
 
 def test_a_marked_system_is_its_operators(tree: Tree) -> None:
     assert check_claim(tree, BOB) is None
-    write_mark(tree, ALICE, "2", 60)
+    write_mark(tree, ALICE, "restarting the node", 60)
     mine = check_claim(tree, ALICE)
-    assert mine and mine.release == "2"
-    said = r"alice@laptop has been upgrading the system to release 2 since 20.*\(process 1 there\).*set otp_take_over .* to alice@laptop"
+    assert mine and mine.doing == "restarting the node"
+    said = r"alice@laptop has been restarting the node since 20.*\(process 1 there\).*set otp_take_over .* to alice@laptop"
     with pytest.raises(Held, match=said) as held:
         check_claim(tree, BOB)
     assert held.value.result["held_by"]["run"] == "1-2-a"
@@ -77,10 +77,10 @@ def test_a_run_that_has_lost_its_mark_does_nothing_more(tree: Tree) -> None:
 
 
 def test_a_renewed_mark_says_since_when(tree: Tree) -> None:
-    write_mark(tree, ALICE, "2", 60)
+    write_mark(tree, ALICE, "restarting the node", 60)
     first = read_mark(tree)
     assert first is not None
-    write_mark(tree, ALICE, "2", 90, renewed=first._replace(since=5))
+    write_mark(tree, ALICE, "restarting the node", 90, renewed=first._replace(since=5))
     second = read_mark(tree)
     assert second and (second.since, second.seconds) == (5, 90) and second.described()["since"] == "1970-01-01T00:00:05Z"
 
@@ -99,7 +99,7 @@ def test_a_mark_expires(tree: Tree, now: float, counts: bool) -> None:
         {"operator": "a\nb"},
         {"operator": "\x1b[2J"},
         {"operator": "a\u202eb"},
-        {"release": "x" * 201},
+        {"doing": "x" * 201},
         {"run": None},
         {"since": -1},
         {"since": 1 << 70},

@@ -80,8 +80,8 @@ def test_a_release_that_fell_back_before_its_commit():
 
 
 def test_a_host_that_somebody_upgrades() -> None:
-    mark = {"operator": "alice@laptop", "run": "1-2-a", "release": "3.0", "since": "2026-11-21T03:00:00Z", "until": "2026-11-21T04:00:00Z"}
-    text = "alice@laptop is upgrading it to release 3.0: others are refused until it gives it back, or 2026-11-21 04:00:00"
+    mark = {"operator": "alice@laptop", "run": "1-2-a", "doing": "restarting the node", "since": "2026-11-21T03:00:00Z", "until": "2026-11-21T04:00:00Z"}
+    text = "alice@laptop is restarting the node: others are refused until it gives it back, or 2026-11-21 04:00:00"
     assert notes(said("2.0", upgrading=mark)) == [(text, "2026-11-21 03:00:00", "2026-11-21 03:00:00", ["h1"])]
 
 
