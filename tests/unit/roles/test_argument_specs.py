@@ -147,3 +147,9 @@ def test_every_entry_point_of_a_playbook_has_a_spec():
     assert len(set(used)) > 5
     for role, entry in set(used):
         assert entry in yaml.safe_load((ROLES / role / "meta" / "argument_specs.yml").read_text())["argument_specs"], (role, entry)
+
+
+def test_the_package_is_read_only_for_what_needs_it():
+    # Jinja evaluates each variable that a template names, in a branch that is not taken as well. A lookup names it in quotes.
+    names = [name for role in NAMES for name, value in defaults(role).items() if re.search(r"(?<!')\b_otp_package_node\b", str(value))]
+    assert names == ["otp_node_name"]
