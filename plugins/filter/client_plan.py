@@ -10,11 +10,6 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.plugin_utils._clients import client_plan as _client_plan
-from ansible_collections.erlang.otp.plugins.plugin_utils._clients import master_plan as _master_plan
-from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.specs import of_their_kinds
-
 DOCUMENTATION = r"""
 name: client_plan
 short_description: What to do for a client node, and on its master
@@ -120,6 +115,12 @@ def client_plan(variables: t.Any, hostvars: t.Any = None) -> dict[str, t.Any]:
     """The plan for a client or, with the variables of all hosts, for its master."""
     if not isinstance(variables, t.Mapping):
         raise AnsibleFilterError("client_plan needs a mapping of variables")
+    # Here, as Ansible loads all filters of the collection for any of them.
+    from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+    from ansible_collections.erlang.otp.plugins.plugin_utils._clients import client_plan as _client_plan
+    from ansible_collections.erlang.otp.plugins.plugin_utils._clients import master_plan as _master_plan
+    from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.specs import of_their_kinds
+
     try:
         known = of_their_kinds(variables)
         return _client_plan.client_plan(known) if hostvars is None else _master_plan.master_plan(known, hostvars)

@@ -16,8 +16,6 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import s
 from ansible_collections.erlang.otp.plugins.module_utils._core.reading import is_directory_name
 from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import cleaned
 from ansible_collections.erlang.otp.plugins.module_utils._core.values import mapped
-from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.fleet import describe_fleet
-from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.fleet_text import fleet_lines
 
 DOCUMENTATION = r"""
 name: fleet_status
@@ -90,6 +88,10 @@ def fleet_status(hostvars: t.Any, hosts: t.Iterable[str], register: str, time: s
     """The report on the hosts."""
     if not isinstance(hostvars, t.Mapping):
         raise AnsibleFilterError("fleet_status needs hostvars, the variables of all hosts")
+    # Here, as Ansible loads all filters of the collection for any of them.
+    from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.fleet import describe_fleet
+    from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.fleet_text import fleet_lines
+
     known = {host: _known_of(hostvars[host], register) for host in hosts}
     has_clients = any((host["result"] or {}).get("clients") for host in known.values())
     everybody = [_known_of(variables, register) for variables in hostvars.values()] if has_clients else []

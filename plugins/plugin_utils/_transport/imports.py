@@ -10,6 +10,7 @@ A syntax tree would say the same, but to walk those of all files takes twice as 
 from __future__ import annotations
 
 import functools
+import importlib.util
 import os
 import types
 import typing as t
@@ -20,7 +21,7 @@ DIRECTORY = str(Path(__file__).parents[2])
 
 
 class Source(t.NamedTuple):
-    """A file of the collection: its text, and what that compiles to, without documentation."""
+    """A file of the collection: its text, and what that compiles to."""
 
     text: str
     code: types.CodeType
@@ -40,9 +41,9 @@ def sources(name: str) -> dict[str, Source]:
 
 @functools.cache
 def compiled(name: str) -> Source:
-    """A module of the collection. Several modules for hosts share most of what they import. Raises OSError."""
-    text = source(name)
-    return Source(text, compile(text, name, "exec", dont_inherit=True, optimize=2))
+    """A module of the collection, as the loader of Python has it: most are imported here as well, and are not compiled twice. Raises ImportError, OSError."""
+    spec: t.Any = importlib.util.find_spec(name)
+    return Source(source(name), spec.loader.get_code(name))
 
 
 def source(name: str) -> str:

@@ -54,12 +54,13 @@ class StdinTransport:
     def __init__(self, module: str) -> None:
         self.name = module
         self.module = f"{PACKAGE}.modules.{module}"
+        # Imports the module, so that its files are compiled already.
+        self.validator, self.paths = argument_validator(module)
         files = sources(self.module)
         texts, code = ({name: getattr(file, kind) for name, file in files.items()} for kind in ("text", "code"))
         self.magic = importlib.util.MAGIC_NUMBER.hex()
         self.modules = [zlib.compress(json.dumps(texts).encode()), zlib.compress(marshal.dumps(code))]
         self.program = zlib.compress(source(f"{PACKAGE}.module_utils._core.stdin_runner").encode() + b"\nrun()\n")
-        self.validator, self.paths = argument_validator(module)
 
     def execute(self, action: ActionBase, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
         """The module's result, whichever way it goes to the host."""
