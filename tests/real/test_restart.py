@@ -18,7 +18,7 @@ import pytest
 import yaml
 from upgrade_site import HOSTS, Site, upgrade_site
 from upgrade_walk import kill
-from waiting import wait_until
+from waiting import free_port, wait_until
 
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, find_starters
 
@@ -127,8 +127,12 @@ def test_stopped_and_started_with_hooks(site: Site) -> None:
     assert called == ["before north", "before south", "start north", "after north", "start south"]
 
 
-def test_a_hook_that_fails_leaves_the_node_down_and_the_table_comes(site: Site) -> None:
-    (site.directory / "start-hook.yml").write_text(yaml.safe_dump([{"name": "Hook start", "ansible.builtin.command": "false"}]))
-    site.stop("north")
-    run = site.play("deploy", "--limit", "north", code=2, otp_hooks={"start": str(site.directory / "start-hook.yml")})
-    assert run.rows["north"][3] == "failed" and "north: Hook start: " in run.output and find_emulator(site.root("north")) is None
+def test_a_hook_that_fails_or_loses_its_host_leaves_the_node_down_and_the_table_comes(site: Site) -> None:
+    away = {"delegate_to": "balancer", "vars": {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": free_port()}}
+    for host, task in (("north", {"ansible.builtin.command": "false"}), ("south", {"ansible.builtin.ping": {}, **away})):
+        (site.directory / f"{host}-hook.yml").write_text(yaml.safe_dump([{"name": "Hook start", **task}]))
+        site.stop(host)
+    run = site.play("deploy", "--limit", "north,south", code=2, otp_hooks={"start": f"{site.directory}/{{{{ inventory_hostname }}}}-hook.yml"})
+    assert [run.rows[host][3] for host in HOSTS[:2]] == ["failed"] * 2, run.output
+    assert not any(site.pids()[host] for host in HOSTS[:2])
+    assert "north: Hook start: " in run.output and "hook start: Hook start: a host cannot be reached" in " ".join(run.output.replace('",\n', "").split())
