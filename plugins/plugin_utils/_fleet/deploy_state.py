@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.outcomes import RESTARTED
 from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.summary import summary_lines
 from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.upgrade_outcome import has_failed, outcome_of
 from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.upgrade_state import shown
@@ -61,7 +62,7 @@ def row(host: Data, *, check_mode: bool, down: str, playing: t.Collection[str] |
     elif node.get("to_restart"):
         restart = outcome_of(host, down=down)
         what, why = shown(host, restart, playing)
-        outcome = {"not reached": "not restarted", "held back": "not restarted", "done": "restarted", "unchanged": outcome}.get(what, what)
+        outcome = outcome if what == "unchanged" else RESTARTED.get(what, what)
         if outcome == "not restarted":
             why = f"the node runs with an earlier version of {', '.join(node['outdated'])}"
         reason, is_bad = "; ".join(filter(None, (why, reason))), restart["is_bad"] or what == "lost"

@@ -10,16 +10,19 @@ import ast
 import re
 from pathlib import Path
 
-from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.outcomes import BAD, OUTCOMES
+import pytest
+
+from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.outcomes import BAD, DEPLOYED, OUTCOMES, RESTARTED
 
 TOP = Path(__file__).parents[5]
 FLEET = TOP / "plugins" / "plugin_utils" / "_fleet"
 
 
-def test_the_guide_has_the_table() -> None:
-    guide = (TOP / "docs/docsite/rst/guide_upgrade.rst").read_text()
+@pytest.mark.parametrize(("name", "defined"), [("upgrade", OUTCOMES), ("deploy", DEPLOYED)])
+def test_the_guide_has_the_table(name: str, defined: dict[str, str]) -> None:
+    guide = (TOP / f"docs/docsite/rst/guide_{name}.rst").read_text()
     table = guide.partition("   * - Outcome\n     - Meaning\n")[2].partition("\n\n")[0]
-    assert dict(re.findall(r"   \* - ``(.*)``\n     - (.*)", table)) == OUTCOMES
+    assert dict(re.findall(r"   \* - ``(.*)``\n     - (.*)", table)) == defined
 
 
 def words(node: ast.AST) -> set[str]:
@@ -38,3 +41,11 @@ def test_no_other_words_are_used() -> None:
             elif isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
                 used |= words(node.value.elts[0])
     assert used == set(OUTCOMES)
+
+
+def test_no_other_words_are_used_of_a_deployment() -> None:
+    used = set(RESTARTED.values())
+    for node in ast.walk(ast.parse((FLEET / "deploy_state.py").read_text())):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in ("outcome", "changed", "removed"):
+            used |= words(node.value)
+    assert used == set(DEPLOYED) and set(RESTARTED) <= set(OUTCOMES)
