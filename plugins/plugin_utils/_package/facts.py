@@ -6,7 +6,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import functools
+import hashlib
+import json
 import os
 import typing as t
 
@@ -58,6 +62,21 @@ def _read_checksum(package: str, *dummy_version: int) -> str:
 def _version_of(package: str) -> tuple[str, int, int, int]:
     status = os.stat(package)
     return os.path.realpath(package), status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def contents_in_run(package: str, directory: str) -> dict[str, t.Any]:
+    """What contents_of() returns, read once in a run: Ansible forks for each host. directory: that of the run. Raises OtpError and OSError."""
+    name = hashlib.sha256(repr(_version_of(package)).encode("utf-8", "surrogateescape")).hexdigest()
+    with open(os.path.join(directory, f"erlang.otp-contents-{name}.json"), "a+", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        with contextlib.suppress(ValueError):
+            return json.load(file)  # type: ignore[no-any-return]
+        # The first one, or one after another that was killed.
+        file.truncate(0)
+        contents = contents_of(package)
+        json.dump(contents, file)
+        return contents
 
 
 def contents_of(package: str) -> dict[str, t.Any]:

@@ -16,6 +16,7 @@ import os
 import shlex
 import typing as t
 
+from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
@@ -26,7 +27,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import c
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import is_url
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.action import is_box, on_box
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.numbers import refuse_numbers
-from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import checksum_of, contents_of, release_of
+from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import checksum_of, contents_in_run, release_of
 from ansible_collections.erlang.otp.plugins.plugin_utils._secrecy.quiet import execute_quietly
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transport import StdinTransport
 
@@ -81,7 +82,8 @@ def _run_with_package(
     if result.get("needs_package") and action._task.check_mode:
         # Nothing is sent but a report of what is in the package.
         try:
-            result = _run(action, transport, {**arguments, "_package_release": contents_of(package)}, task_vars)
+            contents = contents_in_run(package, C.DEFAULT_LOCAL_TMP)  # type: ignore[attr-defined]
+            result = _run(action, transport, {**arguments, "_package_release": contents}, task_vars)
         except OtpError as error:
             raise AnsibleActionFail(str(error)) from error
     if not result.get("needs_package") or action._task.check_mode:
