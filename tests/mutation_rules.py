@@ -598,6 +598,20 @@ RULES = (
     Rule("what heart starts over and over is stopped", LIFECYCLE, "            halt(node)\n", "            pass\n", OF_LIFECYCLE),
     Rule("a node that heart is about to start is not down", LIFECYCLE, "starters = [] if pid else find_starters(root)", "starters = []", OF_LIFECYCLE),
     Rule("the heart of a client is another node's", PROCESSES, 'return releases == name + b"/releases"', "return True", (UNIT + "_tree/test_processes.py",)),
+    Rule(
+        "of the hosts that wait for the content of a package one reads it",
+        "plugins/plugin_utils/_package/facts.py",
+        "fcntl.flock(file, fcntl.LOCK_EX)",
+        "pass",
+        ("tests/unit/plugins/plugin_utils/_package/test_facts.py",),
+    ),
+    Rule(
+        "the log of a node is not in its history",
+        HANDLER + "upgrade.py",
+        'without_log(self.request.failure["reason"])',
+        'self.request.failure["reason"]',
+        (UNIT + "_handler/test_upgrade.py",),
+    ),
     Rule("a forked child is not another emulator", PROCESSES, " if _parent(pid) not in found]", "]", (UNIT + "_tree/test_processes.py",)),
     Rule(
         "what is missing is reported before a node is stopped",

@@ -243,6 +243,9 @@ options:
   _package_release:
     description: The release in the package. Internal, set by the action plugin when it is checked before the package is sent.
     type: dict
+  _failure:
+    description: A release whose node did not start after it was made permanent, and the reason. Internal, of the role C(erlang.otp.upgrade).
+    type: dict
   _has_steps:
     description: Whether the role C(erlang.otp.upgrade) has hooks or gates for the host. Internal; the action plugin returns it with the result.
     type: bool
@@ -484,6 +487,7 @@ ARGUMENT_SPEC = {
     "hold": {"type": "float"},
     **CLAIM_ARGUMENTS,
     "_package_release": {"type": "dict"},
+    "_failure": {"type": "dict"},
     "_has_steps": {"type": "bool"},
     "_starts": {"type": "bool"},
 }
@@ -507,6 +511,7 @@ def request_of(params: dict) -> Request:
         machine_type=params["type"] or "",
         master=params["master"] or "",
         claim=claim_of(params),
+        failure=params["_failure"] or {},
     )
 
 

@@ -238,8 +238,8 @@ history:
       type: str
       sample: "2026-01-31T12:00:00Z"
     action:
-      description: What was done; V(unpack), V(install), V(verify), V(commit), V(reboot), V(remove), V(offline) (while the node was down), or
-        V(fall_back) (an installed release was not committed when its emulator ended).
+      description: What was done; V(unpack), V(install), V(verify), V(commit), V(reboot), V(remove), V(offline) (while the node was down),
+        V(start) (the node did not start on it), or V(fall_back) (an installed release was not committed when its emulator ended).
       type: str
       sample: commit
     release:

@@ -44,6 +44,8 @@ class Request(t.NamedTuple):
     machine_type: str = ""
     master: str = ""
     claim: Claim = Claim()
+    # What has failed since it was made permanent, while the node was down: release and reason.
+    failure: t.Mapping[str, str] = {}
     hold: float | None = None  # for how many seconds the system is then the run's; 0: it is given back, None: as it is
 
 

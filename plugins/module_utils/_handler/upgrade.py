@@ -22,6 +22,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight impo
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Request
 from ansible_collections.erlang.otp.plugins.module_utils._install.foretell import sources_of
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded
+from ansible_collections.erlang.otp.plugins.module_utils._node.log_tail import without_log
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running
 from ansible_collections.erlang.otp.plugins.module_utils._tree import history as _history
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import ClientTree
@@ -69,6 +70,7 @@ class Upgrade:
         try:
             with self.lock():
                 self.claim()
+                self.note_failure()
                 if self.request.state != "given_back":
                     apply()
                 self.settle_mark()
@@ -96,6 +98,12 @@ class Upgrade:
         self.result["held"] = mark is not None
         if mark or self.request.state in ("current", "permanent", "rebooted_old"):
             self.hold(mark)
+
+    def note_failure(self) -> None:
+        """Remember the release that another module has found to fail. What its node has logged stays in the log."""
+        if self.request.failure:
+            reason = without_log(self.request.failure["reason"])
+            self.record("start", release=self.request.failure["release"], before=self.version, outcome=_history.FAILED, reason=reason)
 
     def settle_mark(self) -> None:
         """Set the mark on a system that is ready for a release, and give back one that nothing more is to be done on."""

@@ -17,6 +17,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host impor
 from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import clean
 
 LINES = 15
+LOG = "The end of"
 # Of a log's end; a report of a crash may be long.
 BYTES = 8192
 
@@ -41,8 +42,13 @@ def _last_words(log_directory: str, since: float, starts: int) -> str:
     logs = glob.glob(os.path.join(glob.escape(log_directory), "erlang.log.*"))
     if logs:
         newest = max(logs, key=_time)
-        words.append(f"The end of {newest}:\n" + "\n".join(tail(newest, starts)))
+        words.append(f"{LOG} {newest}:\n" + "\n".join(tail(newest, starts)))
     return " ".join(words) or f"{log_directory} contains no log."
+
+
+def without_log(text: str) -> str:
+    """A message that ends with the last words, without the end of the log, which only the node's user may read."""
+    return text.partition(f" {LOG} ")[0]
 
 
 def _time(path: str) -> float:

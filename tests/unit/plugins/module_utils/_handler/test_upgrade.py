@@ -22,7 +22,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight impo
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Request
 from ansible_collections.erlang.otp.plugins.module_utils._handler.upgrade import Upgrade, predict
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded
-from ansible_collections.erlang.otp.plugins.module_utils._tree.history import append, entry_of
+from ansible_collections.erlang.otp.plugins.module_utils._tree.history import append, entry_of, read
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 
@@ -80,6 +80,17 @@ def test_what_failed_is_refused_until_force(tmp_path: Path) -> None:
         Upgrade(request, Changes()).check_history()
     Upgrade(request._replace(force=True), Changes()).check_history()
     Upgrade(request._replace(release="3"), Changes()).check_history()
+
+
+def test_what_another_module_found_to_fail_is_remembered_without_the_log(tmp_path: Path) -> None:
+    (tmp_path / "releases").mkdir()
+    failure = {"release": "2", "reason": "it does not stay up. The end of /srv/x/log/erlang.log.1:\nsecret"}
+    with pytest.raises(HandlerError):
+        apply_local(Request(root=str(tmp_path), release="1", state="permanent", failure=failure), Changes())
+    (entry,) = read(Tree(str(tmp_path)))
+    assert (entry["action"], entry["from"], entry["reason"]) == ("start", "1", "it does not stay up.")
+    with pytest.raises(HandlerError, match="it does not stay up"):
+        Upgrade(Request(root=str(tmp_path), release="2", state="permanent"), Changes()).check_history()
 
 
 def test_in_check_mode_nothing_is_recorded(tmp_path: Path) -> None:
