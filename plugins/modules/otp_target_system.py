@@ -287,6 +287,10 @@ node:
       type: str
       returned: when it has answered
       sample: FIRST
+    second_emulator:
+      description: A sentence about other emulators of the same system.
+      type: str
+      returned: when there are some, and the task changed something
     to_start:
       description: Whether it is down and left to a later task.
       type: bool

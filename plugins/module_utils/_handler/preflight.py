@@ -28,6 +28,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.disagreements imp
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running
 from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import digest_there
 from ansible_collections.erlang.otp.plugins.module_utils._tree.made_from import MADE_FROM, MadeFrom, parse_made_from
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import second_emulator
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import missing_part
 from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import NoRelupStep, RelupStep, find_relup_step
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
@@ -155,6 +156,14 @@ def check_node(tree: Tree, running: Running) -> t.Iterator[Problem]:
     if unreadable:
         remedy = "A node that was started without RELEASES writes it like this. Stop the node, remove the file, and install the running release again"
         yield Problem("unreadable", unreadable, remedy)
+
+
+def check_emulators(tree: Tree, running: Running) -> t.Iterator[Problem]:
+    """An emulator of the system that is not its node: a run takes it neither to the release nor away."""
+    second = second_emulator(tree.root, running.pid)
+    if second:
+        remedy = "End it, or restart the node by the playbook erlang.otp.restart, which ends both"
+        yield Problem("second_emulator", f"{second}, and stays as it is", remedy, fatal=False)
 
 
 def check_memory(tree: Tree, running: Running) -> t.Iterator[Problem]:

@@ -14,7 +14,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._handler.check import c
 from ansible_collections.erlang.otp.plugins.module_utils._handler.commit import commit, predict_commit
 from ansible_collections.erlang.otp.plugins.module_utils._handler.install import install
 from ansible_collections.erlang.otp.plugins.module_utils._handler.node_upgrade import NodeUpgrade
-from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import check_memory, check_node, check_start_program, fatal
+from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import check_emulators, check_memory, check_node, check_start_program, fatal
 from ansible_collections.erlang.otp.plugins.module_utils._handler.reboot_old import reboot_old
 from ansible_collections.erlang.otp.plugins.module_utils._handler.remove import remove
 from ansible_collections.erlang.otp.plugins.module_utils._handler.trial import boot, resume
@@ -53,6 +53,8 @@ class RunningUpgrade(NodeUpgrade):
         self.result["before"] = describe(self.running, self.tree)
         notice_fall_back(self)
         self.report(check_node(self.tree, self.running))
+        if not self.request.client:
+            self.report(check_emulators(self.tree, self.running))
         # Before an installation adds a missing bin/start, which does not have the flags of this node.
         self.start_problems = fatal(check_start_program(self.tree, self.running))
 

@@ -23,7 +23,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree import history as
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import ClientTree
 from ansible_collections.erlang.otp.plugins.module_utils._tree.mark import read_mark
 from ansible_collections.erlang.otp.plugins.module_utils._tree.newer import find_newer
-from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, find_emulators, find_starters, started_at
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, find_starters, second_emulator, started_at
 
 
 def describe_node(target: Target, address: NodeAddress, *, timeout: float) -> tuple[dict[str, t.Any], list[str]]:
@@ -62,9 +62,9 @@ def describe_node(target: Target, address: NodeAddress, *, timeout: float) -> tu
 
 def _unlike_the_files(target: Target, pid: int) -> t.Iterator[str]:
     """Another emulator of the same system, and files that the node has not read."""
-    others = [str(other) for other in find_emulators(target.tree.root) if other != pid]
-    if others:
-        yield f"a second emulator runs the system below {target.tree.root} (process {', '.join(others)})"
+    second = second_emulator(target.tree.root, pid)
+    if second:
+        yield second
     newer = find_newer(target.tree, target.start, pid)
     if newer:
         yield f"the node runs with an earlier version of {', '.join(newer)}"

@@ -174,11 +174,11 @@ def _kill(pid: int, number: int) -> None:
         raise OtpError(f"not allowed to stop the emulator, process {pid}: use become to work as root or as the node's user.") from None
 
 
-def wait_until_answering(node: Node, *, timeout: float) -> tuple[int, Running | None]:
+def wait_until_answering(node: Node, *, timeout: float, stops: bool = True) -> tuple[int, Running | None]:
     """Return the emulator's process and the node's answer when it has booted.
 
     A node that is not distributed cannot be asked: its answer is None, and it counts as started when its emulator has lived for
-    a few seconds. Raises OtpError with the last words of log and crash dump when heart starts it over and over (the node is then
+    a few seconds. Raises OtpError with the last words of log and crash dump when heart starts it over and over (stops: the node is then
     stopped), when it has ended, and after timeout seconds.
     """
     began = time.monotonic()
@@ -204,7 +204,8 @@ def wait_until_answering(node: Node, *, timeout: float) -> tuple[int, Running | 
                     reason = str(no_answer)
         lasted = now - began
         if len(seen) >= CRASH_LOOP:
-            halt(node)
+            if stops:
+                halt(node)
             times = f"{CRASH_LOOP - 1} times within {lasted:.1f} s"
             raise failure(node, lasted, len(seen), f"does not stay up: its emulator ended {times}. It is stopped now")
         if now - last_seen > GONE:

@@ -19,7 +19,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._target_system.boot imp
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import SystemOptions
 from ansible_collections.erlang.otp.plugins.module_utils._tree.newer import find_newer
 from ansible_collections.erlang.otp.plugins.module_utils._tree.previous import Previous
-from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, find_starters
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, find_starters, second_emulator
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 
@@ -51,7 +51,8 @@ class NodeState:
                 f"the node {self.title} was not started by {self.node.service.name}.service, so systemd does not supervise it: restart it,"
                 " by the playbook erlang.otp.restart."
             )
-        if _lifecycle.has_no_epmd(self.node, pid):
+        has_no_epmd = _lifecycle.has_no_epmd(self.node, pid)
+        if has_no_epmd:
             self.changes.do(f"start EPMD, which has ended while the node {self.title} runs", _lifecycle.start_epmd, self.node)
         newer = self.find_newer(pid, written)
         if newer and not self.options.restart_on_change:
@@ -61,9 +62,13 @@ class NodeState:
                 f"the node {self.title} runs with an earlier version of {', '.join(newer)}: restart it, by the playbook erlang.otp.restart or with"
                 f" otp_restart_on_change{or_upgrade}."
             )
-        # A node whose name or cookie has changed since its start cannot be asked.
-        can_answer = not {self.tree.path("bin", "start"), self.options.path(self.node.cookie_file)} & set(newer)
-        answer = self.ask(must_answer=state == "started" and can_answer)
+        # A node whose name or cookie has changed since its start cannot be asked, nor one whose EPMD only the run starts.
+        is_lost = has_no_epmd and self.changes.check_mode
+        is_other = {self.tree.path("bin", "start"), self.options.path(self.node.cookie_file)} & set(newer)
+        answer = self.ask(must_answer=state == "started" and not is_lost and not is_other)
+        # It costs a look at each process of the host, and what is wrong with a host that stays as it is the playbook status says.
+        second = second_emulator(self.node.root, answer["pid"]) if self.changes.changed else ""
+        answer.update({"second_emulator": second} if second else {})
         return self.with_outdated(answer, newer or self.untried(is_read="status" in answer or not self.node.name))
 
     def start(self) -> dict[str, t.Any]:
@@ -90,8 +95,8 @@ class NodeState:
     def ask(self, *, must_answer: bool) -> dict[str, t.Any]:
         """The status and the releases of the node that runs. If it must answer, wait for that. Raises OtpError if it does not."""
         pid, answer = find_emulator(self.node.root), None
-        if must_answer and not self.changes.check_mode and (self.node.name or remote_host()):
-            pid, answer = _lifecycle.wait_until_answering(self.node, timeout=self.options.start_timeout)
+        if must_answer and (self.node.name or remote_host()):
+            pid, answer = _lifecycle.wait_until_answering(self.node, timeout=self.options.start_timeout, stops=not self.changes.check_mode)
         elif self.node.name:
             try:
                 answer = _lifecycle.ask(self.node)

@@ -54,6 +54,12 @@ def find_emulators(root: str) -> list[int]:
     return [pid for pid in found if _parent(pid) not in found]
 
 
+def second_emulator(root: str, pid: int | None) -> str:
+    """A sentence, without its full stop, about emulators with this root directory besides the process; empty if there is none."""
+    others = [str(other) for other in find_emulators(root) if other != pid]
+    return f"a second emulator runs the system below {root} (process {', '.join(others)})" if others else ""
+
+
 class Starter(t.NamedTuple):
     """A process that starts an emulator or waits for its end: heart, with its emulator, run_erl, or a script on its way to an emulator."""
 

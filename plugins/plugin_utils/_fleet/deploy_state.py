@@ -56,7 +56,9 @@ def row(host: Data, *, check_mode: bool, down: str, playing: t.Collection[str] |
     changed = "would change" if check_mode else "changed"
     outcome = changed if system["changed"] or brought["changed"] else "unchanged"
     now = node["release"] if "release" in node else system["before"] if system["pending"] else system["release"]["version"]
-    reason, is_bad, unreachable, pid = system["pending"] or "", False, None, node.get("pid")
+    # A restart ends both.
+    second = "" if node.get("to_restart") else node_of(brought).get("second_emulator")
+    reason, is_bad, unreachable, pid = "; ".join(filter(None, (second, system["pending"]))), False, None, node.get("pid")
     if node.get("to_restart") and check_mode:
         outcome = "would restart"
     elif node.get("to_restart"):

@@ -55,7 +55,7 @@ def outcome_of(host: Data, *, down: str = "fail", check_mode: bool = False) -> d
     reached = {"done": bring.get("release"), "not finished": bring.get("release"), "failed": "?", "rolled back": after.get("running") if is_node else permanent}
     return {
         "outcome": "would change" if can_go and check_mode else outcome,
-        "reason": foreseen(bring) if can_go and check_mode else found.get("reason", ""),
+        "reason": "; ".join(filter(None, (foreseen(bring) if can_go and check_mode else found.get("reason"), *remarks(bring)))),
         "before": before,
         "back": permanent,
         # In check mode, the release that it would run then.
@@ -94,6 +94,11 @@ def after_bring(bring: Data, info: Data, down: str) -> dict[str, t.Any]:
 def foreseen(bring: Data) -> str:
     """What would happen to the node of a host that can be upgraded."""
     return RESTARTS if bring.get("restarted") else STARTS if bring.get("way") == "start" else ""
+
+
+def remarks(bring: Data) -> list[str]:
+    """What was found on the host that the run leaves as it is."""
+    return [f"{problem['cause']}. {problem['remedy']}." for problem in bring.get("problems") or [] if problem["kind"] == "second_emulator"]
 
 
 def after_install(install: Data) -> dict[str, t.Any]:

@@ -141,7 +141,8 @@ def test_a_node_that_heart_is_about_to_start_is_not_down(tmp_path, emulator, hea
         _node.find_settled(str(tmp_path))
 
 
-def test_a_node_that_is_started_over_and_over_is_stopped(tmp_path, emulator, heart, monkeypatch):
+@pytest.mark.parametrize("stops", [True, False])
+def test_a_node_that_is_started_over_and_over_is_stopped_where_it_may_be(tmp_path, emulator, heart, monkeypatch, stops):
     first = emulator(tmp_path)
     starting, seen = heart(tmp_path, first.pid), set()
 
@@ -155,7 +156,9 @@ def test_a_node_that_is_started_over_and_over_is_stopped(tmp_path, emulator, hea
     monkeypatch.setattr(_node, "find_emulator", ends_at_once)
     node = _node.Node(root=str(tmp_path), user=user(), home="/", log_directory=str(tmp_path))
     with pytest.raises(OtpError, match="does not stay up"):
-        _node.wait_until_answering(node, timeout=600)
+        _node.wait_until_answering(node, timeout=600, stops=stops)
+    assert bool(find_emulators(str(tmp_path))) != stops
+    _node.stop(str(tmp_path), timeout=600)
     assert starting.wait(timeout=600) == -signal.SIGKILL and find_emulators(str(tmp_path)) == []
 
 

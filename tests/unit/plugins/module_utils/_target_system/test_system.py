@@ -75,7 +75,7 @@ class Host:
         monkeypatch.setattr(_node, "start", self.start)
         monkeypatch.setattr(_node, "halt", self.stop)
         monkeypatch.setattr(_node, "ask", self.ask)
-        monkeypatch.setattr(_node, "wait_until_answering", lambda node, timeout: (self.pid, self.ask(node)))
+        monkeypatch.setattr(_node, "wait_until_answering", lambda node, timeout, stops=True: (self.pid, self.ask(node)))
 
     def start(self, node):
         self.starts += 1
@@ -315,8 +315,9 @@ def test_a_cookie_among_the_flags_of_the_release_is_left_out(host):
 def test_a_running_node_that_does_not_answer(host):
     host.settle()
     host.silence = "refused"
-    with pytest.raises(_node.NoAnswer):
-        host.settle()
+    for check_mode in (True, False):
+        with pytest.raises(_node.NoAnswer):
+            host.settle(check_mode=check_mode)
     assert "does not answer: refused" in host.settle(state="present")[2].warnings[0]
 
 

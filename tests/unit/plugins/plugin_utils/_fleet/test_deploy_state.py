@@ -50,6 +50,12 @@ def test_what_is_left_to_do_is_below():
     assert lines[3:] == ["north: upgrade to SECOND", "south: upgrade to SECOND"]
 
 
+def test_a_second_emulator_is_below_unless_a_restart_ends_it():
+    node = {"name": "", "running": True, "pid": 4711, "second_emulator": "two"}
+    lines = summary(north=system(changed=True, node=node), south=system(changed=True, node={**node, "to_restart": True, "outdated": []}))
+    assert [line for line in lines if "two" in line] == ["north: two"]
+
+
 def test_a_host_that_failed_has_its_reason():
     lines = summary(
         broken={"failed": True, "msg": "no room\non the disk", "seconds": 3.0, "changed": False},

@@ -29,6 +29,7 @@ STEPS = {"has_steps": True}
 ENDED = {"ended": 11.0}
 GOES = {"began": 10.0, "goes": True}
 BACK = {"rollback": {"cause": {"reason": "rain"}, "ended": 11.0}}
+SECOND = [{"kind": "second_emulator", "cause": "e", "remedy": "f"}]
 NOT_REMOVED = [{"kind": "heart", "cause": "a", "remedy": "b"}, {"kind": "not_removed", "cause": "c", "remedy": "d"}]
 
 
@@ -99,6 +100,8 @@ def test_seconds() -> None:
     ("host", "reason"),
     [
         (outcome(GONE), "the host cannot be reached: no line"),
+        (outcome({**READY, "problems": SECOND}, install=DONE), "e. f."),
+        (outcome({**READY, "problems": SECOND, "restarted": True}, check_mode=True), "its node would be restarted; e. f."),
         (outcome({"failed": True, "release": "2", "msg": "the node is down: start it"}), "the node is down: start it"),
         (outcome({"failed": True, "release": "2", "msg": "no", "needs_package": True}), "no (otp_upgrade_to is 2)"),
         # It failed before the module ran.
