@@ -200,6 +200,16 @@ options:
     type: list
     elements: path
     default: []
+  appup:
+    description:
+      - What happens if an application has another version in an earlier release, and no C(.appup) file.
+      - V(require) fails, and names each of them.
+      - V(generate) makes the file from the compiled code of both versions, as M(erlang.otp.otp_release_appup) does, uses it for the relup and the package,
+        keeps it for review as C(NAME.appups/APPLICATION.appup) in O(output_dir), and warns. If something has to be decided, the build fails, and the
+        message names what. An existing file is used as it is. Applications of Erlang/OTP and Elixir itself are left out.
+    type: str
+    choices: [require, generate]
+    default: require
   restart_emulator:
     description:
       - Whether the relup restarts the emulator at the end of each upgrade and downgrade. If ERTS, Kernel, STDLIB or SASL change, it
@@ -316,6 +326,16 @@ EXAMPLES = r"""
     upgrade_from: [/home/user/target_system/release/mysystem.tar.gz]
     downgrade_to: [/home/user/target_system/release/mysystem.tar.gz]
     base: /home/user/target_system/release/mysystem.tar.gz
+    output_dir: /home/user/target_system/release2
+
+- name: Build a release whose project has no appups, and review those that are made
+  erlang.otp.otp_release_build:
+    rel: /home/user/target_system/mysystem2.rel
+    code_path:
+      - /home/user/target_system/myapps/pea-2.0/ebin
+    upgrade_from: [/home/user/target_system/release/mysystem.tar.gz]
+    downgrade_to: [/home/user/target_system/release/mysystem.tar.gz]
+    appup: generate
     output_dir: /home/user/target_system/release2
 
 - name: Show whether nodes will restart
@@ -468,12 +488,35 @@ thin:
       type: list
       elements: str
       sample: ["erts-13.1.5", "lib/kernel-8.5.3", "lib/sasl-4.2", "lib/stdlib-4.2"]
+appups:
+  description: The C(.appup) files that were made, see O(appup).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    application:
+      description: The application.
+      type: str
+      sample: pea
+    version:
+      description: Its version.
+      type: str
+      sample: '2.0'
+    path:
+      description: The file for review.
+      type: str
+      sample: /home/user/target_system/release2/mysystem2.appups/pea.appup
+    remarks:
+      description: What the author should know.
+      type: list
+      elements: str
+      sample: []
 diagnostics:
   description:
     - The warnings of C(systools), or its reasons to refuse the release, as data. Warnings are also warnings of the task.
     - The module itself warns about earlier releases with V(other_name) for a release of another name, V(bad_vsn) for an C(.appup) file
-      for another version of its application, and V(same_version) for an application whose code has changed but not its version; a
-      node would keep its old code.
+      for another version of its application, V(made_appup) for an application without one (see O(appup)), and V(same_version) for an application whose
+      code has changed but not its version; a node would keep its old code.
   returned: success, and failure when C(systools) refuses the release
   type: list
   elements: dict
@@ -546,6 +589,7 @@ ARGUMENT_SPEC = {
     "upgrade_from": {"type": "list", "elements": "path", "default": []},
     "downgrade_to": {"type": "list", "elements": "path", "default": []},
     "upgrade_path": {"type": "list", "elements": "path", "default": []},
+    "appup": {"type": "str", "choices": ["require", "generate"], "default": "require"},
     "restart_emulator": {"type": "bool", "default": False},
     "base": {"type": "path"},
     "replace": {"type": "bool", "default": False},
@@ -559,7 +603,7 @@ def options_of(parameters: dict) -> Options:
         **{name: parameters[name] for name in ("src_tests", "exref", "warnings_as_errors", "no_warn_sasl", "no_dot_erlang")},
         variables=tuple((name, os.path.abspath(expanded(str(path)))) for name, path in parameters["variables"].items()),
     )
-    same = ("rel", "name", "version", "file_name", "otp_root", "strip", "var_tar", "restart_emulator", "base", "replace", "cache_dir")
+    same = ("rel", "name", "version", "file_name", "otp_root", "strip", "var_tar", "appup", "restart_emulator", "base", "replace", "cache_dir")
     files = ("sys_config", "sys_config_src", "vm_args", "vm_args_src")
     names = ("code_path", "include", "strip_keep", "upgrade_from", "downgrade_to", "upgrade_path")
     lists: dict[str, t.Any] = {name: tuple(parameters[name]) for name in names}

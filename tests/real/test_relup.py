@@ -41,6 +41,8 @@ class Exchange:
         self.workshop = workshop
         self.directory = workshop.directory / "exchange"
         shutil.copytree(EXCHANGE, self.directory, ignore=shutil.ignore_patterns("*.beam", "*.rel"))
+        # That of the second release is made by the build.
+        (self.directory / "2.0/ebin/exchange.appup").unlink()
         subprocess.run(["make", "rels"], cwd=self.directory, check=True, timeout=LIMIT, capture_output=True)
 
     def build(self, release: str, *, up: t.Sequence[str] = (), down: t.Sequence[str] = (), **options: t.Any) -> dict[str, t.Any]:
@@ -51,6 +53,7 @@ class Exchange:
             "sys_config": "[{kernel, [{logger_level, critical}]}, {exchange, [{port, 0}]}].\n",
             "upgrade_from": tuple(up),
             "downgrade_to": tuple(down),
+            "appup": "generate",
         }
         return self.workshop.build(**{**chosen, **options})
 
@@ -221,6 +224,7 @@ def test_a_missing_appup_names_application_versions_and_file(workshop: Workshop)
     assert str(caught.value) == (
         "A relup for release MYSYSTEM SECOND can't be made. To be upgraded from release FIRST, application pea goes from 1.0 to 2.0, but"
         f" {workshop.directory}/lib/pea-2.0/ebin/pea.appup does not exist: see appup(4)."
+        " Appups that do not exist can be made from compiled code: set otp_appup (option appup) to generate."
     )
     assert not workshop.output.exists()
 
@@ -340,6 +344,7 @@ def test_the_role_takes_earlier_packages_from_where_it_brought_them(exchange: Ex
             "otp_code_path": [str(exchange.directory / VERSIONS[release] / "ebin")],
             "otp_build_dir": str(tmp_path / "build"),
             "otp_packages_dir": str(tmp_path / "packages"),
+            "otp_appup": "generate",
             **variables,
         }
         tools = Path(sys.executable).parent
@@ -353,7 +358,7 @@ def test_the_role_takes_earlier_packages_from_where_it_brought_them(exchange: Ex
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return done.stdout + done.stderr
 
     build("first")
     earlier = {"otp_upgrade_from": ["exchange-FIRST.tar.gz"], "otp_downgrade_to": [str(tmp_path / "packages/exchange-FIRST.tar.gz")]}
@@ -362,4 +367,7 @@ def test_the_role_takes_earlier_packages_from_where_it_brought_them(exchange: Ex
     assert "+relup down from SECOND to FIRST, restarts: none" in said
     relup = content(str(tmp_path / "packages/exchange-SECOND.tar.gz"), "releases/SECOND/relup")
     assert relup == (exchange.directory / "out/second/relup").read_bytes()
+    review = (tmp_path / "packages/exchange-SECOND.appups/exchange.appup").read_bytes()
+    assert review == content(str(tmp_path / "packages/exchange-SECOND.tar.gz"), "lib/exchange-2.0/ebin/exchange.appup")
+    assert "exchange 2.0 has no appup: one was made from compiled code. Review" in " ".join(said.split())
     assert "changed=0" in build("second", **earlier)

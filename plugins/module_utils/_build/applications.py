@@ -21,12 +21,13 @@ REQUIRED = ("kernel", "stdlib")
 
 
 class Found(t.NamedTuple):
-    """An application that was found: its resource file's bytes and content, its ebin directory, whether it is OTP's own."""
+    """An application that was found: its resource file's bytes and content, its ebin directory, whether it is OTP's own; an appup that was made for it."""
 
     application: Application
     app_file: bytes
     ebin: str
     from_otp: bool
+    made_appup: bytes | None = None
 
     @property
     def name(self) -> str:

@@ -85,7 +85,7 @@ class ScriptRun:
         self.stripped = {path: os.path.join(directory, f"{number}.beam") for number, path in enumerate(strip)}
         jobs = [make_script_job(RELEASE, ebins, options.script), make_script_job(PLAIN, ebins, plain_options)]
         if layout is not None:
-            jobs.append(make_relup_job(RELEASE, layout.up, layout.down, [*ebins, *layout.ebins], restart_emulator=options.restart_emulator))
+            jobs.append(make_relup_job(RELEASE, layout.up, layout.down, [*layout.made, *ebins, *layout.ebins], restart_emulator=options.restart_emulator))
         self._has_relup = layout is not None
         self._directory = directory
         self._run = Run(sources.otp, directory, jobs + ([strip_job(options.strip_keep, self.stripped.items())] if strip else []))

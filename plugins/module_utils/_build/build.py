@@ -29,11 +29,12 @@ from ansible_collections.erlang.otp.plugins.module_utils._build.once import refu
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import find_otp
 from ansible_collections.erlang.otp.plugins.module_utils._build.package_members import Group, make_plan, scripted_groups
 from ansible_collections.erlang.otp.plugins.module_utils._build.script_step import ScriptStep
+from ansible_collections.erlang.otp.plugins.module_utils._build.systools import Diagnostic
 from ansible_collections.erlang.otp.plugins.module_utils._build.upgrades import describe_upgrade_paths, made_from
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import sha256
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._core.files import flush_directory, read_file, write_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import flush_directory, make_parents, read_file, write_file
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_writer import Fragment, gzip_parts
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, parse_rel
 from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import PackageMember
@@ -103,6 +104,16 @@ class ReleaseBuild:
             "relup": list(state.relup),
             "made_from": state.made_from,
             "thin": state.thin,
+            "appups": [
+                {
+                    "application": found.name,
+                    "version": found.version,
+                    "path": self._appup(found.name),
+                    "remarks": self.sources.upgrades.made[found.name].remarks,
+                }
+                for found in self.sources.found
+                if found.made_appup is not None
+            ],
             "diagnostics": [warning._asdict() for warning in state.warnings],
             "diff": {"before": before, "after": after, "before_header": self.package, "after_header": self.package},
         }
@@ -121,7 +132,7 @@ class ReleaseBuild:
             return state
         strip = [path for group in self.plan.all_groups() if options.strip and self.assembler.lacks(keys[group.name]) for path in strippable(group)]
         scripts = self.scripts.scripts(key, strip)
-        warnings = (*scripts.warnings, *self.scripts.notes())
+        warnings = (*scripts.warnings, *self.scripts.notes(), *self._about_appups())
         self.made_from = made_from(self.sources.upgrades) if scripts.relup else {}
         outputs, digests, thin = self._keep(scripts, keys, state.outputs)
         self.cache.tidy()
@@ -136,6 +147,21 @@ class ReleaseBuild:
         archives = [(name, [group.name for group in groups]) for name, groups in self.plan.variables.items()]
         inputs = (key, keys, archives, self.options.var_tar, sorted(self.sources.files.items()), _mtime(), self.base and sha256(self.base))
         return hashlib.sha256(repr(inputs).encode()).hexdigest()
+
+    def _appup(self, application: str) -> str:
+        """Where an appup that was made is kept for review."""
+        return self._output(f".appups/{application}.appup")
+
+    def _about_appups(self) -> t.Iterator[Diagnostic]:
+        for found in self.sources.found:
+            if found.made_appup is not None:
+                review = f"Review {self._appup(found.name)}, and keep it with the source."
+                sentences = [
+                    f"{found.name} {found.version} has no appup: one was made from compiled code.",
+                    review,
+                    *self.sources.upgrades.made[found.name].remarks,
+                ]
+                yield Diagnostic("made_appup", found.name, " ".join(sentences))
 
     def _is_there(self, state: BuildRecord) -> bool:
         """Whether all outputs are as the earlier run wrote them."""
@@ -156,6 +182,7 @@ class ReleaseBuild:
         files = {self._output(".rel"): self.sources.rel, self._output(".boot"): scripts.boot, self._output(".script"): scripts.script}
         if scripts.relup:
             files[os.path.join(self.options.output_dir, "relup")] = scripts.relup
+        files.update({self._appup(found.name): found.made_appup for found in self.sources.found if found.made_appup is not None})
         if self.options.var_tar == "ownfile":
             files.update({os.path.join(self.options.output_dir, name + ".tar.gz"): content for name, content in archives.items()})
         self._write(fragments)
@@ -173,16 +200,16 @@ class ReleaseBuild:
         self._remove_others([*files, self.package], earlier)
         for path, content in files.items():
             if read_file(path) != content:
-                self.changes.do(f"write {path}", write_file, path, content)
+                self.changes.do(f"write {path}", _put, path, content)
         if self.sha256 != self.written.sha256:
             self.changes.do(f"make the release package {self.package}", self._put_package)
-        outputs = {os.path.basename(path): hashlib.sha256(content).hexdigest() for path, content in files.items()}
+        outputs = {os.path.relpath(path, self.options.output_dir): hashlib.sha256(content).hexdigest() for path, content in files.items()}
         return {**outputs, os.path.basename(self.package): self.written.sha256}, digests, thin
 
     def _remove_others(self, outputs: list[str], earlier: dict[str, str]) -> None:
         """Remove outputs of the earlier run that this run does not make: a relup, a thin package."""
         for path in sorted({os.path.join(self.options.output_dir, name) for name in earlier} - {*outputs}):
-            if _sha256_of(path) == earlier[os.path.basename(path)]:
+            if _sha256_of(path) == earlier[os.path.relpath(path, self.options.output_dir)]:
                 self.changes.do(f"remove {path}", os.unlink, path)
 
     def _write(self, fragments: t.Iterable[Fragment]) -> None:
@@ -254,6 +281,11 @@ def _sha256_of(path: str) -> str | None:
         return sha256(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def _put(path: str, content: bytes) -> None:
+    make_parents(path)
+    write_file(path, content)
 
 
 def _remove(path: str) -> None:

@@ -67,14 +67,14 @@ def read_earlier(path: str, option: str, search: Search) -> Earlier:
     if not os.path.exists(path):
         raise OtpError(f"{option}: {path} does not exist. Name a .rel file, the output directory of a build, or a release package.")
     if not os.path.isdir(path) and not path.endswith(".rel"):
-        return _from_package(path, path, _release_of(path), search.code_path())
+        return _from_package(path, path, release_of(path), search.code_path())
     rel = only_rel(path, option) if os.path.isdir(path) else path
     with open(rel, "rb") as file:
         release = parse_rel(file.read(), filename=rel)
     beside = [glob.glob(os.path.normpath(os.path.join(glob.escape(os.path.dirname(rel)), pattern))) for pattern in BESIDE]
     code_path = search.code_path([directory for found in beside for directory in sorted(found)])
     package = rel[: -len(".rel")] + ".tar.gz"
-    has_package = os.path.exists(package) and _release_of(package) == release
+    has_package = os.path.exists(package) and release_of(package) == release
     if has_package and os.path.isdir(path):
         return _from_package(path, package, release, code_path)
     try:
@@ -107,11 +107,11 @@ def only_rel(directory: str, option: str) -> str:
 def find_ebins(earlier: Earlier, directory: str, whole: t.Container[str]) -> dict[str, str]:
     """The ebin directory of each application; those of a package are unpacked below the directory, which is made then.
 
-    Of an application it is the .app file that is unpacked, with the modules when its name is in ``whole``. Raises OtpError.
+    Of an application it is the .app file that is unpacked, with the modules and the appup when its name is in ``whole``. Raises OtpError.
     """
     if earlier.package is None or earlier.code_path is None:
         return earlier.ebins
-    ebins = _unpack(earlier.package, directory, {f"{listed.name}-{listed.version}": listed.name for listed in earlier.release.applications}, whole)
+    ebins = unpack_ebins(earlier.package, directory, {f"{listed.name}-{listed.version}": listed.name for listed in earlier.release.applications}, whole)
     for listed in earlier.release.applications:
         if listed.name not in ebins:
             try:
@@ -121,14 +121,15 @@ def find_ebins(earlier: Earlier, directory: str, whole: t.Container[str]) -> dic
     return ebins
 
 
-def _release_of(package: str) -> Release:
+def release_of(package: str) -> Release:
+    """The release of the package. Raises OtpError."""
     from ansible_collections.erlang.otp.plugins.module_utils._package.read import read_package
 
     return read_package(package)
 
 
-def _unpack(package: str, directory: str, names: t.Mapping[str, str], whole: t.Container[str]) -> dict[str, str]:
-    """names: those of applications by NAME-VERSION."""
+def unpack_ebins(package: str, directory: str, names: t.Mapping[str, str], whole: t.Container[str]) -> dict[str, str]:
+    """The ebin directory of each application, as find_ebins() unpacks it. names: those of applications by NAME-VERSION. Raises OtpError."""
     from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
     from ansible_collections.erlang.otp.plugins.module_utils._package.extract import Writer, checked_members
 
@@ -143,7 +144,7 @@ def _unpack(package: str, directory: str, names: t.Mapping[str, str], whole: t.C
                 if (lib, ebin) != ("lib", "ebin") or home not in names or member.kind != "file" or path.count("/") != 3:
                     continue
                 name = names[home]
-                if file == name + ".app" or (name in whole and file.endswith(".beam")):
+                if file == name + ".app" or (name in whole and file.endswith((".beam", ".appup"))):
                     writer.write(path, member, pieces)
                     ebins[name] = os.path.join(directory, lib, home, ebin)
     finally:

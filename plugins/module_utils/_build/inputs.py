@@ -47,6 +47,7 @@ class Options(t.NamedTuple):
     upgrade_from: tuple[str, ...] = ()
     downgrade_to: tuple[str, ...] = ()
     upgrade_path: tuple[str, ...] = ()
+    appup: str = "require"
     restart_emulator: bool = False
     base: str | None = None
     replace: bool = False
@@ -96,7 +97,8 @@ def read_sources(options: Options, otp: Otp) -> Sources:
     if erts is not None and erts is not otp:
         found = [_for_machine(item, otp, erts) for item in found]
     search = Search(options.upgrade_path, code_path.directories, otp)
-    upgrades = read_upgrades(options.upgrade_from, options.downgrade_to, search, release, found)
+    upgrades = read_upgrades(options.upgrade_from, options.downgrade_to, search, release, found, generate=options.appup == "generate")
+    found = [item._replace(made_appup=upgrades.made[item.name].content) if item.name in upgrades.made else item for item in found]
     return Sources(otp, erts, release, rel, options.file_name or stem, found, _release_files(options), upgrades)
 
 

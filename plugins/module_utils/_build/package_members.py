@@ -104,7 +104,9 @@ def application_group(found: Found, directory: str, include: t.Iterable[str]) ->
     if missing:
         raise OtpError(f"{found.ebin} lacks {', '.join(missing)}, listed in {found.name}.app. Compile the application, or correct the list.")
     members = [PackageMember(f"{ebin}/{found.name}.app", content=found.app_file)]
-    if os.path.isfile(os.path.join(found.ebin, found.name + ".appup")):
+    if found.made_appup is not None:
+        members.append(PackageMember(f"{ebin}/{found.name}.appup", content=found.made_appup))
+    elif os.path.isfile(os.path.join(found.ebin, found.name + ".appup")):
         members.append(PackageMember(f"{ebin}/{found.name}.appup", source=os.path.join(found.ebin, found.name + ".appup")))
     members += [PackageMember(f"{ebin}/{name}", source=os.path.join(found.ebin, name)) for name in sorted(names)]
     for name in sorted({"priv", *include} - {"ebin"}):

@@ -11,10 +11,13 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.applications import Found
 from ansible_collections.erlang.otp.plugins.module_utils._build.earlier_release import Earlier, Search, find_ebins, read_earlier, versions_of
+from ansible_collections.erlang.otp.plugins.module_utils._build.made_appup import MadeAppup
+from ansible_collections.erlang.otp.plugins.module_utils._build.missing_appups import can_be_made, make_missing_appups
 from ansible_collections.erlang.otp.plugins.module_utils._build.systools import Diagnostic
 from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import sha256
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file, write_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.module_utils._formats.appup import parse_appup
 from ansible_collections.erlang.otp.plugins.module_utils._formats.beam import same_code
 from ansible_collections.erlang.otp.plugins.module_utils._formats.relup import parse_relup
@@ -28,12 +31,13 @@ CORE = ("erts", "kernel", "stdlib", "sasl")
 
 
 class Upgrades(t.NamedTuple):
-    """The earlier releases, the appup files by application that lead from and to them, and warnings about them."""
+    """The earlier releases, the appup files by application that lead from and to them, and warnings about them. made: appups that were missing."""
 
     up: tuple[Earlier, ...] = ()
     down: tuple[Earlier, ...] = ()
     appups: dict[str, bytes] = {}
     notes: tuple[Diagnostic, ...] = ()
+    made: dict[str, MadeAppup] = {}
 
     @property
     def identity(self) -> t.Any:
@@ -46,8 +50,10 @@ class Upgrades(t.NamedTuple):
         return list({earlier.path: earlier for earlier in (*self.up, *self.down)}.values())
 
 
-def read_upgrades(upgrade_from: t.Iterable[str], downgrade_to: t.Iterable[str], search: Search, release: Release, found: t.Sequence[Found]) -> Upgrades:
-    """Read and check the earlier releases of the release, whose applications were found. Raises OtpError."""
+def read_upgrades(
+    upgrade_from: t.Iterable[str], downgrade_to: t.Iterable[str], search: Search, release: Release, found: t.Sequence[Found], *, generate: bool = False
+) -> Upgrades:
+    """Read and check the earlier releases of the release, whose applications were found. generate: make appups that do not exist. Raises OtpError."""
     read: dict[str, Earlier] = {}
     sides = []
     for option, paths in (("upgrade_from", upgrade_from), ("downgrade_to", downgrade_to)):
@@ -69,13 +75,17 @@ def read_upgrades(upgrade_from: t.Iterable[str], downgrade_to: t.Iterable[str], 
         for earlier in {earlier.path: earlier for earlier in (*up, *down)}.values()
         if earlier.release.name != release.name
     ]
-    appups, more_notes = _read_appups(up, down, release, found)
-    return Upgrades(up, down, appups, (*notes, *more_notes))
+    made = make_missing_appups(found, list({earlier.path: earlier for earlier in (*up, *down)}.values())) if generate else {}
+    appups, more_notes = _read_appups(up, down, release, found, made)
+    return Upgrades(up, down, appups, (*notes, *more_notes), made)
 
 
-def _read_appups(up: t.Sequence[Earlier], down: t.Sequence[Earlier], release: Release, found: t.Iterable[Found]) -> tuple[dict[str, bytes], list[Diagnostic]]:
+def _read_appups(
+    up: t.Sequence[Earlier], down: t.Sequence[Earlier], release: Release, found: t.Iterable[Found], made: t.Mapping[str, MadeAppup]
+) -> tuple[dict[str, bytes], list[Diagnostic]]:
     """The appup of each application of which an earlier release has another version, and notes. Raises OtpError with all that is missing."""
     appups: dict[str, bytes] = {}
+    way_out = ""
     notes: list[Diagnostic] = []
     missing: list[str] = []
     for application in found:
@@ -88,8 +98,10 @@ def _read_appups(up: t.Sequence[Earlier], down: t.Sequence[Earlier], release: Re
         if not steps:
             continue
         path = os.path.join(application.ebin, application.name + ".appup")
-        content = read_file(path)
+        content = made[application.name].content if application.name in made else read_file(path)
         if content is None:
+            if can_be_made(application):
+                way_out = f" Appups that do not exist can be made from compiled code: set {named('appup')} to generate."
             missing += [step.sentence(f"{path} does not exist") for step in steps]
             continue
         appup = parse_appup(content, filename=path)
@@ -103,7 +115,7 @@ def _read_appups(up: t.Sequence[Earlier], down: t.Sequence[Earlier], release: Re
         if appup.version != application.version:
             notes.append(Diagnostic("bad_vsn", appup.version, f"{path} is for version {appup.version}, but the application has {application.version}."))
     if missing:
-        raise OtpError(f"A relup for release {release.name} {release.version} can't be made. {' '.join(missing)}")
+        raise OtpError(f"A relup for release {release.name} {release.version} can't be made. {' '.join(missing)}{way_out}")
     return appups, notes
 
 
@@ -124,17 +136,25 @@ class AppupStep(t.NamedTuple):
 
 
 class Layout(t.NamedTuple):
-    """What systools finds in its work directory: names of .rel files, ebin directories, and what was seen on the way."""
+    """What systools finds in its work directory: names of .rel files, ebin directories, and what was seen on the way. made: with appups, to come first."""
 
     up: list[str]
     down: list[str]
     ebins: list[str]
     notes: list[Diagnostic]
+    made: list[str] = []
 
 
 def lay_out(upgrades: Upgrades, found: t.Sequence[Found], directory: str) -> Layout:
     """Put the earlier releases into the work directory. Raises OtpError."""
-    names, ebins, notes = {}, {}, []
+    names, ebins, notes, made = {}, {}, [], []
+    for application in found:
+        if application.made_appup is not None:
+            # systools takes the appup beside the first .app file that it finds.
+            made.append(os.path.join(directory, "made", application.name))
+            os.makedirs(made[-1])
+            for suffix, content in ((".app", application.app_file), (".appup", application.made_appup)):
+                write_file(os.path.join(made[-1], application.name + suffix), content, flush=False)
     for number, earlier in enumerate(upgrades.releases):
         names[earlier.path] = name = f"earlier{number}"
         with open(os.path.join(directory, name + ".rel"), "wb") as file:
@@ -143,7 +163,7 @@ def lay_out(upgrades: Upgrades, found: t.Sequence[Found], directory: str) -> Lay
         where = find_ebins(earlier, os.path.join(directory, name), [application.name for application in same])
         notes += [note for application in same for note in _compare(application, where[application.name], earlier)]
         ebins.update(dict.fromkeys(where.values()))
-    return Layout([names[earlier.path] for earlier in upgrades.up], [names[earlier.path] for earlier in upgrades.down], list(ebins), notes)
+    return Layout([names[earlier.path] for earlier in upgrades.up], [names[earlier.path] for earlier in upgrades.down], list(ebins), notes, made)
 
 
 def _compare(application: Found, ebin: str, earlier: Earlier) -> t.Iterator[Diagnostic]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 VARIABLES = {
     "allow_restart": "otp_allow_restart",
     "applications": "otp_release_applications",
+    "appup": "otp_appup",
     "checksum": "otp_package_checksum",
     "code_path": "otp_code_path",
     "down": "otp_down",

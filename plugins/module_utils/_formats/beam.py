@@ -21,15 +21,21 @@ def same_code(one: bytes, other: bytes) -> bool:
 
 
 def _code(content: bytes) -> bytes | dict[bytes, bytes]:
-    """The chunks of code by name, else the content. The whole file may be a gzip file (beam_lib:strip/1)."""
-    if content[:2] == b"\x1f\x8b":
-        try:
-            inflate = zlib.decompressobj(31)
-            inflated = inflate.decompress(content, MAX_BEAM)
-        except zlib.error:
-            return content
-        content = inflated if inflate.eof else content
+    """The chunks of code by name, else the content."""
+    content = inflated(content)
     return {name: content[start:end] for name, start, end in chunks(content) if name in CODE_CHUNKS} or content
+
+
+def inflated(content: bytes) -> bytes:
+    """The content of a BEAM file; the whole file may be a gzip file (beam_lib:strip/1)."""
+    if content[:2] != b"\x1f\x8b":
+        return content
+    try:
+        inflate = zlib.decompressobj(31)
+        plain = inflate.decompress(content, MAX_BEAM)
+    except zlib.error:
+        return content
+    return plain if inflate.eof else content
 
 
 def chunks(content: bytes) -> t.Iterator[tuple[bytes, int, int]]:
