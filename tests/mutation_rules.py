@@ -62,6 +62,8 @@ SYSTEM, START = UTILS + "_target_system/", "roles/target_system/templates/start.
 OF_SYSTEM = (UNIT + "_target_system/test_system.py", UNIT + "_target_system/test_environment.py")
 OF_RENDERING = ("tests/unit/plugins/plugin_utils/_target_system/test_rendering.py",)
 CONFIGURE, OF_CONFIGURE = UTILS + "_config/configure.py", (UNIT + "_config/test_configure.py",)
+AS_USER = "roles/target_system/templates/as_user.j2"
+COMMANDS, OF_COMMANDS = "roles/target_system/templates/control_node.j2", (REAL + "test_team_packages.py",)
 MIX, OF_MIX = "roles/target_system/templates/mix.j2", ("tests/unit/plugins/plugin_utils/_target_system/test_mix.py",)
 VAULTED, QUIET = (f"plugins/plugin_utils/_secrecy/{name}.py" for name in ("vaulted", "quiet"))
 OF_VAULTED = ("tests/unit/plugins/plugin_utils/_secrecy/test_vaulted.py",)
@@ -711,8 +713,8 @@ RULES = (
         OF_HOSTILE_INIT,
     ),
     Rule("an init script works in the tree as its user", INIT, '[ "$(id -u)" = 0 ] &&', "false &&", OF_HOSTILE_INIT),
-    Rule("an init script gives no terminal of root away", INIT, "setsid=$(command -v setsid)", "setsid=", OF_HOSTILE_INIT),
-    Rule("what root types is not read by the user's programs", INIT, '    [ ! -t 1 ] || exec >"/proc/$$/fd/1"\n', "", OF_HOSTILE_INIT),
+    Rule("an init script gives no terminal of root away", AS_USER, "setsid=$(command -v setsid)", "setsid=", OF_HOSTILE_INIT),
+    Rule("what root types is not read by the user's programs", AS_USER, '    [ ! -t 1 ] || exec >"/proc/$$/fd/1"\n', "", OF_HOSTILE_INIT),
     Rule("an init script makes no directory below one of the user's", INIT, ", otp_run_dir ~ '/', otp_pipe_dir ~ '/', otp_log_dir ~ '/'", "", OF_HOSTILE_INIT),
     # Boxes: their trees are data, and root does not work in them.
     Rule(
@@ -945,6 +947,10 @@ RULES = (
     ),
     Rule("sys.config with config providers is not replaced", CONFIGURE, "PROVIDERS in (sources.get(name)", "not (sources.get(name)", OF_CONFIGURE),
     Rule("what config providers write is the user's", MIX, "umask 077", "umask 022", OF_MIX),
+    Rule("what config providers write for eval is the user's", COMMANDS, "umask 077", "umask 022", OF_COMMANDS),
+    Rule("what config providers write for eval goes again", COMMANDS, "trap 'rm -f", "trap ': ", OF_COMMANDS),
+    Rule("nothing takes an emulator beside the node for it", COMMANDS, "ERL_ROOTDIR=$ROOTDIR/.", "ERL_ROOTDIR=$ROOTDIR", OF_COMMANDS),
+    Rule("a shell in the node has no terminal of root", COMMANDS.replace("_node", ""), "exec su --pty", "exec su", OF_COMMANDS),
     Rule("earlier secrets of config providers are removed", MIX, 'rm -f "$RELEASE_TMP"/*.runtime.config', ":", OF_MIX),
     Rule("env.sh changes nothing that the host has", MIX, 'eval "$HOST_ENVIRONMENT"', ":", OF_MIX),
     Rule("a script of relx is not a program", UTILS + "_tree/own_script.py", "content, 0o644)", "content, 0o755)", (UNIT + "_tree/test_own_script.py",)),

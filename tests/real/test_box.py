@@ -104,6 +104,13 @@ def test_from_there_to_a_node_that_answers(box: Box, releases: Releases, record_
     assert {path.stat().st_uid for path in root.rglob("*")} == {100}
 
 
+def test_the_script_of_the_release(box: Box) -> None:
+    """By root, for whom start-stop-daemon makes the service user: BusyBox has no su here."""
+    assert box.ssh("/srv/counter/bin/COUNTER status").stdout.startswith("running, pid ")
+    said = box.ssh("/srv/counter/bin/COUNTER eval 'node().'")
+    assert said.returncode == 1 and "the node is not distributed" in said.stderr
+
+
 def test_a_second_run_changes_nothing_and_costs_little_and_no_secret_shows(box: Box) -> None:
     said = box.play("erlang.otp.provision", "-vvvv", "--diff")
     assert said.changed == 0

@@ -97,6 +97,7 @@ def served(request: pytest.FixtureRequest) -> t.Iterator[Served]:
         **dict.fromkeys(("otp_heart", "otp_node_name", "otp_dist_ports", "otp_boot_server", "otp_console"), ""),
         "otp_boot_variables": {},
         "otp_erl_flags": [],
+        "otp_code_mode": "",
         "otp_environment": {},
         "otp_epmd_port": "",
         "otp_epmd_address": "",

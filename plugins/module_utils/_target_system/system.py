@@ -169,7 +169,7 @@ class System:
         """bin/NAME of the release, in the place of that of relx or mix."""
         path = script_of(self.release.name or "")
         if path is not None:
-            set_aside(self.tree, path, self.changes, FileOptions(*self.owner))
+            self.warnings.extend(set_aside(self.tree, path, self.changes, FileOptions(*self.owner)))
             self.write(file._replace(path=path))
 
     def write_cookie(self) -> None:

@@ -23,6 +23,8 @@ if t.TYPE_CHECKING:
 NOWHERE = "/dev/null/root"
 LARGEST = 1 << 20
 SOURCES = ("sys.config", "sys.config.src", "vm.args", "vm.args.src")
+# What an installation looks for in a package: its parts, and how it was made.
+PARTS = (".app", "/erlexec", "/start.boot", "/env.sh", "/install_upgrade.escript")
 
 
 def release_of(package: str) -> dict[str, t.Any]:
@@ -97,7 +99,7 @@ def contents_of(package: str) -> dict[str, t.Any]:
         "digests": read_digests(package),
         "size": size,
         "sizes": unpacked.sizes,
-        "paths": sorted(path for path in unpacked.paths if path.endswith((".app", "/erlexec", "/start.boot"))),
+        "paths": sorted(path for path in unpacked.paths if path.endswith(PARTS)),
         "sources": {name: sources.found[directory + name] for name in SOURCES if directory + name in sources.found},
         "programs": {path: [*program] for path, program in unpacked.programs.items()},
     }

@@ -75,5 +75,7 @@ def _assigned(script: str, variable: str, package: str) -> str:
     """The value that env.sh gives the variable; empty if it gives none. Raises OtpError for one that is not just there."""
     values = [LITERAL.fullmatch(value) for value in re.findall(ASSIGNMENT.format(variable), script)]
     if None in values or len(values) > 1:
-        raise OtpError(f"package {package}: the name of the node is not known before it starts, because env.sh computes {variable}: set otp_node_name.")
+        raise OtpError(
+            f"package {package}: the name of the node is not known before it starts, because env.sh computes {variable}: set otp_node_name to NAME@HOST."
+        )
     return values[0][2] if values and values[0] else ""

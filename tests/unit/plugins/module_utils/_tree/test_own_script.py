@@ -48,6 +48,13 @@ def test_scripts_of_relx_with_a_version(tree, tmp_path):
     assert sorted(path.name for path in (tmp_path / "bin").iterdir()) == ["tele-1.0.orig", "tele-admin", "tele.orig"]
 
 
+def test_hooks_of_relx_are_named(tree, tmp_path):
+    assert set_aside(tree, "bin/tele", Changes(check_mode=True), FileOptions()) == []
+    (tmp_path / "bin/tele").write_text('RELX_X=1\nPRE_START_HOOKS="hooks/pre_start"\nPOST_STOP_HOOKS=""\nSTATUS_HOOK="hooks/status"\n')
+    (warning,) = set_aside(tree, "bin/tele", Changes(), FileOptions())
+    assert "nothing on this host does: PRE_START_HOOKS (hooks/pre_start), STATUS_HOOK (hooks/status). otp_hooks" in warning
+
+
 @pytest.mark.parametrize(("name", "path"), [("tele", "bin/tele"), ("start", None), ("erl", None), ("environment", None), ("a/b", None), ("", None)])
 def test_script_of(name, path):
     assert script_of(name) == path
