@@ -37,6 +37,7 @@ OF_PUBLISH = (UNIT + "_tree/test_publish.py",)
 STEPS, REMOVE, HISTORY = UTILS + "_install/steps.py", UTILS + "_install/remove.py", UTILS + "_tree/history.py"
 CONNECT, SERVICE, RUN = UTILS + "_node/connect.py", UTILS + "_node/service.py", UTILS + "_core/run.py"
 ASSEMBLE, CACHE, PROTOCOL = UTILS + "_build/assemble.py", UTILS + "_build/cache.py", UTILS + "_node/distribution_protocol.py"
+APPUP_FILES, OF_APPUP_FILES = UTILS + "_build/appup_files.py", (UNIT + "_build/test_appup_files.py",)
 PREVIOUS, OF_PREVIOUS = UTILS + "_tree/previous.py", (UNIT + "_target_system/test_kept_files.py",)
 HANDLER, CLIENT, PROCESSES = UTILS + "_handler/", UTILS + "_client/", UTILS + "_tree/processes.py"
 OF_PACKAGES = ("tests/unit/plugins/plugin_utils/_transport/test_packages.py",)
@@ -657,6 +658,8 @@ RULES = (
     Rule(
         "the cache believes nothing that is broken", CACHE, "if hashlib.sha256(content).digest() != stored[:32]:", "if False:", (UNIT + "_build/test_cache.py",)
     ),
+    Rule("an appup that its author has reviewed stays", APPUP_FILES, "if content is None:", "if True:", OF_APPUP_FILES),
+    Rule("an appup with an open question is a draft", APPUP_FILES, 'self.path + ".draft" if made.questions', "self.path if made.questions", OF_APPUP_FILES),
     # What else calls to a node and builds consist of.
     Rule(
         "another node at the address is not called",

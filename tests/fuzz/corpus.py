@@ -18,6 +18,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._terms.etf_decoder impo
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import parse_one
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._node import distribution_peer as peer
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.beam_files import beam, debug_info
 
 # Inserted anywhere: what opens, ends, counts or escapes something in one of the formats.
 WORDS = (
@@ -101,6 +102,9 @@ FILES = {
 PACKAGES = [tar(FILES), tar({**FILES, "b" * 120: b"x"}, tarfile.GNU_FORMAT), tar({**FILES, "ä" * 60: b""}, tarfile.PAX_FORMAT)]
 STATE = '{"123",none,started,[{"x","1",["kernel-8"],permanent},{"x","2",[],unpacked}],none,"","/srv/x","/srv/x/releases"}'
 CHUNK = b"AtU8" + struct.pack(">I", 8) + bytes(8)
+ERLANG = """{attribute,1,record,{r,[{record_field,1,{atom,1,a}}]}}.
+ {function,2,code_change,3,[{clause,2,[{var,2,'_'},{var,2,'S'},{var,2,'_'}],[],[{tuple,3,[{atom,3,ok},{call,3,{atom,3,f},[{record,3,r,[]}]}]}]}]}."""
+ELIXIR = "#{struct => [#{field => a}], definitions => [{{f,1},def,[],[{[],[{x,[],nil}],[],{{'.',[],['Elixir.Supervisor',start_link]},[],[[],[]]}}]}]}."
 BEAM = b"FOR1" + struct.pack(">I", 4 + len(CHUNK)) + b"BEAM" + CHUNK
 BOX = (
     b"""me 0 0
@@ -166,6 +170,8 @@ CORPUS: dict[str, list[bytes]] = {
     "gzip": [gzip.compress(package, mtime=0) for package in PACKAGES] + PACKAGES,
     "elf": [Path(sys.executable).read_bytes()[:1024], b"\x7fELF\1\2" + bytes(58)],
     "beam": [BEAM, gzip.compress(BEAM, mtime=0)],
+    "beam_module": [beam("m", exports=["init/1"], calls=["supervisor:start_link/3"], behaviours=["gen_server"]), beam("m", source=ERLANG)],
+    "debug_info": [debug_info(ERLANG), debug_info(ELIXIR, elixir=True)],
     "log": [b"===== LOGGING STARTED today\n1> \x1b[1mboom\x1b[0m\r\n", b"=erl_crash_dump:0.5\nWed\nSlogan: out of memory\nSystem\n"],
     "boot_script": [*terms('{script,{"x","1"},[{preLoaded,[a]},{path,["$ROOT/lib/kernel-8/ebin","$SECOND_ROOT/x-1/ebin"]},{progress,started}]}')],
     "box": [BOX, BOX + tar({"releases/RELEASES": RELEASES})],

@@ -13,8 +13,20 @@ import tempfile
 import typing as t
 import zlib
 
+from ansible_collections.erlang.otp.plugins.module_utils._build.appup_rules import compare
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._formats import appup, beam, elf, releases_file, relup, resource, substitute, sys_config, tar_reader
+from ansible_collections.erlang.otp.plugins.module_utils._formats import (
+    appup,
+    beam,
+    beam_module,
+    elf,
+    releases_file,
+    relup,
+    resource,
+    substitute,
+    sys_config,
+    tar_reader,
+)
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
 from ansible_collections.erlang.otp.plugins.module_utils._install.library_variables import find_places
 from ansible_collections.erlang.otp.plugins.module_utils._node import call_errors, epmd, log_tail, release_handler, run_erl_console
@@ -159,6 +171,16 @@ def code(data: bytes) -> None:
     list(beam.chunks(data))
 
 
+def module(data: bytes) -> None:
+    parsed = beam_module.parse_module(data, filename=NAME)
+    compare("pea", "1.0", {parsed.name: parsed._replace(digest="")}, {parsed.name: parsed})
+
+
+def debug(data: bytes) -> None:
+    parsed = beam_module.Module("m", frozenset(), frozenset([("Elixir.Supervisor", "start_link", 2)]), None, data, "1")
+    compare("pea", "1.0", {"m": parsed}, {"m": parsed._replace(digest="2")})
+
+
 def log(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as directory:
         for name in ("erlang.log.1", "erl_crash.dump"):
@@ -200,6 +222,8 @@ TARGETS: dict[str, t.Callable[[bytes], t.Any]] = {
     "gzip": _package,
     "elf": program,
     "beam": code,
+    "beam_module": module,
+    "debug_info": debug,
     "log": log,
     "boot_script": boot_script,
     "box": lambda data: parse_inspection(gzip.compress(data, 1)),

@@ -4,7 +4,7 @@
 
 """Packages of rebar3 and mix from the projects that their own templates make, without any network.
 
-The second version differs in one function. Its relup is made by rebar3, and by a step of mix's release, from an appup.
+The second version differs in one function. Its relup is made by rebar3, and by a step of mix's release, from an appup that otp_release_appup made.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from pathlib import Path
 
 from waiting import LIMIT
 
-APPUP = '{"0.2.0",[{"0.1.0",[{load_module,%(module)s}]}],[{"0.1.0",[{load_module,%(module)s}]}]}.\n'
+from ansible_collections.erlang.otp.plugins.module_utils._build.appup_files import Options, make_appup_files
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+
 RELUP_STEP = """
   defp relup(release) do
     if release.version == "0.2.0" do
@@ -57,6 +59,12 @@ class Templates:
         later = time.time() + 2
         os.utime(self.directory / path, (later, later))
 
+    def appup(self, old: str, new: str, output: str) -> None:
+        """Make the appup of what has been compiled."""
+        paths = [str(self.directory / path) for path in (old, new, output)]
+        made = make_appup_files(Options(old=(paths[0],), new=paths[1], output_dir=paths[2]), Changes())
+        assert (made["problem"], made["changed"]) == ("", True)
+
     def tele(self) -> None:
         """By rebar3; 0.1.0 is untouched."""
         self.run("rebar3", "new", "release", "tele")
@@ -65,7 +73,7 @@ class Templates:
         self.edit("tele/apps/tele/src/tele.app.src", ('"0.1.0"', '"0.2.0"'))
         self.edit("tele/apps/tele/src/tele_app.erl", (r"stop/1\]", "stop/1, hello/0]"), (r"\Z", "hello() -> moon.\n"))
         self.run("rebar3", "as", "prod", "compile", at="tele")
-        (self.directory / "tele/_build/prod/lib/tele/ebin/tele.appup").write_text(APPUP % {"module": "tele_app"})
+        self.appup("tele/_build/prod/rel/tele/lib/tele-0.1.0", "tele/_build/prod/lib/tele", "tele/_build/prod/lib/tele/ebin")
         self.run("rebar3", "as", "prod", "do", "release,", "relup", "--relname", "tele", "--relvsn", "0.2.0", "--upfrom", "0.1.0,", "tar", at="tele")
         self._take("tele/_build/prod/rel/tele")
 
@@ -73,10 +81,11 @@ class Templates:
         """By mix; in 0.1.0, mix.exs has the step that makes the tar file, and one for the relup of 0.2.0."""
         self.run("mix", "new", "shop", "--sup")
         self.edit("shop/mix.exs", (r"deps: deps\(\)\n", "deps: deps(),\n releases: [shop: [steps: [:assemble, &relup/1, :tar]]]\n"), (r"end\n\Z", RELUP_STEP))
-        (self.directory / "shop/shop.appup").write_text(APPUP % {"module": "'Elixir.Shop'"})
         self.run("mix", "release", at="shop")
         self.edit("shop/mix.exs", ('version: "0.1.0"', 'version: "0.2.0"'))
         self.edit("shop/lib/shop.ex", (":world", ":moon"))
+        self.run("mix", "compile", at="shop")
+        self.appup("shop/_build/prod/rel/shop/lib/shop-0.1.0", "shop/_build/prod/lib/shop", "shop")
         self.run("mix", "release", at="shop")
         self._take("shop/_build/prod")
 

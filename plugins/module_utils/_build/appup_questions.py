@@ -98,7 +98,7 @@ def _about_module(pair: Pair, application: str) -> t.Iterator[str]:
     elif is_supervisor(pair.old) and is_supervisor(pair.new):
         yield from _about_children(pair, [("init", 1)], INIT % facts, INIT_REMEDY % facts)
     elif any((*START_CHILDREN, 2) in module.imports for module in (pair.old, pair.new)):
-        yield from _about_children(pair, [function for source in either for function in source.callers_of([START_CHILDREN])], LIST % facts, LIST_REMEDY)
+        yield from _about_children(pair, [function for source in either for function in source.callers_of(START_CHILDREN)], LIST % facts, LIST_REMEDY)
 
 
 def _about_children(pair: Pair, functions: t.Sequence[tuple[str, int]], what: str, remedy: str) -> t.Iterator[str]:
@@ -123,7 +123,7 @@ def _about_fields(pairs: t.Sequence[Pair], application: str) -> t.Iterator[str]:
 def _other_fields(pair: Pair) -> t.Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
     if pair.sources:
         old, new = pair.sources
-        for name in sorted((old.used_records() | new.used_records()) & old.records.keys() & new.records.keys()):
+        for name in sorted((old.used | new.used) & old.records.keys() & new.records.keys()):
             if old.records[name] != new.records[name]:
                 yield f"record {text(name)}", old.records[name], new.records[name]
         if old.struct is not None and old.struct != new.struct:

@@ -18,14 +18,16 @@ ANY_ARITY = -1
 
 
 class Source(t.NamedTuple):
-    """The functions of a module by name and arity, each with its clauses; what is defined besides.
+    """The functions of a module by name and arity, each with its clauses, and what is called there; what is defined besides.
 
-    records: the fields of each, also those of files that are included. struct: the fields of Elixir's struct.
-    trivial: functions that the compiler has added, or that give back ``{ok, State}`` as they got it.
+    records: the fields of each, also those of files that are included. used: the records that occur in the functions. struct: the fields of
+    Elixir's struct. trivial: functions that the compiler has added, or that give back ``{ok, State}`` as they got it.
     """
 
     functions: dict[Function, t.Any]
+    calls: dict[Function, frozenset[Call]]
     records: dict[str, tuple[str, ...]]
+    used: frozenset[str]
     struct: tuple[str, ...] | None
     on_load: bool
     trivial: frozenset[Function]
@@ -36,20 +38,15 @@ class Source(t.NamedTuple):
         pending = [function for function in functions if function in self.functions]
         while pending:
             function = pending.pop()
-            if function in reached:
-                continue
-            reached[function] = self.functions[function]
-            called = set(calls(self.functions[function]))
-            pending += [other for other in self.functions if ("", *other) in called or ("", other[0], ANY_ARITY) in called]
+            if function not in reached:
+                reached[function] = self.functions[function]
+                called = self.calls[function]
+                pending += [other for other in self.functions if ("", *other) in called or ("", other[0], ANY_ARITY) in called]
         return reached
 
-    def callers_of(self, called: t.Container[tuple[str, str]]) -> list[Function]:
-        """The functions that call one of these: module, name."""
-        return [function for function, clauses in self.functions.items() if any(call[:2] in called for call in calls(clauses))]
-
-    def used_records(self) -> set[str]:
-        """The records that occur in the functions."""
-        return {name for clauses in self.functions.values() for name in _records_in(clauses)}
+    def callers_of(self, called: tuple[str, str]) -> list[Function]:
+        """The functions that call this one: module, name."""
+        return [function for function, calls in self.calls.items() if any(call[:2] == called for call in calls)]
 
 
 def read_debug_info(chunk: bytes) -> Source | None:
@@ -65,14 +62,18 @@ def read_debug_info(chunk: bytes) -> Source | None:
     return None
 
 
-def calls(term: t.Any) -> t.Iterator[Call]:
+def _calls(term: t.Any) -> t.Iterator[Call]:
     """The calls in clauses, and the functions that are named there as funs."""
     if isinstance(term, (list, tuple)):
         yield from _call(term) if isinstance(term, tuple) else ()
         for element in term:
-            yield from calls(element)
+            yield from _calls(element)
     elif isinstance(term, Map):
-        yield from calls(term.pairs)
+        yield from _calls(term.pairs)
+
+
+def _calls_of(functions: t.Mapping[Function, t.Any]) -> dict[Function, frozenset[Call]]:
+    return {function: frozenset(_calls(clauses)) for function, clauses in functions.items()}
 
 
 def _call(term: tuple) -> t.Iterator[Call]:
@@ -111,7 +112,8 @@ def _erlang(forms: t.Any) -> Source:
         elif form[:2] == ("attribute", "on_load"):
             on_load = True
     trivial = frozenset(function for function, clauses in functions.items() if all(map(_gives_back, clauses)))
-    return Source(functions, records, None, on_load, trivial)
+    used = frozenset(name for clauses in functions.values() for name in _records_in(clauses))
+    return Source(functions, _calls_of(functions), records, used, None, on_load, trivial)
 
 
 def _plain(term: t.Any) -> t.Any:
@@ -175,7 +177,7 @@ def _elixir(data: tuple) -> Source:
     struct = about.get("struct")
     fields = tuple(sorted(dict(field.pairs)[Atom("field")].name for field in struct)) if isinstance(struct, list) else None
     attributes = [item[0] for item in about.get("attributes") or []]
-    return Source(functions, {}, fields, Atom("on_load") in attributes, frozenset(trivial))
+    return Source(functions, _calls_of(functions), {}, frozenset(), fields, Atom("on_load") in attributes, frozenset(trivial))
 
 
 def _tree(term: t.Any) -> t.Any:

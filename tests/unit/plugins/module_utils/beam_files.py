@@ -43,11 +43,9 @@ def beam(
     chunks[b"ImpT"], chunks[b"ExpT"] = (_rows(rows) for rows in (imported, exported))
     if behaviours is not None:
         chunks[b"Attr"] = encode([(Atom("vsn"), [1]), *((Atom("behaviour"), [Atom(behaviour)]) for behaviour in behaviours)])
-    if source is not None:
-        chunks[b"Dbgi"] = _compressed((Atom("debug_info_v1"), Atom("erl_abstract_code"), (list(consult_bytes(source.encode(), filename="")), [])))
-    if elixir is not None:
-        (about,) = consult_bytes(elixir.encode(), filename="")
-        chunks[b"Dbgi"] = _compressed((Atom("debug_info_v1"), Atom("elixir_erl"), (Atom("elixir_v1"), about, [])))
+    for text, of_elixir in ((source, False), (elixir, True)):
+        if text is not None:
+            chunks[b"Dbgi"] = _compressed(debug_info(text, elixir=of_elixir))
     content = b"".join(kind + struct.pack(">I", len(data)) + data + b"\0" * (-len(data) % 4) for kind, data in chunks.items())
     return b"FOR1" + struct.pack(">I", len(content) + 4) + b"BEAM" + content
 
@@ -56,6 +54,13 @@ def _rows(rows: t.Sequence[tuple[int, int, int]]) -> bytes:
     return struct.pack(">I", len(rows)) + b"".join(struct.pack(">III", *row) for row in rows)
 
 
-def _compressed(term: t.Any) -> bytes:
-    plain = encode(term)[1:]
-    return b"\x83P" + struct.pack(">I", len(plain)) + zlib.compress(plain)
+def debug_info(text: str, *, elixir: bool = False) -> bytes:
+    """The debug information, not compressed: of Elixir's map, or of Erlang's forms, as text of terms."""
+    terms = list(consult_bytes(text.encode(), filename=""))
+    if elixir:
+        return encode((Atom("debug_info_v1"), Atom("elixir_erl"), (Atom("elixir_v1"), terms[0], [])))
+    return encode((Atom("debug_info_v1"), Atom("erl_abstract_code"), (terms, [])))
+
+
+def _compressed(term: bytes) -> bytes:
+    return b"\x83P" + struct.pack(">I", len(term) - 1) + zlib.compress(term[1:])
