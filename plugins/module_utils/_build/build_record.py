@@ -13,7 +13,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._build.systools import 
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file, write_file
 from ansible_collections.erlang.otp.plugins.module_utils._tree.made_from import MadeFrom
 
-FORMAT = 4
+FORMAT = 5
 
 
 class BuildRecord(t.NamedTuple):

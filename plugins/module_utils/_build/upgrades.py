@@ -22,6 +22,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._formats.appup import p
 from ansible_collections.erlang.otp.plugins.module_utils._formats.beam import same_code
 from ansible_collections.erlang.otp.plugins.module_utils._formats.relup import parse_relup
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, format_rel
+from ansible_collections.erlang.otp.plugins.module_utils._formats.significant import significant
 from ansible_collections.erlang.otp.plugins.module_utils._package.contents import read_digests
 from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import read_base
 from ansible_collections.erlang.otp.plugins.module_utils._tree.made_from import MadeFrom
@@ -170,7 +171,9 @@ def _compare(application: Found, ebin: str, earlier: Earlier) -> t.Iterator[Diag
     """A note if application NAME-VERSION has other content than before: release_handler keeps the copy that it has."""
     if ebin == application.ebin:
         return
-    changed = [application.name + ".app"] if read_file(os.path.join(ebin, application.name + ".app")) != application.app_file else []
+    name = application.name + ".app"
+    before = read_file(os.path.join(ebin, name)) or b""
+    changed = [name] if before != application.app_file and significant(name, before) != significant(name, application.app_file) else []
     for module in application.application.modules:
         paths = [os.path.join(place, module + ".beam") for place in (ebin, application.ebin)]
         before, after = (read_file(path) for path in paths)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether two BEAM files are the same code, whatever debug information, documentation or compile time they carry."""
+"""The code in a BEAM file, whatever path of its source, compile time, debug information or documentation it carries (beam_lib(3), md5/1)."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ CODE_CHUNKS = frozenset([b"Atom", b"AtU8", b"Code", b"StrT", b"ImpT", b"ExpT", b
 
 def same_code(one: bytes, other: bytes) -> bool:
     """Whether the contents of two BEAM files are the same code. Other files must be equal byte by byte."""
-    return one == other or _code(one) == _code(other)
+    return one == other or code_of(one) == code_of(other)
 
 
-def _code(content: bytes) -> bytes | dict[bytes, bytes]:
-    """The chunks of code by name, else the content."""
+def code_of(content: bytes) -> bytes:
+    """The chunks of code in one order, else the content."""
     content = inflated(content)
-    return {name: content[start:end] for name, start, end in chunks(content) if name in CODE_CHUNKS} or content
+    found = {name: content[start:end] for name, start, end in chunks(content) if name in CODE_CHUNKS}
+    return b"".join(name + len(found[name]).to_bytes(8, "big") + found[name] for name in sorted(found)) or content
 
 
 def inflated(content: bytes) -> bytes:

@@ -13,15 +13,15 @@ import os
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
-from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import sha256
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._formats.significant import digest_of_file
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import OtherContent, PackageNeeded
 from ansible_collections.erlang.otp.plugins.module_utils._install.remove import parts_of, remove_release
-from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import OF_THE_HOST, difference, other_content
+from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import OF_THE_HOST, difference, may_differ, other_content
 from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import digest_there
 from ansible_collections.erlang.otp.plugins.module_utils._tree import history as _history
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import read_release
-from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, emulators
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, emulators, versioned_directory
 
 
 def make_way(other: OtherContent, tree: Tree, changes: Changes, *, lock_timeout: float = 60.0) -> None:
@@ -73,9 +73,9 @@ def compare(tree: Tree, digest: str, release: dict) -> None:
     other: dict[str, str] = {}
     for path, expected in digests.items():
         if path.startswith(f"{directory}/") and path.split("/", 2)[2] not in OF_THE_HOST:
-            if not os.path.isfile(tree.path(path)) or sha256(tree.path(path)) != expected:
+            if not may_differ(path, tree) and (not os.path.isfile(tree.path(path)) or digest_of_file(tree.path(path)) != expected):
                 other.setdefault(directory, difference(path, tree))
-        elif path.startswith(("lib/", "erts-")) and tree.has(path) and digest_there(tree, path) != expected:
+        elif versioned_directory(path, is_directory=True) == path and os.path.isdir(tree.path(path)) and digest_there(tree, path) != expected:
             other[path] = f"{path} differs"
     if other:
         raise OtherContent(other_content(other, tree, f"with sha256 {digest}"), release, [*other])

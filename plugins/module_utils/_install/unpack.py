@@ -5,8 +5,8 @@
 """Unpacks a package into the staging directory, and compares it with the tree (release_handler:unpack_release/1).
 
 A versioned directory (``lib/APP-VSN``, ``erts-VSN``, ``releases/VSN``) is installed and removed as a whole. One that the tree has is not
-written again: its files must be equal (release_handler would silently keep the old ones). All other files of a package (``bin``, ``log``,
-extra files) belong to the first release that has them.
+written again: its files must be the same (release_handler would silently keep the old ones), as far as they count (``_formats/significant``). All other
+files of a package (``bin``, ``log``, extra files) belong to the first release that has them.
 """
 
 from __future__ import annotations
@@ -19,15 +19,18 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
-from ansible_collections.erlang.otp.plugins.module_utils._core.reading import open_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.reading import open_file, read_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import THIS_PROGRAM, Program, find_incompatible, machine_of, parse_program, why_not
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
+from ansible_collections.erlang.otp.plugins.module_utils._formats.significant import is_read_as_a_whole, significant
 from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_reader import TarMember
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import OtherContent
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import PackageError, checked_members
 from ansible_collections.erlang.otp.plugins.module_utils._package.read import find_release, is_text, read_text
+from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import ERTS_SCRIPTS, is_appup
+from ansible_collections.erlang.otp.plugins.module_utils._tree.bin_directory import CLEAN_BOOT
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import is_of_machine_type
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import RECORD, STAGING
 from ansible_collections.erlang.otp.plugins.module_utils._tree.scripts import is_foreign, make_scripts
@@ -35,6 +38,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree,
 
 # Files that a host writes into a release directory.
 OF_THE_HOST = ("sys.config", "vm.args", RECORD)
+# In a system that OTP's own target_system has made, this one is in bin alone.
+_CLEAN_BOOT = "/" + CLEAN_BOOT
 # The archive of a variable has its name and this suffix.
 _ARCHIVE = ".tar.gz"
 # Bytes of a program that are read: its header, and what that leads to.
@@ -95,7 +100,7 @@ def unpack(stream: Inflated, tree: Tree, writer: CanWrite | None, *, max_size: i
         if path in _NEVER or path == "" or _is_foreign_start(path, unpacked, tree):
             continue
         if present[directory]:
-            if not is_equal(tree.path(path), member, pieces):
+            if not may_differ(path, tree) and not is_equal(tree.path(path), member, pieces):
                 _keep_or_note(path, directory, unpacked, tree)
         elif writer is not None:
             writer.write(path, member, pieces)
@@ -185,12 +190,15 @@ def _own_tree(path: str, content: bytes, tree: Tree, emulator: str) -> bytes:
 
 
 def is_equal(path: str, member, pieces) -> bool:
-    """Whether the file at path is the member with this content."""
+    """Whether the file at path is the member with this content, as far as it counts."""
     try:
         if member.kind == "directory":
             return os.path.isdir(path)
         if member.kind == "link":
             return os.readlink(path) == member.target
+        if is_read_as_a_whole(path, member.size):
+            content, there = b"".join(bytes(piece) for piece in pieces), read_file(path)
+            return content == there or significant(path, content) == significant(path, there or b"")
         with open_file(path, buffering=0) as file:
             for piece in pieces:
                 if file.read(len(piece)) != piece:
@@ -198,6 +206,16 @@ def is_equal(path: str, member, pieces) -> bool:
             return not file.read(1)
     except (OSError, OtpError):
         return False
+
+
+def may_differ(path: str, tree: Tree) -> bool:
+    """Whether a file of a versioned directory says nothing of its content: scripts that the installation makes, and what no emulator needs and is missing."""
+    directory = versioned_directory(path) or path
+    inside = path[len(directory) + 1 :]
+    if directory.startswith("erts-"):
+        return inside in ERTS_SCRIPTS
+    is_needless = is_appup(inside) if directory.startswith("lib/") else path.endswith(_CLEAN_BOOT)
+    return is_needless and not tree.has(path)
 
 
 def _keep_or_note(path: str, directory: str, unpacked: Unpacked, tree: Tree) -> None:

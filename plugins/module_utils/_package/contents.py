@@ -2,19 +2,19 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is in a release package, as digests: equal for equal content, however and when it was packed.
+"""What is in a release package, as digests: equal for equal content (``_formats/significant``), however, where and when it was made.
 
 A release is its version and its content (docs/design.md, Packages).
 """
 
 from __future__ import annotations
 
-import hashlib
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
+from ansible_collections.erlang.otp.plugins.module_utils._formats.significant import digest_of_pieces
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import checked_members
-from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import directory_digest, link_digest
+from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import directory_digest, is_appup, link_digest
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import versioned_directory
 
 
@@ -29,31 +29,28 @@ def read_files(package: str) -> dict[str, dict[str, str]]:
             if member.kind == "directory":
                 continue
             directory = versioned_directory(path) or ""
-            digest = link_digest(member.target) if member.kind == "link" else _digest(pieces)
+            digest = link_digest(member.target) if member.kind == "link" else digest_of_pieces(path, member.size, pieces)
             found.setdefault(directory, {})[path[len(directory) + 1 :] if directory else path] = digest
     return found
 
 
 def read_digests(package: str) -> dict[str, str]:
-    """The digest of each library and of ERTS, by directory, and of each other file, by path. Raises PackageError, OSError."""
+    """The digest of each library and of ERTS, by directory, and of each other file, by path. Raises PackageError, OSError.
+
+    An appup is such a file: hosts do not compare it (``directory_digest``).
+    """
     digests = {}
     for directory, files in read_files(package).items():
-        if directory.startswith(("lib/", "erts-")):
+        is_whole = directory.startswith(("lib/", "erts-"))
+        if is_whole:
             digests[directory] = directory_digest(files)
-        else:
-            digests.update({f"{directory}/{path}" if directory else path: digest for path, digest in files.items()})
+        alone = {path: digest for path, digest in files.items() if not is_whole or is_appup(path)}
+        digests.update({f"{directory}/{path}" if directory else path: digest for path, digest in alone.items()})
     return digests
 
 
 def differences(one: t.Mapping[str, str], other: t.Mapping[str, str]) -> str:
     """What differs between two results of read_digests(), for a sentence; empty for equal content. Applications come first."""
     different = sorted((path for path in {*one, *other} if one.get(path) != other.get(path)), key=lambda path: (not path.startswith("lib/"), path))
-    names = [f"application {path[len('lib/') :].replace('-', ' ', 1)}" if path.startswith("lib/") else path for path in different]
+    names = [f"application {path[len('lib/') :].replace('-', ' ', 1)}" if path.startswith("lib/") and path.count("/") == 1 else path for path in different]
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-
-
-def _digest(pieces: t.Iterable[t.Any]) -> str:
-    digest = hashlib.sha256()
-    for piece in pieces:
-        digest.update(piece)
-    return digest.hexdigest()

@@ -17,9 +17,9 @@ import re
 import typing as t
 import zlib
 
-from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import sha256
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.reading import from_json, is_directory_name, open_file
+from ansible_collections.erlang.otp.plugins.module_utils._formats.significant import digest_of_file
 from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_reader import TarError, members
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import PackageError
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import known_packages
@@ -30,7 +30,7 @@ BASE = "base.json"
 _HEAD = 128 * 1024
 _LIMIT = 1 << 20
 # The installation replaces those of a foreign ERTS.
-_SCRIPTS = ("bin/erl", "bin/start")
+ERTS_SCRIPTS = ("bin/erl", "bin/start")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -137,9 +137,17 @@ def _title(directory: str) -> str:
 
 
 def directory_digest(files: t.Mapping[str, str]) -> str:
-    """The digest of a library or an ERTS from those of its files (sha256) and links (link_digest), by path in the directory."""
-    lines = [f"{path}\0{text}\n" for path, text in sorted(files.items()) if path not in _SCRIPTS]
+    """The digest of a library or an ERTS from those of its files (``_formats/significant``) and links (link_digest), by path in the directory.
+
+    No emulator reads an appup, and systools packs none.
+    """
+    lines = [f"{path}\0{text}\n" for path, text in sorted(files.items()) if path not in ERTS_SCRIPTS and not is_appup(path)]
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def is_appup(path: str) -> bool:
+    """Whether it is the appup of a library, by its path there."""
+    return path.startswith("ebin/") and path.endswith(".appup")
 
 
 def link_digest(target: str) -> str:
@@ -156,5 +164,5 @@ def digest_there(tree: Tree, directory: str) -> str:
             if os.path.islink(path):
                 found[os.path.relpath(path, top)] = link_digest(os.readlink(path))
             elif os.path.isfile(path):
-                found[os.path.relpath(path, top)] = sha256(path)
+                found[os.path.relpath(path, top)] = digest_of_file(path)
     return directory_digest(found)
