@@ -7,12 +7,15 @@
 from __future__ import annotations
 
 import collections
+import fcntl
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 from case_site import Cases, make_upgrade_cases
 from handler_site import Releases
+from template_packages import Templates
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -55,3 +58,19 @@ def releases(tmp_path_factory: pytest.TempPathFactory) -> Releases:
 def upgrade_cases(tmp_path_factory: pytest.TempPathFactory) -> Cases:
     """The releases of OTP's case upgrade, built once. Their packages are only read."""
     return make_upgrade_cases(tmp_path_factory.mktemp("upgrade"))
+
+
+@pytest.fixture(scope="session")
+def template_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of the packages of template_packages, made once for all processes of pytest. They are only read."""
+    base = tmp_path_factory.getbasetemp()
+    directory = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "template-packages"
+    directory.mkdir(exist_ok=True)
+    with (directory / ".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (directory / ".made").exists():
+            templates = Templates(directory)
+            for make in (templates.tele, templates.shop, templates.conf):
+                make()
+            (directory / ".made").touch()
+    return directory

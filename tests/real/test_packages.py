@@ -19,7 +19,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from template_packages import Templates
 from upgrade_site import Run, Site
 from waiting import LIMIT, wait_until
 
@@ -81,15 +80,10 @@ class Packages(Site):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Packages]:
-    directory = tmp_path_factory.mktemp("packages")
-    templates = Templates(directory)
-    for make in (templates.tele, templates.shop, templates.conf):
-        make()
-    site = Packages(directory / "site", HOSTS)
-    site.directory.mkdir()
-    for package in directory.glob("*.tar.gz"):
-        shutil.move(package, site.directory)
+def site(tmp_path_factory: pytest.TempPathFactory, template_packages: Path) -> t.Iterator[Packages]:
+    site = Packages(tmp_path_factory.mktemp("packages"), HOSTS)
+    for package in template_packages.glob("*.tar.gz"):
+        shutil.copy(package, site.directory)
     site.write()
     epmd = subprocess.Popen(["epmd", "-address", "127.0.0.1", "-port", str(site.epmd_port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -99,7 +93,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Packages]:
             site.stop(host)
         epmd.terminate()
         epmd.wait(LIMIT)
-        shutil.rmtree(directory)
+        shutil.rmtree(site.directory)
 
 
 @pytest.fixture(scope="module")

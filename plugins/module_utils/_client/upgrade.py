@@ -28,7 +28,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._handler.request import
 from ansible_collections.erlang.otp.plugins.module_utils._handler.running import RunningUpgrade
 from ansible_collections.erlang.otp.plugins.module_utils._handler.unpack import install_package, no_release
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import Unreachable
-from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import is_made_up
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import ClientTree, read_config, with_section
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import remove_tree
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import read_release
@@ -66,29 +66,24 @@ class ClientUpgrade(RunningUpgrade):
     def begin(self) -> None:
         self.observe()
         self.report(_client_preflight.check_client(self.tree, self.facts, self.running))
-        self._ensure_libraries_known()
         super().begin()
 
-    def _ensure_libraries_known(self) -> None:
+    def ensure_releases_known(self) -> None:
         """Restart the release_handler of a client that booted without a master.
 
         It knows one release without libraries, and would overwrite RELEASES with that. Another release_handler reads RELEASES.
         """
-        if not self.running.has_handler or all(known.libraries for known in self.running.releases):
+        if not is_made_up(self.running):
             return
         # A power cut of the master may have torn it.
         repair(self.tree, self.changes, self.tree.file_options())
-        self.changes.do(f"restart release_handler of {self.request.client}, which started without a master, so that it reads RELEASES", self._restart_handler)
+        self.changes.do(f"restart release_handler of {self.request.client}, which started without a master, so that it reads RELEASES", self.read_again)
         if not self.changes.check_mode:
             self.record("reread", release=self.running.current or "")
             self.observe()
 
     def check_memory(self) -> None:
-        """Nothing: see _ensure_libraries_known, which check mode only predicts."""
-
-    def _restart_handler(self) -> None:
-        for function in ("terminate_child", "restart_child"):
-            self.session.call("supervisor", function, [Atom("sasl_sup"), Atom("release_handler")], timeout=self.request.timeout)
+        """Nothing: see ensure_releases_known, which check mode only predicts."""
 
     def unpack(self) -> None:
         """Unpack the release on the master, register it with the client, and write the client's own part of it."""

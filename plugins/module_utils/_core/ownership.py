@@ -186,6 +186,11 @@ def ensure_file(
             keep(path)
         write_file(path, content, mode=mode, uid=owner.uid, gid=owner.gid)
 
+    def write_as_it_was(found: os.stat_result) -> None:
+        write()
+        # A node that has read it has read this content.
+        os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns), follow_symlinks=False)
+
     with as_owner(os.path.dirname(path) if can_switch() else path):
         before = read_file(path)
         if before != content:
@@ -193,5 +198,5 @@ def ensure_file(
             return before or b""
         found = os.stat(path)
         if stat.S_IMODE(found.st_mode) != mode or not _fits(found, owner):
-            changes.do(f"set mode and owner of {path}", write)
+            changes.do(f"set mode and owner of {path}", write_as_it_was, found)
         return None

@@ -72,6 +72,10 @@ class NodeUpgrade(Upgrade):
         """Ask the node for its present state. Raises CallError."""
         self.running = release_handler.observe(self.session, timeout=self.request.timeout)
 
+    def read_again(self) -> None:
+        """Have release_handler read RELEASES. Raises CallError."""
+        release_handler.read_again(self.session, timeout=self.request.timeout)
+
     def call(self, function: str, *arguments):
         """Call a function of release_handler; see call_release_handler()."""
         timeout = self.request.upgrade_timeout if function == "install_release" else self.request.timeout

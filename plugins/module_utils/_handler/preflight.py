@@ -25,7 +25,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import why
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
 from ansible_collections.erlang.otp.plugins.module_utils._formats.sys_config import parse_sys_config
 from ansible_collections.erlang.otp.plugins.module_utils._node.disagreements import disagreements
-from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running, is_made_up
 from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import digest_there
 from ansible_collections.erlang.otp.plugins.module_utils._tree.made_from import MADE_FROM, MadeFrom, parse_made_from
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import second_emulator
@@ -171,9 +171,10 @@ def check_memory(tree: Tree, running: Running) -> t.Iterator[Problem]:
     listed = {entry.version: entry for entry in tree.releases() or []}
     for known in running.releases if running.has_handler else ():
         entry = listed.get(known.version)
-        if known.status == "permanent" and not known.libraries and not (entry and not entry.libraries):
+        if known.status == "permanent" and not known.libraries and not (entry and (is_made_up(running) or not entry.libraries)):
             cause = f"the node {running.node} was started without {tree.path('releases/RELEASES')}, and would ruin that file when it learns of a release"
-            yield Problem("made_up", cause, "Stop the node, deploy the release that it runs, which restores the file, and start the node")
+            alone = "Deploy the release that it runs: that writes the file, and then the node reads it"
+            yield Problem("made_up", cause, alone if is_made_up(running) else "Stop the node, deploy the release that it runs, and start the node")
 
 
 def check_relup(
@@ -266,7 +267,11 @@ def _has_program(command: str, program: str) -> bool:
 def check_heart(running: Running) -> t.Iterator[Problem]:
     """Whether heart brings the node back."""
     if running.heart is None:
-        yield Problem("heart", f"the node {running.node} runs without heart: nothing would restart it", "Start it with -heart and HEART_COMMAND")
+        yield Problem(
+            "heart",
+            f"the node {running.node} runs without heart: nothing would restart it",
+            "Restart it, by the playbook erlang.otp.restart, or start it with -heart and HEART_COMMAND",
+        )
     elif not running.heart:
         cause = f"heart of the node {running.node} has no command: after a crash the node would stay down"
         yield Problem("heart", cause, "Set HEART_COMMAND in the start script")

@@ -10,6 +10,9 @@ which says which function it calls. A client node does some of the steps in anot
 
 from __future__ import annotations
 
+import contextlib
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._handler.check import check_package, check_trial, check_upgrade, method_of
 from ansible_collections.erlang.otp.plugins.module_utils._handler.commit import commit, predict_commit
 from ansible_collections.erlang.otp.plugins.module_utils._handler.install import install
@@ -21,6 +24,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._handler.trial import b
 from ansible_collections.erlang.otp.plugins.module_utils._handler.unpack import unpack
 from ansible_collections.erlang.otp.plugins.module_utils._handler.upgrade import describe
 from ansible_collections.erlang.otp.plugins.module_utils._handler.verify import notice_fall_back, verify_or_roll_back
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import WITHOUT_RELEASES, is_made_up
 from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import RelupStep
 
 
@@ -50,6 +54,7 @@ class RunningUpgrade(NodeUpgrade):
         """Observe the node, and compare it with the files and the history."""
         resume(self)
         self.observe()
+        self.ensure_releases_known()
         self.result["before"] = describe(self.running, self.tree)
         notice_fall_back(self)
         self.report(check_node(self.tree, self.running))
@@ -57,6 +62,21 @@ class RunningUpgrade(NodeUpgrade):
             self.report(check_emulators(self.tree, self.running))
         # Before an installation adds a missing bin/start, which does not have the flags of this node.
         self.start_problems = fatal(check_start_program(self.tree, self.running))
+
+    def ensure_releases_known(self) -> None:
+        """Have a release_handler that found no RELEASES when it started read it, if it lists the release that runs."""
+        if not is_made_up(self.running) or not self.is_listed():
+            return
+        self.changes.do(f"restart release_handler of the node {self.session.node}, {WITHOUT_RELEASES}, so that it reads RELEASES", self.read_again)
+        if not self.changes.check_mode:
+            self.record("reread", release=self.running.current or "")
+            self.observe()
+
+    def is_listed(self) -> bool:
+        """Whether RELEASES has the libraries of the release that runs. One that cannot be read is reported later."""
+        with contextlib.suppress(OtpError):
+            return any(entry.libraries for entry in self.tree.releases() or [] if entry.version == self.running.current)
+        return False
 
     def advance(self) -> None:
         """Take the release from its present state to unpacked, ready, current or permanent."""

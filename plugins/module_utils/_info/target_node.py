@@ -13,7 +13,8 @@ import time
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._info.target import Target
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
+from ansible_collections.erlang.otp.plugins.module_utils._info.target import MAX_SCRIPT, Target
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress, connect
 from ansible_collections.erlang.otp.plugins.module_utils._node.disagreements import disagreements
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import observe, short_text, understood
@@ -57,6 +58,8 @@ def describe_node(target: Target, address: NodeAddress, *, timeout: float) -> tu
     node.update(pid=running.pid, answers=True, name=running.node, status=running.status, release=running.current, permanent=running.permanent)
     node.update(heart=running.heart, releases=[{**known._asdict(), "libraries": list(known.libraries)} for known in running.releases])
     found = [each.text for each in disagreements(running, target.tree, target.start, target.releases or None)]
+    if is_here and running.heart is None and b" -heart" in (read_file(target.tree.path("bin", "start"), limit=MAX_SCRIPT) or b""):
+        found.append("the node runs without heart, which bin/start gives it: nothing starts it again after a crash, until it has been restarted")
     return node, [*found, *(_unlike_the_files(target, node["pid"]) if is_here else [])]
 
 

@@ -15,8 +15,12 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 
 def stage_bin(tree: Tree, unpacked: Unpacked, writer: Writer, emulator: str) -> None:
-    """Stage the missing scripts, the boot script of the basic system, and its copy in the release directory."""
+    """Stage the missing scripts, the boot script of the basic system, and its copy in the release directory.
+
+    If the tree has this ERTS already, what is missing of bin is made from that (``_tree/bin_directory``).
+    """
     release = unpacked.release
+    has_erts = tree.has(f"erts-{release.erts_version}")
     programs = f"erts-{release.erts_version}/bin"
     templates = {name: unpacked.texts[f"{programs}/{name}.src"] for name in SCRIPTS if f"{programs}/{name}.src" in unpacked.texts}
     boot = unpacked.texts.get("bin/start.boot")
@@ -29,7 +33,7 @@ def stage_bin(tree: Tree, unpacked: Unpacked, writer: Writer, emulator: str) -> 
     elif boot is not None:
         files[clean] = boot, 0o644
     for path, (content, mode) in files.items():
-        taken = path in unpacked.paths or tree.has(path)
+        taken = path in unpacked.paths or tree.has(path) or (has_erts and path.startswith("bin/"))
         if not taken and not (path == clean and tree.has("releases", release.version)):
             writer.make_directories(path.rpartition("/")[0])
             writer.write_file(path, [content], mode)

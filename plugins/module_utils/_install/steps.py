@@ -94,13 +94,16 @@ def _work(installation: Installation, changes: Changes, descriptor: int) -> dict
     # Another run may have installed it while this one waited for the lock.
     record = find_record(tree.directory, installation.digest, tree.destdir, installation.variables)
     kept: list[str] = []
+    paths: t.Collection[str] = ()
     if record is None:
-        release, kept = _install(installation, changes, descriptor)
+        release, kept, paths = _install(installation, changes, descriptor)
         record = _record(installation.digest, release, Unpacked())
     else:
         release = _release(record)
         tidy_elsewhere(record, tree, changes, installation.lock_timeout)
-    after = register(tree, release, changes, installation.options, emulator=installation.emulator)
+    # In check mode, what the package would bring is not there yet.
+    brought = paths if changes.check_mode else ()
+    after = register(tree, release, changes, installation.options, emulator=installation.emulator, brought=brought)
     script = script_of(release.name)
     if script and is_own(tree, script):
         # The package has brought another one.
@@ -111,21 +114,21 @@ def _work(installation: Installation, changes: Changes, descriptor: int) -> dict
     return result_of(record, tree.root, status, kept=kept, before=describe(before), after=describe(after))
 
 
-def _install(installation: Installation, changes: Changes, descriptor: int) -> tuple[Release, list[str]]:
-    """Unpack and publish; in check mode read and compare only. Returns the release, and the files of the tree that stay."""
+def _install(installation: Installation, changes: Changes, descriptor: int) -> tuple[Release, list[str], t.Collection[str]]:
+    """Unpack and publish; in check mode read and compare only. Returns the release, the files of the tree that stay, and the paths in the package."""
     tree = installation.tree
     kept: list[str] = []
     if installation.stream is None:
         if not changes.check_mode:
             raise PackageNeeded(f"the system below {tree.directory} lacks the package with sha256 {installation.digest}")
-        release = _release(installation.release)
+        release, paths = _release(installation.release), installation.release.get("digests") or ()
     else:
-        release, kept = _unpack_and_publish(installation, changes, descriptor)
+        release, kept, paths = _unpack_and_publish(installation, changes, descriptor)
     changes.actions.append(f"install release {release.name} {release.version} below {tree.directory}")
-    return release, kept
+    return release, kept, paths
 
 
-def _unpack_and_publish(installation: Installation, changes: Changes, descriptor: int) -> tuple[Release, list[str]]:
+def _unpack_and_publish(installation: Installation, changes: Changes, descriptor: int) -> tuple[Release, list[str], t.Collection[str]]:
     tree, options, package, size = installation.tree, installation.options, installation.stream.path, {"max_size": installation.max_size}
     writer = None if changes.check_mode else Writer(descriptor, uid=options.uid, gid=options.gid, mask=options.mask)
     unpacked = unpack(installation.stream, tree, writer, emulator=installation.emulator, variables=installation.variables, **size)
@@ -137,18 +140,18 @@ def _unpack_and_publish(installation: Installation, changes: Changes, descriptor
         check_machines(unpacked, tree, package)
         if writer is not None:
             _publish(installation, unpacked, writer, others)
-    return unpacked.release, unpacked.kept
+    return unpacked.release, unpacked.kept, unpacked.paths
 
 
 def _publish(installation: Installation, unpacked: Unpacked, writer: Writer, others: list[Tree]) -> None:
     """Move what is staged into the trees: first into those of the variables' libraries."""
     tree, options, release = installation.tree, installation.options, unpacked.release
     stage_bin(tree, unpacked, writer, installation.emulator)
-    writer.make_directories("log")
     record = f"releases/{release.version}/{RECORD}"
     content = format_record(_record(installation.digest, release, unpacked))
     is_there = tree.has("releases", release.version)
     if not is_there:
+        writer.make_directories("log")
         writer.make_directories(f"releases/{release.version}")
         writer.write_file(record, [content], 0o644)
     if options.flush:

@@ -71,6 +71,9 @@ case lists:keyfind(user, 1, Children) of
 end,
 ok.
 """
+WITHOUT_RELEASES = "which started without RELEASES"
+# In one expression: a run that is killed leaves no node without release_handler.
+READ_AGAIN = "ok = supervisor:terminate_child(sasl_sup, release_handler), {ok, _} = supervisor:restart_child(sasl_sup, release_handler), ok."
 
 # Errors that change nothing. After other errors the node may restart.
 HARMLESS = (
@@ -198,6 +201,16 @@ def _known(name, version, libraries, status) -> Known:
     # It becomes the name of a directory.
     check_version(release.version)
     return release
+
+
+def is_made_up(running: Running) -> bool:
+    """Whether release_handler found no RELEASES when it started: it has made up one release then, without libraries, and would write that."""
+    return running.has_handler and len(running.releases) == 1 and not running.releases[0].libraries
+
+
+def read_again(node, *, timeout: float) -> None:
+    """Have release_handler start again, so that it reads RELEASES: for a node on which is_made_up() is true. Raises CallError."""
+    evaluate(node, READ_AGAIN, timeout=timeout)
 
 
 def processes_in_old_code(node, *, timeout: float = 30.0) -> dict[str, list[str]]:

@@ -15,12 +15,15 @@ from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle 
 from ansible_collections.erlang.otp.plugins.module_utils._node import rotate_cookie as _rotate_cookie
 from ansible_collections.erlang.otp.plugins.module_utils._node import service as _service
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running
+from ansible_collections.erlang.otp.plugins.module_utils._target_system import adoption as _adoption
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.boot import boot
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import SystemOptions
 from ansible_collections.erlang.otp.plugins.module_utils._tree.newer import find_newer
 from ansible_collections.erlang.otp.plugins.module_utils._tree.previous import Previous
-from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, find_starters, second_emulator
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, find_starters, is_noted, second_emulator
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
+
+WITHOUT_HEART = "it runs without heart until its next restart: nothing starts it again after a crash"
 
 
 class NodeState:
@@ -30,6 +33,9 @@ class NodeState:
         self.options, self.node, self.tree, self.changes, self.warnings = options, options.node, tree, changes, warnings
         self.title = self.node.name or self.node.root
         self.previous = Previous(tree)
+        # In check mode, the cookie of a node that is taken over; else that of its file. Then what taking it over has changed.
+        self.cookie = ""
+        self.actions: list[str] = []
 
     def stop(self) -> None:
         """Stop the node if it runs, or if its service is about to start it."""
@@ -54,6 +60,8 @@ class NodeState:
         has_no_epmd = _lifecycle.has_no_epmd(self.node, pid)
         if has_no_epmd:
             self.changes.do(f"start EPMD, which has ended while the node {self.title} runs", _lifecycle.start_epmd, self.node)
+        if not is_noted(self.node.root, pid):
+            self.take_over(pid)
         newer = self.find_newer(pid, written)
         if newer and not self.options.restart_on_change:
             # Of these files, an upgrade loads no other one without a restart.
@@ -70,6 +78,24 @@ class NodeState:
         second = second_emulator(self.node.root, answer["pid"]) if self.changes.changed else ""
         answer.update({"second_emulator": second} if second else {})
         return self.with_outdated(answer, newer or self.untried(is_read="status" in answer or not self.node.name))
+
+    def check(self) -> None:
+        """Raise OtpError, before anything is changed, for a node that is not that of the options, and was not started by bin/start."""
+        pid = None if self.options.state == "stopped" or self.options.destdir else find_emulator(self.node.root)
+        if pid is not None:
+            _adoption.check_owner_and_name(self.node, self.tree, pid, self.options.cookie or "")
+
+    def take_over(self, pid: int) -> None:
+        """Take over the node that another script has started. Raises OtpError."""
+        answer = None
+        self.cookie = self.options.cookie or "" if self.changes.check_mode else ""
+        with contextlib.suppress(_lifecycle.NoAnswer):
+            answer = _lifecycle.ask(self.node, cookie=self.cookie) if self.node.name else None
+        before = len(self.changes.actions)
+        _adoption.take_over(self.node, self.tree, pid, answer, self.changes)
+        self.actions = self.changes.actions[before:]
+        if answer is None:
+            self.warnings.append(f"the node {self.title} was started without a name, and so it cannot be asked before its next restart.")
 
     def start(self) -> dict[str, t.Any]:
         """Start the node, and return its state. Raises OtpError."""
@@ -99,19 +125,25 @@ class NodeState:
             pid, answer = _lifecycle.wait_until_answering(self.node, timeout=self.options.start_timeout, stops=not self.changes.check_mode)
         elif self.node.name:
             try:
-                answer = _lifecycle.ask(self.node)
+                answer = _lifecycle.ask(self.node, cookie=self.cookie)
             except _lifecycle.NoAnswer as error:
                 self.warnings.append(f"the node {self.node.name} does not answer: {error}")
         return self.described(pid, answer)
 
-    @staticmethod
-    def described(pid: int | None, answer: Running | None) -> dict[str, t.Any]:
+    @property
+    def has_heart(self) -> bool:
+        """Whether bin/start starts it with heart."""
+        return any(file.path == "bin/start" and " -heart" in file.content for file in self.options.files)
+
+    def described(self, pid: int | None, answer: Running | None) -> dict[str, t.Any]:
         """The state of a node with this process and this answer."""
         result: dict[str, t.Any] = {"running": pid is not None, "pid": pid}
         if answer is not None:
             result["status"] = answer.status
             result["releases"] = [{"name": known.name, "version": known.version, "status": known.status} for known in answer.releases]
             result["release"] = answer.current
+            if answer.heart is None and self.has_heart:
+                result["note"] = WITHOUT_HEART
         return result
 
     def rotate_cookie(self, cookie: str) -> bool:

@@ -62,6 +62,8 @@ class System:
             if self.options.package["package"] is None and not self.changes.check_mode:
                 # What is missing is reported here, and not when the user is created or the node is stopped already.
                 ensure_release(self.options, self.tree, self.owner, self.changes, is_image=self.is_image, only_check=True)
+            if not self.is_image:
+                self.node.check()
             if self.options.state == "stopped":
                 # First, so that it never runs with half of the changes.
                 self.stop_node()
@@ -152,7 +154,8 @@ class System:
     def write(self, file: File) -> str | None:
         """A script or another file of the system. A secret one is not in the diff. Returns the old content if it was different, else None."""
         path = self.tree.path(file.path)
-        if self.tree.has():
+        # bin is there after an installation, and in check mode it may not be there yet.
+        if self.tree.has() and os.path.dirname(file.path) != "bin":
             ensure_directory(os.path.dirname(path), mode=0o755, owner=self.owner, changes=self.changes)
         content = file.content.encode("utf-8")
         sentence, keep = f"write {path}", self.node.previous.keep
@@ -188,7 +191,11 @@ class System:
 
     def ensure_node(self) -> dict[str, t.Any]:
         """The node in its state; returns that state."""
-        return self.node.ensure(self.written)
+        state = self.node.ensure(self.written)
+        if self.node.actions:
+            headers = {"before_header": "node", "after_header": "node"}
+            self.diff.append({**headers, "before": "", "after": "".join(f"{sentence}\n" for sentence in self.node.actions)})
+        return state
 
 
 def link(target: str, path: str, owner: Owner) -> None:

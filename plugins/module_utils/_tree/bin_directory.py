@@ -9,6 +9,8 @@ They belong to the permanent release. release_handler never touches them: after 
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
@@ -21,9 +23,17 @@ CLEAN_BOOT = "start_clean.boot"
 
 
 def refresh_bin(
-    tree: Tree, version: str, erts_version: str, changes: Changes, options: FileOptions, *, emulator: str = "beam", only_missing: bool = False
+    tree: Tree,
+    version: str,
+    erts_version: str,
+    changes: Changes,
+    options: FileOptions,
+    *,
+    emulator: str = "beam",
+    only_missing: bool = False,
+    brought: t.Collection[str] = (),
 ) -> None:
-    """Update bin to the release; with only_missing, add what is missing and replace scripts that run another tree.
+    """Update bin to the release; with only_missing, add what is missing and replace scripts that run another tree. brought: paths that are not missing.
 
     bin/start of this tree stays, because it contains the flags of the node; bin/start_erl, because nothing in it depends on the release.
     """
@@ -32,7 +42,11 @@ def refresh_bin(
     for name, (content, mode) in expected.items():
         there = read_file(tree.path("bin", name))
         stays = only_missing or name in ("start", "start_erl")
-        if there is None or (name in ("erl", "start") and is_foreign(there, tree.root)) or (there != content and not stays):
+        if (
+            (there is None and f"bin/{name}" not in brought)
+            or (name in ("erl", "start") and is_foreign(there or b"", tree.root))
+            or (there not in (None, content) and not stays)
+        ):
             files[name] = content, mode
     if files:
         names = ", ".join(sorted(files))

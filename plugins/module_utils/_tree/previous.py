@@ -15,7 +15,7 @@ import stat
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import flush_directory, make_parents, read_file, write_file
 from ansible_collections.erlang.otp.plugins.module_utils._tree.newer import files_of, find_newer
-from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, is_noted
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 PREVIOUS = ".previous"
@@ -36,7 +36,8 @@ class Previous:
     def keep(self, path: str) -> None:
         """Keep the file as it is, before it is replaced, if the node runs with it. Of several changes the first one counts: the node has seen no other."""
         start, pid = self.tree.start_erl_data(), find_emulator(self.tree.root)
-        if pid is None or path not in files_of(self.tree, start):
+        # A node that another script has started cannot go back to what it was started with.
+        if pid is None or path not in files_of(self.tree, start) or not is_noted(self.tree.root, pid):
             return
         if self._newer is None:
             self._newer = set(find_newer(self.tree, start, pid))

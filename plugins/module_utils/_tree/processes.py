@@ -36,6 +36,11 @@ def find_emulator(root: str) -> int | None:
     return noted if noted is not None and is_emulator(noted, root) else next(iter(find_emulators(root)), None)
 
 
+def is_noted(root: str, pid: int) -> bool:
+    """Whether this is the emulator that bin/start_erl has started, or that was taken over. Of a box nothing else is known."""
+    return bool(remote_host()) or _noted(root) == pid
+
+
 def _noted(root: str) -> int | None:
     """The number in the pid file; None if it has none. The node can put anything in its place."""
     try:
@@ -139,12 +144,23 @@ def names_of(root: str) -> set[bytes]:
     return {os.fsencode(root), os.fsencode(os.path.realpath(root))}
 
 
+def user_of(pid: int) -> int | None:
+    """The effective user of the process; None if it has ended."""
+    lines = (read_file(f"/proc/{pid}/status") or b"").splitlines()
+    return next((int(line.split()[2]) for line in lines if line.startswith(b"Uid:")), None)
+
+
 def program_of(pid: int) -> str:
-    """The path of the program that the emulator runs. /proc/PID/exe is for those who may trace it, which a container's root may not."""
+    """The path of the program that the emulator runs. /proc/PID/exe is for those who may trace it, which a container's root may not.
+
+    The script of relx gives the emulator its own name, and so -bindir has the place of the program.
+    """
     if remote_host():
         return str(remote_host().program_of(pid))
-    name = os.fsdecode((read_file(f"/proc/{pid}/cmdline") or b"").split(b"\0", 1)[0])
-    return name if os.path.isabs(name) and os.path.exists(name) else f"/proc/{pid}/exe"
+    arguments = os.fsdecode(read_file(f"/proc/{pid}/cmdline") or b"").split("\0")
+    places = [f"{value}/beam.smp" for flag, value in zip(arguments, arguments[1:]) if flag == "-bindir"]
+    names = [name for name in (*places, arguments[0]) if os.path.isabs(name) and os.path.exists(name)]
+    return names[0] if names else f"/proc/{pid}/exe"
 
 
 def started_at(pid: int) -> int:

@@ -10,6 +10,8 @@ start_erl.data names; what it calls ``current`` is never written.
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
@@ -29,9 +31,12 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.record import mis
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, absolute_library, emulators, library_path
 
 
-def register(tree: Tree, release: Release, changes: Changes, options: FileOptions, *, emulator: str = "beam") -> list[InstalledRelease]:
+def register(
+    tree: Tree, release: Release, changes: Changes, options: FileOptions, *, emulator: str = "beam", brought: t.Collection[str] = ()
+) -> list[InstalledRelease]:
     """Ensure that the release of the tree is in RELEASES: permanent when it is the first one, else unpacked.
 
+    brought: paths of files that are missing in check mode alone.
     Returns the entries of RELEASES then. Raises OtpError for a system whose releases cannot be determined.
     """
     start = tree.start_erl_data()
@@ -52,7 +57,7 @@ def register(tree: Tree, release: Release, changes: Changes, options: FileOption
     entries = [entry if other.version == release.version else other for other in entries]
     boots = start or StartErlData(release.erts_version, release.version)
     if tree.has(f"erts-{boots.erts_version}"):
-        refresh_bin(tree, boots.release_version, boots.erts_version, changes, options, emulator=emulator, only_missing=True)
+        refresh_bin(tree, boots.release_version, boots.erts_version, changes, options, emulator=emulator, only_missing=True, brought=brought)
     if entries != before:
         _write_releases(tree, entries, f"record release {release.version} as {status}", changes, options)
     if start is None:

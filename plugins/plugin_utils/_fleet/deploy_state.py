@@ -58,7 +58,7 @@ def row(host: Data, *, check_mode: bool, down: str, playing: t.Collection[str] |
     now = node["release"] if "release" in node else system["before"] if system["pending"] else system["release"]["version"]
     # A restart ends both.
     second = "" if node.get("to_restart") else node_of(brought).get("second_emulator")
-    reason, is_bad, unreachable, pid = "; ".join(filter(None, (second, system["pending"]))), False, None, node.get("pid")
+    reason, is_bad, unreachable, pid = "; ".join(filter(None, (second, system["pending"], node.get("note")))), False, None, node.get("pid")
     if node.get("to_restart") and check_mode:
         outcome = "would restart"
     elif node.get("to_restart"):

@@ -157,9 +157,11 @@ def test_the_node_and_the_files(tree: Tree, more: dict, kind: str, fatal: bool) 
 
 
 def test_a_node_that_was_started_without_releases(tree: Tree) -> None:
-    """An entry without libraries that the file has as well was not made up."""
+    """It reads the file first if that is all that it knows. An entry without libraries that the file has as well was not made up."""
     made_up = running(tree, releases=(Known("x", "1", "permanent", ()),))
-    assert kinds(list(_preflight.check_memory(tree, made_up))) == [("made_up", True)]
+    assert kinds(list(_preflight.check_memory(tree, made_up))) == []
+    has_learned = made_up._replace(releases=(*made_up.releases, Known("x", "2", "unpacked", ("kernel-8",))))
+    assert kinds(list(_preflight.check_memory(tree, has_learned))) == [("made_up", True)]
     assert kinds(list(_preflight.check_memory(tree, running(tree)))) == []
     assert kinds(list(_preflight.check_memory(tree, made_up._replace(has_handler=False)))) == []
     os.unlink(tree.path("releases/RELEASES"))
