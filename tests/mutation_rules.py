@@ -65,6 +65,8 @@ OF_RENDERING = ("tests/unit/plugins/plugin_utils/_target_system/test_rendering.p
 CONFIGURE, OF_CONFIGURE = UTILS + "_config/configure.py", (UNIT + "_config/test_configure.py",)
 AS_USER = "roles/target_system/templates/as_user.j2"
 COMMANDS, OF_COMMANDS = "roles/target_system/templates/control_node.j2", (REAL + "test_team_packages.py",)
+PROVIDERS, OF_PROVIDERS = UTILS + "_handler/providers.py", (UNIT + "_handler/test_providers.py",)
+RESOLVED, OF_RESOLVED = UTILS + "_tree/resolved_config.py", (UNIT + "_tree/test_resolved_config.py",)
 MIX, OF_MIX = "roles/target_system/templates/mix.j2", ("tests/unit/plugins/plugin_utils/_target_system/test_mix.py",)
 VAULTED, QUIET = (f"plugins/plugin_utils/_secrecy/{name}.py" for name in ("vaulted", "quiet"))
 OF_VAULTED = ("tests/unit/plugins/plugin_utils/_secrecy/test_vaulted.py",)
@@ -955,6 +957,21 @@ RULES = (
     Rule("nothing takes an emulator beside the node for it", COMMANDS, "ERL_ROOTDIR=$ROOTDIR/.", "ERL_ROOTDIR=$ROOTDIR", OF_COMMANDS),
     Rule("a shell in the node has no terminal of root", COMMANDS.replace("_node", ""), "exec su --pty", "exec su", OF_COMMANDS),
     Rule("earlier secrets of config providers are removed", MIX, 'rm -f "$RELEASE_TMP"/*.runtime.config', ":", OF_MIX),
+    Rule(
+        "an interrupted hot upgrade leaves the configuration of the package to a boot", MIX, 'mv -f "$RELEASE_DIR/sys.config.built"', ': "$RELEASE_DIR"', OF_MIX
+    ),
+    Rule("the result of config providers is the user's", PROVIDERS, "mode=0o600", "mode=0o644", OF_PROVIDERS),
+    Rule("the result of config providers goes away", PROVIDERS, "            os.unlink(path)\n", "            pass\n", OF_PROVIDERS),
+    Rule("the configuration of the package comes back", PROVIDERS, "        put_back(tree, version)\n", "", OF_PROVIDERS),
+    Rule("the reason of a provider has no secret", PROVIDERS, 'text.replace(value, "********")', "text", OF_PROVIDERS),
+    Rule("the longest secret is masked first", PROVIDERS, ", key=len, reverse=True)", ", key=len)", OF_PROVIDERS),
+    Rule("a new environment counts for config providers", PROVIDERS, "if name not in stale}, **given}", "if name not in stale}}", OF_PROVIDERS),
+    Rule("another emulator has no name", PROVIDERS, "|ERL_[AZ]?FLAGS", "", OF_PROVIDERS),
+    Rule("env.sh changes nothing for config providers", PROVIDERS, 'eval "$HOST_ENVIRONMENT"', ":", OF_PROVIDERS),
+    Rule("config providers end in time", PROVIDERS, "timeout=timeout, environment=", "timeout=600, environment=", OF_PROVIDERS),
+    Rule("sys.config is there while it is exchanged", RESOLVED, "    os.link(present,", "    os.rename(present,", OF_RESOLVED),
+    Rule("a link of a killed run is replaced", RESOLVED, "        os.unlink(link)\n", "        pass\n", OF_RESOLVED),
+    Rule("the second name of sys.config goes", RESOLVED, "            os.unlink(built)\n", "            os.replace(built, present)\n", OF_RESOLVED),
     Rule("env.sh changes nothing that the host has", MIX, 'eval "$HOST_ENVIRONMENT"', ":", OF_MIX),
     Rule("a script of relx is not a program", UTILS + "_tree/own_script.py", "content, 0o644)", "content, 0o755)", (UNIT + "_tree/test_own_script.py",)),
     Rule("no shell evaluates the environment", START, 'export "$NODE_VARIABLE"', 'eval "export $NODE_VARIABLE"', OF_RENDERING),

@@ -21,11 +21,13 @@ from waiting import LIMIT
 from ansible_collections.erlang.otp.plugins.module_utils._build.appup_files import Options, make_appup_files
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 
+# In mix.exs of a project NAME.
 RELUP_STEP = """
   defp relup(release) do
     if release.version == "0.2.0" do
-      File.cp!("shop.appup", Path.join([release.path, "lib", "shop-0.2.0", "ebin", "shop.appup"]))
-      rel = fn version -> String.to_charlist(Path.join([release.path, "releases", version, "shop"])) end
+      name = to_string(release.name)
+      File.cp!("#{name}.appup", Path.join([release.path, "lib", "#{name}-0.2.0", "ebin", "#{name}.appup"]))
+      rel = fn version -> String.to_charlist(Path.join([release.path, "releases", version, name])) end
       paths = [String.to_charlist(Path.join([release.path, "lib", "*", "ebin"]))]
       options = [:silent, path: paths, outdir: String.to_charlist(release.version_path)]
       {:ok, _, _, _} = :systools.make_relup(rel.("0.2.0"), [rel.("0.1.0")], [rel.("0.1.0")], options)
@@ -33,6 +35,50 @@ RELUP_STEP = """
     release
   end
 end
+"""
+RUNTIME = 'import Config\nconfig :conf, secret: System.fetch_env!("CONF_SECRET"), level: System.get_env("CONF_LEVEL", "low")\n'
+# What runtime.exs has read and config_change/3 has been told, by a protocol of its own. 0.2.0 has one more implementation.
+CONF = """
+defprotocol Conf.Show do
+  @fallback_to_any true
+  def show(value)
+end
+
+defimpl Conf.Show, for: Any do
+  def show(_), do: :any
+end
+
+defimpl Conf.Show, for: Map do
+  def show(map), do: map_size(map)
+end
+
+defmodule Conf do
+  use Application
+
+  def start(_, _), do: Supervisor.start_link([], strategy: :one_for_one)
+
+  def config_change(changed, new, removed), do: :persistent_term.put(Conf, {changed, new, removed})
+
+  def told, do: :persistent_term.get(Conf, :nothing)
+
+  def settings, do: Enum.sort(Application.get_all_env(:conf))
+
+  # What a caller sees; it fails for settings that are not those of one release.
+  def answer do
+    true = is_binary(Application.fetch_env!(:conf, :secret))
+    2 = Conf.Show.show(%{a: 1, b: 2})
+    Conf.Show.show({:b, 2})
+  end
+end
+"""
+SHOWN_TUPLES = """
+defimpl Conf.Show, for: Tuple do
+  def show(tuple), do: tuple_size(tuple)
+end
+"""
+CONF_APPUP = """
+{"0.2.0",[{"0.1.0",[{add_module,'Elixir.Conf.Show.Tuple'},{load_module,'Elixir.Conf'}]}],
+ [{"0.1.0",[{load_module,'Elixir.Conf'},{delete_module,'Elixir.Conf.Show.Tuple'}]}]}.
 """
 
 
@@ -90,14 +136,20 @@ class Templates:
         self._take("shop/_build/prod")
 
     def conf(self) -> None:
-        """By mix, with runtime.exs; 0.2.0 restarts the emulator's applications with what that has read."""
+        """By mix, with runtime.exs; 0.2.0 restarts the emulator's applications with what that has read, and has one more setting and implementation."""
         self.run("mix", "new", "conf")
         (self.directory / "conf/config").mkdir()
         (self.directory / "conf/config/config.exs").write_text("import Config\nconfig :conf, built: true\n")
-        (self.directory / "conf/config/runtime.exs").write_text('import Config\nconfig :conf, secret: System.fetch_env!("CONF_SECRET")\n')
-        self.edit("conf/mix.exs", (r"deps: deps\(\)\n", "deps: deps(),\n releases: [conf: [steps: [:assemble, :tar], reboot_system_after_config: false]]\n"))
+        (self.directory / "conf/config/runtime.exs").write_text(RUNTIME)
+        (self.directory / "conf/lib/conf.ex").write_text(CONF)
+        (self.directory / "conf/conf.appup").write_text(CONF_APPUP)
+        options = "steps: [:assemble, &relup/1, :tar], reboot_system_after_config: false"
+        self.edit("conf/mix.exs", (r"deps: deps\(\)\n", f"deps: deps(),\n releases: [conf: [{options}]]\n"), (r"end\n\Z", RELUP_STEP))
+        self.edit("conf/mix.exs", (r"extra_applications: \[:logger\]", "extra_applications: [:logger], mod: {Conf, []}"))
         self.run("mix", "release", at="conf")
         self.edit("conf/mix.exs", ('version: "0.1.0"', 'version: "0.2.0"'), ("config: false", "config: true"))
+        self.edit("conf/config/runtime.exs", (r"\Z", 'config :conf, added: System.get_env("CONF_ADDED", "new")\n'))
+        self.edit("conf/lib/conf.ex", (r"\Z", SHOWN_TUPLES))
         self.run("mix", "release", at="conf")
         self._take("conf/_build/prod")
 

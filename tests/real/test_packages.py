@@ -10,6 +10,7 @@ The tests are in the order of the life of three systems, which they share. The i
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import stat
@@ -27,11 +28,29 @@ from ansible_collections.erlang.otp.plugins.module_utils._handler.local import a
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Request
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress, connect
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import evaluate
+from ansible_collections.erlang.otp.plugins.module_utils._node.verify import Check
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
+from ansible_collections.erlang.otp.plugins.module_utils._tree.previous import Previous
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
+from ansible_collections.erlang.otp.plugins.module_utils._tree.resolved_config import put_in_place
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 HOSTS = ("tele", "shop", "conf")
 SECRET = "a very private value"
+# A process that calls the application as often as it can, and counts.
+CALLER = """
+Loop = fun Again(Calls, Failed) ->
+    receive {count, From} -> From ! {counted, Calls, Failed} after 0 -> ok end,
+    case catch 'Elixir.Conf':answer() of
+        {'EXIT', Reason} -> Again(Calls + 1, [Reason | lists:sublist(Failed, 4)]);
+        _ -> Again(Calls + 1, Failed)
+    end
+end,
+true = erlang:register(caller, erlang:spawn(fun() -> Loop(0, []) end)),
+ok.
+"""
+COUNT = "caller ! {count, self()}, receive {counted, Calls, Failed} -> exit(whereis(caller), kill), {Calls, Failed} end."
 
 
 class Packages(Site):
@@ -72,6 +91,40 @@ class Packages(Site):
 
     def apply(self, host: str, release: str, state: str, **options: t.Any) -> dict[str, t.Any]:
         return apply_local(Request(root=self.root(host), release=release, state=state, address=self.address(host), **options), Changes())
+
+    def evaluate(self, text: str) -> t.Any:
+        """The value of Erlang expressions in the node conf."""
+        with connect(self.address("conf"), timeout=LIMIT) as node:
+            return evaluate(node, text, timeout=LIMIT)
+
+    def environments(self) -> dict[str, list[t.Any]]:
+        """What conf's applications are configured with. kernel adds to its own when it boots."""
+        return {name: sorted(self.call("conf", "application", "get_all_env", Atom(name)), key=repr) for name in ("conf", "elixir", "logger", "sasl")}
+
+    def settings(self) -> dict[str, t.Any]:
+        """What runtime.exs of conf has read, and what was built."""
+        return {key.name: value for key, value in self.call("conf", "application", "get_all_env", Atom("conf"))}
+
+    def told(self) -> t.Any:
+        """What config_change/3 of conf was told last."""
+        return self.call("conf", "Elixir.Conf", "told")
+
+    def set_variable(self, name: str, value: str | None) -> None:
+        """As deploy changes otp_environment."""
+        path = Path(self.root("conf"), "bin/environment")
+        Previous(Tree(self.root("conf"))).keep(str(path))
+        lines = [line for line in path.read_text().splitlines() if not line.startswith(f"{name}=")]
+        path.write_text("".join(f"{line}\n" for line in sorted([*lines, *([] if value is None else [f"{name}={value}"])])))
+
+    def files_with_secrets(self) -> set[str]:
+        """Those of conf. Only its user can read them."""
+        root = Path(self.root("conf"))
+        # Elixir writes a binary as its bytes.
+        forms = (SECRET.encode(), ",".join(map(str, SECRET.encode())).encode())
+        found = {path: path.read_bytes() for path in root.rglob("*") if stat.S_ISREG(path.lstat().st_mode)}
+        having = [path for path, text in found.items() if any(form in re.sub(rb"[\n ]", b"", text) or form in text for form in forms)]
+        assert all(path.stat().st_mode & 0o077 == 0 for path in having)
+        return {str(path.relative_to(root)) for path in having}
 
     def script(self, host: str, verb: str) -> tuple[int, str]:
         """What bin/NAME answers."""
@@ -129,7 +182,7 @@ def test_scripts(site: Packages, deployed: Run) -> None:
 
 def test_config_providers_run_at_each_start(site: Packages, deployed: Run) -> None:
     site.kill("conf")
-    assert dict(site.call("conf", "application", "get_all_env", Atom("conf"))) == {Atom("built"): Atom("true"), Atom("secret"): SECRET.encode()}
+    assert site.settings() == {"built": Atom("true"), "secret": SECRET.encode(), "level": b"low"}
     refused = site.play("deploy", "--limit", "conf", code=2, v="0.1.0", otp_sys_config={"conf": {"built": False}})
     assert "give the values in otp_environment" in refused.output
 
@@ -147,36 +200,66 @@ def test_upgraded_by_a_restart(site: Packages, deployed: Run) -> None:
 def test_secrets_of_config_providers_are_in_one_place(site: Packages, deployed: Run) -> None:
     site.kill("conf")
     assert site.call("conf", "application", "get_env", Atom("conf"), Atom("secret")) == (Atom("ok"), SECRET.encode())
-    root = Path(site.root("conf"))
-    found = {path: path.read_bytes() for path in root.rglob("*") if stat.S_ISREG(path.lstat().st_mode)}
-    # Elixir writes a binary as its bytes.
-    forms = (SECRET.encode(), ",".join(map(str, SECRET.encode())).encode())
-    having = [path for path, content in found.items() if any(form in content.replace(b"\n", b"").replace(b" ", b"") or form in content for form in forms)]
-    assert {str(path.relative_to(root)) for path in having} == {"bin/environment", "run/conf-0.2.0.runtime.config"}
-    assert all(path.stat().st_mode & 0o077 == 0 for path in having)
-
-
-def test_a_hot_upgrade_that_would_lose_configuration_is_refused(site: Packages, deployed: Run) -> None:
-    Path(site.root("conf"), "releases/0.2.0/relup").write_text('{"0.2.0",[{"0.1.0",[],[]}],[{"0.1.0",[],[]}]}.\n')
-    with pytest.raises(HandlerError, match=r"config providers \(runtime.exs\).*otp_upgrade_method \(option method\) to restart"):
-        site.apply("conf", "0.1.0", "ready", method="hot")
+    assert site.files_with_secrets() == {"bin/environment", "run/conf-0.2.0.runtime.config"}
 
 
 def test_rolled_back_and_upgraded_while_they_run(site: Packages, deployed: Run) -> None:
-    hosts, pids = ("--limit", "tele,shop"), site.pids()
-    run = site.play("rollback", *hosts, v="0.1.0", otp_serial="100%")
-    assert run.rows["tele"][-2:] == run.rows["shop"][-2:] == ["done", "-"]
+    pids, booted = site.pids(), site.environments()
+    run = site.play("rollback", v="0.1.0", otp_serial="100%")
+    assert [run.rows[host][-2:] for host in HOSTS] == [["done", "-"]] * 3
     assert site.pids() == pids and site.call("shop", "Elixir.Shop", "hello") == Atom("world")
-    run = site.play("upgrade", *hosts, v="0.2.0", otp_upgrade_to="0.2.0", otp_serial="100%")
-    assert run.rows["tele"][-2:] == run.rows["shop"][-2:] == ["done", "-"]
+    assert site.settings() == {"built": Atom("true"), "secret": SECRET.encode(), "level": b"low"}
+    assert site.told() == ([], [], [Atom("added")])
+    run = site.play("upgrade", v="0.2.0", otp_upgrade_to="0.2.0", otp_serial="100%")
+    assert [run.rows[host][-2:] for host in HOSTS] == [["done", "-"]] * 3
     assert site.pids() == pids and site.call("tele", "tele_app", "hello") == site.call("shop", "Elixir.Shop", "hello") == Atom("moon")
+    assert site.environments() == booted
+    assert site.call("conf", "application", "get_env", Atom("kernel"), Atom("start_distribution")) == (Atom("ok"), Atom("true"))
+
+
+def test_config_providers_at_a_hot_upgrade_with_callers(site: Packages, deployed: Run) -> None:
+    pid = find_emulator(site.root("conf"))
+    site.evaluate(CALLER)
+    for level in ("high", "higher"):
+        site.apply("conf", "0.1.0", "permanent", method="hot")
+        assert "/releases/0.1.0/consolidated/" in site.call("conf", "code", "which", Atom("Elixir.Conf.Show"))
+        assert site.call("conf", "Elixir.Conf", "answer") == Atom("any")
+        site.set_variable("CONF_LEVEL", level)
+        site.apply("conf", "0.2.0", "permanent", method="hot")
+        assert site.told() == ([(Atom("level"), level.encode())], [(Atom("added"), b"new")], [])
+        assert site.call("conf", "Elixir.Conf", "answer") == 2
+    calls, failed = site.evaluate(COUNT)
+    assert calls > 100 and failed == [] and find_emulator(site.root("conf")) == pid
+    assert site.files_with_secrets() == {"bin/environment", ".previous/bin/environment", "run/conf-0.2.0.runtime.config"}
+
+
+def test_config_providers_that_fail(site: Packages, deployed: Run) -> None:
+    settings = site.settings()
+    site.set_variable("CONF_SECRET", None)
+    refusal = 'config providers of release 0.1.0 fail: .*environment variable "CONF_SECRET" because it is not set. Nothing has changed'
+    with pytest.raises(HandlerError, match=refusal):
+        site.apply("conf", "0.1.0", "current", method="hot")
+    site.set_variable("CONF_SECRET", SECRET)
+    # The way back has the configuration of the release that it goes to.
+    with pytest.raises(HandlerError, match="release 0.2.0 was installed again"):
+        check = Check("erlang", "is_atom", [1], Atom("true"))
+        site.apply("conf", "0.1.0", "current", method="hot", force=True, verify=(check,), verify_timeout=0.1)
+    assert site.settings() == settings and site.call("conf", "Elixir.Conf", "answer") == 2
+    left = [path.name for path in Path(site.root("conf")).rglob("*") if "hot" in path.name or path.name == "sys.config.built"]
+    assert left == []
 
 
 def test_a_crash_after_the_old_release_is_removed(site: Packages, deployed: Run) -> None:
+    settings = site.settings()
     for host in HOSTS:
         site.apply(host, "0.1.0", "absent")
         assert not Path(site.root(host), "releases/0.1.0").exists() and not Path(site.root(host), f"lib/{host}-0.1.0").exists()
+        if host == "conf":
+            # As a run leaves it that is killed in a hot upgrade.
+            put_in_place(Tree(site.root(host)), "0.2.0", f"{site.root(host)}/run/0.2.0.hot.runtime.config")
         site.kill(host)
         assert site.releases(host) == {("0.2.0", "permanent")}
     assert site.variables_of("shop")["RELEASE_VSN"] == "0.2.0"
+    assert site.settings() == settings and not Path(site.root("conf"), "releases/0.2.0/sys.config").is_symlink()
+    site.set_variable("CONF_LEVEL", None)
     assert site.play("deploy", v="0.2.0").changed == {"tele": 0, "shop": 0, "conf": 0}

@@ -16,10 +16,14 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import c
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
+class DidNotEnd(OtpError):
+    """A program was ended, because it took too long."""
+
+
 def run(command: t.Sequence[str], *, timeout: float, environment: t.Mapping[str, str] | None = None) -> tuple[int, str]:
     """Run the command in /, with no other rights than the present ones; return its exit code, and output and errors together as printable text.
 
-    timeout: seconds. environment: beside PATH and the locale. Raises OtpError when it cannot be run, or does not end.
+    timeout: seconds. environment: beside PATH and the locale. Raises DidNotEnd, and OtpError when it cannot be run.
     """
     import subprocess  # not needed by a run that changes nothing
     import tempfile
@@ -39,7 +43,7 @@ def run(command: t.Sequence[str], *, timeout: float, environment: t.Mapping[str,
                 preexec_fn=give_up_root if os.getuid() != os.geteuid() else None,
             )
         except subprocess.TimeoutExpired:
-            raise OtpError(f"{' '.join(command)} has not ended within {timeout:g} s.") from None
+            raise DidNotEnd(f"{' '.join(command)} has not ended within {timeout:g} s.") from None
         except OSError as error:
             raise OtpError(f"cannot run {command[0]}: {error.strerror}.") from error
         output.seek(0)

@@ -9,9 +9,12 @@ release_handler(3), check_install_release/1: it changes nothing.
 
 from __future__ import annotations
 
+import contextlib
+
 from ansible_collections.erlang.otp.plugins.module_utils._handler import preflight as _preflight
 from ansible_collections.erlang.otp.plugins.module_utils._handler.node_upgrade import NodeUpgrade
 from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import Problem, fatal, has_sasl
+from ansible_collections.erlang.otp.plugins.module_utils._handler.providers import has_providers, why_not_resolved
 from ansible_collections.erlang.otp.plugins.module_utils._handler.unpack import no_release
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Refused, processes_in_old_code
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import read_release
@@ -26,13 +29,19 @@ def method_of(upgrade: NodeUpgrade) -> str:
     release = read_release(upgrade.tree, upgrade.version)
     if upgrade.running.lacks_sasl or (release is not None and not has_sasl(release)):
         return "restart"
-    if _preflight.has_providers(upgrade.tree, upgrade.version):
-        return "restart"
     try:
         step = find_relup_step(upgrade.tree, current, upgrade.version, upgrade_from=_paths(upgrade) if release is None else None)
     except NoRelupStep:
         return "restart"
-    return "restart" if step.restarts else "hot"
+    return "restart" if step.restarts or _why_not(upgrade, step) else "hot"
+
+
+def _why_not(upgrade: NodeUpgrade, step: RelupStep) -> str:
+    """Why a hot upgrade would lose what the release's config providers read; empty if it would not."""
+    if not has_providers(upgrade.tree, upgrade.version):
+        return ""
+    is_client = bool(upgrade.request.client)
+    return why_not_resolved(upgrade.tree, upgrade.version, upgrade.running.pid, is_client=is_client, restarts=step.restarts)
 
 
 def _paths(upgrade: NodeUpgrade) -> dict[str, str] | None:
@@ -63,13 +72,16 @@ def check_upgrade(upgrade: NodeUpgrade) -> RelupStep | None:
         return None if paths is None else find_relup_step(tree, current, version, upgrade_from=paths)
     problems += _preflight.check_release(tree, release, like=upgrade.program())
     problems += _check_relup(upgrade, None)
-    problems += _preflight.check_mix(tree, version, method="client" if upgrade.request.client else upgrade.request.method)
+    step = None
+    with contextlib.suppress(NoRelupStep):
+        step = find_relup_step(tree, current, version)
+        method = "client" if upgrade.request.client else upgrade.request.method
+        problems += _preflight.check_mix(tree, version, method=method, why_not=_why_not(upgrade, step))
     problems += _preflight.check_sasl(upgrade.running, release)
     if upgrade.running.status_of(version) is not None and not fatal(problems):
         problems += _ask_release_handler(upgrade)
     upgrade.report(problems)
-    step = find_relup_step(tree, current, version)
-    if step.restarts:
+    if step and step.restarts:
         upgrade.report(upgrade.start_problems)
     return step
 

@@ -14,6 +14,7 @@ import os
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
+from ansible_collections.erlang.otp.plugins.module_utils._handler.protocols import CONSOLIDATED, has_protocols
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import evaluate, name_of_atom, short_text, understood
 from ansible_collections.erlang.otp.plugins.module_utils._terms.printer import format_term
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import read_release
@@ -26,7 +27,9 @@ Read = case erlang:function_exported(erl_prim_loader, read_file, 1) of
     false -> fun(Path) -> case erl_prim_loader:get_file(Path) of {ok, Bytes, _} -> {ok, Bytes}; Error -> Error end end
 end,
 Same = fun(Old, Name, Digest) -> case Read(filename:join(Old, Name)) of {ok, Code} -> code:module_md5(Code) =:= Digest; _ -> false end end,
+Protocols = case erl_prim_loader:list_dir(PROTOCOLS) of {ok, Consolidated} -> Consolidated; _ -> [] end,
 Other = [Name || {Ebin, Old} <- EBINS, {ok, Names} <- [erl_prim_loader:list_dir(Ebin)], Name <- Names, filename:extension(Name) =:= ".beam",
+    Ebin =:= PROTOCOLS orelse not lists:member(Name, Protocols),
     Module <- [erlang:list_to_atom(filename:rootname(Name))], erlang:module_loaded(Module),
     {ok, Code} <- [Read(filename:join(Ebin, Name))],
     Digest <- [code:module_md5(Code)], erlang:is_binary(Digest), Digest =/= Module:module_info(md5),
@@ -52,7 +55,10 @@ def what_differs(node, tree: Tree, version: str, before: str | None, *, timeout:
     """
     new, old = _ebins(tree, version), _ebins(tree, before or "")
     pairs = [(ebin, old.get(name, "")) for name, ebin in sorted(new.items()) if ebin != old.get(name)]
-    question = QUESTION.replace("EBINS", format_term(pairs))
+    protocols = [os.path.join(tree.root, "releases", name or "", CONSOLIDATED) for name in (version, before)]
+    if has_protocols(tree, version):
+        pairs.append((protocols[0], protocols[1]))
+    question = QUESTION.replace("EBINS", format_term(pairs)).replace("PROTOCOLS", format_term(protocols[0]))
     loaded, other = understood(evaluate(node, question, timeout=timeout), _answer, "asked which code it runs")
     release = read_release(getattr(tree, "shared", tree), version)
     found, kept = [*_versions(release, loaded)] if release else [], ""

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import time
 
+from ansible_collections.erlang.otp.plugins.module_utils._handler.hot import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._handler.node_upgrade import NodeUpgrade
+from ansible_collections.erlang.otp.plugins.module_utils._handler.providers import NotResolved
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Refused
@@ -32,8 +34,10 @@ def install(upgrade: NodeUpgrade, step: RelupStep | None) -> None:
         if step.restarts:
             upgrade.restart("install_release", twice=len(step.restarts) > 1)
         else:
-            upgrade.call("install_release", upgrade.version)
-            upgrade.observe()
+            install_release(upgrade, upgrade.version)
+    except NotResolved as error:
+        upgrade.record("install", before=before.current, outcome=REFUSED, reason=str(error))
+        raise HandlerError(f"{error} Nothing has changed.") from error
     except (Refused, CallError) as error:
         upgrade.settle_after_error(before, str(error))
         if isinstance(error, Refused) and error.is_harmless:

@@ -16,7 +16,6 @@ import re
 import shlex
 import typing as t
 
-from ansible_collections.erlang.otp.plugins.module_utils._config.configure import PROVIDERS
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
@@ -127,20 +126,18 @@ def check_tree(tree: Tree) -> t.Iterator[Problem]:
         yield Problem("space", cause, f"Make room for at least {LEAST_SPACE >> 20} MiB")
 
 
-def check_mix(tree: Tree, version: str, *, method: str = "hot") -> t.Iterator[Problem]:
-    """What a release of mix reads only when it boots. release_handler would reset all configuration to that of sys.config, without a word."""
-    if has_providers(tree, version):
-        cause = f"release {version} runs config providers (runtime.exs) when it boots, and a hot upgrade would lose what they have read"
+def check_mix(tree: Tree, version: str, *, method: str = "hot", why_not: str = "") -> t.Iterator[Problem]:
+    """What a release of mix reads only when it boots. why_not: as of why_not_resolved(), of its config providers.
+
+    release_handler would reset all configuration to that of sys.config, without a word.
+    """
+    if why_not:
+        cause = f"release {version} runs config providers (runtime.exs) when it boots, and a hot upgrade would lose what they read: {why_not}"
         yield Problem("mix", cause, INSTEAD[method][:1].upper() + INSTEAD[method][1:])
     script = read_file(tree.path("releases", version, "env.sh")) or b""
     if any(line.strip() and not line.lstrip().startswith(b"#") for line in script.splitlines()):
         cause = f"release {version} has variables in its env.sh, and a hot upgrade keeps the environment of the release before"
         yield Problem("mix", cause, "If they have changed, restart the node afterwards", fatal=False)
-
-
-def has_providers(tree: Tree, version: str) -> bool:
-    """Whether the release runs config providers: mix puts them into sys.config."""
-    return PROVIDERS in (read_file(tree.path("releases", version, "sys.config")) or b"")
 
 
 def check_node(tree: Tree, running: Running) -> t.Iterator[Problem]:

@@ -26,6 +26,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._handler.upgrade import
 from ansible_collections.erlang.otp.plugins.module_utils._handler.verify import notice_fall_back, verify_or_roll_back
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import WITHOUT_RELEASES, is_made_up
 from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import RelupStep
+from ansible_collections.erlang.otp.plugins.module_utils._tree.resolved_config import put_all_back
 
 
 class RunningUpgrade(NodeUpgrade):
@@ -52,6 +53,8 @@ class RunningUpgrade(NodeUpgrade):
 
     def begin(self) -> None:
         """Observe the node, and compare it with the files and the history."""
+        if not self.changes.check_mode:
+            put_all_back(self.tree)
         resume(self)
         self.observe()
         self.ensure_releases_known()

@@ -10,8 +10,10 @@ OTP system documentation, "Creating and Upgrading a Target System": what is inst
 from __future__ import annotations
 
 from ansible_collections.erlang.otp.plugins.module_utils._handler.content import what_differs
+from ansible_collections.erlang.otp.plugins.module_utils._handler.hot import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._handler.node_upgrade import NodeUpgrade
 from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import Problem, check_heart, fatal
+from ansible_collections.erlang.otp.plugins.module_utils._handler.providers import NotResolved
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError
 from ansible_collections.erlang.otp.plugins.module_utils._handler.trial import restart_on_permanent
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError
@@ -65,11 +67,12 @@ def roll_back(upgrade: NodeUpgrade, reason: str) -> str:
     is_hot = upgrade.request.method != "restart" and upgrade.running.has_handler
     try:
         if is_hot and not find_relup_step(upgrade.tree, upgrade.version, permanent).restarts:
-            upgrade.call("install_release", permanent)
-            upgrade.observe()
+            install_release(upgrade, permanent)
             return f"{reason}; release {permanent} was installed again"
     except NoRelupStep:
         pass
+    except NotResolved as error:
+        reason += f"; {str(error).rstrip('.')}"
     except (Refused, CallError) as error:
         reason += f"; the rollback by relup failed as well ({error})"
         upgrade.settle_after_error(upgrade.running, f"{reason}.")

@@ -183,9 +183,8 @@ def test_what_mix_reads_only_at_boot(tree: Tree) -> None:
     assert list(_preflight.check_mix(tree, "2")) == []
     Path(tree.path("releases/2/env.sh")).write_text("#!/bin/sh\nexport A=1\n")
     assert kinds(list(_preflight.check_mix(tree, "2"))) == [("mix", False)]
-    Path(tree.path("releases/2/sys.config")).write_text("[{elixir,[{config_provider_init,1}]}].\n")
-    (problem, dummy) = _preflight.check_mix(tree, "2", method="auto")
-    assert problem.fatal and "runtime.exs" in problem.cause and "otp_allow_restart" in problem.remedy
+    (problem, dummy) = _preflight.check_mix(tree, "2", method="auto", why_not="it is old")
+    assert problem.fatal and problem.cause.endswith("it is old") and "runtime.exs" in problem.cause and "otp_allow_restart" in problem.remedy
 
 
 def test_a_release_that_failed_before() -> None:

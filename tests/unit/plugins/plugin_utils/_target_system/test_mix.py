@@ -77,6 +77,15 @@ def test_config_providers_get_a_copy_that_only_the_user_can_read(root):
     assert [path.name for path in (root / "run").glob("*.config")] == [copy.name]
 
 
+def test_a_hot_upgrade_that_was_interrupted(root):
+    release = root / "releases/1.0"
+    (release / "sys.config").rename(release / "sys.config.built")
+    (release / "sys.config").symlink_to(root / "run/1.0.hot.runtime.config")
+    start(root, "1.0.data")
+    assert not (release / "sys.config").is_symlink() and (release / "sys.config").read_text() == "[].\n"
+    assert not (release / "sys.config.built").exists()
+
+
 def test_the_emulator_between_two_releases_has_the_files_of_the_old_one(root):
     (root / "releases/new.data").write_text("13 __new_emulator__1.0")
     variables, arguments = start(root, "new.data")
