@@ -40,17 +40,18 @@ HOSTS = ("tele", "shop", "conf")
 SECRET = "a very private value"
 # A process that calls the application as often as it can, and counts.
 CALLER = """
-Loop = fun Again(Calls, Failed) ->
-    receive {count, From} -> From ! {counted, Calls, Failed} after 0 -> ok end,
+Loop = fun Again(Calls, Unset, Failed) ->
+    receive {count, From} -> From ! {counted, Calls, Unset, Failed} after 0 -> ok end,
     case catch 'Elixir.Conf':answer() of
-        {'EXIT', Reason} -> Again(Calls + 1, [Reason | lists:sublist(Failed, 4)]);
-        _ -> Again(Calls + 1, Failed)
+        {'EXIT', Reason} -> Again(Calls + 1, Unset, [Reason | lists:sublist(Failed, 4)]);
+        unset -> Again(Calls + 1, Unset + 1, Failed);
+        _ -> Again(Calls + 1, Unset, Failed)
     end
 end,
-true = erlang:register(caller, erlang:spawn(fun() -> Loop(0, []) end)),
+true = erlang:register(caller, erlang:spawn(fun() -> Loop(0, 0, []) end)),
 ok.
 """
-COUNT = "caller ! {count, self()}, receive {counted, Calls, Failed} -> exit(whereis(caller), kill), {Calls, Failed} end."
+COUNT = "caller ! {count, self()}, receive {counted, Calls, Unset, Failed} -> exit(whereis(caller), kill), {Calls, Unset, Failed} end."
 
 
 class Packages(Site):
@@ -228,8 +229,8 @@ def test_config_providers_at_a_hot_upgrade_with_callers(site: Packages, deployed
         site.apply("conf", "0.2.0", "permanent", method="hot")
         assert site.told() == ([(Atom("level"), level.encode())], [(Atom("added"), b"new")], [])
         assert site.call("conf", "Elixir.Conf", "answer") == 2
-    calls, failed = site.evaluate(COUNT)
-    assert calls > 100 and failed == [] and find_emulator(site.root("conf")) == pid
+    calls, unset, failed = site.evaluate(COUNT)
+    assert calls > 100 and failed == [] and unset * 20 < calls and find_emulator(site.root("conf")) == pid
     assert site.files_with_secrets() == {"bin/environment", ".previous/bin/environment", "run/conf-0.2.0.runtime.config"}
 
 
