@@ -966,6 +966,7 @@ RULES = (
     Rule("the reason of a provider has no secret", PROVIDERS, 'text.replace(value, "********")', "text", OF_PROVIDERS),
     Rule("the longest secret is masked first", PROVIDERS, ", key=len, reverse=True)", ", key=len)", OF_PROVIDERS),
     Rule("a new environment counts for config providers", PROVIDERS, "if name not in stale}, **given}", "if name not in stale}}", OF_PROVIDERS),
+    Rule("nothing takes an emulator with config providers for the node", PROVIDERS, " ROOTDIR=$ROOTDIR/.\n", "\n", OF_PROVIDERS),
     Rule("another emulator has no name", PROVIDERS, "|ERL_[AZ]?FLAGS", "", OF_PROVIDERS),
     Rule("env.sh changes nothing for config providers", PROVIDERS, 'eval "$HOST_ENVIRONMENT"', ":", OF_PROVIDERS),
     Rule("config providers end in time", PROVIDERS, "timeout=timeout, environment=", "timeout=600, environment=", OF_PROVIDERS),

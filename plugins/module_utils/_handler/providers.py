@@ -27,13 +27,14 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 # The first one whose Config.Provider.boot/1 may boot without a restart.
 OLDEST_ELIXIR = (1, 11)
-# As mix.j2: env.sh adds variables, and changes nothing that the host has.
+# As mix.j2: env.sh adds variables, and changes nothing that the host has. With another name for the root directory, nothing takes the emulator for the node.
 PROGRAM = """
 cd "$ROOTDIR" || exit 1
 HOST_ENVIRONMENT=$(export -p)
 . "$RELDIR/$RELEASE_VSN/env.sh" || exit 1
 eval "$HOST_ENVIRONMENT"
-exec "$BINDIR/erlexec" -boot "$RELDIR/$RELEASE_VSN/start_clean" -boot_var RELEASE_LIB "$ROOTDIR/lib" -noinput -eval "$OTP_EXPRESSIONS"
+LIB=$ROOTDIR/lib ROOTDIR=$ROOTDIR/.
+exec "$BINDIR/erlexec" -boot "$RELDIR/$RELEASE_VSN/start_clean" -boot_var RELEASE_LIB "$LIB" -noinput -eval "$OTP_EXPRESSIONS"
 """
 FAILED = "config providers failed: "
 # Both halves of a boot. The first boot/1 runs the providers, and writes their result instead of a restart. The second one compares the environment, which

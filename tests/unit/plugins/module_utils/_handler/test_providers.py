@@ -56,6 +56,7 @@ def test_with_the_environment_of_the_next_boot(tree: Tree) -> None:
         found = providers.parse_environment(Path(tree.path("environ")).read_bytes(), b"\0")
     assert (found["GIVEN"], found["SECRET"], found["ADDED"], found["RELEASE_COOKIE"]) == ("new=value", "a secret", "env.sh", "crimson")
     assert found["RELEASE_VSN"] == "2" and found["RELEASE_VM_ARGS"] == f"{tree.root}/releases/2/vm.args" and found["PWD"] == tree.root
+    assert found["ROOTDIR"] == f"{tree.root}/."
     assert not {"OLD", "OF_THE_UNIT", "ERL_AFLAGS", "HEART_COMMAND"} & found.keys()
     arguments = Path(tree.path("arguments")).read_text()
     assert arguments.startswith(f"-boot {tree.root}/releases/2/start_clean -boot_var RELEASE_LIB {tree.root}/lib -noinput") and "a secret" not in arguments
