@@ -20,6 +20,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._install.remove import 
 from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import OF_THE_HOST, difference, may_differ, other_content
 from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import digest_there
 from ansible_collections.erlang.otp.plugins.module_utils._tree import history as _history
+from ansible_collections.erlang.otp.plugins.module_utils._tree.made_from import is_of_the_way
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import read_release
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, emulators, versioned_directory
 
@@ -72,7 +73,7 @@ def compare(tree: Tree, digest: str, release: dict) -> None:
     directory = f"releases/{version}"
     other: dict[str, str] = {}
     for path, expected in digests.items():
-        if path.startswith(f"{directory}/") and path.split("/", 2)[2] not in OF_THE_HOST:
+        if path.startswith(f"{directory}/") and path.split("/", 2)[2] not in OF_THE_HOST and not is_of_the_way(path):
             if not may_differ(path, tree) and (not os.path.isfile(tree.path(path)) or digest_of_file(tree.path(path)) != expected):
                 other.setdefault(directory, difference(path, tree))
         elif versioned_directory(path, is_directory=True) == path and os.path.isdir(tree.path(path)) and digest_there(tree, path) != expected:

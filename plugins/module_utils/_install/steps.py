@@ -23,6 +23,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import 
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import Writer
 from ansible_collections.erlang.otp.plugins.module_utils._package.opened import OpenPackage
 from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import BASE, Base, check_base, find_base, parse_base
+from ansible_collections.erlang.otp.plugins.module_utils._tree.made_from import is_of_the_way
 from ansible_collections.erlang.otp.plugins.module_utils._tree.own_script import is_own, script_of, set_aside
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import flush_file_systems, publish, staging
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import RECORD, STAGING, find_record, format_record
@@ -156,9 +157,9 @@ def _publish(installation: Installation, unpacked: Unpacked, writer: Writer, oth
         writer.write_file(record, [content], 0o644)
     if options.flush:
         flush_file_systems([tree, *others])
-    # A .rel beside RELEASES is that of the package installed last.
-    rels = {path for path in unpacked.paths if path.count("/") == 1 and path.endswith(".rel")}
-    publish([*others, tree], replace=rels, flush=options.flush)
+    # A .rel beside RELEASES is that of the package installed last, and so is a relup.
+    newer = {path for path in unpacked.paths if (path.count("/") == 1 and path.endswith(".rel")) or is_of_the_way(path)}
+    publish([*others, tree], replace=newer, flush=options.flush)
     if is_there:
         # The rest is equal, so it is the release of this package.
         options.file(tree.path(record), content)

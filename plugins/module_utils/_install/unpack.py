@@ -5,8 +5,9 @@
 """Unpacks a package into the staging directory, and compares it with the tree (release_handler:unpack_release/1).
 
 A versioned directory (``lib/APP-VSN``, ``erts-VSN``, ``releases/VSN``) is installed and removed as a whole. One that the tree has is not
-written again: its files must be the same (release_handler would silently keep the old ones), as far as they count (``_formats/significant``). All other
-files of a package (``bin``, ``log``, extra files) belong to the first release that has them.
+written again: its files must be the same (release_handler would silently keep the old ones), as far as they count (``_formats/significant``); but the
+relup, which leads to the release, is that of the last package. All other files of a package (``bin``, ``log``, extra files) belong to the first release
+that has them.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._package.read import fi
 from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import ERTS_SCRIPTS, is_appup
 from ansible_collections.erlang.otp.plugins.module_utils._tree.bin_directory import CLEAN_BOOT
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import is_of_machine_type
+from ansible_collections.erlang.otp.plugins.module_utils._tree.made_from import is_of_the_way
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import RECORD, STAGING
 from ansible_collections.erlang.otp.plugins.module_utils._tree.scripts import is_foreign, make_scripts
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, absolute_library, versioned_directory
@@ -99,7 +101,7 @@ def unpack(stream: Inflated, tree: Tree, writer: CanWrite | None, *, max_size: i
             pieces = _looked_at(path, pieces, unpacked)
         if path in _NEVER or path == "" or _is_foreign_start(path, unpacked, tree):
             continue
-        if present[directory]:
+        if present[directory] and not is_of_the_way(path):
             if not may_differ(path, tree) and not is_equal(tree.path(path), member, pieces):
                 _keep_or_note(path, directory, unpacked, tree)
         elif writer is not None:

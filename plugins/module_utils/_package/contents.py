@@ -15,6 +15,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader im
 from ansible_collections.erlang.otp.plugins.module_utils._formats.significant import digest_of_pieces
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import checked_members
 from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import directory_digest, is_appup, link_digest
+from ansible_collections.erlang.otp.plugins.module_utils._tree.made_from import is_of_the_way
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import versioned_directory
 
 
@@ -50,7 +51,8 @@ def read_digests(package: str) -> dict[str, str]:
 
 
 def differences(one: t.Mapping[str, str], other: t.Mapping[str, str]) -> str:
-    """What differs between two results of read_digests(), for a sentence; empty for equal content. Applications come first."""
-    different = sorted((path for path in {*one, *other} if one.get(path) != other.get(path)), key=lambda path: (not path.startswith("lib/"), path))
+    """What differs between two results of read_digests(), for a sentence; empty for equal content. Applications come first. A relup does not count."""
+    paths = (path for path in {*one, *other} if one.get(path) != other.get(path) and not is_of_the_way(path))
+    different = sorted(paths, key=lambda path: (not path.startswith("lib/"), path))
     names = [f"application {path[len('lib/') :].replace('-', ' ', 1)}" if path.startswith("lib/") and path.count("/") == 1 else path for path in different]
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

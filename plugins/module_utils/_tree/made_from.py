@@ -16,8 +16,15 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._core.reading import from_json, is_directory_name
 
 MADE_FROM = "relup.json"
+# Below releases/VSN.
+OF_THE_WAY = ("relup", MADE_FROM)
 
 MadeFrom = t.Dict[str, t.Dict[str, t.Any]]
+
+
+def is_of_the_way(path: str) -> bool:
+    """Whether the file of a package leads to the release, and is not a part of it: what a relup leads from is decided anew with each build."""
+    return path.startswith("releases/") and path.partition("/")[2].partition("/")[2] in OF_THE_WAY
 
 
 def format_made_from(made_from: MadeFrom) -> bytes:

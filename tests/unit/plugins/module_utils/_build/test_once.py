@@ -52,6 +52,11 @@ def test_the_same_content_packed_in_another_way_is_the_same(tmp_path: Path) -> N
     refuse_other_content("SYSTEM", "FIRST", read_digests(built), str(tmp_path / "old"), way_out="")
 
 
+def test_a_relup_is_no_content(tmp_path: Path) -> None:
+    members = {**release_members(), "releases/FIRST/relup": b"from ZEROTH", "releases/FIRST/relup.json": b"{}"}
+    refuse_other_content("SYSTEM", "FIRST", read_digests(write_package(tmp_path / "with", members)), package(tmp_path, "without"), way_out="")
+
+
 def test_another_release_or_a_damaged_package_is_not_in_the_way(tmp_path: Path) -> None:
     digests = read_digests(package(tmp_path, "new", pea_beam=b"other"))
     refuse_other_content("SYSTEM", "FIRST", digests, package(tmp_path, "second", "SECOND"), way_out="")

@@ -82,6 +82,21 @@ def test_what_boots_stays_and_what_differs_is_named(host: Rebuilt, version: str)
         host.refuses(other, f"Release {version} runs or boots here, so it is not replaced.", check=check)
 
 
+def test_a_relup_is_that_of_the_last_package(host: Rebuilt) -> None:
+    """It leads to the release, and is not a part of it; so also where the release boots."""
+    relups = [{f"releases/SECOND/{name}": content for name in ("relup", "relup.json")} for content in (b"from FIRST", b"from FIRST and ZEROTH")]
+    packages = [host.second, *(host.package("SECOND", app_version="2.0", more=more) for more in relups)]
+    host.run(host.second, state="permanent")
+    for package, content in [*zip(packages[1:], (b"from FIRST", b"from FIRST and ZEROTH")), (packages[1], b"from FIRST")]:
+        host.run(package, check=True)
+        said = host.actions
+        host.run(package)
+        assert said == host.actions != []
+        assert host.read("releases/SECOND/relup") == host.read("releases/SECOND/relup.json") == content
+        host.run(None, checksum=checksum(package))
+        assert host.actions == [] and host.statuses()["SECOND"] == "permanent"
+
+
 def test_what_has_run_stays_unless_it_failed(host: Rebuilt) -> None:
     host.run(host.second, state="permanent")
     host.run(host.package("THIRD", app_version="3.0"), state="permanent")
@@ -136,9 +151,10 @@ def test_check_mode_with_the_package_elsewhere(host: Rebuilt) -> None:
 def test_check_mode_finds_other_files_of_the_release(host: Rebuilt) -> None:
     host.run(host.second, state="permanent")
     facts = host.facts(host.second)
-    facts["digests"]["releases/SECOND/sys.config"] = "0" * 64
+    # Files of the host, and the way to the release.
+    facts["digests"].update({f"releases/SECOND/{name}": "0" * 64 for name in ("sys.config", "relup", "relup.json")})
     known = {"checksum": "sha256:" + "0" * 64, "check": True, "release": facts}
     host.run(None, **known)
-    facts["digests"]["releases/SECOND/relup"] = "0" * 64
-    with pytest.raises(OtpError, match="another releases/SECOND than .* there, releases/SECOND/relup is missing"):
+    facts["digests"]["releases/SECOND/more"] = "0" * 64
+    with pytest.raises(OtpError, match="another releases/SECOND than .* there, releases/SECOND/more is missing"):
         host.run(None, **known)
