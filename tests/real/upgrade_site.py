@@ -30,7 +30,7 @@ BIN = Path(sys.executable).parent
 FLOOR = Path(os.environ.get("OTP_TEST_FLOOR", BIN.parent.parent / ".venv-floor")) / "bin"
 CORES = [BIN, FLOOR] if FLOOR.is_dir() else [BIN]
 HOSTS = ("north", "south", "west")
-VERSIONS = {"FIRST": "1.0", "SECOND": "2.0", "THIRD": "3.0"}
+VERSIONS = {"FIRST": "1.0", "SECOND": "2.0", "THIRD": "3.0", "FOURTH": "4.0"}
 RECAP = re.compile(r"^(\w+) +: ok=.* changed=(\d+)", re.MULTILINE)
 ROW = re.compile(r'^ +"(\w+)  +(.*?)",?$', re.MULTILINE)
 

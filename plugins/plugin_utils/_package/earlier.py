@@ -1,0 +1,67 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The packages on the controller from which a relup is made: of what the fleet has, and of what the release's last package has a relup from.
+
+A relup that once led from a release keeps doing so: hosts that have gone that way may need it to go back (docs/design.md, Packages).
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.reading import is_directory_name
+from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import release_of
+
+# Of hosts in a sentence.
+LONGEST = 8
+
+
+class Earlier(t.NamedTuple):
+    """Names of packages in the directory, and a sentence for each release of the fleet that has none there."""
+
+    packages: list[str]
+    problems: list[str]
+
+
+def find_earlier(answers: t.Mapping[str, t.Mapping[str, t.Any]], directory: str, name: str, version: str) -> Earlier:
+    """What a relup for this release is made from.
+
+    answers: what otp_release_info found, by host; one that did not answer, or has no system, counts as none. Raises OtpError and OSError.
+    """
+    hosts: dict[tuple[str, str], list[str]] = {}
+    for host, answer in answers.items():
+        release = _release_of(answer)
+        if release and release[1] != version:
+            hosts.setdefault(release, []).append(host)
+    found = {key: package_name(*key) for key in hosts if os.path.isfile(os.path.join(directory, package_name(*key)))}
+    problems = [_problem(*key, hosts[key], directory) for key in sorted({*hosts} - {*found})]
+    last = os.path.join(directory, package_name(name, version))
+    kept = [package_name(name, earlier) for earlier in release_of(last)["made_from"]] if os.path.isfile(last) else []
+    there = [package for package in kept if os.path.isfile(os.path.join(directory, package))]
+    return Earlier(sorted({*found.values(), *there}), problems)
+
+
+def package_name(name: str, version: str) -> str:
+    """As the role release names the packages that it brings to the controller."""
+    return f"{name}-{version}.tar.gz"
+
+
+def _release_of(answer: t.Mapping[str, t.Any]) -> tuple[str, str] | None:
+    """Name and version of the release that the host runs, or boots next. A host says what its releases are, so they may be anything."""
+    here = (answer.get("running") or {}).get("release") or (answer.get("permanent") or {}).get("release")
+    for release in answer.get("releases") or []:
+        key = release.get("name"), release.get("version")
+        if release.get("version") == here and all(isinstance(part, str) and is_directory_name(part) for part in key):
+            return t.cast("tuple[str, str]", key)
+    return None
+
+
+def _problem(name: str, version: str, hosts: t.Sequence[str], directory: str) -> str:
+    listed = ", ".join(hosts[:LONGEST]) + (f" and {len(hosts) - LONGEST} more" if len(hosts) > LONGEST else "")
+    return (
+        f"{listed} {'has' if len(hosts) == 1 else 'have'} release {version}, and {directory} has no {package_name(name, version)} to make a relup from."
+        " Copy that package there, or set otp_upgrade_from to the packages to make the relup from, or otp_upgrade_method to restart."
+    )
