@@ -44,7 +44,7 @@ printf "%s" '{RESULT}' >"$RELEASE_SYS_CONFIG.config"
 """)
     erlexec.chmod(0o755)
     environ = {"RELEASE_ROOT": str(tmp_path), "RELEASE_VSN": "1", "BINDIR": f"{tmp_path}/erts-13/bin", "GIVEN": "old", "OLD": "env.sh", "OF_THE_UNIT": "kept"}
-    environ |= {"ERL_AFLAGS": "-sname shop", "HEART_COMMAND": "start", "RELEASE_COOKIE": "crimson"}
+    environ.update(ERL_AFLAGS="-sname shop", HEART_COMMAND="start", RELEASE_COOKIE="crimson")
     monkeypatch.setattr(providers, "environment_of", lambda pid: environ if pid == 1 else {})
     return Tree(str(tmp_path))
 
