@@ -67,6 +67,8 @@ class Fleet(Site):
         self.packages = releases.packages
         self.cookies = dict.fromkeys(hosts, self.cookie)
         self.mounts: list[str] = []
+        # Below the last table.
+        self.notes: dict[str, str] = {}
 
     def node(self, host: str) -> Node:
         return super().node(host)._replace(home=f"{self.directory}/home-{host}")
@@ -98,23 +100,66 @@ class Fleet(Site):
         """The variables that have the release."""
         return {"otp_package": self.packages[release], "otp_upgrade_to": release}
 
-    def small(self, host: str) -> None:
-        """Give the host a root directory on a disk of 4 MiB."""
-        os.mkdir(self.root(host))
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=755", "tmpfs", self.root(host)], check=True)
-        self.mounts.append(self.root(host))
+    def disk(self, host: str, size: int) -> None:
+        """Give the host a root directory on a disk of so many MiB, or that disk another size."""
+        is_there = self.root(host) in self.mounts
+        os.makedirs(self.root(host), exist_ok=True)
+        options = f"{'remount,' if is_there else ''}size={size}m,mode=755"
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", self.root(host)], check=True)
+        self.mounts += [] if is_there else [self.root(host)]
 
-    def drive(self, playbook: str, *arguments: str, code: int = 0, cookies: dict[str, str] | None = None, **variables: t.Any) -> dict[str, str]:
-        """Run the playbook with --check and for good, and see that both say the same, and the truth. cookies: new ones of the run. Returns the outcomes."""
-        processes = programs_below(self.directory)
-        check = self.play(playbook, "--check", *arguments, code=code, **variables)
-        assert programs_below(self.directory) == processes
+    @contextlib.contextmanager
+    def full(self, host: str) -> t.Iterator[None]:
+        """1 MiB is free on the disk of the host."""
+        content, space = Path(self.root(host), "content"), os.statvfs(self.root(host))
+        content.write_bytes(bytes(space.f_bavail * space.f_frsize - (1 << 20)))
+        yield
+        content.unlink()
+
+    @contextlib.contextmanager
+    def other_cookie(self, host: str) -> t.Iterator[None]:
+        """The node answers, and not to us."""
+        known = self.cookies[host]
+        self.evaluate(host, f"erlang:set_cookie('{host}@localhost', another)")
+        self.cookies[host] = "another"
+        try:
+            yield
+        finally:
+            self.evaluate(host, f"erlang:set_cookie('{host}@localhost', '{known}')")
+            self.cookies[host] = known
+
+    @contextlib.contextmanager
+    def without_epmd(self) -> t.Iterator[None]:
+        """It has ended. The nodes find the one that the run starts by themselves."""
+        names = self._names()
+        subprocess.run(["epmd", "-port", str(self.epmd_port), "-kill"], stdout=subprocess.DEVNULL, check=False)
+        yield
+        wait_until(lambda: sorted(re.findall("name .* at", self._names())) == sorted(re.findall("name .* at", names)), "the nodes are known again")
+
+    def drive(
+        self,
+        playbook: str,
+        *arguments: str,
+        code: int = 0,
+        cookies: dict[str, str] | None = None,
+        during: contextlib.AbstractContextManager[t.Any] | None = None,
+        **variables: t.Any,
+    ) -> dict[str, str]:
+        """Run the playbook with --check and for good, and see that both say the same, and the truth.
+
+        cookies: new ones of the run. during: a state of the hosts around both. Returns the outcomes.
+        """
         before = self.facts()
-        run = self.play(playbook, *arguments, code=code, **variables)
+        with during or contextlib.nullcontext():
+            processes = self._nodes()
+            check = self.play(playbook, "--check", *arguments, code=code, **variables)
+            assert self._nodes() == processes
+            run = self.play(playbook, *arguments, code=code, **variables)
         self.cookies.update(cookies or {})
         foretold, came = told(check), told(run)
         found = [*lies(foretold, came), *untrue(playbook, came, before, self.facts())]
         assert not found, "\n".join([*found, "", *table(check), *table(run)])
+        self.notes = {host: row.note for host, row in came.items()}
         return {host: row.cells["OUTCOME"] for host, row in came.items()}
 
     def run(self, playbook: str, *arguments: str, code: int = 0, **variables: t.Any) -> dict[str, str]:
@@ -147,6 +192,10 @@ class Fleet(Site):
         finally:
             process.kill()
             process.wait()
+
+    def _nodes(self) -> dict[str, list[list[int]]]:
+        """What starts and stops. An emulator starts and ends others of its programs by itself."""
+        return {host: [programs.get(name, []) for name in ("beam.smp", "heart", "run_erl")] for host, programs in programs_below(self.directory).items()}
 
     def _names(self) -> str:
         return subprocess.run(["epmd", "-port", str(self.epmd_port), "-names"], stdout=subprocess.PIPE, text=True, check=True).stdout
@@ -189,14 +238,13 @@ def programs_below(directory: Path) -> dict[str, dict[str, list[int]]]:
 def fleet(directory: Path, hosts: t.Sequence[str], releases: Releases) -> t.Iterator[Fleet]:
     """Hosts with nothing but an epmd. In the end the nodes are stopped, and the directory is gone."""
     site = Fleet(directory, hosts, releases)
-    epmd = subprocess.Popen(["epmd", "-address", "127.0.0.1", "-port", str(site.epmd_port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(["epmd", "-address", "127.0.0.1", "-port", str(site.epmd_port), "-daemon", "-relaxed_command_check"], check=True)
     try:
         yield site
     finally:
         for host in site.hosts:
             site.stop(host)
-        epmd.terminate()
-        epmd.wait(LIMIT)
+        subprocess.run(["epmd", "-port", str(site.epmd_port), "-kill"], stdout=subprocess.DEVNULL, check=True)
         for mount in site.mounts:
             subprocess.run(["umount", mount], check=True)
         shutil.rmtree(directory)
