@@ -13,6 +13,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.modules.otp_node import ARGUMENT_SPEC
 from ansible_collections.erlang.otp.plugins.plugin_utils._secrecy.vaulted import without_vaulted
 from ansible_collections.erlang.otp.plugins.plugin_utils._target_system import rendering as _rendering
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transport import StdinTransport
@@ -33,7 +34,7 @@ class ActionModule(ActionBase):
         variables = arguments.pop("_role_variables", None)
         try:
             if variables:
-                arguments.update(_rendering.of_node(variables))
+                arguments = {**_rendering.named(variables, ARGUMENT_SPEC), **_rendering.of_node(variables), **arguments}
         except OtpError as error:
             return {**result, "failed": True, "msg": str(error)}
         result.update(run_as_operator(self, TRANSPORT, arguments, task_vars))

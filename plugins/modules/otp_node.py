@@ -118,7 +118,9 @@ options:
     type: bool
     default: false
   _role_variables:
-    description: Variables from which the action plugin renders O(service) and O(environment). Set by the role, not for use in a task.
+    description:
+      - Variables of the role, from which the action plugin renders O(service) and O(environment).
+      - An option that is not given has the value of the variable with its name after C(otp_). Set by the role, not for use in a task.
     type: dict
   _has_steps:
     description: Whether hooks and gates follow. Set by the role, not for use in a task.

@@ -60,7 +60,9 @@ options:
     description: The release in the package. Set by the action plugin, not for use in a task.
     type: dict
   _role_variables:
-    description: Variables from which the action plugin renders O(files), O(service) and O(environment). Set by the role, not for use in a task.
+    description:
+      - Variables of the role, from which the action plugin renders O(files), O(service) and O(environment).
+      - An option that is not given has the value of the variable with its name after C(otp_). Set by the role, not for use in a task.
     type: dict
   boot_variables:
     description:

@@ -75,6 +75,12 @@ def options(variables: Variables) -> dict[str, t.Any]:
     return {"files": scripts(variables), "service": service(variables), "environment": environment(variables)}
 
 
+def named(variables: Variables, spec: t.Container[str]) -> dict[str, t.Any]:
+    """The options of this argument spec that have the name of a variable, without otp_. An empty text is the default of the option."""
+    values = {name[len("otp_") :]: value for name, value in variables.items() if value != ""}
+    return {option: value for option, value in values.items() if option in spec}
+
+
 def for_each_manager(variables: Variables) -> dict[str, t.Any]:
     """The options files and service with the files for each manager, of which the host takes those for its own."""
     systemd, sysv = ({**variables, "otp_service_manager": manager} for manager in ("systemd", "sysv"))

@@ -21,7 +21,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.erlang.otp.plugins.filter.client_files import FilterModule
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.environment import format_environment
-from ansible_collections.erlang.otp.plugins.plugin_utils._target_system.rendering import environment, flags, options, scripts, service
+from ansible_collections.erlang.otp.plugins.plugin_utils._target_system.rendering import environment, flags, named, options, scripts, service
 
 # As id says it, whatever the environment says.
 ME = pwd.getpwuid(os.geteuid()).pw_name
@@ -80,6 +80,12 @@ VARIABLES = {
 )
 def test_flags(given, expected):
     assert " ".join(flags({**VARIABLES, **given})) == expected
+
+
+def test_options_have_the_values_of_variables_with_their_names() -> None:
+    variables = {"otp_root": "/srv/x", "otp_state": "", "otp_manage_user": False, "otp_boot_variables": {}, "otp_heart": True}
+    found = named(variables, {"root": {}, "state": {}, "manage_user": {}, "boot_variables": {}, "home": {}})
+    assert found == {"root": "/srv/x", "manage_user": False, "boot_variables": {}}
 
 
 def test_the_environment_says_where_epmd_is_and_what_is_given_goes_over_it():
