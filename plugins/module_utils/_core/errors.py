@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import clean
-
 # Characters of a message; what is quoted may have no end.
 LONGEST = 10_000
 
@@ -19,5 +17,8 @@ class OtpError(Exception):
     """
 
     def __str__(self) -> str:
+        # Lazy, for start-up time: most runs have no error.
+        from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import clean
+
         text = clean(super().__str__())
         return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."

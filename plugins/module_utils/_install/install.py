@@ -19,7 +19,6 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import d
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner, as_root
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import OtherContent, PackageNeeded, result_of
-from ansible_collections.erlang.otp.plugins.module_utils._package.limits import MAX_SIZE
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import find_record, known_packages, status_at_rest
 
 
@@ -36,7 +35,7 @@ def install_release(
     gid: int = -1,
     mode: int = 0o755,
     emulator: str = "beam",
-    max_size: int = MAX_SIZE,
+    max_size: int | None = None,
     url_options: dict | None = None,
     variables: dict[str, str] | None = None,
     flush: bool = True,
@@ -47,7 +46,7 @@ def install_release(
 
     package: a path on this host, a URL, which is downloaded if needed, or None if another host has the package. The last two need the checksum
     ("sha256:..."). release: the content of the package for check mode without it (name, version, erts_version, applications: versions by name).
-    url_options: of a download, as of URL_OPTIONS.
+    max_size: of the unpacked package, by default as of _package/limits. url_options: of a download, as of URL_OPTIONS.
     uid, gid: numeric owner of new files; -1: the owner of an existing root directory, else of the process.
     variables: absolute directories of libraries outside of lib, by the name of the variable.
     mode: which permissions of the package are kept. flush: whether all is on the disk at the end.
@@ -69,6 +68,10 @@ def install_release(
                 return result_of(record, root, status)
             if record is None and package is None and not (changes.check_mode and release):
                 raise PackageNeeded(f"the system below {directory} lacks the package with sha256 {digest}", known_packages(directory, destdir.rstrip("/")))
+            # Lazy, for start-up time, as what follows: a run with nothing to do ends above.
+            from ansible_collections.erlang.otp.plugins.module_utils._package.limits import MAX_SIZE
+
+            max_size = MAX_SIZE if max_size is None else max_size
             arguments = {"digest": digest, "digest_is_given": checksum is not None, "state": state, "release": release}
             arguments.update(emulator=emulator, max_size=max_size, variables=variables, lock_timeout=lock_timeout)
             how = {"uid": uid, "gid": gid, "mask": mode, "flush": flush}
