@@ -75,6 +75,8 @@ OF_HARDENING = ("tests/unit/plugins/plugin_utils/_target_system/test_hardening.p
 OF_NAMES = ("tests/unit/plugins/plugin_utils/_inventory/test_names.py",)
 OF_SERVICE_USER = (UNIT + "_target_system/test_service_user.py",)
 
+SIGNIFICANT, ADOPTION = UTILS + "_formats/significant.py", UTILS + "_target_system/adoption.py"
+OF_SIGNIFICANT, OF_ADOPTION = (UNIT + "_formats/test_significant.py",), (UNIT + "_target_system/test_adoption.py",)
 MARK, OF_MARK, OF_HELD = UTILS + "_tree/mark.py", (UNIT + "_tree/test_mark.py",), (UNIT + "_handler/test_held.py",)
 OF_HELD_NODE = (UNIT + "_target_system/test_held_node.py",)
 THIS_RUN = "plugins/plugin_utils/_transport/this_run.py"
@@ -323,6 +325,12 @@ RULES = (
     Rule("names are flushed", PUBLISH, "            flush_directory(directory)\n", "            pass\n", OF_PUBLISH),
     Rule("contents are flushed", PUBLISH, "            if not _syncfs(descriptor):\n", "            if False:\n", (REAL + "test_power_cut.py",)),
     Rule("a file that is there stays", PUBLISH, "if tree.has(path) and path not in replace:", "if tree.has(path) and is_directory:", OF_PUBLISH),
+    Rule("the code of a module counts, and not where it was compiled", SIGNIFICANT, "return code_of(content)", "return content", OF_SIGNIFICANT),
+    Rule("all bytes of other files count", SIGNIFICANT, "_LIMITS.get(os.path.splitext(path)[1], -1)", "max(_LIMITS.values())", OF_SIGNIFICANT),
+    Rule("what no emulator needs may be missing", UTILS + "_install/unpack.py", "is_needless and not tree.has(path)", "False", OF_REPLACE),
+    Rule("a node of another user is not taken over", ADOPTION, "user.pw_uid != runs_as", "False", OF_ADOPTION),
+    Rule("a node that does not answer to the options is not taken over", ADOPTION, "        if name:\n", "        if False:\n", OF_ADOPTION),
+    Rule("heart of a node that is taken over runs bin/start", ADOPTION, "and start not in answer.heart:", "and False:", OF_ADOPTION),
     # The copies of what release_handler writes in place.
     Rule("a torn file is not copied", BACKUP, "content is not None and read() is not None and", "content is not None and", (UNIT + "_tree/test_backup.py",)),
     Rule(

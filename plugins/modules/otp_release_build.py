@@ -517,6 +517,8 @@ diagnostics:
     - The module itself warns about earlier releases with V(other_name) for a release of another name, V(bad_vsn) for an C(.appup) file
       for another version of its application, V(made_appup) for an application without one (see O(appup)), and V(same_version) for an application whose
       code has changed but not its version; a node would keep its old code.
+    - V(same_code) names a library that is the same code as in the earlier package of the release, or in that of O(base), and was compiled elsewhere, such
+      as in another checkout. Its modules and its resource file are taken from there, so that their bytes stay the same.
   returned: success, and failure when C(systools) refuses the release
   type: list
   elements: dict

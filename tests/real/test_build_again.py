@@ -169,3 +169,22 @@ def test_files_that_lie_around_are_not_taken(workshop: Workshop, monkeypatch: py
     found = members(workshop.build(rel=workshop.rel(*MINIMAL, "pea-1.0"))["package"])
     assert not {"releases/FIRST/relup", "releases/FIRST/sys.config", "releases/FIRST/sys.config.src"} & set(found)
     assert found["releases/FIRST/start.boot"].size > 4
+
+
+def test_the_same_code_from_another_checkout_has_the_bytes_from_before(workshop: Workshop) -> None:
+    def build(place: str, output: str, version: str = "FIRST", **options) -> dict:
+        pea = workshop.application("pea", place=f"{place}/pea-1.0")
+        (pea / "priv").mkdir()
+        (pea / "priv/data").write_text("data")
+        rel = workshop.rel(*MINIMAL, "pea-1.0", version=version)
+        return workshop.build(rel=rel, code_path=(str(pea / "ebin"),), output_dir=str(workshop.directory / output), replace=False, **options)
+
+    first = build("one", "out")
+    again = build("two", "out")
+    assert (again["changed"], again["sha256"]) == (False, first["sha256"])
+    assert [(found["kind"], found["term"]) for found in again["diagnostics"]] == [("same_code", "pea-1.0")]
+    second = build("three", "second", "SECOND", base=first["package"])
+    assert [found["kind"] for found in second["diagnostics"]] == ["same_code"] and "lib/pea-1.0" in second["thin"]["without"]
+    module = "lib/pea-1.0/ebin/pea.beam"
+    assert content(second["package"], module) == content(first["package"], module)
+    assert content(second["package"], module) != (workshop.directory / "three/pea-1.0/ebin/pea.beam").read_bytes()

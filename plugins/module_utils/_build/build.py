@@ -26,6 +26,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._build.build_record imp
 from ansible_collections.erlang.otp.plugins.module_utils._build.cache import Cache, default_directory
 from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Options, Sources, read_sources
 from ansible_collections.erlang.otp.plugins.module_utils._build.once import refuse_other_content
+from ansible_collections.erlang.otp.plugins.module_utils._build.other_checkout import note, other_bytes, with_bytes
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import find_otp
 from ansible_collections.erlang.otp.plugins.module_utils._build.package_members import Group, make_plan, scripted_groups
 from ansible_collections.erlang.otp.plugins.module_utils._build.script_step import ScriptStep
@@ -77,6 +78,9 @@ class ReleaseBuild:
         self.record_path = os.path.join(options.output_dir, f".{sources.stem}.build.json")
         self.base = _base_package(options.base)
         self.sha256 = _sha256_of(self.package)
+        # Of libraries whose bytes are those of an earlier package: contents by path, by directory; and the warnings about them.
+        self.taken: dict[str, dict[str, bytes]] = {}
+        self.notes: list[Diagnostic] = []
         self.stack = contextlib.ExitStack()
         self.scripts = ScriptStep(options, sources, self.cache, self.stack)
 
@@ -137,7 +141,7 @@ class ReleaseBuild:
         outputs, digests, thin = self._keep(scripts, keys, state.outputs)
         self.cache.tidy()
         relup = describe_upgrade_paths(self.sources.upgrades, self.sources.release, scripts.relup) if scripts.relup else []
-        state = BuildRecord(inputs, key, tuple(keys.values()), outputs, warnings, tuple(relup), thin, digests, self.made_from)
+        state = BuildRecord(inputs, key, tuple(keys.values()), outputs, (*warnings, *self.notes), tuple(relup), thin, digests, self.made_from)
         if not self.changes.check_mode:
             write_record(self.record_path, state)
         return state
@@ -178,14 +182,16 @@ class ReleaseBuild:
         """Put the outputs in place where they differ. Returns their SHA-256 by name, as ``earlier``, the digests of the content, and the thin package."""
         archives = {name: self._variable_archive(groups, keys) for name, groups in self.plan.variables.items()}
         included = archives if self.options.var_tar == "include" else {}
-        fragments = self._fragments(scripts, keys, included)
         files = {self._output(".rel"): self.sources.rel, self._output(".boot"): scripts.boot, self._output(".script"): scripts.script}
         if scripts.relup:
             files[os.path.join(self.options.output_dir, "relup")] = scripts.relup
         files.update({self._appup(found.name): found.made_appup for found in self.sources.found if found.made_appup is not None})
         if self.options.var_tar == "ownfile":
             files.update({os.path.join(self.options.output_dir, name + ".tar.gz"): content for name, content in archives.items()})
-        self._write(fragments)
+        self._write(self._fragments(scripts, keys, included))
+        if self._take_earlier_bytes():
+            os.unlink(self.written.path)
+            self._write(self._fragments(scripts, keys, included))
         digests = read_digests(self.written.path)
         if self.sha256 not in (None, self.written.sha256) and not self.options.replace:
             refuse_other_content(self.sources.release.name, self.sources.release.version, digests, self.package, way_out=WAY_OUT)
@@ -205,6 +211,19 @@ class ReleaseBuild:
             self.changes.do(f"make the release package {self.package}", self._put_package)
         outputs = {os.path.relpath(path, self.options.output_dir): hashlib.sha256(content).hexdigest() for path, content in files.items()}
         return {**outputs, os.path.basename(self.package): self.written.sha256}, digests, thin
+
+    def _take_earlier_bytes(self) -> bool:
+        """Find libraries that an earlier package of this release, or the base, has from another checkout. Returns whether there are any."""
+        # The same bytes have been made before, or this is asked for.
+        is_new = self.sha256 in (None, self.written.sha256) or self.options.replace
+        for package in ([] if is_new else [self.package]) + ([self.base] if self.base else []):
+            # One that is damaged may be replaced.
+            with contextlib.suppress(OtpError):
+                for directory, taken in other_bytes(self.written.path, package).items():
+                    if directory not in self.taken:
+                        self.taken[directory] = taken
+                        self.notes.append(note(directory, package))
+        return bool(self.taken)
 
     def _remove_others(self, outputs: list[str], earlier: dict[str, str]) -> None:
         """Remove outputs of the earlier run that this run does not make: a relup, a thin package."""
@@ -240,6 +259,8 @@ class ReleaseBuild:
         return b"".join(gzip_parts([*(self._fragment(group, keys) for group in groups), end_fragment()]))
 
     def _fragment(self, group: Group, keys: dict[str, str]) -> Fragment:
+        if group.name in self.taken:
+            return self.assembler.fragment(with_bytes(group, self.taken[group.name]))
         return self.assembler.fragment(group, keys[group.name], self.scripts.stripped)
 
 

@@ -54,6 +54,12 @@ def with_variable(members: dict[str, Content], *, path: str = "", where: str = "
     return members
 
 
+def beam(**chunks: bytes) -> bytes:
+    """A module with these chunks."""
+    body = b"".join(name.encode() + len(content).to_bytes(4, "big") + content + bytes(-len(content) % 4) for name, content in chunks.items())
+    return b"FOR1" + (len(body) + 4).to_bytes(4, "big") + b"BEAM" + body
+
+
 def tar_bytes(members: t.Mapping[str, Content], *, format: int = tarfile.GNU_FORMAT) -> bytes:
     """A tar file of the members. A TarInfo has what is unusual; its name is the key's."""
     file = io.BytesIO()

@@ -25,7 +25,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._package.read import re
 from ansible_collections.erlang.otp.plugins.module_utils._tree.history import FAILED, append, entry_of, failure_of, read
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.install_host import Host
-from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import checksum, tree
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import beam, checksum, tree
 
 BEAM = "lib/pea-2.0/ebin/pea.beam"
 
@@ -158,3 +158,25 @@ def test_check_mode_finds_other_files_of_the_release(host: Rebuilt) -> None:
     facts["digests"]["releases/SECOND/more"] = "0" * 64
     with pytest.raises(OtpError, match="another releases/SECOND than .* there, releases/SECOND/more is missing"):
         host.run(None, **known)
+
+
+def test_the_same_code_from_another_checkout_is_the_same(tmp_path: Path) -> None:
+    """As a system that was unpacked by hand has it, or one that OTP's own target_system has made."""
+    host = Host(tmp_path)
+    of_release, appup, boot = "releases/FIRST/consolidated/x.beam", "lib/pea-1.0/ebin/pea.appup", "releases/FIRST/start_clean.boot"
+
+    def package(place: bytes, **more: bytes) -> str:
+        module = beam(AtU8=b"pea", Code=b"1", CInf=place)
+        return host.package("FIRST", more={"lib/pea-1.0/ebin/pea.beam": module, of_release: module, "erts-13.1.5/bin/erl": place, **more})
+
+    host.run(package(b"/home/a"))
+    for made in ("package.json", "start_clean.boot"):
+        (host.root / "releases/FIRST" / made).unlink()
+    content, files = host.read("lib/pea-1.0/ebin/pea.beam"), {*tree(host.root)}
+    other = package(b"/home/b", **{appup: b"appup", boot: b"clean"})
+    facts = {**facts_of(read_package(other)), "digests": read_digests(other)}
+    host.run(None, checksum=checksum(other), release=facts, check=True)
+    host.run(other)
+    assert host.read("lib/pea-1.0/ebin/pea.beam") == content and {Path(path).name for path in {*tree(host.root)} - files} == {"package.json"}
+    with pytest.raises(OtpError, match="there, lib/pea-1.0/priv/run.sh differs"):
+        host.run(package(b"/home/a", **{"lib/pea-1.0/priv/run.sh": b"other"}))
