@@ -29,6 +29,8 @@ class ActionModule(ActionBase):
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
+        if no_release := arguments.pop("_no_release", None):
+            return {**result, "failed": True, "msg": no_release}
         has_steps, starts = (boolean(arguments.pop(name, False), strict=False) for name in ("_has_steps", "_starts"))
         result.update(run_as_operator(self, TRANSPORT, arguments, task_vars))
         if result.get("needs_package") and not result.get("failed"):

@@ -60,7 +60,7 @@ _value:
   type: dict
   contains:
     hosts:
-      description: For each host C(outcome), C(reason) and C(is_bad) (it counts as failed).
+      description: For each host C(outcome), C(reason), C(is_bad) (it counts as failed) and C(is_shown) (Ansible has shown why).
       type: list
       elements: dict
     starts:

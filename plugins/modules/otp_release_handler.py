@@ -249,6 +249,9 @@ options:
   _has_steps:
     description: Whether the role C(erlang.otp.upgrade) has hooks or gates for the host. Internal; the action plugin returns it with the result.
     type: bool
+  _no_release:
+    description: Why the role C(erlang.otp.upgrade) knows no O(release) for the host. Internal; the action plugin fails with it.
+    type: str
   _starts:
     description: Whether the role C(erlang.otp.upgrade) starts a node that is down. Internal, for the action plugin.
     type: bool
@@ -489,6 +492,7 @@ ARGUMENT_SPEC = {
     "_package_release": {"type": "dict"},
     "_failure": {"type": "dict"},
     "_has_steps": {"type": "bool"},
+    "_no_release": {"type": "str"},
     "_starts": {"type": "bool"},
 }
 ARGUMENT_RULES: dict = {

@@ -21,6 +21,7 @@ import uuid
 from pathlib import Path
 
 import yaml
+from error_blocks import check_blocks
 from waiting import LIMIT, free_port, wait_until
 
 BOOT = """\
@@ -170,6 +171,7 @@ class Box:
         command, environment = self.command(playbook, "-v", *arguments)
         done = subprocess.run(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False)
         assert (done.returncode != 0) == fails, done.stdout
+        check_blocks(done.stdout, done.returncode)
         return Said(done.stdout)
 
     def ad_hoc(self, *arguments: str) -> str:

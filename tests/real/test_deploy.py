@@ -25,6 +25,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from error_blocks import check_blocks
 from waiting import LIMIT, free_port, wait_until
 
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
@@ -113,6 +114,7 @@ class Site:
     def deploy(self, *arguments: str, code: int = 0, **variables: t.Any) -> Run:
         said = self.ansible("ansible-playbook", "erlang.otp.deploy", "-v", "-e", json.dumps(variables), *arguments)
         assert said.returncode == code, said.stdout
+        check_blocks(said.stdout, code)
         results = {}
         for host, text in re.findall(r"^(?:ok|changed|fatal): \[(\w+)\](?:: FAILED!)? => (\{.*\})$", said.stdout, re.MULTILINE):
             result = json.loads(text)

@@ -18,8 +18,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from error_blocks import blocks_of, check_blocks
 from upgrade_site import BIN
-from waiting import LIMIT
+from waiting import LIMIT, free_port
 
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.specs import options
 
@@ -32,10 +33,12 @@ class Fleet:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self.of_south: dict[str, t.Any] = {}
         self.of_all: dict[str, t.Any] = {"otp_user": "root", "otp_upgrade_to": "SECOND"}
 
     def play(self, playbook: str, *arguments: str, code: int = 2, settings: dict[str, str] | None = None, inventory: str = "", **variables: t.Any) -> str:
         hosts = {host: {"otp_root": f"{self.directory}/{host}"} for host in ("north", "south")}
+        hosts["south"] |= self.of_south
         fleet = {"otp_builders": {"hosts": {"builder": {}}}, "otp": {"hosts": hosts, "vars": self.of_all}}
         here = {"ansible_connection": "local", "ansible_python_interpreter": str(BIN / "python"), "ansible_pipelining": True}
         (self.directory / "inventory.yml").write_text(yaml.safe_dump({"all": {"vars": here, "children": fleet}}))
@@ -45,6 +48,7 @@ class Fleet:
         run = subprocess.run(command, cwd=self.directory, env=environment, text=True, capture_output=True, timeout=LIMIT, check=False)
         assert run.returncode == code, run.stdout + run.stderr
         assert "Traceback" not in run.stdout + run.stderr
+        check_blocks(run.stdout + run.stderr, code)
         return run.stdout + run.stderr
 
 
@@ -110,6 +114,17 @@ def test_no_setting_hides_the_table(fleet: Fleet) -> None:
     settings = ("ANY_ERRORS_FATAL", "PRIVATE_ROLE_VARS", "NO_LOG", "TASK_TIMEOUT")
     said = fleet.play("erlang.otp.upgrade", "--skip-tags", "build", settings={f"ANSIBLE_{name}": "1" for name in settings} | {"ANSIBLE_STRATEGY": "free"})
     assert "HOST   BEFORE" in said and f"north: {NONE}" in said and f"south: {NONE}" in said
+
+
+@pytest.mark.one_of(3)
+@pytest.mark.parametrize("playbook", ["deploy", "rollback", "stop", "upgrade", "restart", "start", "status", "provision", "image", "remove"])
+def test_a_host_that_is_not_reached_has_one_block_and_a_row(fleet: Fleet, playbook: str) -> None:
+    """On the way to the south nobody listens."""
+    fleet.of_south = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": free_port()}
+    fleet.of_all |= {"otp_service_name": "exchange", "otp_destdir": "/nowhere" if playbook == "image" else ""}
+    said = fleet.play(f"erlang.otp.{playbook}", "--skip-tags", "build", otp_remove="exchange")
+    assert [(host, kind) for host, _message, kind in blocks_of(said) if host == "south"] == [("south", "UNREACHABLE")], said
+    assert '"south' in said.partition("HOST ")[2], said
 
 
 @pytest.mark.parametrize("name", ["otp_cookie", "otp_node_name", "otp_epmd_port", "otp_master"])

@@ -19,6 +19,7 @@ import typing as t
 from pathlib import Path
 
 import yaml
+from error_blocks import check_blocks
 from waiting import LIMIT, free_port
 
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
@@ -143,6 +144,7 @@ class Site:
             command, env=environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False
         )
         assert said.returncode == code, said.stdout
+        check_blocks(said.stdout, code)
         return run_of(code, said.stdout)
 
     def releases(self, host: str) -> set[tuple[str, str]]:

@@ -32,9 +32,9 @@ def deploy_state(
     return {
         "starts": any(node_of(system).get("to_start") for system in systems),
         "to_restart": [host["inventory_hostname"] for host, system in zip(hosts, systems) if goes and node_of(system).get("to_restart")],
-        "hosts": [{"outcome": cells[4], "reason": reason, "is_bad": is_bad} for cells, reason, is_bad in rows],
-        "is_well": not any(is_bad for _cells, _reason, is_bad in rows),
-        "lines": summary_lines(HEADER, [(cells, reason) for cells, reason, _is_bad in rows]),
+        "hosts": [{"outcome": cells[4], **state} for cells, state in rows],
+        "is_well": not any(state["is_bad"] for _cells, state in rows),
+        "lines": summary_lines(HEADER, [(cells, state["reason"]) for cells, state in rows]),
     }
 
 
@@ -42,23 +42,24 @@ def node_of(system: Data) -> Data:
     return system.get("node") or {}
 
 
-def row(host: Data, *, check_mode: bool, down: str, playing: t.Collection[str] | None) -> tuple[list[t.Any], str, bool]:
-    """The cells of a host, the note below the table, and whether it counts as failed."""
+def row(host: Data, *, check_mode: bool, down: str, playing: t.Collection[str] | None) -> tuple[list[t.Any], dict[str, t.Any]]:
+    """The cells of a host; and the note below the table, whether it counts as failed, and whether Ansible has shown why."""
     name, system = host["inventory_hostname"], host.get("_otp_system") or {}
     brought = host.get("_otp_brought") or system
     seconds, node = system.get("seconds"), system.get("node")
     if node is None:
-        outcome = "unreachable" if system.get("unreachable") else "failed" if has_failed(system) or "failed_when_result" in system else "not reached"
-        return [name, None, None, seconds, outcome, None, None, None], system.get("msg") or "", outcome != "not reached"
+        outcome = "unreachable" if system.get("unreachable") else "failed" if has_failed(system) else "not reached"
+        return [name, None, None, seconds, outcome, None, None, None], state_of(system.get("msg") or "", is_bad=outcome != "not reached")
     if system.get("is_removed"):
         removed = "would be removed" if check_mode else "removed"
-        return [name, system["before"], None, seconds, removed if system["changed"] else "unchanged", "not there", None, "no"], "", False
+        return [name, system["before"], None, seconds, removed if system["changed"] else "unchanged", "not there", None, "no"], state_of()
     changed = "would change" if check_mode else "changed"
     outcome = changed if system["changed"] or brought["changed"] else "unchanged"
     now = node["release"] if "release" in node else system["before"] if system["pending"] else system["release"]["version"]
     # A restart ends both.
     second = "" if node.get("to_restart") else node_of(brought).get("second_emulator")
-    reason, is_bad, unreachable, pid = "; ".join(filter(None, (second, system["pending"], node.get("note")))), False, None, node.get("pid")
+    state = state_of("; ".join(filter(None, (second, system["pending"], node.get("note")))))
+    unreachable, pid = None, node.get("pid")
     if node.get("to_restart") and check_mode:
         outcome = "would restart"
     elif node.get("to_restart"):
@@ -67,9 +68,14 @@ def row(host: Data, *, check_mode: bool, down: str, playing: t.Collection[str] |
         outcome = outcome if what == "unchanged" else RESTARTED.get(what, what)
         if outcome == "not restarted":
             why = f"the node runs with an earlier version of {', '.join(node['outdated'])}"
-        reason, is_bad = "; ".join(filter(None, (why, reason))), restart["is_bad"] or what == "lost"
+        is_lost = what == "lost"
+        state = state_of("; ".join(filter(None, (why, state["reason"]))), is_bad=restart["is_bad"] or is_lost, is_shown=restart["is_shown"] or is_lost)
         pid, unreachable = restart["pid"] or pid, restart["down"] or None
         seconds = (seconds or 0) + (restart["seconds"] or 0)
-    state = f"running, pid {pid}" if pid else "to be started" if node["running"] else "stopped"
+    running = f"running, pid {pid}" if pid else "to be started" if node["running"] else "stopped"
     down_time = f"{unreachable:.1f} s" if unreachable else None
-    return [name, brought["before"], now, seconds, outcome, state, down_time, system["at_boot"] or "no"], reason, is_bad
+    return [name, brought["before"], now, seconds, outcome, running, down_time, system["at_boot"] or "no"], state
+
+
+def state_of(reason: str = "", *, is_bad: bool = False, is_shown: bool = True) -> dict[str, t.Any]:
+    return {"reason": reason, "is_bad": is_bad, "is_shown": is_shown}

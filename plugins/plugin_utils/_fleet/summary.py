@@ -15,11 +15,15 @@ Data = t.Mapping[str, t.Any]
 
 
 def summary_lines(header: list[str], rows: t.Iterable[tuple[list[t.Any], str]]) -> list[str]:
-    """The lines. rows: the cells of each host, of which an empty one and a None are a hyphen, and a note, which may be empty."""
+    """The lines. rows: the cells of each host, of which an empty one and a None are a hyphen, and a note, which may be
+    empty. The lines of a log in a note stay lines.
+    """
     cells, notes = [header], []
     for row, note in rows:
         cells.append([f"{cell:.1f}" if isinstance(cell, float) else clean(str(cell or "-")) for cell in row])
         if note:
-            notes += textwrap.wrap(clean(f"{row[0]}: {note}"), 88, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+            first, *others = clean(f"{row[0]}: {note}").split("\n")
+            notes += textwrap.wrap(first, 88, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+            notes += [f"  {line}" for line in others]
     widths = [max(map(len, column)) for column in zip(*cells)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).strip() for line in cells] + notes

@@ -13,7 +13,7 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.outcomes import 
 Data = t.Mapping[str, t.Any]
 
 # The variables in which a host has the result of a task: _otp_bring_result and so on.
-TASKS = ("bring", "install", "step", "rollback", "reboot", "cleanup")
+TASKS = ("inspect", "bring", "install", "step", "rollback", "reboot", "cleanup")
 # The ways of otp_node, of which no release comes.
 NODE_WAYS = ("restart", "commit", "start", "stop")
 NOTHING_CHANGED = "no file of the node has changed, so there was none to put back"
@@ -33,20 +33,23 @@ def outcome_of(host: Data, *, down: str = "fail", check_mode: bool = False) -> d
     Returns ``outcome`` (not reached, refused, unchanged, done, ...), ``reason``, ``before`` and ``now`` (releases), ``pid``, ``back`` (the release that a
     failure leads back to), ``seconds`` from the beginning of the batch, ``down`` (seconds without an answer), ``is_another`` (another emulator runs
     than before), ``can_go`` (the host can be upgraded), ``is_due`` (it can, its batch goes on, and its node has not been changed yet),
-    ``is_over`` (nothing is left to do), ``is_bad`` (it counts as failed), ``is_held`` (the run has marked it and not given it back).
+    ``is_over`` (nothing is left to do), ``is_bad`` (it counts as failed), ``is_shown`` (a task has failed, so Ansible has shown why), ``no_release`` (why
+    no release to change to is known, if none is), ``is_held`` (the run has marked it and not given it back).
     """
     result = {task: host.get(f"_otp_{task}_result") or {} for task in TASKS}
-    bring, batch = result["bring"], host.get("_otp_batch") or {}
+    batch, info = host.get("_otp_batch") or {}, host.get("_otp_info_result") or {}
+    # A host that was refused or not reached before its batch is not asked again.
+    asked = (result["bring"], result["inspect"], info if info.get("unreachable") else {})
+    bring = result["bring"] = next((each for each in asked if each and not each.get("skipped")), {})
     known = bring.get("before") or {}
     permanent = known.get("permanent") or ""
-    info = host.get("_otp_info_result") or {}
     # otp_node has asked, and not otp_release_handler.
     is_node = "outdated" in bring
     # A release that was installed and not committed runs, and is not permanent.
     before = known.get("running") or ("" if is_node else permanent or (info.get("permanent") or {}).get("release") or "")
     after = next((each["after"] for each in map(result.get, ("rollback", "step", "install")) if each and each.get("after")), known)
     # Hosts of one batch may have different ones.
-    found = after_bring(bring, info, str(host.get("otp_down", down))) | after_install(result["install"]) | after_steps(host.get("_otp_steps") or {})
+    found = after_bring(bring, str(host.get("otp_down", down))) | after_install(result["install"]) | after_steps(host.get("_otp_steps") or {})
     found |= after_rollback(host.get("_otp_rollback") or {}, result, found.get("reason", ""))
     found |= after_cleanup(found, host.get("_otp_cleanup_failure") or {}, [result[task] for task in ("bring", "install", "cleanup")])
     outcome, ended = found["outcome"], found.get("ended")
@@ -74,11 +77,13 @@ def outcome_of(host: Data, *, down: str = "fail", check_mode: bool = False) -> d
         and not is_due
         and (check_mode or not bring.get("has_steps")),
         "is_bad": outcome in BAD,
+        "is_shown": bool(host.get("_otp_rollback") or host.get("_otp_cleanup_failure") or any(map(has_failed, result.values()))),
+        "no_release": no_release(info),
         "is_held": ([False] + [each["held"] for each in result.values() if "held" in each])[-1],
     }
 
 
-def after_bring(bring: Data, info: Data, down: str) -> dict[str, t.Any]:
+def after_bring(bring: Data, down: str) -> dict[str, t.Any]:
     """Whether the host can be upgraded."""
     if not bring:
         return {"outcome": "not reached"}
@@ -87,7 +92,7 @@ def after_bring(bring: Data, info: Data, down: str) -> dict[str, t.Any]:
     if down == "skip" and is_down:
         return {"outcome": "down, left alone"}
     if bring.get("unreachable") or bring.get("failed"):
-        return {"outcome": "refused", "reason": refusal(bring, info)}
+        return {"outcome": "refused", "reason": refusal(bring)}
     return {"outcome": "unchanged", "reason": DOWN if bring.get("way") == "none" and is_down else ""}
 
 
@@ -160,20 +165,15 @@ def item_name(item: t.Any) -> str:
     return str(next((item[key] for key in ("name", "url", "command") if key in item), item) if isinstance(item, t.Mapping) else item)
 
 
-def refusal(bring: Data, info: Data) -> str:
+def refusal(bring: Data) -> str:
     """Why the host cannot be upgraded."""
-    # A task that fails before the module runs has no release in its result, only the reason.
-    if bring.get("release", True) in ("", None):
-        if info.get("unreachable"):
-            return message(info)
-        if "previous" in info and not info.get("failed"):
-            return nothing_before(info)
-        return f"no release to change to is known: {info.get('msg') or NO_RELEASE}"
     return message(bring) + (f" (otp_upgrade_to is {bring['release']})" if bring.get("needs_package") else "")
 
 
-def nothing_before(info: Data) -> str:
-    """What otp_release_info knows of a host that a rollback leads nowhere."""
+def no_release(info: Data) -> str:
+    """Why no release to change to is known. info: what otp_release_info knows of a host that a rollback leads nowhere."""
+    if "previous" not in info or info.get("failed"):
+        return f"no release to change to is known: {info.get('msg') or NO_RELEASE}"
     permanent = (info.get("permanent") or {}).get("release")
     if permanent is None:
         return "there is nothing to roll back to: no system is installed below otp_root"

@@ -5,8 +5,8 @@
 """What follows in playbooks/deploy.yml from what otp_target_system returned for each host, and the table at its end.
 
 Rules: a row for each host, also for one that failed or was not reached; columns as wide as their widest cell; what is left to do, and why a
-host failed, is below the table on lines of 88 characters; check mode reports what would change. Nodes are restarted when they are to be and no host has
-failed, never in check mode; and what became of a restart is the outcome of its host.
+host failed, is below the table on lines of 88 characters, and the lines of a log stay lines; check mode reports what would change. Nodes are restarted when
+they are to be and no host has failed, never in check mode; and what became of a restart is the outcome of its host.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def test_a_host_that_failed_has_its_reason():
         ["lost", "-", "-", "-", "unreachable", "-", "-", "-"],
         ["later", "-", "-", "-", "not", "reached", "-", "-", "-"],
     ]
-    assert lines[4:] == ["broken: no room on the disk", "lost: no route"]
+    assert lines[4:] == ["broken: no room", "  on the disk", "lost: no route"]
 
 
 def test_check_mode_reports_what_would_change():
@@ -120,7 +120,7 @@ def test_a_node_that_waits_for_the_hook_start_and_is_then_started():
 
 def test_a_system_that_was_removed_is_not_there():
     gone = system(changed=True, is_removed=True, node={"name": "", "running": False})
-    failed = {"msg": "no room", "failed_when_result": False}
+    failed = {"msg": "no room", "failed": True}
     for check_mode, outcome in ((True, "would be removed"), (False, "removed")):
         found = state({"a": gone, "b": failed}, check_mode=check_mode)
         assert [host["outcome"] for host in found["hosts"]] == [outcome, "failed"] and "not there" in found["lines"][1]

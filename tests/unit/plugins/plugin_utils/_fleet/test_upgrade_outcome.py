@@ -35,7 +35,7 @@ NOT_REMOVED = [{"kind": "heart", "cause": "a", "remedy": "b"}, {"kind": "not_rem
 
 def outcome(bring: t.Any, *, down: str = "fail", check_mode: bool = False, **of: t.Any) -> dict[str, t.Any]:
     """bring and so on: the results of these tasks; the other names are as in the host's variables."""
-    tasks = {"bring": bring, **{task: of.pop(task) for task in ("install", "step", "rolled", "reboot", "cleanup", "info") if task in of}}
+    tasks = {"bring": bring, **{task: of.pop(task) for task in ("inspect", "install", "step", "rolled", "reboot", "cleanup", "info") if task in of}}
     tasks["rollback"] = tasks.pop("rolled", {})
     host = {"_otp_batch": GOES, **{f"_otp_{task}_result": result for task, result in tasks.items()}, **{f"_otp_{name}": value for name, value in of.items()}}
     return outcome_of(host, down=down, check_mode=check_mode)
@@ -106,16 +106,9 @@ def test_seconds() -> None:
         (outcome({"failed": True, "release": "2", "msg": "no", "needs_package": True}), "no (otp_upgrade_to is 2)"),
         # It failed before the module ran.
         (outcome({"failed": True, "msg": "Task failed: the package is damaged"}), "the package is damaged"),
-        (outcome({"failed": True, "release": ""}, info={"msg": "no history"}), "no release to change to is known: no history"),
-        (
-            outcome({"failed": True, "release": ""}, info={"previous": None, "permanent": {"release": "1"}, "releases": [{"version": "1"}, {"version": "2"}]}),
-            "there is nothing to roll back to: no release before 1 is known, so set otp_upgrade_to to one of those that are installed: 2",
-        ),
-        (
-            outcome({"failed": True, "release": ""}, info={"previous": None, "permanent": {"release": "1"}, "releases": [{"version": "1"}]}),
-            "there is nothing to roll back to: no release before 1 is known, and no other one is installed",
-        ),
-        (outcome({"failed": True, "release": ""}, info=GONE), "the host cannot be reached: no line"),
+        (outcome({}, info=GONE), "the host cannot be reached: no line"),
+        (outcome({}, inspect=NO), "no"),
+        (outcome({"skipped": True}, inspect=NO), "no"),
         (outcome(READY, install={"failed": True, "msg": "no heart"}), "Install the release: no heart"),
         (outcome(READY, install=GONE), "Install the release: the host cannot be reached: no line"),
         (outcome(READY, install=NO, rollback={"cause": {}, "ended": 1.0}), "Install the release: no"),
@@ -134,8 +127,24 @@ def test_the_reason(host: dict[str, t.Any], reason: str) -> None:
     assert host["reason"] == reason
 
 
-def test_without_a_release_the_way_out_is_named() -> None:
-    assert "set otp_upgrade_to" in outcome({"failed": True, "release": ""})["reason"]
+@pytest.mark.parametrize(
+    ("info", "text"),
+    [
+        ({}, "no release to change to is known: set otp_upgrade_to to its version, or have it built"),
+        ({"msg": "no history"}, "no release to change to is known: no history"),
+        ({"previous": None, "permanent": None}, "no system is installed below otp_root"),
+        ({"previous": None, "permanent": {"release": "1"}, "releases": [{"version": "1"}, {"version": "2"}]}, "so set otp_upgrade_to to one of those that"),
+        ({"previous": None, "permanent": {"release": "1"}, "releases": [{"version": "1"}]}, "no release before 1 is known, and no other one is installed"),
+    ],
+)
+def test_without_a_release_the_way_out_is_named(info: dict[str, t.Any], text: str) -> None:
+    assert text in outcome({}, info=info)["no_release"]
+
+
+def test_what_was_shown_is_not_shown_again() -> None:
+    """A host that is not finished, because of a problem in the result of a task that has not failed, has not been shown."""
+    assert outcome(READY, install=NO)["is_shown"] and outcome(GONE)["is_shown"] and outcome(READY, install=DONE, cleanup_failure={"task": "t"})["is_shown"]
+    assert not outcome(READY, install={**DONE, "problems": NOT_REMOVED})["is_shown"]
 
 
 def test_a_node_that_is_down_is_named_and_what_was_only_started_leads_nowhere_back() -> None:
