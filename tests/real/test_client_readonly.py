@@ -63,6 +63,7 @@ def test_one_is_upgraded_and_the_other_stays(master: Master, client: Client) -> 
     enter = ["nsenter", "--mount", "--target", str(client.emulator), "touch", client.tree.path("releases", "x")]
     assert b"Read-only file system" in subprocess.run(enter, stderr=subprocess.PIPE, check=False).stderr
     before = files_of(master.root)
+    assert "not restarted on a release. Set otp_upgrade_method" in str(client.refused("SECOND", check_mode=True, method="restart"))
     foreseen = client.take("SECOND", "permanent", check_mode=True, verify=[IS_SECOND])
     assert files_of(master.root) == before and foreseen["problems"] == []
     assert client.take("SECOND", "ready", check_mode=True)["way"] == "upgrade" and files_of(master.root) == before
@@ -231,7 +232,7 @@ def test_start_erl_data_is_missing(client: Client) -> None:
 
 def test_a_client_that_is_down(client: Client) -> None:
     """otp_release_client switches it to another release while it is down, and refuses that while it runs."""
-    with pytest.raises(OtpError, match="upgrade it by otp_release_handler with option client"):
+    with pytest.raises(OtpError, match="upgrade it, by the playbook erlang.otp.upgrade"):
         client.have(release="SECOND", runs=lambda: True)
     client.master.take("SECOND", "unpacked")
     client.end()
@@ -253,7 +254,7 @@ def answers(client: Client) -> bool:
 
 def test_a_node_that_is_no_client(master: Master) -> None:
     client = Client(master, "nobody")
-    with pytest.raises(OtpError, match="is not a client here: create its directory with otp_release_client"):
+    with pytest.raises(OtpError, match="is not a client here: create its directory"):
         client.take("SECOND", "permanent")
     assert (info(client)["installed"], info(client)["running"]["answers"]) == (False, False)
     client.have()

@@ -158,6 +158,8 @@ def test_a_link_is_no_directory_of_an_image(box: Box, image: Path, releases: Rel
     """mksquashfs would make an image of the link, the others one of what it leads to."""
     link = box.directory / "link"
     link.symlink_to(box.root)
+    with pytest.raises(AssertionError, match="set otp_destdir to that directory"):
+        make_image(box, box.root, box.root / "inside.tar", releases)
     with pytest.raises(AssertionError, match=f"{link} is a link: set otp_image_directory"):
         make_image(box, box.root, box.directory / "link.squashfs", releases, otp_image_directory=str(link))
     assert image.exists() and not (box.directory / "link.squashfs").exists()

@@ -72,7 +72,9 @@ def ensure_client(request: ClientRequest, changes: Changes) -> dict[str, t.Any]:
 
 def _ensure(tree: ClientTree, request: ClientRequest, changes: Changes) -> dict[str, t.Any]:
     if not tree.shared.has("releases"):
-        raise OtpError(f"{tree.root} is not the root directory of a target system: install a release there (otp_release_install with root: {tree.root})")
+        raise OtpError(
+            f"{tree.root} is not the root directory of a target system: install a release there, by the playbook erlang.otp.deploy or otp_release_install"
+        )
     # The master's node must be able to write the files: by default they belong to the owner of its releases.
     check_owner(request.uid, tree.shared.root)
     options = tree.shared.file_options(request.uid, request.gid)
@@ -82,8 +84,8 @@ def _ensure(tree: ClientTree, request: ClientRequest, changes: Changes) -> dict[
     release = _find_release(tree, request, boots)
     if boots is not None and boots.release_version != release.version and request.runs():
         raise OtpError(
-            f"client {request.client} runs release {boots.release_version}, not {release.version}: upgrade it by otp_release_handler with option"
-            " client (playbook upgrade), or stop it first"
+            f"client {request.client} runs release {boots.release_version}, not {release.version}: upgrade it, by the playbook"
+            " erlang.otp.upgrade or otp_release_handler with client, or stop it first"
         )
     files = _files(tree, request, release, boots)
     after = [switched(entry, release.version) for entry in before if not is_temporary(entry.version)]

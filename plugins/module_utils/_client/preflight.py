@@ -67,7 +67,7 @@ def client_section(tree: ClientTree, facts: ClientFacts) -> Section:
 
 def check_client(tree: ClientTree, facts: ClientFacts, running: Running) -> t.Iterator[Problem]:
     """Whether the node is a client of this master: its parameters of sasl name this directory and masters that answer."""
-    again = "Configure it with otp_release_client, and restart it"
+    again = "Configure it (playbook erlang.otp.clients, or otp_release_client), and restart it"
     if not facts.masters or not facts.client_directory:
         yield Problem("no_client", f"the node {running.node} is not a client: its application sasl has no masters or no client_directory", again)
         return
@@ -94,7 +94,7 @@ def _check_files(tree: ClientTree, facts: ClientFacts) -> t.Iterator[Problem]:
     if missing:
         kind = "has a static emulator" if facts.static_emulator else "has no static emulator"
         cause = f"the client {tree.client} {kind}, and {' and '.join(missing)} is missing: no release can be committed without it"
-        yield Problem("missing_file", cause, "Complete its directory with otp_release_client")
+        yield Problem("missing_file", cause, "Complete its directory (playbook erlang.otp.clients, or otp_release_client)")
 
 
 def check_client_step(tree: ClientTree, facts: ClientFacts, step: RelupStep | None, version: str) -> t.Iterator[Problem]:
@@ -102,7 +102,7 @@ def check_client_step(tree: ClientTree, facts: ClientFacts, step: RelupStep | No
     if step is None or not step.restarts:
         return
     what = f"{step.path} restarts the emulator ({' and '.join(step.restarts)})"
-    down = f"Stop the client, set release {version} with otp_release_client, and start the client"
+    down = f"Stop the client, give it release {version} (otp_release and the playbook erlang.otp.clients, or otp_release_client), and start it"
     if facts.static_emulator:
         yield Problem("static_emulator", f"{what}, and the client {tree.client} has a static emulator", down)
     elif facts.loader == "inet":
@@ -118,4 +118,7 @@ def check_client_step(tree: ClientTree, facts: ClientFacts, step: RelupStep | No
 def check_is_client(tree: ClientTree) -> None:
     """Raise OtpError when the client has no directory here."""
     if not tree.has("releases", "RELEASES"):
-        raise OtpError(f"{tree.path('releases')} has no RELEASES, so {tree.client} is not a client here: create its directory with otp_release_client")
+        raise OtpError(
+            f"{tree.path('releases')} has no RELEASES, so {tree.client} is not a client here: create its directory"
+            " (playbook erlang.otp.clients, or otp_release_client)"
+        )

@@ -162,7 +162,7 @@ class ClientUpgrade(RunningUpgrade):
     def method(self) -> str:
         """By the relup: heart on the client's host would need a file there."""
         if self.request.method == "restart":
-            raise OtpError(f"client {self.request.client}: a client is not restarted on a release (otp_upgrade_method, option method). Use hot or auto.")
+            raise OtpError(f"client {self.request.client}: a client is not restarted on a release. Set {named('method')} to hot or auto.")
         return "hot"
 
     def prepare(self) -> None:

@@ -41,13 +41,13 @@ RESTART_INSTEAD = f"Set {named('method')} to restart"
 INSTEAD = {
     "auto": f"have the node restarted: set {named('allow_restart')} to allow it",
     "hot": f"have the node restarted: set {named('method')} to restart",
-    "client": "stop the client, and set its release with otp_release_client",
+    "client": "stop the client, and give it the release (otp_release and the playbook erlang.otp.clients, or otp_release_client)",
 }
 # For the disagreements of node and files that concern an upgrade.
 REMEDIES = {
     "sasl": "Start sasl, or restart the node",
     "starting": "Wait until it has started",
-    "other_root": "Set the name of this system's node (otp_node_name, option node)",
+    "other_root": f"Set {named('node')} to the name of this system's node",
     "incomplete_entry": "Stop the node, install that release again from its package, and start the node",
     "disagreement": "Restart the node, so that it reads the files, or correct the files",
 }
@@ -215,7 +215,7 @@ def check_made_from(tree: Tree, version: str, earlier: str, *, made_from: MadeFr
         other += [f"another {directory}" for directory, digest in entry["libraries"].items() if digest_there(shared, directory) != digest]
     if other:
         cause = f"the relup of release {version} was made from another release {earlier} than this host has: here it has {', '.join(other)}"
-        remedy = f"Build a release with another version, with a relup (otp_upgrade_from, option upgrade_from) from the package of {earlier} that this host has"
+        remedy = f"Build a release with another version, with a relup from the package of {earlier} that this host has, in {named('upgrade_from')}"
         yield Problem("other_package", cause, remedy)
 
 

@@ -86,3 +86,20 @@ def test_a_version_that_is_a_number_does_not_reach_a_host(monkeypatch: pytest.Mo
     action._task.args = {option: 1.10, "root": "/srv/exchange"}
     with pytest.raises(AnsibleActionFail, match=f"{option} is 1.1, and not a text: .* Write the version in quotes"):
         action.run(None, {})
+
+
+def test_a_host_that_lacks_a_package_where_none_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = importlib.import_module(f"{PACKAGE}.otp_target_system")
+    needs = {"needs_package": True, "msg": "north lacks FIRST", "changed": False}
+    monkeypatch.setattr(plugin, "run_as_operator", lambda *_arguments: dict(needs))
+    monkeypatch.setattr(Action, "run", lambda *_arguments: {})
+    action = make_action(kind=type("Tried", (plugin.ActionModule, Action), {}))
+    result = action.run(None, {})
+    assert result["failed"] and result["msg"] == "north lacks FIRST, and no package is given: set otp_package, or have one built."
+    needs.pop("needs_package")
+    assert "failed" not in action.run(None, {})
+
+
+def test_a_box_that_is_neither() -> None:
+    with pytest.raises(AnsibleActionFail, match="otp_box is 'maybe': set it to true or false"):
+        is_box(make_action(), {"otp_box": "maybe"})

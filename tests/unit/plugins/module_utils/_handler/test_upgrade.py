@@ -17,6 +17,7 @@ import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._handler import local
 from ansible_collections.erlang.otp.plugins.module_utils._handler.local import apply_local
 from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import Problem
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Request
@@ -114,3 +115,13 @@ def test_nothing_is_there(tmp_path: Path) -> None:
         apply_local(Request(root=str(tmp_path / "root"), release="2", state="current"), Changes())
     assert not apply_local(Request(root=str(tmp_path / "root"), release="2", state="absent"), Changes())["history"]
     assert os.listdir(tmp_path) == []
+
+
+def test_a_node_that_nothing_says_how_to_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its name is the way out."""
+    monkeypatch.setattr(local, "find_settled", lambda root: 4711)
+    request = Request(root=str(tmp_path / "root"), release="2", state="current")
+    with pytest.raises(OtpError, match="process 4711.*nothing says how to reach it: set otp_node_name .*or otp_pipe_dir"):
+        apply_local(request, Changes())
+    with pytest.raises(OtpError, match="a@localhost"):
+        apply_local(request._replace(address=request.address._replace(node="a@localhost", port=1, cookie="c")), Changes())

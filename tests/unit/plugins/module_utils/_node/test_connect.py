@@ -56,6 +56,11 @@ def test_addresses_that_name_no_node(address):
         connect(address)
 
 
+def test_no_way_to_the_node():
+    with pytest.raises(OtpError, match=r"There is no way to the node: set otp_node_name \(option node\), or otp_pipe_dir"):
+        connect(NodeAddress())
+
+
 def test_the_text_of_an_address_does_not_show_the_cookie():
     address = NodeAddress(node="n@h", cookie="SECRET", cookie_file="/c")
     assert "n@h" in repr(address) and not any("SECRET" in text for text in (repr(address), str(address), f"{address}", repr((address,))))

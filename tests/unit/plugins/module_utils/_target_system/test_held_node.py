@@ -16,6 +16,8 @@ import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._node.lifecycle import Node
+from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running
+from ansible_collections.erlang.otp.plugins.module_utils._target_system import node_change
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.node_change import NodeError, NodeRequest, change_node
 from ansible_collections.erlang.otp.plugins.module_utils._tree.mark import Claim, Held, read_mark
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
@@ -68,3 +70,17 @@ def test_a_system_of_another_run_is_refused(tree: Tree, check: bool) -> None:
     go(tree, "started", asks=True)
     with pytest.raises(Held, match="alice@laptop has been starting the node"):
         go(tree, "stopped", claim=BOB, check=check)
+
+
+def test_a_release_that_is_not_committed_is_not_restarted(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be lost; once it is committed, it is permanent."""
+    monkeypatch.setattr(node_change._lifecycle, "find_settled", lambda root: 4711)
+    monkeypatch.setattr(node_change, "find_newer", lambda *_arguments: [])
+    monkeypatch.setattr(node_change._lifecycle, "ask", lambda node: Running(node.name, 1, 1, "started", True, (), "", "", ""))
+    monkeypatch.setattr(Running, "current", property(lambda _self: runs))
+    request = NodeRequest(Node(tree.root, "nobody", "/nonexistent", tree.path("log"), name="a@localhost"), "restarted", tree.path("pipe"))
+    runs = "SECOND"
+    with pytest.raises(NodeError, match="release SECOND runs and is not committed.* commit it by the playbook erlang.otp.upgrade"):
+        change_node(request, Changes(check_mode=True))
+    runs = "FIRST"
+    assert change_node(request, Changes(check_mode=True))["way"] == "restart"

@@ -362,3 +362,13 @@ def test_everything_belongs_to_the_service_user(host, tmp_path):
     # The number of the emulator is a file of the test's own node.
     owners = {path: os.lstat(path)[4:6] for path in [*trees, *paths] if not path.endswith("emulator.pid")}
     assert {path: owner for path, owner in owners.items() if owner != (user.pw_uid, user.pw_gid)} == {}
+
+
+def test_a_node_that_its_unit_has_not_started(host, monkeypatch):
+    host.settle()
+    for is_its, warnings in ((False, 1), (True, 0)):
+        monkeypatch.setattr(_node_state._service, "is_run_by", lambda service, pid, its=is_its: its)
+        system = host.settle(check_mode=True)[2]
+        system.node.node = host.node._replace(service=_node_state._service.Service("systemd", "exchange", False, ()))
+        system.node.ensure(set())
+        assert len([text for text in system.warnings if "was not started by exchange.service" in text and "erlang.otp.restart" in text]) == warnings

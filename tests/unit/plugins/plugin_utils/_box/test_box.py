@@ -15,6 +15,8 @@ import pytest
 
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.box import Box, BoxTarget
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.inspection import Entry, Inspection
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.modules import run_on_box
+from ansible_collections.erlang.otp.tests.unit.plugins.plugin_utils._transport.tasks import make_action
 
 HOME, COOKIE, LOG, RUN, PIPE = "/var/lib/exchange", "/var/lib/exchange/.erlang.cookie", "/var/log/exchange", "/run/exchange", "/run/exchange/pipe"
 SCRIPT = "/etc/init.d/S80exchange"
@@ -58,3 +60,15 @@ def test_who_makes_what_is_outside(tmp_path: Path) -> None:
     assert box._host_owners()[COOKIE] == "user", "the home belongs to root and stays so"
     box.inspection.guarded = set()
     assert box._host_owners() == {"/etc/init.d": "root", SCRIPT: "root"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"remote_src": True}, "remote_src is not supported for a host without Python (otp_box): package must be a file on the controller."),
+        ({"state": "absent", "root": "/srv/x"}, "a system is not removed from a box without Python (otp_box): stop the node, and remove /srv/x"),
+    ],
+)
+def test_what_a_box_cannot_do(options: dict[str, t.Any], message: str) -> None:
+    variables = {"otp_pipe_dir": "/run/x", "otp_user": "root"}
+    assert run_on_box(make_action(), "otp_target_system", options, variables, None)["msg"].startswith(message)
