@@ -145,8 +145,8 @@ RULES = (
     Rule(
         "a hook that cannot reach a host has failed",
         "roles/upgrade/tasks/hook.yml",
-        "    that: not _otp_has_lost\n",
-        "    that: true\n",
+        "  when: _otp_has_lost\n",
+        "  when: false\n",
         (REAL + "test_upgrade_failing.py::test_a_balancer_that_a_hook_cannot_reach_is_no_passed_hook",),
     ),
     # Trials of releases.

@@ -24,6 +24,9 @@ WAYS = {
     "Give libraries with native code for the same machine type": REAL + "test_machines.py::test_mixed_machine_types_are_refused",
     "otp_release_extra_files (option extra_files): {path} does not exist": BUILD + "test_package_members.py::test_extra_files_that_are_missing",
     "Two members of the package have the name": BUILD + "test_package_members.py::test_two_members_of_one_name",
+    "To have it compared, compile both builds with debug information": BUILD + "test_appup_rules.py::test_what_is_a_question",
+    "The module otp_release_appup makes a draft": REAL + "test_relup.py::test_the_role_takes_earlier_packages_from_where_it_brought_them",
+    "set otp_appup (option appup) to generate": REAL + "test_relup.py::test_the_role_takes_earlier_packages_from_where_it_brought_them",
     # _client
     "install a release there, by the playbook erlang.otp.deploy": CLIENT + "test_directory.py::test_a_machine_type",
     "upgrade it, by the playbook erlang.otp.upgrade": REAL + "test_client_readonly.py::test_a_client_that_is_down",
@@ -52,6 +55,7 @@ WAYS = {
     "with {current} in otp_upgrade_from": REAL + "test_handler_ready.py::test_a_release_without_a_relup_is_ready_for_a_restart",
     "to that, or otp_package (option package) to another package": REAL + "test_handler_current.py::test_a_wrong_package_and_none",
     "the node is down: start it, or set otp_down": REAL + "test_handler_ready.py::test_a_node_that_is_down",
+    "End it, or restart the node by the playbook erlang.otp.restart": REAL + "test_status.py::test_a_changed_configuration_and_a_second_emulator_are_told",
     # _install
     "{where}: set otp_package_checksum": REAL + "test_install_module.py::test_package_that_cannot_be_fetched",
     "add it with its directory to variables": REAL + "test_deploy_second_root.py::test_an_application_below_the_second_root",
@@ -64,6 +68,7 @@ WAYS = {
     "this host has not been booted with systemd": NODE + "test_service.py::test_a_host_without_systemd_is_told_so",
     "is not a file of this collection, and is left as it is": NODE + "test_service_manager.py::test_a_file_of_another_one_is_left_with_a_warning",
     # _package, _tree
+    "otp_hooks of the playbooks or otp_unit_lines": UNIT + "module_utils/_tree/test_own_script.py::test_hooks_of_relx_are_named",
     "the certificate of the server does not verify": REAL + "test_hostile_download.py::test_a_certificate_that_does_not_verify",
     "if it will never end, set otp_take_over": REAL + "test_two_operators.py::test_who_takes_over_is_not_disturbed_by_the_first_one",
     # _target_system
@@ -106,6 +111,7 @@ TASKS = {
 }
 # They name a variable, and no way out.
 FACTS = (
+    "made by erlang.otp (otp_release_appup) from compiled code",
     "nothing is installed below otp_root",
     "The node, or its host, is down, and otp_down is skip",
     "there is nothing to roll back to: no system is installed below otp_root",
