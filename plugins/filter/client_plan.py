@@ -86,6 +86,9 @@ _value:
     runs:
       description: Whether a process of the node runs on its host.
       type: bool
+    is_down:
+      description: Whether its host has reported that no process of the node runs.
+      type: bool
     stops:
       description: Whether to stop the node, also before it starts again.
       type: bool

@@ -76,12 +76,15 @@ def node(variables: Variables) -> dict[str, t.Any]:
     state, runs = variables["otp_state"], bool(variables["_otp_status_result"].get("stdout"))
     written = ("_otp_client", "_otp_files_result", "_otp_units_result")
     is_outdated = runs and any(variables[result].get("changed") for result in written)
+    # Not where its host was not asked (--start-at-task, --step).
+    is_down = "stdout" in variables["_otp_status_result"] and not runs
     restarts = is_outdated and variables["otp_restart_on_change"]
     warning = f"{variables['otp_node_name']} was started before its scripts or its configuration changed: set otp_restart_on_change to restart it."
     return {
         "runs": runs,
+        "is_down": is_down,
         # systemd also stops a unit whose node does not answer.
         "stops": restarts or state == "stopped" and (runs or variables["otp_service_manager"] == "systemd"),
-        "starts": state == "started" and (restarts or not runs),
+        "starts": state == "started" and (restarts or is_down),
         "warnings": [warning] if is_outdated and not restarts and state == "started" else [],
     }

@@ -50,6 +50,7 @@ VARIABLES: dict[str, t.Any] = {
     **{f"_otp_{result}": {} for result in ("client", "files_result", "units_result", "status_result", "clients_result", "info_result")},
 }
 DISK_LESS = {"otp_client_loader": "inet", "otp_static_emulator": True}
+DOWN = {"_otp_status_result": {"stdout": ""}}
 RUNS = {"_otp_status_result": {"stdout": "emulator 12"}}
 CHANGED = {"changed": True}
 
@@ -138,9 +139,10 @@ def test_units_only_for_systemd() -> None:
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({}, {"starts"}),
+        ({}, set()),
+        ({**DOWN}, {"is_down", "starts"}),
         ({**RUNS}, {"runs"}),
-        ({"_otp_client": CHANGED}, {"starts"}),
+        ({**DOWN, "_otp_client": CHANGED}, {"is_down", "starts"}),
         ({**RUNS, "_otp_client": CHANGED}, {"runs", "warnings"}),
         ({**RUNS, "_otp_files_result": CHANGED}, {"runs", "warnings"}),
         ({**RUNS, "_otp_units_result": CHANGED}, {"runs", "warnings"}),
@@ -151,12 +153,12 @@ def test_units_only_for_systemd() -> None:
         ({"otp_state": "stopped", **RUNS}, {"runs", "stops"}),
         ({"otp_state": "stopped", **RUNS, "_otp_client": CHANGED}, {"runs", "stops"}),
         ({"otp_state": "stopped", "otp_service_manager": "systemd"}, {"stops"}),
-        ({"otp_service_manager": "systemd"}, {"starts"}),
+        ({**DOWN, "otp_service_manager": "systemd"}, {"is_down", "starts"}),
     ],
 )
 def test_what_follows_for_the_node(given: dict[str, t.Any], expected: set[str]) -> None:
     found = plan(**given)
-    assert {name for name in ("runs", "stops", "starts", "warnings") if found[name]} == expected
+    assert {name for name in ("runs", "is_down", "stops", "starts", "warnings") if found[name]} == expected
     assert all("x@line1 was started before" in warning for warning in found["warnings"])
 
 
