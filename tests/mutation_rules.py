@@ -915,7 +915,7 @@ RULES = (
         OF_CLIENT,
     ),
     Rule("a cookie elsewhere is not the master's", PLAN, "has_disk and home == tree.client_directory", "has_disk", OF_PLAN),
-    Rule("a client that runs is not started again", PLAN, "and (restarts or not runs)", "and True", OF_PLAN),
+    Rule("a client that runs is not started again", PLAN, "and (restarts or is_down)", "and True", OF_PLAN),
     Rule(
         "the boot server drops who is not in the inventory",
         "plugins/plugin_utils/_clients/master_plan.py",
