@@ -56,6 +56,7 @@ WAYS = {
     "to that, or otp_package (option package) to another package": REAL + "test_handler_current.py::test_a_wrong_package_and_none",
     "the node is down: start it, or set otp_down": REAL + "test_handler_ready.py::test_a_node_that_is_down",
     "End it, or restart the node by the playbook erlang.otp.restart": REAL + "test_status.py::test_a_changed_configuration_and_a_second_emulator_are_told",
+    "or start it with -heart and HEART_COMMAND": REAL + "test_traps_check.py::test_t03_a_restart_without_heart",
     # _install
     "{where}: set otp_package_checksum": REAL + "test_install_module.py::test_package_that_cannot_be_fetched",
     "add it with its directory to variables": REAL + "test_deploy_second_root.py::test_an_application_below_the_second_root",
@@ -72,6 +73,8 @@ WAYS = {
     "the certificate of the server does not verify": REAL + "test_hostile_download.py::test_a_certificate_that_does_not_verify",
     "if it will never end, set otp_take_over": REAL + "test_two_operators.py::test_who_takes_over_is_not_disturbed_by_the_first_one",
     # _target_system
+    "Set otp_user to the user that it runs as, or stop it": SYSTEM + "test_adoption.py::test_the_node_of_the_options_alone",
+    "Set otp_node_name and otp_cookie to its name and its cookie": REAL + "test_adoption.py::test_another_cookie_is_refused_and_nothing_is_changed",
     "has no rc2.d, so only the name of": SYSTEM + "test_image.py::test_an_init_script_that_nothing_would_run_is_refused",
     "create them, or set otp_manage_user": SYSTEM + "test_image.py::test_a_missing_user_is_an_error_or_is_created_in_the_image",
     "commit it by the playbook erlang.otp.upgrade": SYSTEM + "test_held_node.py::test_a_release_that_is_not_committed_is_not_restarted",
@@ -97,6 +100,8 @@ WAYS = {
     "run erlang.otp.clients with -e otp_clients_prune=true": UNIT + "plugin_utils/_clients/test_master_plan.py::test_directories_without_a_host",
     "set otp_upgrade_to to its version, or have it built": REAL + "test_values.py::test_a_builder_that_a_limit_leaves_out_is_named",
     "set otp_upgrade_to to one of those that are installed": UNIT + "plugin_utils/_fleet/test_upgrade_outcome.py::test_without_a_release_the_way_out_is_named",
+    "or set otp_upgrade_from to the packages to make the relup from": REAL
+    + "test_relup_of_the_fleet.py::test_a_release_without_a_package_is_named_before_anything_is_built",
     "because env.sh computes {variable}": UNIT + "plugin_utils/_package/test_node_name.py::test_a_computed_name_must_be_in_the_inventory",
     "install one, and set ansible_python_interpreter to it": UNIT
     + "plugin_utils/_transport/test_stdin_transport.py::test_a_python_that_is_too_old_is_named_and_nothing_else_is_tried",
@@ -104,6 +109,8 @@ WAYS = {
 # Those in the tasks of roles and in playbooks.
 TASKS = {
     "No package was built: --limit leaves out": REAL + "test_values.py::test_a_builder_that_a_limit_leaves_out_is_named",
+    "so its nodes are restarted, as otp_allow_restart says": REAL
+    + "test_relup_of_the_fleet.py::test_without_an_appup_the_nodes_are_restarted_if_that_is_allowed",
     "select one of them with -e otp_builders=HOST": REAL + "test_release_role.py::test_builders_that_differ_are_refused_and_no_package_is_brought",
     "set otp_destdir to that directory": REAL + "test_image.py::test_a_link_is_no_directory_of_an_image",
     "answer with that name, or set -e otp_remove=": REAL + "test_remove.py::test_without_its_name_no_system_is_removed",
