@@ -113,7 +113,6 @@ TASKS = {
     + "test_relup_of_the_fleet.py::test_without_an_appup_the_nodes_are_restarted_if_that_is_allowed",
     "select one of them with -e otp_builders=HOST": REAL + "test_release_role.py::test_builders_that_differ_are_refused_and_no_package_is_brought",
     "set otp_destdir to that directory": REAL + "test_image.py::test_a_link_is_no_directory_of_an_image",
-    "answer with that name, or set -e otp_remove=": REAL + "test_remove.py::test_without_its_name_no_system_is_removed",
     "Leave these hosts out, with --limit or otp_hosts": REAL + "test_restart.py::test_stopped_and_started_with_hooks",
 }
 # They name a variable, and no way out.
