@@ -84,6 +84,7 @@ def test_each_use_in_yaml_says_its_kind() -> None:
         is_option = re.fullmatch(rf' +\w+: "\{{\{{ {name}( \| default\(.*\))? \}}\}}"', line)
         is_option = is_option or re.fullmatch(rf' +\w+: "\{{\{{ lookup\(.*, \'{name}\', default=.*\}}\}}"', line)
         is_converted = re.search(rf"{name}( \| default\(\w+\))? \| (bool|int|string)\b", line)
+        is_converted = is_converted or re.search(rf"map\(attribute='{name}', default=\w+\) \| map\('(bool|int|string)'\)", line)
         # A text with a number in it, or one that names the variable.
         is_text = f"~ {name}" in line or f"as {name} says" in line
         assert is_listed or is_option or is_converted or is_text, (file, line)
