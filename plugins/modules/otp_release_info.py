@@ -268,8 +268,8 @@ failed_releases:
   sample: {"3.0": {time: "2026-01-31T12:00:00Z", action: verify, reason: "exchange:status/0 returned stopped, and {running,_} was expected, for 30 s"}}
 previous:
   description:
-    - The version of the release that a rollback leads to. If a release is installed and not committed, it is the permanent one, otherwise the
-      one below that in the history of upgrades. Null if unknown.
+    - The version of the release that a rollback leads to. If a release is installed and not committed, or the node runs another one than the permanent
+      one, it is the permanent one, otherwise the one below that in the history of upgrades. Null if unknown.
     - Rollbacks do not count. After upgrades from 1.0 to 2.0 to 3.0 and a rollback to 2.0, it is 1.0.
   returned: always
   type: str
@@ -315,15 +315,15 @@ def _describe(params: dict) -> dict:
         target = read_tree(ClientTree(params["root"], params["client"], params["type"] or ""))
     else:
         target = read_target(params["root"], params["destdir"])
-    history = describe_history(target, limit=max(0, params["history"]))
-    result = dict(describe_target(target), running=None, clients=[], upgrading=describe_mark(target), **history)
+    result = dict(describe_target(target), running=None, clients=[], upgrading=describe_mark(target))
     if not params["client"] and not params["destdir"]:
         result["clients"], more = describe_clients(params["root"])
         result["disagreements"] = result["disagreements"] + more
     if params["node"] or params["pipe_dir"]:
         result["running"], more = describe_node(target, address_of(params), timeout=params["timeout"])
         result["disagreements"] = result["disagreements"] + more
-    return result
+    runs = (result["running"] or {}).get("release")
+    return {**result, **describe_history(target, limit=max(0, params["history"]), runs=runs)}
 
 
 def main() -> None:

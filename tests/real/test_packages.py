@@ -73,10 +73,6 @@ class Packages(Site):
     def address(self, host: str) -> NodeAddress:
         return NodeAddress(node=host, cookie_file=f"{self.directory}/home/.erlang.cookie", epmd_port=self.epmd_port)
 
-    def call(self, host: str, module: str, function: str, *arguments: t.Any) -> t.Any:
-        with connect(self.address(host), timeout=LIMIT) as node:
-            return node.call(module, function, list(arguments), timeout=LIMIT)
-
     def variables_of(self, host: str) -> dict[str, str]:
         """That of the emulator which runs."""
         text = Path(f"/proc/{find_emulator(self.root(host))}/environ").read_text()

@@ -134,6 +134,10 @@ def test_rollback_goes_to_the_release_that_each_node_came_from(site: Site) -> No
     site.play("rollback", "--limit", "north", otp_upgrade_to="FIRST")
     assert ("FIRST", "permanent") in site.releases("north") and site.ask("north", "version") == "version 1.0"
     assert site.pids() == pids
+    # Somebody has installed a release by hand, which no history has.
+    site.call("north", "release_handler", "install_release", "SECOND")
+    by_hand = site.play("rollback", "--limit", "north")
+    assert by_hand.rows["north"][:2] == ["SECOND", "FIRST"] and site.ask("north", "version") == "version 1.0"
     none_left = site.play("rollback", "--limit", "north", code=2)
     assert none_left.rows["north"][3] == "refused" and "there is nothing to roll back to: no release before FIRST" in none_left.output
     assert "otp_builders" not in none_left.output

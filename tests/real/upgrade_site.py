@@ -23,6 +23,7 @@ from error_blocks import check_blocks
 from waiting import LIMIT, free_port
 
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress, connect
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
 
 EXCHANGE = Path(__file__).parents[2] / "examples" / "exchange"
@@ -150,6 +151,14 @@ class Site:
     def releases(self, host: str) -> set[tuple[str, str]]:
         """What the node's own release_handler says."""
         return {(known.version, known.status) for known in _node.ask(self.node(host)).releases}
+
+    def address(self, host: str) -> NodeAddress:
+        return NodeAddress(node=f"{host}@localhost", cookie_file=f"{self.directory}/home/.erlang.cookie", epmd_port=self.epmd_port)
+
+    def call(self, host: str, module: str, function: str, *arguments: t.Any) -> t.Any:
+        """A function of the node."""
+        with connect(self.address(host), timeout=LIMIT) as node:
+            return node.call(module, function, list(arguments), timeout=LIMIT)
 
     def ask(self, host: str, question: str) -> str:
         """What the exchange itself answers."""

@@ -86,8 +86,11 @@ def _since(started: int) -> dict[str, t.Any]:
     return {"started": text, "uptime": max(0, time.time_ns() - started) // 10**9}
 
 
-def describe_history(target: Target, *, limit: int) -> dict[str, t.Any]:
-    """What the history shows: its newest entries, oldest first; the releases that failed, the one before, the one installed and not committed."""
+def describe_history(target: Target, *, limit: int, runs: str | None = None) -> dict[str, t.Any]:
+    """What the history shows: its newest entries, oldest first; the releases that failed, the one before, the one installed and not committed.
+
+    runs: the release that the node runs, if it was asked. Somebody may have installed it without us.
+    """
     try:
         entries = _history.read(target.tree)
     except (OSError, OtpError):
@@ -99,10 +102,11 @@ def describe_history(target: Target, *, limit: int) -> dict[str, t.Any]:
         if failure is not None:
             failed[version] = {key: failure[key] for key in ("time", "action", "reason")}
     permanent = next((entry.version for entry in target.releases if entry.status == "permanent"), None)
+    old = [entry.version for entry in target.releases if entry.status == "old"]
     return {
         "history": entries[len(entries) - min(limit, len(entries)) :],
         "failed_releases": failed,
-        "previous": _history.previous(entries, permanent, [entry.version for entry in target.releases if entry.status == "old"]),
+        "previous": permanent if permanent and runs not in (None, permanent) else _history.previous(entries, permanent, old),
         "uncommitted": _history.uncommitted(entries),
     }
 
