@@ -28,7 +28,7 @@ def test_a_name() -> None:
 
 @pytest.mark.parametrize("option", sorted(VARIABLES))
 def test_the_roles_give_the_option_its_variable(option: str) -> None:
-    assert re.search(rf'^ +{option}: "\{{\{{ .*\b{VARIABLES[option]}\b', ROLES, re.MULTILINE)
+    assert re.search(rf'^ +{option}: "\{{\{{ .*\b_?{VARIABLES[option]}\b', ROLES, re.MULTILINE)
 
 
 def messages() -> t.Iterator[tuple[str, str]]:
