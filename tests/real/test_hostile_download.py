@@ -296,6 +296,19 @@ def test_a_certificate_that_does_not_verify(secure: Server, tmp_path: Path) -> N
     assert install(secure, "good", tmp_path, validate_certs=False)["status"] == "permanent"
 
 
+def test_a_certificate_of_the_host(secure: Server, tmp_path: Path) -> None:
+    """The server has no answer for others."""
+    certificate = str(tmp_path / "certificate.pem")
+    context = t.cast("ssl.SSLSocket", secure.socket).context
+    context.load_verify_locations(certificate)
+    context.verify_mode = ssl.CERT_REQUIRED
+    with pytest.raises(OtpError, match="cannot get the package from https://.* Nothing has been installed"):
+        install(secure, "good", tmp_path, ca_path=certificate)
+    assert not secure.asked and not (tmp_path / "root").exists()
+    own = {"client_cert": certificate, "client_key": str(tmp_path / "key.pem")}
+    assert install(secure, "good", tmp_path, ca_path=certificate, **own)["status"] == "permanent"
+
+
 def test_hosts_fetch_with_credentials_that_show_nowhere(server: Server, tmp_path: Path) -> None:
     """By the playbook, through standard input and as files; a run that changes nothing asks the server for nothing."""
     (tmp_path / "site").mkdir()
