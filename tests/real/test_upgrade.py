@@ -134,7 +134,7 @@ def test_rollback_goes_to_the_release_that_each_node_came_from(site: Site) -> No
     site.play("rollback", "--limit", "north", otp_upgrade_to="FIRST")
     assert ("FIRST", "permanent") in site.releases("north") and site.ask("north", "version") == "version 1.0"
     assert site.pids() == pids
-    # Somebody has installed a release by hand, which no history has.
+    # A release that was installed by hand is in no history.
     site.call("north", "release_handler", "install_release", "SECOND")
     by_hand = site.play("rollback", "--limit", "north")
     assert by_hand.rows["north"][:2] == ["SECOND", "FIRST"] and site.ask("north", "version") == "version 1.0"

@@ -89,7 +89,7 @@ def _since(started: int) -> dict[str, t.Any]:
 def describe_history(target: Target, *, limit: int, runs: str | None = None) -> dict[str, t.Any]:
     """What the history shows: its newest entries, oldest first; the releases that failed, the one before, the one installed and not committed.
 
-    runs: the release that the node runs, if it was asked. Somebody may have installed it without us.
+    runs: the release that the node runs, if it was asked. It may have been installed without these modules.
     """
     try:
         entries = _history.read(target.tree)
