@@ -94,7 +94,7 @@ def directory() -> t.Iterator[Path]:
 
 def test_from_rebar3(directory: Path) -> None:
     reader = Newcomer(directory, "tele-1.example.com")
-    (_, make), (_, inventory), (_, deploy) = blocks("From rebar3")
+    make, inventory, deploy = (text for _kind, text in blocks("From rebar3"))
     reader.type(make)
     reader.write(inventory)
     # The rest is as in test_packages.py.
