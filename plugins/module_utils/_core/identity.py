@@ -15,16 +15,36 @@ import builtins
 import os
 import stat
 import sys
-from collections import namedtuple
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 
 # As the kernel: path_resolution(7).
 _MAX_LINKS = 40
-# Numbers of a user and of its groups, the first one for new files.
-Identity = namedtuple("Identity", "uid groups")
-# The first file or directory on a path that others than root can write or exchange, and what os.lstat() says of it.
-Writer = namedtuple("Writer", "path status")
+
+
+# Plain classes: each named tuple costs a run that has nothing to do half a percent.
+class Identity:
+    """Numbers of a user and of its groups, the first one for new files."""
+
+    def __init__(self, uid: int, groups: tuple[int, ...]) -> None:
+        self.uid = uid
+        self.groups = groups
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Identity) and (self.uid, self.groups) == (other.uid, other.groups)
+
+    def __hash__(self) -> int:
+        return hash((self.uid, self.groups))
+
+
+class Writer:
+    """The first file or directory on a path that others than root can write or exchange, and what os.lstat() says of it."""
+
+    def __init__(self, path: str, status: os.stat_result) -> None:
+        self.path = path
+        self.status = status
+
+
 ROOT = Identity(0, (0,))
 NOGROUP = 65534
 
