@@ -23,7 +23,11 @@ import yaml
 from upgrade_site import Run, Site
 from waiting import LIMIT, wait_until
 
+from ansible_collections.erlang.otp.plugins.module_utils._build.applications import RequestedApplication
+from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Options, read_sources
+from ansible_collections.erlang.otp.plugins.module_utils._build.otp import find_otp
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._handler.local import apply_local
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Request
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
@@ -162,6 +166,15 @@ def test_deployed_as_they_are(site: Packages, deployed: Run) -> None:
     for host in HOSTS:
         assert site.call(host, "code", "get_mode") == Atom("embedded")
     assert "/releases/0.1.0/consolidated/" in site.call("shop", "code", "which", Atom("Elixir.Enumerable"))
+
+
+def test_what_mix_has_compiled_is_not_built_again(template_packages: Path, tmp_path: Path) -> None:
+    """Its protocols belong to no application. mix has them in its package."""
+    paths = (f"{template_packages}/shop/_build/prod/lib/shop/ebin", "/usr/lib/elixir/lib/*/ebin")
+    applications = (RequestedApplication("sasl"), RequestedApplication("shop"))
+    options = Options(output_dir=str(tmp_path), name="shop", version="1", applications=applications, code_path=paths)
+    with pytest.raises(OtpError, match="prod/lib/shop is what mix has compiled.* Have mix make the package"):
+        read_sources(options, find_otp(None))
 
 
 def test_scripts(site: Packages, deployed: Run) -> None:

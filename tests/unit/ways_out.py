@@ -27,6 +27,7 @@ WAYS = {
     "To have it compared, compile both builds with debug information": BUILD + "test_appup_rules.py::test_what_is_a_question",
     "The module otp_release_appup makes a draft": REAL + "test_relup.py::test_the_role_takes_earlier_packages_from_where_it_brought_them",
     "set otp_appup (option appup) to generate": REAL + "test_relup.py::test_the_role_takes_earlier_packages_from_where_it_brought_them",
+    "Have mix make the package": REAL + "test_packages.py::test_what_mix_has_compiled_is_not_built_again",
     # _client
     "install a release there, by the playbook erlang.otp.deploy": CLIENT + "test_directory.py::test_a_machine_type",
     "upgrade it, by the playbook erlang.otp.upgrade": REAL + "test_client_readonly.py::test_a_client_that_is_down",

@@ -93,6 +93,7 @@ def read_sources(options: Options, otp: Otp) -> Sources:
             f" Boot scripts must be made by the OTP that they are for: set {named('otp_root')}, or correct the .rel file."
         )
     found = applications_of(release, code_path)
+    _refuse_builds_of_mix(found)
     erts = _erts(options, otp)
     if erts is not None and erts is not otp:
         found = [_for_machine(item, otp, erts) for item in found]
@@ -100,6 +101,20 @@ def read_sources(options: Options, otp: Otp) -> Sources:
     upgrades = read_upgrades(options.upgrade_from, options.downgrade_to, search, release, found, generate=options.appup == "generate")
     found = [item._replace(made_appup=upgrades.made[item.name].content) if item.name in upgrades.made else item for item in found]
     return Sources(otp, erts, release, rel, options.file_name or stem, found, _release_files(options), upgrades)
+
+
+def _refuse_builds_of_mix(found: t.Iterable[Found]) -> None:
+    """Raise OtpError for what mix compiles into ``_build/ENV/lib``: a release of it would lack its consolidated protocols, which belong to no application."""
+    for item in found:
+        # Of a project, and of an umbrella.
+        for directory in (item.directory, os.path.join(item.directory, "..", "..")):
+            protocols = os.path.normpath(os.path.join(directory, "consolidated"))
+            if not item.from_otp and os.path.isdir(protocols):
+                raise OtpError(
+                    f"{item.directory} is what mix has compiled, and its protocols are in {protocols}, which is a part of no application. Without them each"
+                    " call of a protocol looks for its implementation. Have mix make the package (mix release, with the step :tar in mix.exs), and set"
+                    " otp_package to it."
+                )
 
 
 def _check_names(release: Release, stem: str) -> None:

@@ -59,6 +59,18 @@ def test_from_applications(otp):
     assert [listed.name for listed in sources.release.applications] == ["kernel", "stdlib", "sasl"]
 
 
+@pytest.mark.parametrize("place", ["lib/shop/consolidated", "consolidated"], ids=["project", "umbrella"])
+def test_what_mix_has_compiled_is_refused(tmp_path, otp, place):
+    ebin = tmp_path / "_build/prod/lib/shop/ebin"
+    ebin.mkdir(parents=True)
+    (ebin / "shop.app").write_text('{application, shop, [{description, ""}, {vsn, "1"}, {modules, []}, {applications, [kernel, stdlib]}]}.\n')
+    asked = options(name="shop", version="1", applications=(RequestedApplication("sasl"), RequestedApplication("shop")), code_path=(str(ebin),))
+    assert [found.name for found in read_sources(asked, otp).found] == ["kernel", "stdlib", "sasl", "shop"]
+    (tmp_path / "_build/prod" / place).mkdir()
+    with pytest.raises(OtpError, match=f"{tmp_path}/_build/prod/lib/shop is what mix has compiled, and its protocols are in {tmp_path}/_build/prod/{place},"):
+        read_sources(asked, otp)
+
+
 def test_a_name_for_the_files(tmp_path, otp):
     assert read_sources(options(rel=rel(tmp_path), file_name="other"), otp).stem == "other"
 
