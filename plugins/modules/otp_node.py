@@ -20,6 +20,7 @@ extends_documentation_fragment:
   - erlang.otp._attributes
   - erlang.otp._claim
   - erlang.otp._service
+  - erlang.otp._verify
 attributes:
   check_mode:
     support: full
@@ -84,32 +85,6 @@ options:
     description: How many seconds the node may take to boot and to answer.
     type: int
     default: 60
-  verify:
-    description: Calls in the node that must return what is expected after it has been started.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      module:
-        description: The module of the function.
-        type: str
-        required: true
-      function:
-        description: The function.
-        type: str
-        required: true
-      arguments:
-        description: Its arguments, as in M(erlang.otp.otp_rpc).
-        type: list
-        elements: raw
-        default: []
-      expect:
-        description: The expected result, as in M(erlang.otp.otp_rpc).
-        type: raw
-  verify_timeout:
-    description: For how many seconds to repeat the calls.
-    type: float
-    default: 30
   hold:
     description: For how many seconds after this task the system is this run's alone, as of M(erlang.otp.otp_release_handler). V(0) gives it back.
     type: float

@@ -35,6 +35,7 @@ extends_documentation_fragment:
   - erlang.otp._claim
   - erlang.otp._package_url
   - erlang.otp._node
+  - erlang.otp._verify
 attributes:
   check_mode:
     support: full
@@ -179,34 +180,6 @@ options:
       - V(state=rebooted_old) and a rollback after a failure may restart it in any case.
     type: bool
     default: false
-  verify:
-    description:
-      - Function calls in the node that must succeed before the release is committed, and once more afterwards.
-      - Each is repeated until it returns what is expected, for O(verify_timeout) seconds in all.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      module:
-        description: The module of the function.
-        type: str
-        required: true
-      function:
-        description: The function.
-        type: str
-        required: true
-      arguments:
-        description: Its arguments, as in M(erlang.otp.otp_rpc).
-        type: list
-        elements: raw
-        default: []
-      expect:
-        description: The expected result, as in M(erlang.otp.otp_rpc). By default any result will do.
-        type: raw
-  verify_timeout:
-    description: For how many seconds to try O(verify).
-    type: float
-    default: 30.0
   rollback:
     description: Whether to roll the node back to its permanent release when O(verify) fails before the commit, by the relup when that needs no
       restart, otherwise by a reboot.
