@@ -282,6 +282,7 @@ def target_system(host: Host, package: str, *, root: str = ROOT, name: str = NOD
         "otp_node_name": name,
         "otp_long_names": False,
         "otp_dist_ports": "",
+        "otp_code_mode": "",
         "otp_boot_server": False,
         "otp_boot_variables": {},
         "otp_erl_flags": [],
