@@ -33,7 +33,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import 
 TASKS = Path(__file__).parents[2] / "roles" / "upgrade" / "tasks"
 ROUND = ("FIRST", "SECOND", "THIRD")
 # What these do is done on the controller, or by others.
-ELSEWHERE = {"assert", "debug", "fail", "import_role", "import_tasks", "include_role", "include_tasks", "meta", "set_fact"}
+ELSEWHERE = {"assert", "debug", "fail", "import_role", "import_tasks", "include_role", "include_tasks", "meta", "otp_failure", "set_fact"}
 HOOKS = ("before", "gate", "committed", "after")
 # As long as a module may be at work before its controller is lost.
 A_WHILE = 0.3
