@@ -100,8 +100,8 @@ def test_check_mode_judges_a_release_that_is_not_built_yet(site: Site) -> None:
     assert "north: release SECOND is installed, but FIRST is permanent: upgrade the node to it" in run.output
     assert not os.path.exists(f"{site.directory}/build/SECOND/exchange.tar.gz") and not os.path.exists(site.package("SECOND")["otp_package"])
     site.write_inventory("SECOND")
-    run = site.play("upgrade", "--check", code=2)
-    assert set(outcomes(run).values()) == {"refused"} and "no way up from FIRST, only none" in run.output
+    # Without otp_upgrade_from, the relup leads from what the hosts run.
+    assert set(outcomes(site.play("upgrade", "--check")).values()) == {"would change"}
 
 
 def test_gates_of_urls_are_tried_again_and_fail_in_the_end(site: Site) -> None:

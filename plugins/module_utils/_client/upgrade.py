@@ -28,7 +28,6 @@ from ansible_collections.erlang.otp.plugins.module_utils._handler.request import
 from ansible_collections.erlang.otp.plugins.module_utils._handler.running import RunningUpgrade
 from ansible_collections.erlang.otp.plugins.module_utils._handler.unpack import install_package, no_release
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import Unreachable
-from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import is_made_up
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import ClientTree, read_config, with_section
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import remove_tree
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import read_release
@@ -73,7 +72,8 @@ class ClientUpgrade(RunningUpgrade):
 
         It knows one release without libraries, and would overwrite RELEASES with that. Another release_handler reads RELEASES.
         """
-        if not is_made_up(self.running):
+        # It may have been told of others since.
+        if not self.running.has_handler or all(known.libraries for known in self.running.releases):
             return
         # A power cut of the master may have torn it.
         repair(self.tree, self.changes, self.tree.file_options())
