@@ -201,6 +201,9 @@ def test_rollbacks(site: Fleet) -> None:
         **dict.fromkeys(("cyd", "dan", "eve", "gus"), "refused"),
         **dict.fromkeys(("hal", "ivy"), "done" if is_there else "refused"),
     }
+    # To what was permanent; and then to the release before that.
+    assert site.facts()["ada"].runs == "SECOND"
+    assert site.drive("rollback", "--limit", "ada", **AT_ONCE) == {"ada": "done"} and site.facts()["ada"].runs == "FIRST"
 
 
 def test_what_nobody_foresees(site: Fleet) -> None:
