@@ -72,7 +72,7 @@ class ClientUpgrade(RunningUpgrade):
 
         It knows one release without libraries, and would overwrite RELEASES with that. Another release_handler reads RELEASES.
         """
-        # It may have been told of others since.
+        # It may know of others that were unpacked since.
         if not self.running.has_handler or all(known.libraries for known in self.running.releases):
             return
         # A power cut of the master may have torn it.
