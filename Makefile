@@ -11,7 +11,7 @@ help:
 	@echo "make test-ansible ANSIBLE_CORE='~=2.20.0'"
 	@echo "              sanity, unit and integration tests with another ansible-core"
 	@echo "make mutations"
-	@echo "              take rules out of the code, one at a time: a test must miss each (long)"
+	@echo "              take rules out of the code, one at a time: a test must miss each (long); or: make mutations WORDS=files.py"
 	@echo "make fuzz     changed inputs to the parsers of what is not trusted, for minutes; or: make fuzz SECONDS=3600 TARGETS='etf tar'"
 	@echo "make faults   disturb each change that a run makes to a file system, one in each run (long)"
 	@echo "make format   format the Python files with ruff"
@@ -44,6 +44,9 @@ test-full: setup faults
 test-ansible:
 	@.ci/setup check
 	@.ci/test-ansible '$(ANSIBLE_CORE)'
+
+mutations: setup
+	@.venv/bin/python tests/mutations.py $(WORDS)
 
 fuzz:
 	@.ci/setup check

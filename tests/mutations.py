@@ -16,6 +16,7 @@ import concurrent.futures
 import contextlib
 import os
 import queue
+import re
 import shutil
 import signal
 import subprocess
@@ -28,8 +29,9 @@ from mutation_rules import RULES, Rule
 
 ROOT = Path(__file__).resolve().parents[1]
 COLLECTION = "ansible_collections/erlang/otp"
-# Seconds. A test that hangs without the rule misses it, too.
+# Seconds for the tests of one rule. A test that hangs without the rule misses it, too.
 LIMIT = 300
+LATE = "not ended within"
 
 
 class Result(t.NamedTuple):
@@ -52,18 +54,18 @@ class Copy:
                 (self.root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, self.root / name, follow_symlinks=False)
 
-    def passes(self, tests: t.Sequence[str]) -> tuple[bool, str]:
-        """Whether the tests pass here, and what pytest wrote."""
+    def passes(self, tests: t.Sequence[str], limit: float | None = None) -> tuple[bool, str]:
+        """Whether the tests pass here, within so many seconds, and what pytest wrote."""
         environment = {**os.environ, "PYTHONPATH": str(self.top), "PYTHONDONTWRITEBYTECODE": "1"}
         command = [sys.executable, "-m", "pytest", "-x", "--no-header", "-p", "no:cacheprovider", *tests]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
         with subprocess.Popen(command, cwd=self.root, env=environment, start_new_session=True, **pipes) as run:
             try:
-                output = run.communicate(timeout=LIMIT)[0]
+                output = run.communicate(timeout=limit)[0]
             except subprocess.TimeoutExpired:
                 # With all that the tests have started: without the rule it may never end.
                 os.killpg(run.pid, signal.SIGKILL)
-                return False, f"not ended within {LIMIT} s"
+                return False, f"{LATE} {limit} s"
         if run.returncode not in (0, 1):
             raise RuntimeError(f"pytest ended with {run.returncode}:\n{output}")
         return run.returncode == 0, output
@@ -101,12 +103,20 @@ def try_out(rule: Rule, copies: queue.Queue[Copy]) -> Result:
     copy = copies.get()
     try:
         with copy.without(rule):
-            passes, output = copy.passes(rule.tests)
+            passes, output = copy.passes(rule.tests, LIMIT)
     except RuntimeError as error:
         return Result(rule, "fault", str(error))
     finally:
         copies.put(copy)
     return Result(rule, "missed" if passes else "noticed", output)
+
+
+def reason(result: Result) -> str:
+    """By which test the rule was noticed, or that time was up: a machine under load is slow as well, and a fixture may fail for another reason."""
+    if result.words.startswith(LATE):
+        return f": {result.words}"
+    failed = re.search(r"^(?:FAILED|ERROR) .*", result.words, re.MULTILINE)
+    return f": {failed[0]}" if failed and result.outcome == "noticed" else ""
 
 
 def main() -> int:
@@ -143,7 +153,7 @@ def main() -> int:
             for future in concurrent.futures.as_completed([pool.submit(try_out, rule, copies) for rule in rules]):
                 result = future.result()
                 results.append(result)
-                print(f"{result.outcome:8} {result.rule.name} ({result.rule.file})", flush=True)
+                print(f"{result.outcome:8} {result.rule.name} ({result.rule.file}){reason(result)}", flush=True)
                 if result.outcome == "fault":
                     print(result.words)
     lost = [result for result in results if result.outcome != "noticed"]

@@ -12,6 +12,15 @@ class ModuleDocFragment:
 
     DOCUMENTATION = r"""
 options:
+  optional_native:
+    description:
+      - Applications of the release whose native code may need libraries that the host lacks, such as V(wx) on a host without a display.
+        V(erts) is ERTS itself.
+      - The native code of all others, of ERTS too, must find its libraries and their symbol versions on the host, or in the release.
+        If not, the release is refused before anything is changed.
+    type: list
+    elements: str
+    default: []
   url_options:
     description:
       - How the host downloads O(package) from a URL. The names are those of M(ansible.builtin.get_url). Paths are those of the host.

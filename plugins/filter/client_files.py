@@ -60,7 +60,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: See how a client would be started
+- name: Show how a client would be started
   ansible.builtin.debug:
     msg: "{{ (variables | erlang.otp.client_files(root='/srv/exchange', directory='/srv/exchange/clients/exchange@north',
       home='/var/lib/exchange', run_dir='/run/exchange', log_dir='/var/log/exchange')).start }}"

@@ -17,13 +17,13 @@ version_added: 0.1.0
 author:
   - The erlang.otp authors
 description:
-  - Decides where the files of a client node are, on which host and whose, and whether its node starts, stops or restarts.
+  - Decides where the files of a client node are, on which host and whose, and whether its node starts or stops, and what the table says of it.
   - The role C(erlang.otp.clients) acts by it.
 positional: _input, hostvars
 options:
   _input:
     description:
-      - The variables of the role C(erlang.otp.clients) and the results of its tasks that are listed as C(_otp_known) in its C(vars).
+      - The variables of the role C(erlang.otp.clients) and the results of its tasks that are listed as C(_otp_client_known) in its C(vars).
         A task that has not run has an empty result.
     type: dict
     required: true
@@ -62,6 +62,9 @@ _value:
     files_host:
       description: The host where these files are.
       type: str
+    keep_in:
+      description: Where earlier files of the client are kept, the option of M(erlang.otp.otp_client_files).
+      type: str
     home:
       description: The directory with the cookie file.
       type: str
@@ -89,8 +92,20 @@ _value:
     is_down:
       description: Whether its host has reported that no process of the node runs.
       type: bool
+    emulator:
+      description: What identifies the emulator that runs; empty if none does.
+      type: str
+    pid:
+      description: Its process on its host. Null if none runs.
+      type: int
+    is_lost:
+      description: Whether a task could not reach its host.
+      type: bool
+    system:
+      description: The client in the table of P(erlang.otp.deploy_state#filter), in the form of the result of M(erlang.otp.otp_target_system).
+      type: dict
     stops:
-      description: Whether to stop the node, also before it starts again.
+      description: Whether to stop the node.
       type: bool
     starts:
       description: Whether to start the node.

@@ -47,7 +47,7 @@ seealso:
 EXAMPLES = r"""
 - name: Show from which packages a relup is made
   ansible.builtin.debug:
-    # {"packages": ["exchange-FIRST.tar.gz"], "problems": []}
+    # {"packages": ["exchange-FIRST.tar.gz"], "problems": [], "between": {}}
     msg: "{{ {'north': asked} | erlang.otp.earlier_packages('packages', 'exchange', 'SECOND') }}"
 """
 
@@ -60,6 +60,11 @@ _value:
       description: The names of the packages in the directory.
       type: list
       elements: str
+    between:
+      description:
+        - By the name of a package of what the hosts have, the packages in the directory to which a node can go from it without a restart, by one relup after
+          the other. The nearest come first.
+      type: dict
     problems:
       description: One sentence for each release that a host has and that has no package there.
       type: list
@@ -67,7 +72,7 @@ _value:
 """
 
 
-def earlier_packages(answers: t.Any, directory: str, name: str, version: str) -> dict[str, list[str]]:
+def earlier_packages(answers: t.Any, directory: str, name: str, version: str) -> dict[str, t.Any]:
     """What a relup for the release is made from."""
     # Here, as every fork of Ansible loads all filters of the collection for any of them.
     from ansible_collections.erlang.otp.plugins.plugin_utils._package.earlier import find_earlier

@@ -63,7 +63,7 @@ _value:
 """
 
 
-def fleet_problems(hostvars: t.Any, hosts: t.Iterable[str], *, clients: bool = False) -> list[str]:
+def fleet_problems(hostvars: t.Any, *, hosts: t.Iterable[str], clients: bool = False) -> list[str]:
     """What does not fit between hosts."""
     if not isinstance(hostvars, t.Mapping):
         raise AnsibleFilterError("fleet_problems needs hostvars, the variables of all hosts")

@@ -84,7 +84,7 @@ _value:
 """
 
 
-def fleet_status(hostvars: t.Any, hosts: t.Iterable[str], register: str, time: str, packages: str = "") -> dict[str, t.Any]:
+def fleet_status(hostvars: t.Any, *, hosts: t.Iterable[str], register: str, time: str, packages: str = "") -> dict[str, t.Any]:
     """The report on the hosts."""
     if not isinstance(hostvars, t.Mapping):
         raise AnsibleFilterError("fleet_status needs hostvars, the variables of all hosts")

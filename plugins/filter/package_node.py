@@ -29,6 +29,11 @@ options:
     description: Values for the variables in C(vm.args.src).
     type: dict
     default: {}
+  unknown:
+    description:
+      - The name to return if the C(env.sh) of the package computes it. Without this option the filter fails then.
+    type: str
+    default: ""
 seealso:
   - plugin: erlang.otp.package_problems
     plugin_type: filter
@@ -54,7 +59,7 @@ _value:
 """
 
 
-def package_node(package: t.Any, variables: t.Mapping[str, t.Any] | None = None) -> dict[str, t.Any]:
+def package_node(package: t.Any, variables: t.Mapping[str, t.Any] | None = None, *, unknown: str = "") -> dict[str, t.Any]:
     """The name and its kind."""
     path = os.path.expanduser(str(package or ""))
     if not os.path.isfile(path):
@@ -72,6 +77,8 @@ def package_node(package: t.Any, variables: t.Mapping[str, t.Any] | None = None)
         # The installation says what is wrong with the package.
         return {"name": "", "long": False}
     except OtpError as error:
+        if unknown:
+            return {"name": unknown, "long": False}
         raise AnsibleFilterError(str(error)) from None
 
 

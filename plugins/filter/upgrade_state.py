@@ -67,7 +67,8 @@ _value:
       description:
         - For each host C(outcome), C(reason), C(before) and C(now) (releases), C(back) (the release that a failure leads back to), C(seconds),
           C(down) (seconds without an answer), C(is_another) (another emulator runs than before), C(can_go), C(is_due),
-          C(is_over), C(is_bad), C(is_shown) (Ansible has shown why), C(no_release) (why none is known) and C(is_held).
+          C(is_lost) (a task was left out), C(is_over), C(is_bad), C(is_shown) (Ansible has shown why), C(no_release) (why none is known), C(is_held) and
+          C(is_back) (the rollback has succeeded).
       type: list
       elements: dict
     is_refused:

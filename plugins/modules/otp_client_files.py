@@ -74,6 +74,27 @@ options:
         description: The permissions of the file, octal.
         type: str
         default: "0644"
+  keep_in:
+    description:
+      - Where the files that the client was started with are kept when they are replaced. It is the directory of the client or, on the host of a client without
+        a disk, C(bin) in it. The default is not to keep them.
+    type: path
+  emulator:
+    description: What identifies the emulator that runs, as the script C(bin/stop status) of the client says. By default none runs.
+    type: str
+    default: ''
+  release:
+    description: The version of the release that the client boots, for O(keep_in) on its master.
+    type: str
+    default: ''
+  restart_on_change:
+    description: Whether a restart follows. If not, what is kept of files that the client has read since is forgotten.
+    type: bool
+    default: false
+  kept:
+    description: V(put_back), put back what is kept in O(keep_in). V(forgotten), forget it. By default it stays.
+    type: str
+    choices: [put_back, forgotten]
 seealso:
   - module: erlang.otp.otp_client_files_info
   - module: erlang.otp.otp_release_client
@@ -104,11 +125,21 @@ actions:
   type: list
   elements: str
   sample: [write /var/lib/exchange/.erlang.cookie]
+outdated:
+  description: The files that the emulator runs without a change of, or that it was restarted with before and that were not committed.
+  returned: success, with O(keep_in)
+  type: list
+  elements: str
+is_newer:
+  description: Whether the emulator runs without a change of these files.
+  returned: success, with O(keep_in)
+  type: bool
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.erlang.otp.plugins.module_utils._client.files import Directory, File, decompressed, ensure_files
+from ansible_collections.erlang.otp.plugins.module_utils._client.files import Directory, File, decompressed, ensure_files, settle_kept
+from ansible_collections.erlang.otp.plugins.module_utils._client.kept import KeptOfClient
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import find_user, parse_mode, user_number
@@ -130,6 +161,11 @@ ARGUMENT_SPEC: dict = {
     "absent": {"type": "list", "elements": "path", "default": []},
     "directories": {"type": "list", "elements": "dict", "default": [], "options": DIRECTORY},
     "files": {"type": "list", "elements": "dict", "default": [], "options": FILE, **ONE_CONTENT},
+    "keep_in": {"type": "path"},
+    "emulator": {"type": "str", "default": ""},
+    "release": {"type": "str", "default": ""},
+    "restart_on_change": {"type": "bool", "default": False},
+    "kept": {"type": "str", "choices": ["put_back", "forgotten"]},
 }
 
 
@@ -151,19 +187,24 @@ def file_of(item: dict, changes: Changes) -> File:
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     changes = Changes(check_mode=module.check_mode)
+    params, result = module.params, {}
+    kept = KeptOfClient(params["keep_in"], params["emulator"], params["release"]) if params["keep_in"] else None
     try:
         ensure_files(
-            absent=module.params["absent"],
-            directories=[Directory(item["path"], parse_mode(item["mode"]), owner_of(item, changes)) for item in module.params["directories"]],
-            files=[file_of(item, changes) for item in module.params["files"]],
+            absent=params["absent"],
+            directories=[Directory(item["path"], parse_mode(item["mode"]), owner_of(item, changes)) for item in params["directories"]],
+            files=[file_of(item, changes) for item in params["files"]],
             changes=changes,
+            kept=kept,
         )
+        if kept:
+            result = settle_kept(kept, params["kept"] or "", params["restart_on_change"], changes)
     except OtpError as error:
         module.fail_json(msg=str(error), actions=changes.actions)
     except OSError as error:
         hint = " Use become to work as root; what is in a directory is to belong to the directory's owner." if isinstance(error, PermissionError) else ""
         module.fail_json(msg=f"{error.filename}: {error.strerror}.{hint}", actions=changes.actions)
-    module.exit_json(changed=changes.changed, actions=changes.actions)
+    module.exit_json(changed=changes.changed, actions=changes.actions, **result)
 
 
 if __name__ == "__main__":

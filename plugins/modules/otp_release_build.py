@@ -137,13 +137,16 @@ options:
     default: []
   strip:
     description:
-      - Whether to remove from BEAM files what is not needed to run them, mainly debug information, as C(beam_lib:strip_release/1)
-        does. The package becomes less than half as large.
+      - Whether to remove from BEAM files what is not needed to run and to upgrade them, mainly debug information. The package becomes less than half as
+        large. C(beam_lib:strip_release/1) removes the chunk C(Attr) as well, without which C(release_handler) can neither load nor replace a module.
+      - From native code (the emulator, NIFs, drivers, port programs), debug symbols are removed by C(strip) of GNU binutils, if the build host has it.
+        Code for another machine type needs the program for that, such as C(aarch64-linux-gnu-strip). What cannot be stripped is one of
+        RV(diagnostics). Files of O(extra_files) stay as they are.
     type: bool
     default: false
   strip_keep:
     description:
-      - Chunks of BEAM files to keep with O(strip), such as V(Docs) or V(Dbgi).
+      - Chunks of BEAM files to keep with O(strip), such as V(Docs) or V(Dbgi), by their names of four letters. V(Attr) is always kept.
     type: list
     elements: str
     default: []
@@ -163,6 +166,7 @@ options:
   extra_files:
     description:
       - More files and directories for the package.
+      - V(releases/VERSION/sys.config) and V(releases/VERSION/relup) are checked, as by C(systools).
     type: list
     elements: dict
     default: []
@@ -193,6 +197,13 @@ options:
     type: list
     elements: path
     default: []
+  upgrade_between:
+    description:
+      - By an element of O(upgrade_from), other releases, as a list of such paths. If the appups do not lead from that element and back to it, the first of
+        these from which they do takes its place, also in O(downgrade_to).
+      - A node that runs the earlier release can go through the one in between, see M(erlang.otp.otp_release_handler).
+    type: dict
+    default: {}
   upgrade_path:
     description:
       - Directories with C(.app) files of applications of earlier releases that are neither in a package nor beside their C(.rel)
@@ -224,8 +235,10 @@ options:
     default: false
   exref:
     description:
-      - Whether C(systools) warns about calls to functions that are not in the release.
-    type: bool
+      - Whether C(systools) warns about calls to functions that are not in the release; or a list of the applications whose calls it looks at.
+      - The warning names who calls what, and which application on O(code_path) or of Erlang/OTP has the module, also as data, see RV(diagnostics).
+      - It needs C(tools) of Erlang/OTP on the build host.
+    type: raw
     default: false
   warnings_as_errors:
     description:
@@ -267,6 +280,8 @@ options:
 notes:
   - All files in a package have the time of E(SOURCE_DATE_EPOCH), or 1980-01-01 if it is not set.
   - The content of a package depends only on the input. Its compressed form also depends on the version of zlib that Python uses.
+  - A build takes at most 128 MiB of memory more than Python itself, however large the release is. Erlang and C(strip) take what they need.
+    Temporary files are in C(/var/tmp) if the user can write there.
 requirements:
   - Erlang/OTP with SASL, and the applications of the release, on the host where the module runs.
 seealso:
@@ -517,6 +532,7 @@ diagnostics:
     - The module itself warns about earlier releases with V(other_name) for a release of another name, V(bad_vsn) for an C(.appup) file
       for another version of its application, V(made_appup) for an application without one (see O(appup)), and V(same_version) for an application whose
       code has changed but not its version; a node would keep its old code.
+    - V(included) names an element of O(applications) that another application includes, so that the system does not start it by itself.
     - V(same_code) names a library that is the same code as in the earlier package of the release, or in that of O(base), and was compiled elsewhere, such
       as in another checkout. Its modules and its resource file are taken from there, so that their bytes stay the same.
   returned: success, and failure when C(systools) refuses the release
@@ -524,7 +540,8 @@ diagnostics:
   elements: dict
   contains:
     kind:
-      description: The kind of warning or error, in the terms of C(systools).
+      description:
+        - The tag of the term of C(systools), such as V(undefined_applications), V(error_reading) or V(bad_instruction). V(EXIT) if C(systools) crashed.
       type: str
       sample: missing_sasl
     term:
@@ -535,6 +552,28 @@ diagnostics:
       description: The sentence of C(systools).
       type: str
       sample: Missing application sasl. Can not upgrade with this release
+    calls:
+      description: Of O(exref), of the kind V(exref_undef), the calls of functions that are not in the release. Else empty.
+      type: list
+      elements: dict
+      contains:
+        function:
+          description: What is called.
+          type: str
+          sample: cow_http:parse/1
+        callers:
+          description: The modules that call it, with their applications. A call that is made up when it runs is not known.
+          type: list
+          elements: str
+          sample: ['pea: pea_web']
+        application:
+          description: The application that is not in the release and has the module; empty if none was found.
+          type: str
+          sample: cowlib
+        directory:
+          description: Where its module is; empty if it was not found.
+          type: str
+          sample: /home/user/target_system/_build/default/lib/cowlib/ebin
 actions:
   description: The actions, or in check mode the predicted actions, as sentences.
   returned: success
@@ -547,6 +586,7 @@ import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.applications import requested_application
 from ansible_collections.erlang.otp.plugins.module_utils._build.boot_scripts import SystoolsError
@@ -584,12 +624,13 @@ ARGUMENT_SPEC = {
         "options": {"src": {"type": "path", "required": True}, "dest": {"type": "str", "required": True}},
     },
     "src_tests": {"type": "bool", "default": False},
-    "exref": {"type": "bool", "default": False},
+    "exref": {"type": "raw", "default": False},
     "warnings_as_errors": {"type": "bool", "default": False},
     "no_warn_sasl": {"type": "bool", "default": False},
     "no_dot_erlang": {"type": "bool", "default": False},
     "upgrade_from": {"type": "list", "elements": "path", "default": []},
     "downgrade_to": {"type": "list", "elements": "path", "default": []},
+    "upgrade_between": {"type": "dict", "default": {}},
     "upgrade_path": {"type": "list", "elements": "path", "default": []},
     "appup": {"type": "str", "choices": ["require", "generate"], "default": "require"},
     "restart_emulator": {"type": "bool", "default": False},
@@ -599,10 +640,20 @@ ARGUMENT_SPEC = {
 }
 
 
+def _exref(value: t.Any) -> bool | tuple[str, ...]:
+    if isinstance(value, list):
+        return tuple(map(str, value))
+    try:
+        return boolean(value)
+    except TypeError:
+        raise OtpError(f"exref: {value!r} is neither true or false nor a list of applications.") from None
+
+
 def options_of(parameters: dict) -> Options:
     """The module's parameters as the build takes them. Raises OtpError."""
     script = ScriptOptions(
-        **{name: parameters[name] for name in ("src_tests", "exref", "warnings_as_errors", "no_warn_sasl", "no_dot_erlang")},
+        **{name: parameters[name] for name in ("src_tests", "warnings_as_errors", "no_warn_sasl", "no_dot_erlang")},
+        exref=_exref(parameters["exref"]),
         variables=tuple((name, os.path.abspath(expanded(str(path)))) for name, path in parameters["variables"].items()),
     )
     same = ("rel", "name", "version", "file_name", "otp_root", "strip", "var_tar", "appup", "restart_emulator", "base", "replace", "cache_dir")
@@ -619,6 +670,7 @@ def options_of(parameters: dict) -> Options:
         erts=parameters["erts"].lower() if parameters["erts"].lower() in ("true", "false") else expanded(parameters["erts"]),
         applications=tuple(requested_application(item) for item in parameters["applications"] or []),
         script=script,
+        upgrade_between={expanded(path): [*map(expanded, others)] for path, others in parameters["upgrade_between"].items()},
         extra_files=tuple((item["src"], item["dest"]) for item in parameters["extra_files"]),
     )
 

@@ -92,6 +92,16 @@ options:
         changed.
     type: bool
     default: false
+  emulator:
+    description:
+      - What identifies the emulator that runs, as the client's host says (C(bin/stop status)). The files that it was started with are then
+        kept when they are replaced, see M(erlang.otp.otp_client_node). By default nothing is kept.
+    type: str
+    default: ''
+  restart_on_change:
+    description: Whether a restart follows. If not, what is kept of files that the client has read since is forgotten.
+    type: bool
+    default: false
   host:
     description: The address of the client's host, to ask C(epmd) there. The default is the host in its name.
     type: str
@@ -157,6 +167,15 @@ erts_version:
   returned: success
   type: str
   sample: 13.1.5
+before:
+  description: The version of the release that it had before. Null if it had none.
+  returned: success
+  type: str
+outdated:
+  description: The files that O(emulator) runs without a change of, or that it was restarted with before and that were not committed.
+  returned: success
+  type: list
+  elements: str
 actions:
   description: What was done, or would be done in check mode, as sentences.
   returned: always
@@ -188,6 +207,8 @@ ARGUMENT_SPEC: dict = {
     "group": {"type": "str"},
     "mode": {"type": "str", "default": "0640"},
     "stopped": {"type": "bool", "default": False},
+    "emulator": {"type": "str", "default": ""},
+    "restart_on_change": {"type": "bool", "default": False},
     "host": {"type": "str"},
     "epmd_port": {"type": "int"},
     "lock_timeout": {"type": "float", "default": 60.0},

@@ -19,6 +19,8 @@ description:
   - After the installation the module compares what the node runs with the release, the versions of its applications, and the code of the loaded modules
     of libraries that the permanent release does not have. If it is not that of the package, the release is not committed, and the node is rolled back.
     If the two releases have different ERTS, code that the relup does not load was compiled by another compiler, and is only one of RV(problems).
+  - Where no relup leads to the release at once, or only with a restart, the node goes through the releases in between that it has, by the relups that need
+    no restart. Each must pass O(verify), and only the last one is committed. See RV(between).
   - A release that fails O(verify) is not committed, and the node is rolled back to its permanent release.
   - A release that was only unpacked, or has failed on the host, is replaced if O(package) has other content of the same version.
   - The history of a host remembers a release that failed there. It is refused until O(force). The same holds for a release that was not
@@ -126,8 +128,8 @@ options:
     default: offline
   keep:
     description:
-      - How many releases to keep on the host once O(release) runs and is permanent, at least two. Older ones are removed; the one from which the
-        node came is kept longest. V(0) removes none.
+      - How many releases to keep on the host once O(release) runs and is permanent, at least two. Older ones are removed. Those through which
+        the node came stay for the way back. V(0) removes none.
       - A release that cannot be removed is one of RV(problems), not a failure.
     type: int
     default: 0
@@ -166,7 +168,8 @@ options:
         C(release_handler) does it for C(restart_emulator), by C(releases/new_start_erl.data), which C(bin/start_erl) removes. Every other start
         boots the permanent release. Where the release does not start, or does not boot within O(restart_timeout), its emulator is ended, and the
         node boots the permanent release again. The instructions of a relup are not carried out.
-      - V(auto), V(hot) if the relup leads to the release without a restart; otherwise V(restart), if O(allow_restart) allows it.
+      - V(auto), V(hot) if the relup leads to the release without a restart, or relups through releases in between; otherwise V(restart), if
+        O(allow_restart) allows it.
       - A client is only upgraded by the relup.
     type: str
     choices: [auto, hot, restart]
@@ -197,10 +200,58 @@ options:
     description: For how many seconds C(install_release) may take, which carries out the instructions of the relup.
     type: float
     default: 600.0
+  install_options:
+    description:
+      - Options of C(release_handler:install_release/2), and of C(check_install_release/2) for O(install_options.purge). Without them it takes its own defaults.
+      - They count for a rollback by the relup as well.
+    type: dict
+    suboptions:
+      code_change_timeout:
+        description:
+          - For how many seconds a process may take for its C(code_change). After that the upgrade has failed, and the node is restarted on the release before.
+            By default 5.
+          - O(upgrade_timeout) is the limit for the whole relup.
+        type: float
+      suspend_timeout:
+        description:
+          - For how many seconds to wait until a process is suspended. One that is still busy then is not converted, and is killed if its old code is purged.
+            By default 5, or what the appup says.
+        type: float
+      error_action:
+        description:
+          - What the node does after an error in the relup. V(restart), C(init:restart()), in the same process of the operating system; V(reboot),
+            C(init:reboot()), which needs heart.
+        type: str
+        choices: [restart, reboot]
+        default: restart
+      update_paths:
+        description:
+          - Whether the code paths of all applications are updated, or only of those with another version. It matters for applications in other directories
+            than C($ROOT/lib), such as C(release_handler:set_unpacked/2) can name. By default V(false).
+        type: bool
+      purge:
+        description:
+          - Whether old code that no process runs is purged when the release has been checked, so that less is left to do while processes are suspended.
+            Not in check mode.
+        type: bool
+  keep_env:
+    description:
+      - Applications whose environment a hot upgrade leaves as it is on the node where neither their C(.app) file nor C(sys.config) has the value, because it
+        was set by C(application:set_env/3) since. By default C(release_handler) gives each application what its files say, and nothing else. RV(problems)
+        names the values that would be lost.
+      - They are kept through the upgrade, also where the new release has another value, and not through a restart. Configuration providers (C(runtime.exs))
+        do not change what is kept.
+      - Not for clients and boxes. A value such as a process, which no file can have, is refused before anything is changed.
+    type: list
+    elements: str
+    default: []
   restart_timeout:
     description: For how many seconds to wait for a node that restarts. With O(method=restart), a boot that takes longer is ended.
     type: float
     default: 60.0
+  log_dir:
+    description: The directory of run_erl's logs and of crash dumps, whose end is shown if the node does not start. The default is C(log) in O(root).
+    type: path
   lock_timeout:
     description: For how many seconds to wait for another run that works on the same root directory.
     type: float
@@ -216,6 +267,12 @@ options:
   _package_release:
     description: The release in the package. Internal, set by the action plugin when it is checked before the package is sent.
     type: dict
+  _between:
+    description: The packages of releases through which the node may go. Internal, set by the action plugin.
+    type: dict
+  _between_dir:
+    description: A directory of the controller with these packages. Internal, for the action plugin.
+    type: path
   _failure:
     description: A release whose node did not start after it was made permanent, and the reason. Internal, of the role C(erlang.otp.upgrade).
     type: dict
@@ -288,6 +345,14 @@ EXAMPLES = r"""
     release: "1.0"
     state: rebooted_old
 
+- name: Upgrade a node whose server converts a large table
+  erlang.otp.otp_release_handler:
+    root: /srv/exchange
+    node: exchange@north
+    release: "2.0"
+    install_options:
+      code_change_timeout: 120
+
 - name: Upgrade by a restart, without a relup
   erlang.otp.otp_release_handler:
     root: /srv/exchange
@@ -308,6 +373,12 @@ transport:
   returned: always
   type: str
   sample: distribution
+between:
+  description: The releases through which the node would go, without a restart, because no relup leads to the release at once.
+  returned: when O(state=ready)
+  type: list
+  elements: str
+  sample: [SECOND]
 way:
   description: How the node would come to the release. V(none), it runs and is permanent; V(commit), it runs and is not permanent; V(upgrade), by a relup;
       V(restart), by a restart; V(reboot), as a client that boots an old release; V(offline), the node is down, and would boot it next;
@@ -431,6 +502,13 @@ CONFIGURATION = {
     "variables": {"type": "dict", "default": {}},
     "secrets": {"type": "dict", "default": {}, "no_log": True},
 }
+INSTALL_OPTIONS = {
+    "code_change_timeout": {"type": "float"},
+    "suspend_timeout": {"type": "float"},
+    "error_action": {"type": "str", "choices": ["restart", "reboot"], "default": "restart"},
+    "update_paths": {"type": "bool"},
+    "purge": {"type": "bool"},
+}
 STATES = ("unpacked", "ready", "current", "permanent", "absent", "rebooted_old", "given_back")
 ARGUMENT_SPEC = {
     "root": {"type": "path", "required": True},
@@ -441,6 +519,7 @@ ARGUMENT_SPEC = {
     "checksum": {"type": "str"},
     "thin_checksum": {"type": "str"},
     "url_options": {"type": "dict", "options": URL_OPTIONS},
+    "optional_native": {"type": "list", "elements": "str", "default": []},
     "remote_src": {"type": "bool", "default": False},
     "configuration": {"type": "dict", "options": CONFIGURATION},
     "down": {"type": "str", "choices": ["offline", "fail", "skip"], "default": "offline"},
@@ -458,11 +537,16 @@ ARGUMENT_SPEC = {
     "force": {"type": "bool", "default": False},
     "timeout": {"type": "float", "default": 60.0},
     "upgrade_timeout": {"type": "float", "default": 600.0},
+    "install_options": {"type": "dict", "options": INSTALL_OPTIONS},
+    "keep_env": {"type": "list", "elements": "str", "default": []},
     "restart_timeout": {"type": "float", "default": 60.0},
+    "log_dir": {"type": "path"},
     "lock_timeout": {"type": "float", "default": 60.0},
     "hold": {"type": "float"},
     **CLAIM_ARGUMENTS,
     "_package_release": {"type": "dict"},
+    "_between": {"type": "dict"},
+    "_between_dir": {"type": "path"},
     "_failure": {"type": "dict"},
     "_has_steps": {"type": "bool"},
     "_no_release": {"type": "str"},
@@ -481,7 +565,12 @@ def request_of(params: dict) -> Request:
     configuration = params["configuration"]
     return Request(**{name: params[name] for name in Request._fields if name in params})._replace(
         address=address_of(params),
-        package={"package": package, "checksum": params["checksum"], "url_options": params["url_options"], "release": params["_package_release"]},
+        package={
+            "package": package,
+            **{name: params[name] for name in ("checksum", "url_options", "optional_native")},
+            "release": params["_package_release"],
+        },
+        install_options=params["install_options"] or {},
         configuration=configuration and {**configuration, **{name: texts(name, configuration[name]) for name in ("variables", "secrets")}},
         verify=as_checks(params["verify"]),
         client=params["client"] or "",
@@ -489,6 +578,7 @@ def request_of(params: dict) -> Request:
         master=params["master"] or "",
         claim=claim_of(params),
         failure=params["_failure"] or {},
+        between=params["_between"] or {},
     )
 
 

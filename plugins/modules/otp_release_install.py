@@ -267,6 +267,7 @@ ARGUMENT_SPEC = {
     "checksum": {"type": "str"},
     "thin_checksum": {"type": "str"},
     "url_options": {"type": "dict", "options": URL_OPTIONS},
+    "optional_native": {"type": "list", "elements": "str", "default": []},
     "remote_src": {"type": "bool", "default": False},
     "state": {"type": "str", "choices": ["present", "permanent", "absent"], "default": "present"},
     "release": {"type": "str"},
@@ -286,7 +287,7 @@ ARGUMENT_SPEC = {
 
 def arguments_of(parameters: dict) -> dict:
     """The module's parameters as install_release() takes them, except for the package. Raises OtpError."""
-    same = ("root", "checksum", "url_options", "state", "destdir", "emulator", "flush", "lock_timeout")
+    same = ("root", "checksum", "url_options", "optional_native", "state", "destdir", "emulator", "flush", "lock_timeout")
     try:
         max_size = human_to_bytes(parameters["max_size"])
     except ValueError as error:

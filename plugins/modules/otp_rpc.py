@@ -70,6 +70,13 @@ options:
       - As for O(arguments), a string is the text of an Erlang term, and anything else is plain data. In a text, C(_) matches any term,
         and a map any map that has at least these keys. V({ok,_,[]}) is a tuple of three elements, of which the second does not matter.
     type: raw
+  text:
+    description:
+      - Whether lists of integers in the result are strings if all of them are printable characters of Unicode.
+      - By default, they are if all of them are printable characters of Latin-1, as C(io_lib:printable_latin1_list/1) says. Any other list stays a list,
+        because in Erlang a string is a list of integers, and V([945,946]) may be numbers.
+    type: bool
+    default: false
   read_only:
     description: Whether the function only reads. The task is then never C(changed), and makes the call in check mode too.
     type: bool
@@ -125,8 +132,8 @@ RETURN = r"""
 result:
   description:
     - >-
-      The result as data, in the forms of the filter P(erlang.otp.from_term#filter). A list of printable characters is a string, as in the
-      Erlang shell. A pid, port, reference or local fun is C({$opaque: text}).
+      The result as data, in the forms of the filter P(erlang.otp.from_term#filter). A list of printable characters is a string, see
+      O(text). A pid, port, reference or local fun is C({$opaque: text}).
   returned: when the function has returned
   type: raw
   sample: {"$tuple": [{"$atom": "running"}, 12]}
@@ -169,7 +176,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors impor
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import ADDRESS_ARGUMENTS, address_of, connect
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import format_term
 from ansible_collections.erlang.otp.plugins.module_utils._terms.patterns import as_pattern, as_term, matches
-from ansible_collections.erlang.otp.plugins.module_utils._terms.plain_data import from_term
+from ansible_collections.erlang.otp.plugins.module_utils._terms.plain_data import from_term, latin1_strings
 
 ARGUMENT_SPEC = {
     **ADDRESS_ARGUMENTS,
@@ -180,6 +187,7 @@ ARGUMENT_SPEC = {
     "arguments": {"type": "list", "elements": "raw", "default": []},
     "timeout": {"type": "float", "default": 30.0},
     "expect": {"type": "raw"},
+    "text": {"type": "bool", "default": False},
     "read_only": {"type": "bool", "default": False},
 }
 ARGUMENT_RULES: dict = {
@@ -206,8 +214,9 @@ def call(params: dict, result: dict) -> None:
                 "stacktrace": [format_term(entry) for entry in raised.stacktrace],
             }
             raise
-    result["result"] = from_term(value)
-    result["text"] = format_term(value)
+    shown = value if params["text"] else latin1_strings(value)
+    result["result"] = from_term(shown)
+    result["text"] = format_term(shown)
     if expected is not None and not matches(expected, value):
         what = name_of(params["module"], params["function"], arguments)
         raise OtpError(f"{what} returned {shortened(value)}, which is not as expected: {shortened(expected)}")

@@ -217,7 +217,7 @@ EXAMPLES = r"""
         mode: "0755"
   become: true
 
-- name: Take the exchange off the host
+- name: Remove the exchange from the host
   erlang.otp.otp_target_system:
     root: /srv/exchange
     user: exchange
@@ -362,6 +362,7 @@ ARGUMENT_SPEC = {
     "checksum": {"type": "str"},
     "thin_checksum": {"type": "str"},
     "url_options": {"type": "dict", "options": URL_OPTIONS},
+    "optional_native": {"type": "list", "elements": "str", "default": []},
     "_package_release": {"type": "dict"},
     "_role_variables": {"type": "dict"},
     "boot_variables": {"type": "dict", "default": {}},

@@ -19,6 +19,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import pa
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._node import distribution_peer as peer
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.beam_files import beam, debug_info
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.elf_files import elf_file
 
 # Inserted anywhere: what opens, ends, counts or escapes something in one of the formats.
 WORDS = (
@@ -169,6 +170,7 @@ CORPUS: dict[str, list[bytes]] = {
     "tar_alone": PACKAGES,
     "gzip": [gzip.compress(package, mtime=0) for package in PACKAGES] + PACKAGES,
     "elf": [Path(sys.executable).read_bytes()[:1024], b"\x7fELF\1\2" + bytes(58)],
+    "dynamic": [elf_file({"liba.so.1": ["A_1", "A_2"], "libb.so": []}, search="$ORIGIN:/opt", versions=["C_1"], bits=bits) for bits in (32, 64)],
     "beam": [BEAM, gzip.compress(BEAM, mtime=0)],
     "beam_module": [beam("m", exports=["init/1"], calls=["supervisor:start_link/3"], behaviours=["gen_server"]), beam("m", source=ERLANG)],
     "debug_info": [debug_info(ERLANG), debug_info(ELIXIR, elixir=True)],

@@ -19,6 +19,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._formats import (
     appup,
     beam,
     beam_module,
+    dynamic,
     elf,
     releases_file,
     relup,
@@ -28,7 +29,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._formats import (
     tar_reader,
 )
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
-from ansible_collections.erlang.otp.plugins.module_utils._install.library_variables import find_places
+from ansible_collections.erlang.otp.plugins.module_utils._install.variable_libraries import find_places
 from ansible_collections.erlang.otp.plugins.module_utils._node import call_errors, epmd, log_tail, release_handler, run_erl_console
 from ansible_collections.erlang.otp.plugins.module_utils._package import extract, read, thin_base
 from ansible_collections.erlang.otp.plugins.module_utils._terms import etf_decoder, parser, plain_data, printer
@@ -118,7 +119,7 @@ def read_history(data: bytes) -> None:
     entries = history.parse(data)
     for release in {entry["release"] for entry in entries[-20:]} | {"1"}:
         history.failure_of(entries, release)
-        history.came_from(entries, release)
+        history.came_through(entries, release)
         history.previous(entries, release, ["1", "2"])
         history.missing_commit(entries, release, ["1"])
         history.has_removal(entries, release)
@@ -166,8 +167,13 @@ def program(data: bytes) -> None:
     assert found.kind
 
 
+def needs(data: bytes) -> None:
+    found = dynamic.read_dynamic(io.BytesIO(data))
+    assert found is None or sum(map(len, found.needs.values())) <= dynamic._ENTRIES
+
+
 def code(data: bytes) -> None:
-    beam.same_code(data, data[:-1])
+    beam.code_of(data)
     list(beam.chunks(data))
 
 
@@ -221,6 +227,7 @@ TARGETS: dict[str, t.Callable[[bytes], t.Any]] = {
     "tar_alone": tar_alone,
     "gzip": _package,
     "elf": program,
+    "dynamic": needs,
     "beam": code,
     "beam_module": module,
     "debug_info": debug,

@@ -63,6 +63,8 @@ class Box:
         self.boot_id = directory / "boot_id"
         self.port = free_port()
         self.process: subprocess.Popen | None = None
+        # By the last run with --check.
+        self.foretold = ""
         for key in ("host_key", "login_key"):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", directory / key], check=True)
         self.make_root(programs)
@@ -138,10 +140,14 @@ class Box:
 
     # From the controller.
 
+    def login(self, command: str, *options: str) -> list[str]:
+        """What logs in on the box and runs the command. It shares no connection."""
+        login = ["-F", "none", "-i", str(self.directory / "login_key"), "-p", str(self.port), *SSH_OPTIONS, "-o", "ControlPath=none"]
+        return ["ssh", *login, *options, "root@127.0.0.1", command]
+
     def ssh(self, command: str) -> subprocess.CompletedProcess:
-        """What a login on the box says. It shares no connection."""
-        options = ["-F", "none", "-i", str(self.directory / "login_key"), "-p", str(self.port), *SSH_OPTIONS, "-o", "ControlPath=none"]
-        return subprocess.run(["ssh", *options, "root@127.0.0.1", command], text=True, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+        """What a login on the box says."""
+        return subprocess.run(self.login(command), text=True, capture_output=True, stdin=subprocess.DEVNULL, check=False)
 
     def inventory(self, **variables: t.Any) -> Path:
         of_host = {
@@ -172,6 +178,8 @@ class Box:
         done = subprocess.run(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False)
         assert (done.returncode != 0) == fails, done.stdout
         check_blocks(done.stdout, done.returncode)
+        if "--check" in arguments:
+            self.foretold = done.stdout
         return Said(done.stdout)
 
     def ad_hoc(self, *arguments: str) -> str:

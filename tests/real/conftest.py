@@ -17,9 +17,16 @@ from case_site import Cases, make_upgrade_cases
 from handler_site import Releases
 from template_packages import Templates
 
+# Files that take minutes begin first, so that in the end no process waits for another one.
+LONG = """
+    adoption client_role deploy faults hostile_box hostile_client hostile_host interrupted_upgrade odd_names packages packages_debian13 relup
+    relup_of_the_fleet restart table_of_truth upgrade upgrade_failing values
+""".split()
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of the cases of a test with the mark ``one_of(n)``, every n-th runs, and with OTP_TESTS=full (``make test-full``) each."""
+    """The order of files; and of the cases of a test with the mark ``one_of(n)``, every n-th runs, with OTP_TESTS=full (``make test-full``) each."""
+    items.sort(key=lambda item: item.path.stem.partition("_")[2] not in LONG)
     if os.environ.get("OTP_TESTS") == "full":
         return
     seen: dict[str, int] = collections.Counter()

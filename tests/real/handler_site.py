@@ -35,6 +35,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.verify import as_
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.environment import ENVIRONMENT, format_environment
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
+from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import release_of
 from ansible_collections.erlang.otp.plugins.plugin_utils._target_system.rendering import rendered
 
 # The state has the version in it, so that code_change has something to do.
@@ -145,6 +146,8 @@ class System:
         self.name = "counter@localhost" if distributed else ""
         self.heart = heart
         self.pipes = self.directory / "pipes" if user == "root" else Path(self.root, "run/pipe")
+        self.logs = self.directory / "logs" if user == "root" else Path(self.root, "log")
+        self.logs.mkdir(exist_ok=True, parents=True)
         self.flags = [*flags]
         self.epmd = subprocess.Popen(["epmd", "-address", "127.0.0.1", "-port", str(self.port)])
         install_release(root=self.root, package=releases.packages[first], changes=Changes(), flush=False)
@@ -183,13 +186,13 @@ class System:
     @property
     def node(self) -> _node.Node:
         environment = {"ERL_EPMD_PORT": str(self.port)}
-        return _node.Node(self.root, self.user, str(self.home), f"{self.root}/log", self.name, environment=environment)
+        return _node.Node(self.root, self.user, str(self.home), str(self.logs), self.name, environment=environment)
 
     def write_scripts(self) -> None:
         values = {
             "otp_root": self.root,
             "otp_pipe_dir": str(self.pipes),
-            "otp_log_dir": f"{self.root}/log",
+            "otp_log_dir": str(self.logs),
             "otp_user": self.user,
             "otp_home": str(self.home),
             "otp_heart": self.heart,
@@ -223,7 +226,7 @@ class System:
         if self.name:
             _node.wait_until_answering(self.node, timeout=LIMIT)
         else:
-            wait_until(lambda: "Eshell" in Path(self.root, "log/erlang.log.1").read_text(), "the shell has come up")
+            wait_until(lambda: "Eshell" in (self.logs / "erlang.log.1").read_text(), "the shell has come up")
         return self
 
     @property
@@ -254,19 +257,30 @@ class System:
         return pid
 
     def take(
-        self, release: str, state: str, *, check_mode: bool = False, package: bool = True, package_of: str = "", verify: t.Sequence[dict] = (), **more: t.Any
+        self,
+        release: str,
+        state: str,
+        *,
+        check_mode: bool = False,
+        package: bool = True,
+        package_of: str = "",
+        is_read: bool = False,
+        verify: t.Sequence[dict] = (),
+        **more: t.Any,
     ) -> dict[str, t.Any]:
-        """What otp_release_handler does; actions are in the result."""
+        """What otp_release_handler does; actions are in the result. is_read: whether the package was read on the controller before."""
         changes = Changes(check_mode=check_mode)
-        given = {}
+        given: dict[str, t.Any] = {}
         if package and state in ("unpacked", "ready", "current", "permanent"):
             given = {"package": self.releases.packages[package_of or release]}
+            given.update({"release": release_of(given["package"])} if is_read else {})
         options: dict[str, t.Any] = {
             "address": self.address,
             # Most tests are of release_handler and of relups.
             "method": "hot",
             "package": given,
             "restart_timeout": LIMIT,
+            "log_dir": str(self.logs),
             "verify_timeout": LIMIT,
             "verify": as_checks(verify),
             **more,

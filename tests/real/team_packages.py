@@ -45,6 +45,12 @@ UMBRELLA = """\
 """
 RUNTIME = 'import Config\nconfig :stall, price: System.fetch_env!("STALL_PRICE")\n'
 ENV_SH = "export STALL_SIGN=open\nexport RELEASE_DISTRIBUTION=name\nexport RELEASE_NODE=market@127.0.0.1\n"
+MIGRATE = """\
+#!/bin/sh
+set -eu
+cd -P -- "$(dirname -- "$0")"
+exec ./market eval 'IO.puts("migrated")'
+"""
 
 
 class Teams(Templates):
@@ -68,7 +74,10 @@ class Teams(Templates):
         for name in ("stall", "till"):
             self.run("mix", "new", name, "--sup", at="market/apps")
         (self.directory / "market/config/runtime.exs").write_text(RUNTIME)
-        (self.directory / "market/rel").mkdir()
+        (self.directory / "market/rel/overlays/bin").mkdir(parents=True)
+        # As of mix phx.gen.release.
+        (self.directory / "market/rel/overlays/bin/migrate").write_text(MIGRATE)
+        (self.directory / "market/rel/overlays/bin/migrate").chmod(0o755)
         (self.directory / "market/rel/env.sh.eex").write_text(ENV_SH)
         self.edit("market/mix.exs", (r"deps: deps\(\)\n", UMBRELLA))
         self.run("mix", "release", at="market")

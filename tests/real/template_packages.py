@@ -85,13 +85,16 @@ CONF_APPUP = """
 class Templates:
     """Makes NAME-VERSION.tar.gz in the directory: of tele by rebar3; of shop, and of conf with config providers, by mix."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, enter: tuple[str, ...] = ()) -> None:
+        """enter: a command that runs others, with the tools of another system."""
         self.directory = directory
+        self.enter = enter
 
     def run(self, *command: str, at: str = "") -> None:
         """Run a tool as a newcomer does."""
         home = {"HOME": str(self.directory), "LC_ALL": "C.UTF-8", "MIX_ENV": "prod", "REBAR_OFFLINE": "1", "HEX_OFFLINE": "1"}
-        said = subprocess.run(command, cwd=self.directory / at, env={**os.environ, **home}, text=True, capture_output=True, timeout=LIMIT, check=False)
+        entered = [*self.enter, *command]
+        said = subprocess.run(entered, cwd=self.directory / at, env={**os.environ, **home}, text=True, capture_output=True, timeout=LIMIT, check=False)
         assert said.returncode == 0, said.stdout + said.stderr
 
     def edit(self, path: str, *pairs: tuple[str, str]) -> None:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import typing as t
 
-from waiting import wait_until
+from waiting import LIMIT, wait_until
 
 
 class Terminal:
-    """A command in a terminal of its own; the end of ``with`` hangs up, and waits for its end."""
+    """A command in a terminal of its own; the end of ``with`` hangs up, and waits for its end. code: how it has ended."""
 
     def __init__(self, *command: str, **variables: str) -> None:
         self.shown = b""
+        self.code: int | None = None
         self.pid, self.line = pty.fork()
         if not self.pid:
             os.execvpe(command[0], command, {**os.environ, "TERM": "xterm", **variables})
@@ -28,7 +30,7 @@ class Terminal:
 
     def __exit__(self, *dummy: t.Any) -> None:
         os.close(self.line)
-        os.waitpid(self.pid, 0)
+        self.code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
     def type(self, text: str) -> None:
         os.write(self.line, text.encode())
@@ -46,6 +48,21 @@ class Terminal:
 
         wait_until(is_shown, f"{text!r} is shown, and not {self.shown!r}")
         self.shown = b""
+
+    def answer(self, question: str, of: t.Callable[[str], str]) -> str:
+        """Answer each question at the end of what is shown, by what its group has matched, until the command ends. Returns all that was shown."""
+        shown, answered = "", 0
+        while select.select([self.line], [], [], LIMIT)[0]:
+            try:
+                shown += os.read(self.line, 65536).decode(errors="replace")
+            except OSError:
+                break
+            asked = re.search(question + r"\Z", shown[answered:])
+            # Ansible says it once more, as a heading.
+            if asked and not select.select([self.line], [], [], 0.05)[0]:
+                answered = len(shown)
+                self.type(of(asked[1]) + "\n")
+        return shown.replace("\r\n", "\n")
 
     def processes(self) -> list[int]:
         """It, and what it has started."""

@@ -116,16 +116,9 @@ def site(tmp_path_factory: pytest.TempPathFactory, template_packages: Path) -> t
     for package in template_packages.glob("*.tar.gz"):
         shutil.copy(package, site.directory)
     site.make_plain()
-    epmd = subprocess.Popen(["epmd", "-address", "127.0.0.1", "-port", str(site.epmd_port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
+    with site.at_work():
         site.start_by_hand()
         yield site
-    finally:
-        for host in HOSTS:
-            site.stop(host)
-        epmd.terminate()
-        epmd.wait(LIMIT)
-        shutil.rmtree(site.directory)
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,8 @@ import contextlib
 import os
 import re
 import secrets
+import shlex
+import shutil
 import signal
 import subprocess
 import time
@@ -20,11 +22,20 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from box_site import Box
+from box_site import Box, Said
 from handler_site import Releases
-from waiting import wait_until
+from secrecy import Watch
+from terminal import Terminal
+from truth_site import agreed
+from waiting import free_port, wait_until
 
 COOKIE = secrets.token_hex(16)
+# From a restart on: a node that is distributed.
+NAMED = {"otp_cookie": COOKIE, "otp_user": "erlang", "otp_node_name": "counter@localhost", "otp_environment": {"ERL_EPMD_PORT": free_port()}}
+SCRIPT = "/srv/counter/bin/COUNTER"
+AS_USER = f"start-stop-daemon -S -q -c erlang -p /proc/none -x {SCRIPT} --"
+# What a shell or erl might take for something of its own.
+ODD = "-eval 'halt(7).' -- \"$(id)`id`\" \\ * ~\n\t%s; ρίζα \U0001d11e"
 # What a run may say to a box that has all, and get from it.
 LITTLE = 40_000
 
@@ -44,6 +55,14 @@ def box(tmp_path_factory: pytest.TempPathFactory, releases: Releases) -> t.Itera
 def files(box: Box) -> set[str]:
     root = box.root / "srv/counter"
     return {str(path.relative_to(root)) for path in root.rglob("*")} if root.exists() else set()
+
+
+def in_the_table(box: Box, said: Said, *, foretold: bool = True) -> list[str]:
+    """The releases before and now, and the outcome, as the run with --check before has told them. They, and the process, are what the box has."""
+    row = agreed(box.foretold if foretold else said.output, said.output)[box.name]
+    if row["STATE"] != "-":
+        assert (row["NOW"], row["STATE"]) == (box.permanent(), f"running, pid {box.read('run/emulator.pid').strip()}")
+    return [row[column] for column in ("BEFORE", "NOW", "OUTCOME")]
 
 
 def end_of(process: subprocess.Popen) -> None:
@@ -91,6 +110,7 @@ def test_from_there_to_a_node_that_answers(box: Box, releases: Releases, record_
     said = box.play("erlang.otp.provision")
     assert said.changed == 1
     assert "an earlier run ended without releasing its lock on the box" in said.output
+    assert in_the_table(box, said) == ["-", "FIRST", "changed"]
     *_asked, result = said.results("line")
     assert (result["node"]["status"], result["node"]["release"]) == ("started", "FIRST")
     assert waiting > 30
@@ -112,8 +132,9 @@ def test_the_script_of_the_release(box: Box) -> None:
 
 
 def test_a_second_run_changes_nothing_and_costs_little_and_no_secret_shows(box: Box) -> None:
+    box.play("erlang.otp.provision", "--check")
     said = box.play("erlang.otp.provision", "-vvvv", "--diff")
-    assert said.changed == 0
+    assert said.changed == 0 and in_the_table(box, said) == ["FIRST", "FIRST", "unchanged"]
     (result,) = said.results("line")
     assert result["actions"] == []
     assert result["node"]["status"] == "started"
@@ -158,16 +179,52 @@ def test_it_goes_back(box: Box) -> None:
 
 
 def test_what_does_not_boot_goes_back_and_the_node_is_stopped_and_started(box: Box, releases: Releases) -> None:
-    given = {"otp_package": releases.packages["FIRST"], "otp_cookie": COOKIE, "otp_user": "erlang", "otp_restart_on_change": True, "otp_start_timeout": 20}
+    given = {**NAMED, "otp_package": releases.packages["FIRST"], "otp_restart_on_change": True, "otp_start_timeout": 20}
     box.inventory(**given, otp_vm_args="+no_such_flag\n")
     said = box.play("erlang.otp.provision", fails=True)
     assert re.search(r"mast +FIRST +FIRST .* rolled back +running", said.output)
     root = box.root / "srv/counter"
     assert not (root / ".previous").exists() and not (root / "releases/FIRST/vm.args").exists()
     box.inventory(**given, otp_vm_args="+P 70000\n", otp_box=True)
-    assert re.search(r"mast +FIRST +FIRST .* restarted +running", box.play("erlang.otp.provision").output) and not (root / ".previous").exists()
+    box.play("erlang.otp.provision", "--check")
+    assert in_the_table(box, box.play("erlang.otp.provision")) == ["FIRST", "FIRST", "restarted"] and not (root / ".previous").exists()
     assert re.search(r"mast +FIRST +- .* done", box.play("erlang.otp.stop", "-e", "otp_hosts=all").output)
     assert re.search(r"mast +- +FIRST .* done", box.play("erlang.otp.start", "-e", "otp_hosts=all").output)
+
+
+@pytest.mark.parametrize("command", [SCRIPT, AS_USER], ids=["root", "user"])
+def test_the_script_of_a_distributed_node(box: Box, command: str) -> None:
+    """As root and as the service user. The node has nothing but kernel, stdlib, sasl and its own application."""
+
+    def says(*words: str) -> tuple[int, str]:
+        said = box.ssh(f"{command} {shlex.join(words)}")
+        return said.returncode, (said.stdout + said.stderr).strip()
+
+    literal = '"{}"'.format(ODD.replace("\\", "\\\\").replace('"', '\\"'))
+    with Watch(of_environment=(COOKIE, "lists:sum(")) as watch:
+        assert says("eval", f"{{lists:sum({literal}), node()}}.") == (0, f"{{{sum(map(ord, ODD))},counter@localhost}}")
+        assert says("rpc", "counter", "version") == (0, '"1.0"') and says("ping") == (0, "pong")
+    assert watch.seen and not [arguments for arguments in watch.seen if COOKIE.encode() in arguments]
+    assert says("eval", "error(no)")[0] == says("rpc", "none")[0] == 1 and says("upgrade")[0] == 2 and says("versions")[1].endswith("FIRST permanent")
+
+
+def test_a_shell_in_the_node(box: Box) -> None:
+    """This box has no su, so root gets no shell."""
+    assert "remote needs a terminal, and root's is not for erlang" in box.ssh(f"{SCRIPT} remote").stderr
+    with Terminal(*box.login(f"{AS_USER} remote", "-tt")) as terminal:
+        terminal.expect("Erlang does not know the terminal xterm (terminfo): use attach, eval or rpc")
+    (box.root / "lib/terminfo/x").mkdir(parents=True)
+    shutil.copy("/lib/terminfo/x/xterm", box.root / "lib/terminfo/x")
+    with Terminal(*box.login(f"{AS_USER} remote", "-tt")) as terminal:
+        terminal.expect("(counter@localhost)1>")
+        terminal.type("1000 + 234.\r")
+        terminal.expect("1234")
+    with Terminal(*box.login(f"{AS_USER} attach", "-tt")) as terminal:
+        terminal.expect("Attaching")
+        terminal.type("\rlists:seq(5, 8).\r")
+        terminal.expect("[5,6,7,8]")
+    with Terminal(*box.login(f"{SCRIPT} logs", "-tt")) as terminal:
+        terminal.expect("[5,6,7,8]")
 
 
 def thin_package(releases: Releases, release: str) -> str:
@@ -186,7 +243,7 @@ def thin_package(releases: Releases, release: str) -> str:
 def test_a_thin_package_and_a_restart_of_the_emulator(box: Box, releases: Releases) -> None:
     thin = thin_package(releases, "RESTARTS")
     assert os.path.getsize(thin) < 50_000
-    box.inventory(otp_package=thin, otp_upgrade_to="RESTARTS", otp_allow_restart=True, otp_cookie=COOKIE, otp_user="erlang")
+    box.inventory(otp_package=thin, otp_upgrade_to="RESTARTS", otp_allow_restart=True, **NAMED)
     pid = box.read("run/emulator.pid")
     said = box.play("erlang.otp.upgrade")
     assert re.search(r"mast +FIRST +RESTARTS", said.output)
@@ -198,7 +255,7 @@ def test_after_a_power_cut_it_boots_and_the_next_run_has_nothing_to_do(box: Box)
     box.off()
     # Of a run in the middle of which the power was cut, from another controller.
     (box.root / "srv/counter/.box.lock").symlink_to("somebody@elsewhere 1 2026-01-01T00:00:00Z 00 0000-boot")
-    box.inventory(otp_package="", otp_cookie=COOKIE, otp_user="erlang")
+    box.inventory(otp_package="", **NAMED)
     box.on()
     said = box.play("erlang.otp.provision")
     assert said.changed == 0
@@ -209,9 +266,11 @@ def test_after_a_power_cut_it_boots_and_the_next_run_has_nothing_to_do(box: Box)
 
 def test_a_user_that_the_box_has_not_is_refused(box: Box, releases: Releases) -> None:
     box.inventory(otp_package=releases.packages["FIRST"], otp_user="nobody")
+    box.play("erlang.otp.provision", "--check", fails=True)
     said = box.play("erlang.otp.provision", fails=True)
-    assert "the box has no user 'nobody'" in said.output
-    box.inventory(otp_package="", otp_user="erlang")
+    assert "the box has no user 'nobody'" in said.output and in_the_table(box, said) == ["-", "-", "failed"]
+    box.inventory(**NAMED, otp_package="")
+    assert in_the_table(box, box.play("erlang.otp.provision"), foretold=False)[2] == "unchanged"
 
 
 def test_somebody_elses_lock_is_respected(box: Box) -> None:
@@ -242,15 +301,22 @@ def test_a_release_is_removed(box: Box) -> None:
 
 
 def test_a_hot_upgrade_with_a_thin_package_and_back(box: Box, releases: Releases) -> None:
-    box.inventory(otp_cookie=COOKIE, otp_user="erlang", otp_allow_restart=True)
+    box.inventory(**NAMED, otp_allow_restart=True)
     box.play("erlang.otp.rollback")
     assert box.permanent() == "FIRST"
     pid = box.read("run/emulator.pid")
-    box.inventory(otp_package=thin_package(releases, "SECOND"), otp_upgrade_to="SECOND", otp_cookie=COOKIE, otp_user="erlang")
+    box.inventory(otp_package=thin_package(releases, "SECOND"), otp_upgrade_to="SECOND", **NAMED)
     box.play("erlang.otp.upgrade")
     assert box.permanent() == "SECOND" and box.read("run/emulator.pid") == pid
     box.play("erlang.otp.rollback")
     assert box.permanent() == "FIRST" and box.read("run/emulator.pid") == pid
+
+
+def test_a_package_on_the_box_is_not_installed(box: Box, releases: Releases) -> None:
+    command = ["--check", "-m", "erlang.otp.otp_release_handler", "-a"]
+    wanted = "root=/srv/counter release=BARE state=unpacked"
+    assert "package must be a file on the controller" in box.ad_hoc(*command, f"{wanted} package=/tmp/package.tar.gz remote_src=true")
+    assert '"changed": true' in box.ad_hoc(*command, f"{wanted} package={releases.packages['BARE']}")
 
 
 def test_a_node_that_heart_starts_over_and_over_is_stopped(box: Box) -> None:

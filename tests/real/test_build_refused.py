@@ -97,6 +97,7 @@ def test_kernel_or_stdlib_missing(workshop: Workshop, missing: str) -> None:
 def test_other_erts(workshop: Workshop) -> None:
     with pytest.raises(OtpError, match=f"is for ERTS 1.2.3, but .* has ERTS {workshop.otp.erts_version}"):
         workshop.build(rel=workshop.rel(*MINIMAL, erts="1.2.3"))
+    assert workshop.build(rel=workshop.rel(*MINIMAL))["package"]
 
 
 def test_a_module_that_was_not_compiled(workshop: Workshop) -> None:

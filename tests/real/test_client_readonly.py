@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 from client_site import Client, Master, own_network
 from handler_site import IS_SECOND, NEVER, OK, Releases, files_of, kinds, on_a_new_emulator
+from native_libraries import with_nif
 from waiting import LIMIT, wait_until
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
@@ -27,6 +28,12 @@ from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle 
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import Unreachable
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
 from ansible_collections.erlang.otp.plugins.modules.otp_release_info import ARGUMENT_SPEC, describe
+
+
+class HasNeedy(t.NamedTuple):
+    """Releases, one of which needs a library that is nowhere."""
+
+    packages: dict[str, str]
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +71,7 @@ def test_one_is_upgraded_and_the_other_stays(master: Master, client: Client) -> 
     assert b"Read-only file system" in subprocess.run(enter, stderr=subprocess.PIPE, check=False).stderr
     before = files_of(master.root)
     assert "not restarted on a release. Set otp_upgrade_method" in str(client.refused("SECOND", check_mode=True, method="restart"))
+    assert "kept on hosts with Python only, and not for clients" in str(client.refused("SECOND", check_mode=True, keep_env=["counter"]))
     foreseen = client.take("SECOND", "permanent", check_mode=True, verify=[IS_SECOND])
     assert files_of(master.root) == before and foreseen["problems"] == []
     assert client.take("SECOND", "ready", check_mode=True)["way"] == "upgrade" and files_of(master.root) == before
@@ -82,6 +90,22 @@ def test_one_is_upgraded_and_the_other_stays(master: Master, client: Client) -> 
         master.take("SECOND", "absent")
     other.end()
     back_and_without(client)
+
+
+def test_native_code_that_the_host_of_the_master_cannot_load(releases: Releases, tmp_path: Path) -> None:
+    """A client has a host of its own, where it may be loaded."""
+    needy = with_nif(releases.packages["SECOND"], tmp_path / "needy", "STUB_1", tmp_path / "nowhere")
+    with own_network(), Master(HasNeedy({**releases.packages, "SECOND": needy})) as master:
+        client = Client(master.start(), "needy")
+        client.have()
+        client.start()
+        with pytest.raises(OtpError, match="this host lacks what native code of the release needs"):
+            master.take("SECOND", "unpacked")
+        client.take("SECOND", "permanent", verify=[IS_SECOND])
+        assert client.statuses() == {"SECOND": "permanent", "FIRST": "old"} and master.statuses()["FIRST"] == "permanent"
+        # There it still is not for the master's node.
+        with pytest.raises(OtpError, match="this host lacks what native code of the release needs"):
+            master.take("SECOND", "permanent")
 
 
 def test_the_modules_in_a_play(client: Client, tmp_path: Path) -> None:
@@ -157,7 +181,10 @@ def test_a_crash_before_the_commit(client: Client) -> None:
     assert "and the node is back on release FIRST" in str(error) and kinds(error) == ["failed_before"] and error.result["rolled_back"]
     assert client.statuses() == {"SECOND": "unpacked", "FIRST": "permanent"}
     assert client.take("SECOND", "permanent", force=True)["after"]["permanent"] == "SECOND"
-    # Committed, it is what boots; and an old release is booted.
+    # Committed, it is what boots; and an old release is booted, if nothing else leads back.
+    os.unlink(client.tree.path("releases", "SECOND", "relup"))
+    assert "Release FIRST is old here and can be booted instead: set otp_allow_restart" in str(client.refused("FIRST", "ready", package=False))
+    assert client.take("FIRST", "ready", package=False, allow_restart=True)["way"] == "reboot"
     assert client.take("FIRST", "rebooted_old")["after"]["running"] == "FIRST"
     assert client.statuses() == {"SECOND": "old", "FIRST": "permanent"}
 
@@ -232,16 +259,22 @@ def test_start_erl_data_is_missing(client: Client) -> None:
 
 def test_a_client_that_is_down(client: Client) -> None:
     """otp_release_client switches it to another release while it is down, and refuses that while it runs."""
+    client.master.take("SECOND", "unpacked")
     with pytest.raises(OtpError, match="upgrade it, by the playbook erlang.otp.upgrade"):
         client.have(release="SECOND", runs=lambda: True)
-    client.master.take("SECOND", "unpacked")
+    client.take("SECOND", "permanent")
+    assert not client.have(release="SECOND", runs=lambda: True)["changed"]
+    error = client.refused("BARE")
+    assert kinds(error) == ["no_way"] and "stop the client, and give it the release (otp_release and the playbook erlang.otp.clients" in str(error)
+    with pytest.raises(OtpError, match="or stop it first"):
+        client.have(release="BARE", runs=lambda: True)
     client.end()
     wait_until(lambda: not answers(client), "the client is down")
-    error = client.refused("SECOND")
+    error = client.refused("BARE")
     assert f"client {client.name} cannot be reached" in str(error) and "otp_release_client can switch it to another release" in str(error)
-    assert not client.take("SECOND", "permanent", down="skip")["changed"]
-    assert client.have(release="SECOND")["changed"] and not client.have(release="SECOND")["changed"]
-    assert client.start().statuses() == {"SECOND": "permanent", "FIRST": "old"} and info(client)["disagreements"] == []
+    assert not client.take("BARE", "permanent", down="skip")["changed"]
+    assert client.have(release="BARE")["changed"] and not client.have(release="BARE")["changed"]
+    assert client.start().statuses() == {"BARE": "permanent", "SECOND": "old", "FIRST": "old"} and info(client)["disagreements"] == []
 
 
 def answers(client: Client) -> bool:
@@ -260,3 +293,5 @@ def test_a_node_that_is_no_client(master: Master) -> None:
     client.have()
     error = client.refused("SECOND", address=master.address)
     assert kinds(error) == ["no_client"] and f"the node {master.name} is not a client" in str(error)
+    # With its directory, by its own name.
+    assert client.start().take("SECOND", "permanent")["after"]["permanent"] == "SECOND"

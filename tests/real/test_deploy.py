@@ -26,12 +26,12 @@ from pathlib import Path
 import pytest
 import yaml
 from error_blocks import check_blocks
+from upgrade_site import bring_exchange
 from waiting import LIMIT, free_port, wait_until
 
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, is_emulator
 
-EXCHANGE = Path(__file__).parents[2] / "examples" / "exchange"
 BIN = Path(sys.executable).parent
 HOSTS = ("north", "south")
 # Spaces, quotes and letters of another alphabet stand in the paths of one of the hosts.
@@ -90,6 +90,9 @@ class Site:
             "otp_cookie": self.cookie,
             "otp_environment": {"ERL_EPMD_PORT": self.epmd_port},
             "otp_erl_flags": ["-kernel", "inet_dist_use_interface", "{127,0,0,1}"],
+            "otp_code_mode": "interactive",
+            "otp_heart_beat_timeout": 30,
+            "otp_epmd_address": "127.0.0.1",
             "otp_vm_args": "+P 100000\n-otptest 'a flag' \"with spaces\"\n",
         }
         of_builder = {
@@ -151,8 +154,7 @@ def site() -> t.Iterator[Site]:
     directory = Path(tempfile.mkdtemp(prefix="otp-deploy-"))
     directory.chmod(0o755)
     site = Site(directory)
-    shutil.copytree(EXCHANGE, directory / "exchange-source", ignore=shutil.ignore_patterns("*.beam", "*.rel"))
-    subprocess.run(["make", "rels"], cwd=directory / "exchange-source", check=True, timeout=LIMIT, capture_output=True)
+    bring_exchange(directory / "exchange-source")
     site.write_inventory()
     epmd = subprocess.Popen(["epmd", "-address", "127.0.0.1", "-port", str(site.epmd_port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -253,10 +255,12 @@ def test_the_nodes_use_no_erlang_of_the_host(site: Site, deployed: Run) -> None:
 
 
 def test_the_flags_of_inventory_and_release_reach_the_emulator(site: Site, deployed: Run) -> None:
-    words = Path(f"/proc/{deployed.results['south']['node']['pid']}/cmdline").read_bytes().decode().split("\0")
-    for expected in (["-kernel", "inet_dist_use_interface", "{127,0,0,1}"], ["-otptest", "a flag", "with spaces"], ["-P", "100000"]):
+    process = Path(f"/proc/{deployed.results['south']['node']['pid']}")
+    words, variables = ((process / name).read_bytes().decode().split("\0") for name in ("cmdline", "environ"))
+    of_inventory = (["-kernel", "inet_dist_use_interface", "{127,0,0,1}"], ["-mode", "interactive"], ["-heart"])
+    for expected in (*of_inventory, ["-otptest", "a flag", "with spaces"], ["-P", "100000"]):
         assert any(words[index : index + len(expected)] == expected for index in range(len(words))), words
-    assert "-heart" in words
+    assert {"HEART_BEAT_TIMEOUT=30", "ERL_EPMD_ADDRESS=127.0.0.1"} <= set(variables)
 
 
 def test_which_releases_agrees_with_the_info_module(site: Site, deployed: Run) -> None:

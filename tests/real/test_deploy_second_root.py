@@ -18,20 +18,19 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from upgrade_site import bring_exchange
 from waiting import LIMIT, free_port
 
 from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import parse_releases
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
 
-EXCHANGE = Path(__file__).parents[2] / "examples" / "exchange"
 PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
 
 
 @pytest.fixture
 def variables(tmp_path: Path) -> t.Iterator[dict[str, t.Any]]:
     """Of an exchange whose application lies below $SECOND_ROOT; its node, which is not distributed, is stopped in the end."""
-    shutil.copytree(EXCHANGE, tmp_path / "source", ignore=shutil.ignore_patterns("*.beam", "*.rel"))
-    subprocess.run(["make", "rels"], cwd=tmp_path / "source", check=True, timeout=LIMIT, capture_output=True)
+    bring_exchange(tmp_path / "source")
     shutil.copytree(tmp_path / "source" / "1.0", tmp_path / "apps" / "exchange")
     root = str(tmp_path / "exchange")
     yield {

@@ -189,12 +189,12 @@ class Hosts:
         hosts = {name: {**self.host, "ansible_python_interpreter": "/usr/bin/python3", **variables} for name in ("one", "two")}
         inventory = self.remote.directory / "two.yml"
         inventory.write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
-        arguments = f"root={self.remote.directory}/srv/new user=root group=root home={self.remote.directory}/srv"
+        arguments = f"root={self.remote.directory}/srv/new user=root group=root home={self.remote.directory}/srv state=absent"
         command = [Path(sys.executable).parent / "ansible", "-i", inventory, "all", "--check", "-vvvv", "-m", "erlang.otp.otp_target_system", "-a", arguments]
         settings = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_PIPELINING": str(pipelining), **(environment or {})}
         done = subprocess.run(command, text=True, capture_output=True, timeout=600, check=False, env=settings)
         self.output = done.stdout + done.stderr
-        assert done.returncode == 0 and self.output.count("| CHANGED =>") == 2, self.output
+        assert done.returncode == 0 and self.output.count("| SUCCESS =>") == 2, self.output
         return re.findall(r"^\[WARNING\]: (.*)$", self.output.replace("\r", ""), re.MULTILINE)
 
     def went_ansibles_way(self) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 import textwrap
@@ -35,22 +34,21 @@ def blocks(section: str) -> list[tuple[str, str]]:
 class Newcomer:
     """Somebody at a shell, with what this machine needs in the place of three hosts."""
 
-    def __init__(self, directory: Path, host: str) -> None:
-        self.here, self.host = directory, host
-        self.site = Site(directory, [host])
+    def __init__(self, site: Site, host: str) -> None:
+        self.here, self.host, self.site = site.directory, host, site
         variables = {
             "ansible_connection": "local",
             "ansible_python_interpreter": str(self.site.programs / "python"),
             "vault_otp_cookie": self.site.cookie,
             "vault_database_url": DATABASE,
-            "otp_root": f"{directory}/root",
-            "otp_home": f"{directory}/home",
+            "otp_root": site.root("root"),
+            "otp_home": f"{site.directory}/home",
             "otp_user": "root",
             "otp_service_manager": "none",
             "otp_environment": {"ERL_EPMD_PORT": self.site.epmd_port},
             **{name: int(LIMIT) for name in ("otp_start_timeout", "otp_restart_timeout", "otp_upgrade_timeout")},
         }
-        (directory / "this_machine.json").write_text(json.dumps(variables))
+        (site.directory / "this_machine.json").write_text(json.dumps(variables))
 
     def type(self, block: str, *more: str) -> Run:
         """The commands of a block; more: arguments for Ansible. What the last one has answered."""
@@ -71,7 +69,7 @@ class Newcomer:
             )
             assert ended.returncode == 0, ended.stdout + ended.stderr
             self.here = Path((self.site.directory / "here").read_text().strip())
-            run = run_of(0, ended.stdout)
+            run = run_of(0, ended.stdout + ended.stderr)
         return run
 
     def write(self, block: str) -> None:
@@ -83,17 +81,14 @@ class Newcomer:
 
 
 @pytest.fixture
-def directory() -> t.Iterator[Path]:
-    place = Path(tempfile.mkdtemp(prefix="otp-guide-"))
-    try:
-        yield place
-    finally:
-        Site(place).stop("root")
-        shutil.rmtree(place)
+def site() -> t.Iterator[Site]:
+    site = Site(Path(tempfile.mkdtemp(prefix="otp-guide-")), ["root"])
+    with site.at_work():
+        yield site
 
 
-def test_from_rebar3(directory: Path) -> None:
-    reader = Newcomer(directory, "tele-1.example.com")
+def test_from_rebar3(site: Site) -> None:
+    reader = Newcomer(site, "tele-1.example.com")
     make, inventory, deploy = (text for _kind, text in blocks("From rebar3"))
     reader.type(make)
     reader.write(inventory)
@@ -101,31 +96,27 @@ def test_from_rebar3(directory: Path) -> None:
     assert "install release tele 0.1.0" in reader.type(deploy, "--check", "-v").output
 
 
-def test_from_mix(directory: Path) -> None:
-    reader = Newcomer(directory, "shop-1.example.com")
+def test_from_mix(site: Site) -> None:
+    reader = Newcomer(site, "shop-1.example.com")
     new, *files, make, inventory, deploy, migration, upgrade = [text for _language, text in blocks("From mix")]
     reader.type(new)
     for file in (*files, inventory, migration):
         reader.write(file)
     module, project = reader.here / "lib/shop.ex", reader.here / "mix.exs"
-    migrate = f'  def migrate, do: File.write!("{directory}/migrated", [System.get_env("DATABASE_URL"), " ", System.get_env("RELEASE_VSN")])\nend\n'
+    migrate = f'  def migrate, do: File.write!("{site.directory}/migrated", [System.get_env("DATABASE_URL"), " ", System.get_env("RELEASE_VSN")])\nend\n'
     module.write_text(re.sub(r"end\n\Z", lambda _: migrate, module.read_text()))
     reader.type(make)
-    epmd = subprocess.Popen(["epmd", "-address", "127.0.0.1", "-port", str(reader.site.epmd_port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        assert "changed   running" in re.sub(r" +(?=running)", "   ", reader.type(deploy).output)
-        project.write_text(project.read_text().replace('version: "0.1.0"', 'version: "0.2.0"'))
-        later = project.stat().st_mtime + 2
-        os.utime(project, (later, later))
-        run = reader.type(upgrade)
-        assert re.search(r"shop-1\S+ +0.1.0 +0.2.0 .*done", run.output), run.output
-        assert (directory / "migrated").read_text() == f"{DATABASE} 0.2.0" and DATABASE not in run.output
-        asked = [f"{directory}/root/bin/shop", "rpc", "IO.puts Application.get_env(:shop, :database)"]
-        assert subprocess.run(asked, text=True, capture_output=True, timeout=LIMIT, check=False).stdout == f"{DATABASE}\n"
-    finally:
-        reader.site.stop("root")
-        epmd.terminate()
-        epmd.wait(LIMIT)
+    assert "changed   running" in re.sub(r" +(?=running)", "   ", reader.type(deploy).output)
+    project.write_text(project.read_text().replace('version: "0.1.0"', 'version: "0.2.0"'))
+    later = project.stat().st_mtime + 2
+    os.utime(project, (later, later))
+    run = reader.type(upgrade)
+    assert re.search(r"shop-1\S+ +0.1.0 +0.2.0 .*done", run.output), run.output
+    # Who builds no packages hears nothing of builders.
+    assert "otp_builders" not in run.output
+    assert (site.directory / "migrated").read_text() == f"{DATABASE} 0.2.0" and DATABASE not in run.output
+    asked = [f"{site.root('root')}/bin/shop", "rpc", "IO.puts Application.get_env(:shop, :database)"]
+    assert subprocess.run(asked, text=True, capture_output=True, timeout=LIMIT, check=False).stdout == f"{DATABASE}\n"
 
 
 def test_each_row_of_the_table_has_a_test() -> None:

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 from handler_site import IS_SECOND, NEVER, OK, Releases, System, kinds, refused
-from waiting import wait_until
+from waiting import LIMIT, wait_until
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress, connect
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
 
 
@@ -124,3 +125,11 @@ def test_a_wrong_package_and_none(system: System) -> None:
         system.take("SECOND", "current", package=False)
     with pytest.raises(OtpError, match="the package has release SECOND, not THIRD"):
         system.take("THIRD", "unpacked", package_of="SECOND")
+    with pytest.raises(OtpError, match="nothing says how to reach it"):
+        system.take("SECOND", "current", address=NodeAddress())
+    with pytest.raises(OtpError, match=r"There is no way to the node: set otp_node_name"):
+        connect(NodeAddress(), timeout=LIMIT)
+    # The ways out of all four.
+    with connect(system.address, timeout=LIMIT) as node:
+        assert node.call("counter", "version", []) == "1.0"
+    assert system.take("SECOND", "current")["after"]["running"] == "SECOND"

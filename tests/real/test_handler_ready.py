@@ -88,3 +88,6 @@ def test_a_node_that_is_down(system: System) -> None:
     done = system.take("SECOND", "permanent", package=False, keep=2)
     assert foreseen["after"] == done["after"]
     assert done["after"] == {"running": None, "permanent": "SECOND", "pid": None, "releases": {"SECOND": "permanent", "FIRST": "old"}}
+    # The other way out.
+    system.start()
+    assert system.take("FIRST", "permanent", package=False, down="fail")["after"]["running"] == "FIRST"

@@ -127,6 +127,7 @@ def contents(directory: Path) -> dict[str, tuple[int, int, int, bytes]]:
 # The controller.
 
 
+@pytest.mark.one_of(2)
 @pytest.mark.parametrize("name", ["sys.config", "vm.args", "package.json", "system.rel"])
 def test_a_link_in_a_release_directory_brings_nothing_of_the_controller(box: HostileBox, victim: Path, name: str) -> None:
     place = f"/{ROOT}/releases/FIRST/{name}"
@@ -226,6 +227,7 @@ def test_an_incoming_directory_that_was_made_beforehand_gives_nothing(box: Hosti
     assert box.has("SECOND")
 
 
+@pytest.mark.one_of(2)
 @pytest.mark.parametrize("make", ["ln -s /etc {0}", "mkdir -m 777 {0}; touch {0}/x", "touch {0}", "mkfifo {0}"])
 def test_what_is_in_the_place_of_the_incoming_directory_is_not_used(box: HostileBox, make: str) -> None:
     before = contents(box.root / "etc")

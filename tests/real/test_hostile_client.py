@@ -26,7 +26,7 @@ from pathlib import Path
 import pytest
 import yaml
 from intruder import SECRET, USER, attack, state_of
-from upgrade_site import EXCHANGE, Site
+from upgrade_site import Site, bring_exchange
 from waiting import LIMIT
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be attacked by another user")
@@ -108,8 +108,7 @@ def target() -> t.Iterator[Target]:
     directory = Path(tempfile.mkdtemp(prefix="otp-hostile-", dir="/var/tmp"))
     directory.chmod(0o755)
     site = Site(directory, ("north",))
-    shutil.copytree(EXCHANGE, directory / "exchange-source", ignore=shutil.ignore_patterns("*.beam", "*.rel"))
-    subprocess.run(["make", "rels"], cwd=directory / "exchange-source", check=True, timeout=LIMIT, capture_output=True)
+    bring_exchange(directory / "exchange-source")
     (directory / "victim/bin").mkdir(parents=True)
     (directory / "victim/secret").touch(mode=0o600)
     (directory / "victim/secret").write_text(SECRET)
@@ -146,6 +145,7 @@ PLACES = [
 ]
 
 
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize(("name", "kind"), PLACES)
 def test_a_part_of_the_client_is_something_else(target: Target, name: str, kind: str) -> None:
     path = target.root / name
@@ -204,6 +204,7 @@ def test_the_directory_of_the_client_on_its_own_host_is_removed(target: Target) 
     assert path.is_dir()
 
 
+@pytest.mark.one_of(2)
 @pytest.mark.parametrize("name", ["releases", "releases/FIRST", "releases/FIRST/sys.config", "releases/FIRST/sys.config.src", "releases/FIRST/vm.args.src"])
 def test_a_configuration(target: Target, name: str) -> None:
     path = target.root / name

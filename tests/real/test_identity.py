@@ -36,6 +36,8 @@ class Rebuilt(Releases):
         self.rebuild("CRASHES", "2.2", "repaired")
         # An appup that forgets the module: the node would keep its old code, under the new version.
         self.rebuild("FORGETS", "2.4", "forgets", appup=FORGETS)
+        # BARE has no relup.
+        self.rebuild("BARE", "2.3", "led")
         # Of another FIRST than the one that the nodes run.
         self.application("1.0", CHANGES % "0.9")
         rel = self.workshop.rel(*MINIMAL, "counter-1.0", stem="FIRST", name="COUNTER", version="FIRST")
@@ -93,3 +95,6 @@ def test_a_relup_from_another_package_is_refused_before_anything_is_installed(re
             assert kinds(error) == ["other_package"]
             assert "made from another release FIRST than this host has: here it has another lib/counter-1.0" in str(error)
         assert system.statuses() == {"FIRST": "permanent", "ELSEWHERE": "unpacked"}
+        assert "with FIRST in otp_upgrade_from" in str(refused(system, "BARE"))
+        # The way out of both.
+        assert system.take("BARE", "permanent", package_of="led")["after"]["permanent"] == "BARE"

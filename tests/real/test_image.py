@@ -21,6 +21,7 @@ import pytest
 import yaml
 from box_site import RCS, Box
 from handler_site import Releases
+from truth_site import agreed
 from waiting import LIMIT
 
 ROOT = "/srv/counter"
@@ -50,6 +51,12 @@ def make_image(box: Box, directory: Path, image: Path, releases: Releases, *argu
     return done.stdout
 
 
+def in_the_table(foretold: str, said: str) -> list[str]:
+    """The releases before and now, and the outcome, as --check has told them."""
+    ((_host, row),) = agreed(foretold, said).items()
+    return [row[column] for column in ("BEFORE", "NOW", "OUTCOME")]
+
+
 @pytest.fixture(scope="module")
 def box(tmp_path_factory: pytest.TempPathFactory, releases: Releases) -> Box:
     """A box whose file system is not made yet."""
@@ -69,8 +76,9 @@ def box(tmp_path_factory: pytest.TempPathFactory, releases: Releases) -> Box:
 @pytest.fixture(scope="module")
 def image(box: Box, releases: Releases) -> Path:
     path = box.directory / "box.squashfs"
+    foretold = make_image(box, box.root, path, releases, "--check")
     said = make_image(box, box.root, path, releases)
-    assert "changed=2" in said, said
+    assert "changed=2" in said and in_the_table(foretold, said) == ["-", "FIRST", "changed"], said
     return path
 
 
@@ -95,8 +103,9 @@ def booted(box: Box, image: Path) -> t.Iterator[Box]:
 
 def test_again_changes_nothing(box: Box, image: Path, releases: Releases) -> None:
     before = hashlib.sha256(image.read_bytes()).hexdigest()
+    foretold = make_image(box, box.root, image, releases, "--check")
     said = make_image(box, box.root, image, releases)
-    assert "changed=0" in said and not list(box.directory.glob(".*.new")), said
+    assert "changed=0" in said and not list(box.directory.glob(".*.new")) and in_the_table(foretold, said) == ["FIRST", "FIRST", "unchanged"], said
     assert hashlib.sha256(image.read_bytes()).hexdigest() == before
 
 
@@ -117,6 +126,9 @@ def test_the_same_wherever_it_is_made(box: Box, releases: Releases) -> None:
     assert {f".{ROOT}/bin/start", f".{ROOT}/releases/RELEASES", "./etc/init.d/S80counter", f".{ROOT}/run"} <= set(members)
     assert {member.uid for name, member in members.items() if name.startswith(f".{ROOT}/")} == {100}
     assert len(digests) == 1
+    said = [make_image(box, directory, path, releases, *arguments, otp_package=releases.packages["SECOND"]) for arguments in (["--check"], [])]
+    assert in_the_table(*said) == ["FIRST", "SECOND", "changed"]
+    assert (directory / ROOT.lstrip("/") / "releases/start_erl.data").read_text().split()[1] == "SECOND"
 
 
 @pytest.mark.parametrize("ending", ["tar", "squashfs", "ext4"])
@@ -158,8 +170,9 @@ def test_a_link_is_no_directory_of_an_image(box: Box, image: Path, releases: Rel
     """mksquashfs would make an image of the link, the others one of what it leads to."""
     link = box.directory / "link"
     link.symlink_to(box.root)
-    with pytest.raises(AssertionError, match="set otp_destdir to that directory"):
-        make_image(box, box.root, box.root / "inside.tar", releases)
+    for arguments in (["--check"], []):
+        with pytest.raises(AssertionError, match="set otp_destdir to that directory"):
+            make_image(box, box.root, box.root / "inside.tar", releases, *arguments)
     with pytest.raises(AssertionError, match=f"{link} is a link: set otp_image_directory"):
         make_image(box, box.root, box.directory / "link.squashfs", releases, otp_image_directory=str(link))
     assert image.exists() and not (box.directory / "link.squashfs").exists()

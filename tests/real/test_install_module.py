@@ -115,3 +115,4 @@ def test_package_that_cannot_be_fetched(task: Task, url: str, asked: list[str]) 
     digest = task.checksum[len("sha256:") :]
     message = f"package {package}: its sha256 is {digest}, and {'0' * 64} was expected: it is damaged, or another package"
     assert task.fails(package=package, checksum=f"sha256:{'0' * 64}") == message
+    assert task.run(package=package, checksum=task.checksum)["status"] == "permanent"

@@ -4,7 +4,7 @@
 
 """playbooks/upgrade.yml killed at the steps of the role, then run again: it comes to its end, and nothing is lost.
 
-At each step that changes a node, and at every third of the others; at each with OTP_TESTS=full (``make test-full``).
+At each step that changes a node, and at every sixth of the others; at each with OTP_TESTS=full (``make test-full``).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from upgrade_site import Site, upgrade_site
 from upgrade_walk import Case, Walk, cases_of, make_packages, tasks_on_hosts
 
 HOSTS = ("north", "south")
-STRIDE = 1 if os.environ.get("OTP_TESTS") == "full" else 3
+STRIDE = 1 if os.environ.get("OTP_TESTS") == "full" else 6
 # Those that no undisturbed run comes to; they have tests of their own.
 BACK = "Roll back while the node runs"
 BACK_BY_REBOOT = "Reboot the node into the release before"
@@ -31,13 +31,13 @@ REBOOT = "Reboot into the release"
 STEP = "Install the release until it is committed"
 OFFLINE = "Make the release boot next"
 # A question that one batch does not ask, and a gate as the commands are.
-HARMLESS = {"Check whether the host can be upgraded", "Get the URLs", "Give back a host that is still marked for this run", "Ask what runs"}
+HARMLESS = {"Check whether the host can be upgraded", "Get the URLs", "Clear the mark of this run on a host that still has it", "Ask what runs"}
 # Of restart, start and stop, and of a node that was down: test_restart.py.
 OF_NODES = {
     "Ask for the state of the node",
     "Change the node",
     "Change the node until it is committed",
-    "Forget the files that the node was started with before",
+    "Remove the files kept for a rollback of the node",
     "Roll the node back",
     "Start the node",
 }

@@ -84,6 +84,10 @@ def test_built_here_and_run_there(workshop: Workshop, machine: Machine, tmp_path
     here = read_program(sys.executable).kind
     with pytest.raises(OtpError, match=rf"erts-[\d.]+/bin/beam.smp was made for {machine.qemu[5:]}, {machine.bits} bits, and this host runs {here}"):
         install_release(root=str(tmp_path / "root"), package=package, changes=Changes())
+    if machine is ARM64:
+        # The way out, for this host.
+        ours = workshop.build(rel=workshop.rel(*MINIMAL, "crypto"), sys_config="[].\n", output_dir=str(workshop.directory / "here"))["package"]
+        assert install_release(root=str(tmp_path / "root"), package=ours, changes=Changes(), state="permanent")["status"] == "permanent"
     install_release(root=ROOT, destdir=str(tmp_path), package=package, changes=Changes(), flush=False)
     root = Path(f"{tmp_path}{ROOT}")
     erts = root / f"erts-{workshop.otp.erts_version}/bin"
@@ -118,3 +122,6 @@ def test_mixed_machine_types_are_refused(workshop: Workshop, tmp_path: Path) -> 
     with pytest.raises(OtpError, match=r"/crypto-[\d.]+/priv/lib/crypto\w*.so was made for .*, and the emulator is for aarch64, 64 bits. Give libraries"):
         build(workshop, ARM64, erts=str(tree), output_dir=str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
+    (crypto,) = Path(ARM64.tree, "lib").glob("crypto-*")
+    (tree / "lib" / crypto.name).symlink_to(crypto)
+    assert os.path.exists(build(workshop, ARM64, erts=str(tree), output_dir=str(tmp_path / "out")))

@@ -11,15 +11,13 @@ the same under systemd.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import subprocess
 import tempfile
 import typing as t
 from pathlib import Path
 
 import pytest
-from upgrade_site import EXCHANGE, Site
+from upgrade_site import Site, bring_exchange
 from waiting import LIMIT, wait_until
 
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
@@ -41,16 +39,9 @@ def site() -> t.Iterator[OddSite]:
     directory = Path(tempfile.mkdtemp(prefix="otp-odd-"))
     directory.chmod(0o755)
     site = OddSite(directory, [HOST])
-    shutil.copytree(EXCHANGE, directory / "exchange-source", ignore=shutil.ignore_patterns("*.beam", "*.rel"))
-    subprocess.run(["make", "rels"], cwd=directory / "exchange-source", check=True, timeout=LIMIT, capture_output=True)
-    epmd = subprocess.Popen(["epmd", "-address", "127.0.0.1", "-port", str(site.epmd_port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
+    bring_exchange(directory / "exchange-source")
+    with site.at_work():
         yield site
-    finally:
-        site.stop(HOST)
-        epmd.terminate()
-        epmd.wait(LIMIT)
-        shutil.rmtree(directory)
 
 
 def inventory(site: OddSite, release: str, *earlier: str, **more: t.Any) -> None:

@@ -127,4 +127,4 @@ def directories(system: System, where: str, prefix: str) -> list[str]:
 
 def emulators_started(system: System) -> int:
     """How often bin/start has started one, by run_erl's logs."""
-    return sum(Path(path).read_text(errors="replace").count("Erlang/OTP ") for path in Path(system.root, "log").glob("erlang.log.*"))
+    return sum(path.read_text(errors="replace").count("Erlang/OTP ") for path in system.logs.glob("erlang.log.*"))

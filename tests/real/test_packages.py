@@ -9,6 +9,7 @@ The tests are in the order of the life of three systems, which they share. The i
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -139,20 +140,29 @@ def site(tmp_path_factory: pytest.TempPathFactory, template_packages: Path) -> t
     for package in template_packages.glob("*.tar.gz"):
         shutil.copy(package, site.directory)
     site.write()
-    epmd = subprocess.Popen(["epmd", "-address", "127.0.0.1", "-port", str(site.epmd_port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
+    with site.at_work():
         yield site
-    finally:
-        for host in HOSTS:
-            site.stop(host)
-        epmd.terminate()
-        epmd.wait(LIMIT)
-        shutil.rmtree(site.directory)
 
 
 @pytest.fixture(scope="module")
-def deployed(site: Packages) -> Run:
-    return site.play("deploy", v="0.1.0")
+def foretold(site: Packages) -> Run:
+    return site.play("deploy", "--check", "-v", v="0.1.0")
+
+
+@pytest.fixture(scope="module")
+def deployed(site: Packages, foretold: Run) -> Run:
+    return site.play("deploy", "-v", v="0.1.0")
+
+
+def actions(run: Run, host: str) -> list[str]:
+    """What is done on the host, but for the directory that all hosts of this test share."""
+    (result,) = re.findall(rf"^changed: \[{host}\] => ({{.*}})$", run.output, re.MULTILINE)
+    return [sentence for sentence in json.loads(result)["actions"] if "/home" not in sentence]
+
+
+def test_check_mode_says_what_the_run_does(foretold: Run, deployed: Run) -> None:
+    assert not [host for host in HOSTS if actions(foretold, host) != actions(deployed, host)]
+    assert len([sentence for sentence in actions(deployed, "tele") if sentence.startswith("keep ")]) == 2
 
 
 def test_deployed_as_they_are(site: Packages, deployed: Run) -> None:
@@ -165,16 +175,18 @@ def test_deployed_as_they_are(site: Packages, deployed: Run) -> None:
     # Embedded mode: all modules are loaded, and Elixir's protocols are the consolidated ones.
     for host in HOSTS:
         assert site.call(host, "code", "get_mode") == Atom("embedded")
-    assert "/releases/0.1.0/consolidated/" in site.call("shop", "code", "which", Atom("Elixir.Enumerable"))
 
 
-def test_what_mix_has_compiled_is_not_built_again(template_packages: Path, tmp_path: Path) -> None:
+def test_what_mix_has_compiled_is_not_built_again(site: Packages, deployed: Run, template_packages: Path, tmp_path: Path) -> None:
     """Its protocols belong to no application. mix has them in its package."""
     paths = (f"{template_packages}/shop/_build/prod/lib/shop/ebin", "/usr/lib/elixir/lib/*/ebin")
     applications = (RequestedApplication("sasl"), RequestedApplication("shop"))
     options = Options(output_dir=str(tmp_path), name="shop", version="1", applications=applications, code_path=paths)
     with pytest.raises(OtpError, match="prod/lib/shop is what mix has compiled.* Have mix make the package"):
         read_sources(options, find_otp(None))
+    # The way out: mix has made the package that runs.
+    assert site.call("shop", "Elixir.Shop", "hello") == Atom("world")
+    assert "/releases/0.1.0/consolidated/" in site.call("shop", "code", "which", Atom("Elixir.Enumerable"))
 
 
 def test_scripts(site: Packages, deployed: Run) -> None:
@@ -193,8 +205,6 @@ def test_scripts(site: Packages, deployed: Run) -> None:
 def test_config_providers_run_at_each_start(site: Packages, deployed: Run) -> None:
     site.kill("conf")
     assert site.settings() == {"built": Atom("true"), "secret": SECRET.encode(), "level": b"low"}
-    refused = site.play("deploy", "--limit", "conf", code=2, v="0.1.0", otp_sys_config={"conf": {"built": False}})
-    assert "give the values in otp_environment" in refused.output
 
 
 def test_upgraded_by_a_restart(site: Packages, deployed: Run) -> None:
@@ -273,3 +283,13 @@ def test_a_crash_after_the_old_release_is_removed(site: Packages, deployed: Run)
     assert site.settings() == settings and not Path(site.root("conf"), "releases/0.2.0/sys.config").is_symlink()
     site.set_variable("CONF_LEVEL", None)
     assert site.play("deploy", v="0.2.0").changed == {"tele": 0, "shop": 0, "conf": 0}
+
+
+def test_values_for_config_providers(site: Packages, deployed: Run) -> None:
+    """They are in the environment; a configuration that is given would take the place of that which names the providers."""
+    of_conf = {"v": "0.2.0", "otp_restart_on_change": True}
+    refused = site.play("deploy", "--limit", "conf", code=2, otp_sys_config={"conf": {"level": "high"}}, **of_conf)
+    assert "give the values in otp_environment" in refused.output
+    # That way out.
+    run = site.play("deploy", "--limit", "conf", otp_environment={"ERL_EPMD_PORT": site.epmd_port, "CONF_LEVEL": "high"}, **of_conf)
+    assert run.rows["conf"][3] == "restarted" and site.settings()["level"] == b"high"

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -19,10 +20,15 @@ import sys
 import typing as t
 from pathlib import Path
 
+import pika
 import pytest
 import yaml
+from release_workshop import Workshop
 from waiting import LIMIT, free_port, wait_until
 
+from ansible_collections.erlang.otp.plugins.module_utils._build.otp import find_otp
+
+ENVIRONMENT = "application get_all_env [rabbit]"
 TOP = Path(__file__).parents[2]
 (PLUGINS,) = (TOP / "build" / "rabbitmq").glob("usr/lib/rabbitmq/lib/rabbitmq_server-*/plugins")
 VERSION = PLUGINS.parent.name.partition("-")[2]
@@ -34,12 +40,12 @@ class Broker(t.NamedTuple):
     ports: tuple[int, int, int]  # of AMQP, of the Erlang distribution, of the port mapper daemon
     inventory: Path
 
-    def deploy(self, **variables: str) -> str:
+    def play(self, playbook: str, *arguments: str, **variables: t.Any) -> str:
         """Run the playbook; its output."""
-        extra = [argument for name, value in variables.items() for argument in ("-e", f"{name}={value}")]
+        extra = [*arguments, "-e", json.dumps(variables)]
         tools = Path(sys.executable).parent
         done = subprocess.run(
-            [tools / "ansible-playbook", "erlang.otp.deploy", "-i", self.inventory, *extra],
+            [tools / "ansible-playbook", f"erlang.otp.{playbook}", "-i", self.inventory, *extra],
             cwd=self.inventory.parent,
             env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "ANSIBLE_FORCE_COLOR": "0"},
             stdin=subprocess.DEVNULL,
@@ -92,6 +98,15 @@ def code_path(directory: Path) -> list[str]:
     return [str(right / "ebin" if ebin == wrong else ebin) for ebin in found]
 
 
+def plugin(directory: Path, version: str) -> Path:
+    """The ebin directory of an application beside the broker."""
+    workshop = Workshop(directory / f"plugin-{version}", find_otp(None))
+    ebin = workshop.application("plugin", version) / "ebin"
+    way = '[{"1.0", [{load_module, plugin}]}]'
+    (ebin / "plugin.appup").write_text(f'{{"{version}", {way}, {way}}}.\n')
+    return ebin
+
+
 def inventory(*, directory: Path, root: Path, home: Path, ports: tuple[int, int, int]) -> dict[str, t.Any]:
     amqp, distribution, epmd = ports
     data = {name: str(directory / name) for name in ("mnesia", "log", "quorum", "enabled_plugins", "pid", "none.conf", "none.config")}
@@ -99,8 +114,8 @@ def inventory(*, directory: Path, root: Path, home: Path, ports: tuple[int, int,
         "otp_release_name": "rabbitmq",
         "otp_release_version": VERSION,
         # RabbitMQ starts and stops Mnesia by itself: its code must be loaded, the application not started.
-        "otp_release_applications": ["sasl", "rabbit", {"name": "mnesia", "type": "none"}],
-        "otp_code_path": code_path(directory),
+        "otp_release_applications": ["sasl", "rabbit", {"name": "mnesia", "type": "none"}, "plugin"],
+        "otp_code_path": [*code_path(directory), str(plugin(directory, "1.0"))],
         "otp_build_dir": str(directory / "build"),
         "otp_packages_dir": str(directory / "packages"),
         "otp_root": str(root),
@@ -165,7 +180,7 @@ def greeting(port: int) -> bytes:
 
 
 def test_built_installed_started_and_of_the_right_version(broker: Broker) -> None:
-    assert "failed=0" in broker.deploy()
+    assert "failed=0" in broker.play("deploy")
     assert broker.call("rabbit_misc version []") == f'"{VERSION}"'
     assert broker.call("rabbit is_running []") == "true"
     assert f'"rabbitmq","{VERSION}"' in "".join(broker.call("release_handler which_releases [permanent]").split())
@@ -174,8 +189,43 @@ def test_built_installed_started_and_of_the_right_version(broker: Broker) -> Non
     assert b"\x07productS" + len(b"RabbitMQ").to_bytes(4, "big") + b"RabbitMQ" in properties
     assert b"\x07versionS" + len(VERSION).to_bytes(4, "big") + VERSION.encode() in properties
 
-    second = broker.deploy()
+    second = broker.play("deploy")
     assert second.count("changed=0") == 2 and "changed=1" not in second
 
-    broker.deploy(otp_state="stopped")
+
+def store(port: int) -> tuple[pika.BlockingConnection, t.Any]:
+    """A connection and a channel with a durable queue."""
+    connection = pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", port, heartbeat=0, blocked_connection_timeout=LIMIT))
+    channel = connection.channel()
+    channel.queue_declare("kept", durable=True)
+    return connection, channel
+
+
+def test_a_hot_upgrade_of_a_plugin(broker: Broker) -> None:
+    """RabbitMQ has put its listeners into its environment when it started. They stay, and so do a connection and what is stored."""
+    version = f"{VERSION}.1"
+    ask = {"otp_release_version": version, "otp_code_path": [*code_path(broker.inventory.parent / "next"), str(plugin(broker.inventory.parent, "2.0"))]}
+    connection, channel = store(broker.ports[0])
+    persistent = pika.BasicProperties(delivery_mode=2)
+    channel.basic_publish("", "kept", b"before", persistent)
+    listeners, environment, pid = (broker.call(call) for call in ("rabbit_networking node_listeners [rabbit@localhost]", ENVIRONMENT, "os getpid []"))
+    assert str(broker.ports[0]) in listeners
+    foretold = " ".join(broker.play("upgrade", "--check", **ask).split())
+    assert "takes away what the node's environment has beside its files" in foretold and "tcp_listeners" in foretold, foretold
+    broker.play("upgrade", otp_keep_env=["rabbit"], **ask)
+    assert f'"rabbitmq","{version}"' in "".join(broker.call("release_handler which_releases [permanent]").split())
+    for message in (b"after", b"back"):
+        assert broker.call("plugin version []") == ('"2.0"' if message == b"after" else '"1.0"')
+        assert broker.call("rabbit_networking node_listeners [rabbit@localhost]") == listeners and broker.call(ENVIRONMENT) == environment
+        channel.basic_publish("", "kept", message, persistent)
+        with contextlib.closing(store(broker.ports[0])[0]):
+            assert broker.call("os getpid []") == pid
+        if message == b"after":
+            broker.play("rollback", otp_keep_env=["rabbit"])
+    assert [channel.basic_get("kept", auto_ack=True)[2] for _message in range(3)] == [b"before", b"after", b"back"]
+    connection.close()
+
+
+def test_stopped(broker: Broker) -> None:
+    broker.play("deploy", otp_state="stopped")
     assert [process for process in broker.processes() if "epmd" not in os.readlink(f"/proc/{process}/exe")] == []

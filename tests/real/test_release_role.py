@@ -33,7 +33,8 @@ def build(tmp_path: Path) -> t.Callable[..., subprocess.CompletedProcess]:
         """everywhere: variables of both builders; the others are those of one of them."""
         hosts["new"].update(variables)
         (tmp_path / "inventory.json").write_text(json.dumps({"otp_builders": {"hosts": hosts}}))
-        (tmp_path / "build.yml").write_text("[{hosts: otp_builders, gather_facts: false, roles: [{role: erlang.otp.release}]}]")
+        hosts_of_play = "{{ otp_builders | default('otp_builders') }}"
+        (tmp_path / "build.yml").write_text(f'[{{hosts: "{hosts_of_play}", gather_facts: false, roles: [{{role: erlang.otp.release}}]}}]')
         given = {
             "otp_release_name": "bare",
             "otp_release_version": "FIRST",
@@ -87,6 +88,8 @@ def test_builders_that_differ_are_refused_and_no_package_is_brought(build: t.Cal
     assert refused.returncode != 0
     assert "bare FIRST is not the same from all builders (old, new): select one of them with -e otp_builders=HOST" in refused.stdout, refused.stdout
     assert not (tmp_path / "packages").exists()
+    done = build({"otp_builders": "new"})
+    assert done.returncode == 0 and (tmp_path / "packages/bare-FIRST.tar.gz").exists(), done.stdout
 
 
 def test_what_a_package_is_made_of(build: t.Callable[..., subprocess.CompletedProcess], tmp_path: Path) -> None:
@@ -105,11 +108,15 @@ def test_what_a_package_is_made_of(build: t.Callable[..., subprocess.CompletedPr
         "otp_release_vm_args_src": "+P ${PROCESSES}\n-bean white\n",
         "otp_release_variables": {"ELSEWHERE": f"{tmp_path}/elsewhere"},
         "otp_release_var_tar": "ownfile",
+        "otp_strip": True,
+        "otp_strip_keep": ["Dbgi"],
     }
     done = build(given, limit="new")
     assert done.returncode == 0, done.stdout + done.stderr
     package = str(tmp_path / "packages/bare-FIRST.tar.gz")
     names = set(members(package))
+    beam = content(package, "lib/bean-1.0/ebin/bean.beam")
+    assert b"Dbgi" in beam and b"Attr" in beam and b"CInf" not in beam
     assert "lib/bean-1.0/include/bean.hrl" in names and not [name for name in names if name.startswith("erts-")]
     assert content(package, "releases/FIRST/sys.config").decode() == given["otp_release_sys_config"]
     assert content(package, "releases/FIRST/vm.args").decode() == given["otp_release_vm_args"]

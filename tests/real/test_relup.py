@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from other_otp import before, renumber
 from release_workshop import MINIMAL, Workshop, content, erl, members, unpack
+from upgrade_site import bring_exchange
 from waiting import LIMIT, free_port
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.boot_scripts import SystoolsError
@@ -25,7 +26,6 @@ from ansible_collections.erlang.otp.plugins.module_utils._build.systools import 
 from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import sha256
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 
-EXCHANGE = Path(__file__).parents[2] / "examples" / "exchange"
 VERSIONS = {"first": "1.0", "second": "2.0", "third": "3.0"}
 
 
@@ -40,10 +40,9 @@ class Exchange:
     def __init__(self, workshop: Workshop) -> None:
         self.workshop = workshop
         self.directory = workshop.directory / "exchange"
-        shutil.copytree(EXCHANGE, self.directory, ignore=shutil.ignore_patterns("*.beam", "*.rel"))
+        bring_exchange(self.directory)
         # That of the second release is made by the build.
         (self.directory / "2.0/ebin/exchange.appup").unlink()
-        subprocess.run(["make", "rels"], cwd=self.directory, check=True, timeout=LIMIT, capture_output=True)
 
     def build(self, release: str, *, up: t.Sequence[str] = (), down: t.Sequence[str] = (), **options: t.Any) -> dict[str, t.Any]:
         chosen = {
@@ -338,7 +337,7 @@ def test_the_role_takes_earlier_packages_from_where_it_brought_them(exchange: Ex
     playbook = tmp_path / "build.yml"
     playbook.write_text("[{hosts: otp_builders, gather_facts: false, roles: [{role: erlang.otp.release}]}]")
 
-    def build(release: str, **variables: t.Any) -> str:
+    def build(release: str, code: int = 0, **variables: t.Any) -> str:
         given = {
             "otp_rel": str(exchange.directory / f"{release}.rel"),
             "otp_code_path": [str(exchange.directory / VERSIONS[release] / "ebin")],
@@ -357,11 +356,13 @@ def test_the_role_takes_earlier_packages_from_where_it_brought_them(exchange: Ex
             timeout=LIMIT,
             check=False,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
 
     build("first")
     earlier = {"otp_upgrade_from": ["exchange-FIRST.tar.gz"], "otp_downgrade_to": [str(tmp_path / "packages/exchange-FIRST.tar.gz")]}
+    refused = " ".join(build("second", 2, otp_appup="require", **earlier).split())
+    assert "set otp_appup (option appup) to generate" in refused, refused
     said = build("second", **earlier)
     assert "+relup up from FIRST to SECOND, restarts: none" in said
     assert "+relup down from SECOND to FIRST, restarts: none" in said

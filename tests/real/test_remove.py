@@ -18,6 +18,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+import yaml
 from upgrade_site import Site, upgrade_site
 
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.user_record import path_of
@@ -81,12 +82,21 @@ def test_a_system_that_is_no_system_stays(site: Site) -> None:
 
 
 def test_clients_are_removed_first(site: Site) -> None:
-    client = Path(site.root("north"), "clients", "post@localhost")
-    client.mkdir(parents=True)
-    run = site.play("remove", "--limit", "north", code=2, otp_remove="north")
-    assert "post@localhost" in run.output and "erlang.otp.clients" in run.output and site.pids()["north"]
-    client.rmdir()
-    client.parent.rmdir()
+    before, client = site.inventory.read_text(), Path(site.root("north"), "clients", "post@localhost")
+    inventory = yaml.safe_load(before)
+    groups = inventory["all"]["children"]
+    groups["otp"]["hosts"]["north"]["otp_epmd_port"] = site.epmd_port
+    of_post = {"otp_node_name": client.name, "otp_client_run_dir": f"{site.directory}/post", "otp_client_log_dir": f"{site.directory}/post"}
+    of_master = {"otp_master": "north", "otp_root": site.root("north"), "otp_epmd_port": site.epmd_port, "otp_release": "FIRST", "otp_state": "stopped"}
+    groups["otp_clients"] = {"vars": {**groups["otp"]["vars"], **of_master, "otp_service_manager": "none"}, "hosts": {"post": of_post}}
+    site.inventory.write_text(yaml.safe_dump(inventory))
+    site.play("clients")
+    refused = site.play("remove", "--limit", "north", code=2, otp_remove="north")
+    assert "has post@localhost, whose nodes run from this system: remove these clients first" in " ".join(refused.output.split())
+    assert client.is_dir() and site.pids()["north"]
+    # That way out; the next test removes the system.
+    assert site.play("clients", otp_client_state="absent").rows["post"][3] == "removed" and not client.exists()
+    site.inventory.write_text(before)
 
 
 def test_a_system_is_removed_and_links_out_of_it_are_not_followed(site: Site) -> None:

@@ -83,7 +83,8 @@ def asked(site: Site, pipes: str, tmp_path_factory) -> Asked:
     seq = {**way, "module": "lists", "function": "seq"}
     head = {**way, "module": "erlang", "function": "hd"}
     tasks = {
-        "text and data": {**head, "arguments": ['[{ok,"Ωμ",#{1 => <<2>>}}]']},
+        "text and data": {**head, "arguments": ['[{ok,"Ωμ",#{1 => <<2>>}}]'], "text": True},
+        "numbers": {**head, "arguments": ['[{[937,956],"Größe",[[255,256]|[300]],#{[7] => [72,105]}}]'], "expect": '{"Ωμ",_,_,_}'},
         "arguments as data": {**way, "module": "erlang", "function": "list_to_tuple", "arguments": [[5, "text", {"$binary": "b"}, True, {"a": 1, "b": 2}]]},
         "cookie": {"node": NODE, "cookie": COOKIE, "epmd_port": site.epmd_port, "module": "erlang", "function": "node"},
         "host and port": {**way, "host": "localhost", "port": 1, "module": "erlang", "function": "node"},
@@ -112,6 +113,13 @@ def test_result_as_text_and_as_data(asked: Asked):
     assert result["result"] == {"$tuple": [{"$atom": "ok"}, "Ωμ", {"$map": [[1, {"$term": "<<2>>"}]]}]}
     assert result["node"] == NODE
     assert result["changed"] is True
+
+
+def test_numbers_stay_numbers_unless_text_is_asked_for(asked: Asked):
+    result = asked.results["numbers"]
+    assert result["result"] == {"$tuple": [[937, 956], "Größe", [[255, 256], 300], {"$map": [[[7], "Hi"]]}]}
+    assert result["text"] == '{[937,956],"Größe",[[255,256],300],#{[7] => "Hi"}}'
+    assert not result["failed"]
 
 
 def test_arguments_as_data(asked: Asked):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import typing as t
-from pathlib import Path
 
 import pytest
 from handler_site import Releases, System
@@ -45,7 +44,7 @@ def test_what_is_written_last_is_in_the_log(system: System) -> None:
         evaluate(node, WRITER.replace("LINES", str(LINES)), timeout=LIMIT)
     said = system.take("RESTARTS", "permanent", allow_restart=True)
     assert said["restarted"] and system.statuses() == {"RESTARTS": "permanent", "FIRST": "old"}
-    text = "".join(path.read_text(errors="replace") for path in sorted(Path(system.root, "log").glob("erlang.log.*")))
+    text = "".join(path.read_text(errors="replace") for path in sorted(system.logs.glob("erlang.log.*")))
     assert [int(number) for number in re.findall(r"late line (\d+)", text)] == list(range(1, LINES + 1))
 
 

@@ -35,8 +35,11 @@ def site(releases: Releases) -> t.Iterator[Fleet]:
 
 
 def make_more_packages(site: Fleet) -> None:
-    """One for another machine type, one that is damaged near its end, and one that does not boot."""
+    """One for another machine type, those of the same content and of other content, one that does not boot, and one that is damaged near its end."""
     site.packages["MACHINE"] = with_changes(site, "FIRST", "MACHINE", of_another_machine)
+    for release in ("FIRST", "SECOND", "RESTARTS"):
+        site.packages[f"{release} AGAIN"] = with_changes(site, release, f"{release} AGAIN", lambda name, content: content)
+        site.packages[f"{release} CHANGED"] = with_changes(site, release, f"{release} CHANGED", lambda name, content: content.replace(b"Counts", b"counts"))
     site.packages["UNBOOTABLE"] = with_changes(site, "BARE", "UNBOOTABLE", lambda name, content: b"" if name.endswith("/counter.beam") else content)
     content = bytearray(Path(site.packages["SECOND"]).read_bytes())
     content[-1000] ^= 0xFF
@@ -86,7 +89,13 @@ def test_deploy_to_hosts_with_nothing(site: Fleet) -> None:
 
 
 def test_deploy_to_hosts_with_a_system(site: Fleet) -> None:
-    """Somebody has changed the configuration of ada and the cookie of joe by hand, and works in a shell of ada; gus has got a larger disk."""
+    """Somebody has changed the configuration of ada and the cookie of joe by hand, and works in a shell of ada; gus has got a larger disk.
+
+    The node of kim has written into a library, as some do; what dan boots is of another package of the same version.
+    """
+    written = Path(site.root("kim"), "lib/counter-1.0/priv/written")
+    written.parent.mkdir()
+    written.touch()
     os.kill(int(site.facts()["ivy"].pid), signal.SIGKILL)
     site.stop("ivy")
     site.disk("gus", 48)
@@ -97,17 +106,18 @@ def test_deploy_to_hosts_with_a_system(site: Fleet) -> None:
     of_hosts = {
         "ada": {"otp_sys_config": {"counter": {"size": 1}}},
         "bob": {"otp_sys_config": {"counter": {"size": 2}}, "otp_cookie": "newcookie"},
-        "dan": {"otp_state": "stopped"},
+        "dan": {"otp_state": "stopped", "otp_package": site.packages["FIRST CHANGED"]},
         "eve": {"otp_package": site.packages["MACHINE"]},
+        "kim": {"otp_package": site.packages["FIRST AGAIN"]},
         "joe": {"otp_package": site.packages["SECOND"], "otp_heart": False, "otp_sys_config": {"counter": {"size": 1}}},
     }
     site.write(of_hosts, otp_package=site.packages["FIRST"])
     outcomes = site.drive("deploy", code=2, cookies={"bob": "newcookie"}, during=second_emulator(site, "ada"))
     assert outcomes == {
-        **dict.fromkeys(("dan", "kim"), "unchanged"),
-        **dict.fromkeys(("ada", "bob", "cyd", "fay", "gus", "hal", "ivy", "joe"), "changed"),
-        "eve": "failed",
+        **dict.fromkeys(("ada", "bob", "cyd", "fay", "gus", "hal", "ivy", "joe", "kim"), "changed"),
+        **dict.fromkeys(("dan", "eve"), "failed"),
     }
+    assert "lib/counter-1.0/ebin/counter.app differs. A library" in site.notes["dan"]
     assert site.notes["ada"].startswith(f"a second emulator runs the system below {site.root('ada')} (process ")
 
 
@@ -138,16 +148,18 @@ def test_upgrades(site: Fleet) -> None:
 
 
 def test_upgrades_with_gates_and_hooks(site: Fleet) -> None:
-    """ada, bob, dan, fay and joe have been upgraded, and dan was started; kim is down."""
+    """ada, bob, dan, fay and joe have been upgraded, and dan was started; kim is down. What ada and dan run, and cyd has, comes in another package."""
     hook = site.directory / "hook.yml"
     hook.write_text("- name: Work\n  ansible.builtin.command: 'true'\n")
     (Path(site.root("hal")) / "releases/RELEASES").rename(site.directory / "RELEASES")
     restart(site, "hal")
     site.stop("gus")
+    hooks = {"otp_hooks": {"before": str(hook), "after": str(hook)}}
     of_hosts = {
+        "ada": {**site.of("SECOND"), "otp_package": site.packages["SECOND CHANGED"]},
         "bob": {**site.of("FIRST"), "otp_package": ""},
-        "cyd": {**site.of("RESTARTS"), "otp_allow_restart": True, "otp_hooks": {"before": str(hook), "after": str(hook)}},
-        "dan": {**site.of("SECOND"), "otp_down": "offline"},
+        "cyd": {**site.of("RESTARTS"), "otp_package": site.packages["RESTARTS CHANGED"], "otp_allow_restart": True, **hooks},
+        "dan": {**site.of("SECOND"), "otp_package": site.packages["SECOND AGAIN"], "otp_down": "offline"},
         "fay": {**site.of("SECOND"), "otp_upgrade_method": "hot"},
         "gus": site.of("SECOND"),
         "hal": site.of("SECOND"),
@@ -161,22 +173,25 @@ def test_upgrades_with_gates_and_hooks(site: Fleet) -> None:
     assert outcomes == {
         "dan": "unchanged",
         **dict.fromkeys(("cyd", "kim"), "done"),
-        **dict.fromkeys(("bob", "fay", "gus", "hal", "ivy", "joe"), "refused"),
+        **dict.fromkeys(("ada", "bob", "fay", "gus", "hal", "ivy", "joe"), "refused"),
     }
+    assert "Release SECOND runs or boots here, so it is not replaced" in site.notes["ada"]
 
 
 def test_ways_out_by_deploy(site: Fleet) -> None:
-    """hal was started without RELEASES; ivy runs and does not answer."""
-    site.write({"ivy": {"otp_start_timeout": 1}}, otp_package=site.packages["FIRST"])
+    """hal was started without RELEASES; ivy runs and does not answer; eve has no system, and no package."""
+    of_hosts = {"eve": {"otp_package": ""}, "gus": {"otp_package": site.packages["SECOND"]}, "ivy": {"otp_start_timeout": 1}}
+    site.write(of_hosts, otp_package=site.packages["FIRST"])
     site.stop("hal")
-    outcomes = site.drive("deploy", "--limit", "gus,hal,ivy", code=2, during=site.other_cookie("ivy"))
-    assert outcomes == {"gus": "changed", "hal": "changed", "ivy": "failed"}
+    outcomes = site.drive("deploy", "--limit", "eve,gus,hal,ivy", code=2, during=site.other_cookie("ivy"))
+    assert outcomes == {"eve": "failed", "gus": "changed", "hal": "changed", "ivy": "failed"}
+    assert "set otp_package, or put a host into the group otp_builders" in site.notes["eve"]
     assert "counter-1.0" in (Path(site.root("hal")) / "releases/RELEASES").read_text()
 
 
 def test_epmd_has_ended(site: Fleet) -> None:
     site.write(otp_package=site.packages["FIRST"])
-    assert site.drive("deploy", "--limit", "ivy", during=site.without_epmd()) == {"ivy": "changed"}
+    assert site.drive("deploy", "--limit", "eve,ivy", during=site.without_epmd()) == {"eve": "changed", "ivy": "changed"}
 
 
 @pytest.mark.one_of(2)
@@ -203,6 +218,8 @@ def test_rollbacks(site: Fleet) -> None:
     }
     # To what was permanent; and then to the release before that.
     assert site.facts()["ada"].runs == "SECOND"
+    assert "so set otp_upgrade_to to one of those that are installed: SECOND" in site.notes["gus"]
+    assert site.run("rollback", "--limit", "gus", otp_upgrade_to="SECOND") == {"gus": "done"}
     assert site.drive("rollback", "--limit", "ada", **AT_ONCE) == {"ada": "done"} and site.facts()["ada"].runs == "FIRST"
 
 
@@ -243,7 +260,7 @@ def with_its_name(site: Fleet, host: str) -> t.Iterator[None]:
 
 
 def test_who_else_runs_here(site: Fleet) -> None:
-    """heart has started bob again; another node has the name of ivy; kim has been rolled back from its release."""
+    """heart has started bob again; another node has the name of ivy; kim has been rolled back from its release; nothing says which one eve is to run."""
     pid = site.facts()["bob"].pid
     os.kill(int(pid), signal.SIGKILL)
     site.stop("ivy")
@@ -254,6 +271,36 @@ def test_who_else_runs_here(site: Fleet) -> None:
     }
     site.write(of_hosts)
     with with_its_name(site, "ivy"):
-        outcomes = site.drive("upgrade", "--limit", ",".join(of_hosts), code=2, during=second_emulator(site, "ada"), **AT_ONCE)
-    assert outcomes == {"ada": "done", "bob": "done", "ivy": "refused", "kim": "refused"}
+        outcomes = site.drive("upgrade", "--limit", ",".join((*of_hosts, "eve")), code=2, during=second_emulator(site, "ada"), **AT_ONCE)
+    assert outcomes == {"ada": "done", "bob": "done", "eve": "refused", "ivy": "refused", "kim": "refused"}
+    assert "no release to change to is known: set otp_upgrade_to to its version" in site.notes["eve"]
     assert "a second emulator runs the system below" in site.notes["ada"] and site.notes["kim"].startswith("release BARE failed on this host at ")
+
+
+def test_restarts_and_what_was_named_as_the_way_out(site: Fleet) -> None:
+    """What ada runs is not committed; ivy is down."""
+    site.evaluate("ada", 'release_handler:install_release("FIRST")')
+    site.write(dict.fromkeys(("ada", "eve"), site.of("FIRST")))
+    outcomes = site.drive("restart", "--limit", "ada,bob,ivy", code=2, **AT_ONCE)
+    assert outcomes == {"ada": "refused", "bob": "done", "ivy": "refused"}
+    assert "commit it by the playbook erlang.otp.upgrade" in site.notes["ada"] and "start it, by the playbook erlang.otp.start" in site.notes["ivy"]
+    assert site.drive("upgrade", "--limit", "ada,eve", **AT_ONCE) == {"ada": "done", "eve": "unchanged"}
+    assert site.drive("start", "--limit", "ivy") == {"ivy": "done"}
+
+
+def test_what_the_operator_leaves_out(site: Fleet) -> None:
+    """ada runs FIRST, with heart. What decides on a word is what the node was found to run."""
+    limit = ("--limit", "ada")
+    site.write({"ada": {**site.of("SECOND"), "otp_gates": [{"command": "true"}]}})
+    assert site.step("upgrade", *limit, without=["Commit the release"]) == {"ada": "lost"}
+    ada = site.facts()["ada"]
+    assert (ada.runs, ada.permanent) == ("SECOND", "FIRST") and "was left out (--step)" in site.notes["ada"]
+    back = ["Roll back while the node runs", "Reboot the node into the release before"]
+    assert site.step("upgrade", *limit, without=back, otp_gates=[{"command": "false"}]) == {"ada": "failed"}
+    assert "and the rollback failed: none of its tasks was run" in site.notes["ada"] and site.facts()["ada"] == ada
+    assert site.step("upgrade", *limit, without=back[:1], otp_gates=[{"command": "false"}]) == {"ada": "rolled back"}
+    assert site.step("deploy", *limit, without=["Ensure the target system"], code=0) == {"ada": "not reached"}
+    site.write({"ada": {"otp_gates": [{"command": "true"}]}})
+    changed = {"otp_restart_on_change": True, "otp_environment": {"ERL_EPMD_PORT": site.epmd_port, "MORE": 1}, "otp_package": site.packages["FIRST"]}
+    assert site.step("deploy", *limit, without=["Commit", "Change the node until it is committed"], **changed) == {"ada": "lost"}
+    assert site.run("deploy", *limit, **changed) == {"ada": "restarted"}

@@ -2,11 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Packages as teams make them, and the commands of bin/NAME on their nodes and on that of a target system."""
+"""Packages as teams make them, and the commands of bin/NAME on their nodes and on that of a target system (plain)."""
 
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shutil
 import stat
@@ -18,19 +19,25 @@ from pathlib import Path
 
 import pytest
 import yaml
+from release_workshop import MINIMAL, Workshop
+from secrecy import Watch
 from team_packages import Teams
 from terminal import Terminal
 from test_packages import Packages
 from upgrade_site import Run
 from waiting import LIMIT, wait_until
 
+from ansible_collections.erlang.otp.plugins.module_utils._build.otp import find_otp
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, find_emulators
 
-HOSTS = ("duo", "market")
+HOSTS = ("duo", "market", "plain")
 USER = "nobody"
+BY_USER = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "busybox", "ash")
+# What a shell, su, erl or Elixir might take for something of its own; and the longest argument that the kernel lets through, nearly.
+ODD = ("-eval 'halt(7).' -- \"$(id)`id`\" \\ * ~\n\t%s; ρίζα \U0001d11e", "x" * 120_000)
 ELSEWHERE = f"do it as {USER}, or in a terminal on a host whose su has --pty"
 
 
@@ -41,6 +48,7 @@ class TeamSite(Packages):
         hosts = {host: {"otp_root": self.root(host), "otp_package": f"{self.directory}/{host}-{{{{ v }}}}.tar.gz"} for host in self.hosts}
         hosts["market"]["otp_environment"] = {"ERL_EPMD_PORT": self.epmd_port, "STALL_PRICE": "7"}
         hosts["duo"]["otp_config_variables"] = {"DUO_GREETING": "ave", "DUO_COOKIE": "theirs", "DUO_SIZE": "3"}
+        hosts["plain"]["otp_node_name"] = "plain@127.0.0.1"
         everywhere = {"otp_user": USER, "otp_group": "nogroup", "otp_manage_user": False, "otp_home": f"{self.directory}/home", "otp_cookie": self.cookie}
         everywhere |= {name: int(LIMIT) for name in ("otp_start_timeout", "otp_restart_timeout", "otp_upgrade_timeout")}
         everywhere |= {"otp_environment": {"ERL_EPMD_PORT": self.epmd_port}, "otp_service_manager": "none"}
@@ -64,6 +72,17 @@ def terminal_of(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[4]
 
 
+def with_computed_name(package: Path, path: Path) -> None:
+    """The package of market, whose env.sh computes the name of the node."""
+    with tarfile.open(package) as old, tarfile.open(path, "w:gz", compresslevel=1) as new:
+        for member in old:
+            content = t.cast("t.IO[bytes]", old.extractfile(member)).read() if member.isfile() else b""
+            if member.name.endswith("/env.sh"):
+                content = content.replace(b"market@127.0.0.1", b"market@$(echo 127.0.0.1)")
+            member.size = len(content)
+            new.addfile(member, io.BytesIO(content))
+
+
 @contextlib.contextmanager
 def team_site(directory: Path) -> t.Iterator[TeamSite]:
     """The packages, made there, and EPMD; the nodes are stopped afterwards."""
@@ -72,16 +91,13 @@ def team_site(directory: Path) -> t.Iterator[TeamSite]:
     teams = Teams(directory)
     for make in (teams.duo, teams.market):
         make()
+    workshop = Workshop(directory / "workshop", find_otp(None))
+    workshop.directory.mkdir()
+    rel = workshop.rel(*MINIMAL, name="plain", version="0.1.0")
+    shutil.move(workshop.build(rel=rel, sys_config="[].\n")["package"], directory / "plain-0.1.0.tar.gz")
     site.write()
-    epmd = subprocess.Popen(["epmd", "-address", "127.0.0.1", "-port", str(site.epmd_port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
+    with site.at_work():
         yield site
-    finally:
-        for host in HOSTS:
-            site.stop(host)
-        epmd.terminate()
-        epmd.wait(LIMIT)
-        shutil.rmtree(directory)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +113,7 @@ def deployed(site: TeamSite) -> Run:
 
 def test_deployed_as_they_are(site: TeamSite, deployed: Run) -> None:
     said = deployed.output.replace("\n", " ")
-    assert deployed.changed == {"duo": 1, "market": 1} and site.play("deploy", v="0.1.0").changed == {"duo": 0, "market": 0}
+    assert deployed.changed == dict.fromkeys(HOSTS, 1) and site.play("deploy", v="0.1.0").changed == dict.fromkeys(HOSTS, 0)
     assert "has -name duo@127.0.0.1, which the variables of this host decide" in said
     assert "bin/duo runs hooks, and nothing on this host does: PRE_START_HOOKS (hooks/pre_start)" in said
     # Values of the host are in the configuration, and the cookie is not.
@@ -121,9 +137,18 @@ def test_overlays(site: TeamSite, deployed: Run) -> None:
     assert modes == members and Path(site.root("duo"), "data/empty").is_dir()
 
 
+def test_overlays_of_mix(site: TeamSite, deployed: Run, tmp_path: Path) -> None:
+    """mix packs them more than once. The directory of the caller is root's alone."""
+    tmp_path.chmod(0o700)
+    with tarfile.open(f"{site.directory}/market-0.1.0.tar.gz") as package:
+        assert package.getnames().count("bin/migrate") > 1
+    said = subprocess.run([f"{site.root('market')}/bin/migrate"], cwd=tmp_path, text=True, capture_output=True, timeout=LIMIT, check=False)
+    assert (said.returncode, said.stdout) == (0, "migrated\n"), said.stderr
+
+
 def test_without_erts(site: TeamSite) -> None:
     place = f"{site.directory}/thin/{{{{ inventory_hostname }}}}"
-    refused = site.play("deploy", "--check", code=2, otp_package=f"{place}-0.1.0.tar.gz", otp_root=place).output.replace("\n", " ")
+    refused = site.play("deploy", "--check", "--limit", "duo:market", code=2, otp_package=f"{place}-0.1.0.tar.gz", otp_root=place).output.replace("\n", " ")
     for way_out in ("(relx: {include_erts, true})", "(mix: include_erts: true)"):
         assert f"build the package with its emulator {way_out}" in refused
 
@@ -139,6 +164,10 @@ def test_without_erts(site: TeamSite) -> None:
         ("duo", ("eval", "error(boom)"), (1, "{'EXIT',{boom")),
         ("duo", ("rpc", "lists", "seq", "[1, 3]"), (0, "[1,2,3]")),
         ("duo", ("rpc", "erlang", "node"), (0, "'duo@127.0.0.1'")),
+        ("plain", ("rpc", "-s", "halt"), (1, "{'EXIT',{undef,[{'-s',halt,[],[]}]}}")),
+        ("plain", ("eval", "-noinput"), (1, "{'EXIT',{badarith")),
+        ("plain", ("eval", " "), (1, "syntax error before: ")),
+        ("plain", ("",), (2, "Usage: plain COMMAND")),
         ("duo", ("rpc", "none"), (1, "{'EXIT',{undef,[{none,start,[],[]}]}}")),
         ("market", ("rpc", "IO.puts node()"), (0, "market@127.0.0.1")),
         ("market", ("rpc", 'raise "x"'), (1, "** (RuntimeError) x")),
@@ -159,6 +188,20 @@ def test_commands_of_relx_and_mix(site: TeamSite, deployed: Run, host: str, word
     assert code or said == answer[1]
 
 
+@pytest.mark.parametrize("by", [(), BY_USER], ids=["root", "user"])
+def test_what_is_given_is_what_the_node_gets(site: TeamSite, deployed: Run, by: tuple[str, ...]) -> None:
+    """And the cookie is in no argument of any process meanwhile."""
+    with Watch(of_environment=(site.cookie, "lists:sum(")) as watch:
+        for text in ODD:
+            literal, total = '"{}"'.format(text.replace("\\", "\\\\").replace('"', '\\"')), str(sum(map(ord, text)))
+            assert site.run("plain", "eval", f"lists:sum({literal})", by=by) == (0, total)
+            assert site.run("plain", "rpc", "lists", "sum", f"[{literal}]", by=by) == (0, total)
+            for verb in ("eval", "rpc"):
+                assert site.run("market", verb, f"IO.puts Enum.sum(String.to_charlist({literal}))", by=by) == (0, total)
+        assert [site.run(host, "ping", by=by) for host in HOSTS] == [(0, "pong")] * 3
+    assert watch.seen and not [arguments for arguments in watch.seen if site.cookie.encode() in arguments]
+
+
 def test_what_eval_leaves(site: TeamSite, deployed: Run) -> None:
     """Elixir writes what runtime.exs has read, secrets included, to a file."""
     mode = site.run("market", "eval", 'IO.puts File.stat!(System.get_env("RELEASE_SYS_CONFIG") <> ".config").mode')
@@ -168,7 +211,7 @@ def test_what_eval_leaves(site: TeamSite, deployed: Run) -> None:
 
 def test_in_a_terminal(site: TeamSite, deployed: Run) -> None:
     """As root, whose terminal the service user does not get; nobody sees the cookie, and nothing takes the shell for the node."""
-    asked = {"duo": ("duo@127.0.0.1)1>", "1000 + 234."), "market": ("iex(market@127.0.0.1)1>", "1000 + 234")}
+    asked = {host: (f"{host}@127.0.0.1)1>", "1000 + 234.") for host in ("duo", "plain")} | {"market": ("iex(market@127.0.0.1)1>", "1000 + 234")}
     for host, (prompt, typed) in asked.items():
         node = find_emulator(site.root(host))
         with Terminal(f"{site.root(host)}/bin/{host}", "remote") as terminal:
@@ -196,12 +239,38 @@ def test_in_a_terminal(site: TeamSite, deployed: Run) -> None:
 
 def test_what_is_refused(site: TeamSite, deployed: Run) -> None:
     assert site.run("duo", "remote") == (1, f"{site.root('duo')}/bin/duo: remote needs a terminal, and root's is not for {USER}: {ELSEWHERE}")
-    by = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "busybox", "ash"]
-    assert site.run("duo", "eval", "1 + 1", by=by) == (0, "2")
-    assert site.run("market", "eval", "IO.puts 2", by=["env", "RELEASE_VSN=9", *by]) == (1, f"{site.root('market')}/bin/market: release 9 is not installed")
+    assert site.run("market", "eval", "IO.puts 2", by=("env", "RELEASE_VSN=9", *BY_USER)) == (
+        1,
+        f"{site.root('market')}/bin/market: release 9 is not installed",
+    )
     other = ["setpriv", "--reuid=1", "--regid=1", "--clear-groups"]
     assert site.run("duo", "eval", "1", by=other) == (1, f"{site.root('duo')}/bin/duo: only root and {USER} can do that")
     for host in HOSTS:
         site.stop(host)
-        assert site.run(host, "rpc", "erlang", "node") == (1, f"{site.root(host)}/bin/{host}: the node does not run")
+        for words in (("rpc", "erlang", "node"), ("ping",), ("pid",), ("attach",)):
+            assert site.run(host, *words, by=BY_USER) == (1, f"{site.root(host)}/bin/{host}: the node does not run")
+        assert site.run(host, "status") == (3, "stopped, release 0.1.0 is permanent") and site.run(host, "versions") == (0, "0.1.0 permanent")
     assert site.run("market", "eval", "IO.puts 3") == (0, "3"), "such as a migration before the start"
+
+
+def test_names_and_hooks_in_the_inventory(site: TeamSite, deployed: Run) -> None:
+    """What scripts of the packages would do. All nodes are down; market is another system."""
+    package, hook, called = (site.directory / name for name in ("computed-0.1.0.tar.gz", "start.yml", "called"))
+    with_computed_name(site.directory / "market-0.1.0.tar.gz", package)
+    hook.write_text(yaml.safe_dump([{"name": "Start", "ansible.builtin.shell": f"{{{{ otp_root }}}}/bin/hooks/pre_start >>{called}", "changed_when": False}]))
+    inventory = yaml.safe_load(site.inventory.read_text())
+    hosts = inventory["otp"]["hosts"]
+    hosts["market"] |= {"otp_root": f"{site.directory}/computed", "otp_package": str(package)}
+    hosts["duo"]["otp_hooks"] = {"start": str(hook)}
+    site.inventory.write_text(yaml.safe_dump(inventory))
+    refused = site.play("deploy", "--limit", "market", code=2, v="0.1.0").output.replace("\n", " ")
+    assert "env.sh computes RELEASE_NODE: set otp_node_name to NAME@HOST" in " ".join(refused.split())
+    # That way out, and otp_hooks for those of relx.
+    hosts["market"]["otp_node_name"] = "market@127.0.0.1"
+    site.inventory.write_text(yaml.safe_dump(inventory))
+    try:
+        run = site.play("deploy", "--limit", "duo:market", v="0.1.0")
+        assert run.changed == {"duo": 1, "market": 1} and called.read_text() == "tool\n"
+        assert site.call("market", "erlang", "node") == Atom("market@127.0.0.1")
+    finally:
+        _node.stop(f"{site.directory}/computed")

@@ -76,9 +76,16 @@ def test_t03_a_restart_without_heart(releases: Releases) -> None:
         # What needs no restart goes, and is told that nobody would bring the node back.
         said = system.take("SECOND", "permanent")
         assert [problem["kind"] for problem in said["problems"]] == ["heart"] and said["after"]["permanent"] == "SECOND"
+        system.take("FIRST", "permanent")
+        system.cut()
+        system.heart = True
+        system.write_scripts()
+        assert system.start().take("RESTARTS", "permanent", allow_restart=True)["after"]["permanent"] == "RESTARTS"
 
 
-def test_t04_heart_without_a_start_program(system: System) -> None:
+def test_t04_heart_without_a_start_program(shared: System, system: System) -> None:
+    """And before that, with the name of another system's node."""
+    assert kinds(refused(system, "RESTARTS", "unpacked", address=shared.address)) == ["other_root"]
     system.take("RESTARTS", "unpacked")
     start, away = Path(system.root, "bin/start"), Path(system.root, "bin/begin")
     start.rename(away)
@@ -126,6 +133,9 @@ def test_t07_t11_a_configuration_that_is_none(shared: System, content: str | Non
         error = refused(shared, "SECOND", package=False, check_mode=check_mode)
         assert kinds(error) == ["sys_config"] and reason in str(error)
     assert shared.observe().current == "FIRST"
+    written = {"sys_config": "[{counter,[{step,2}]}].\n"}
+    assert shared.take("SECOND", "permanent", package=False, configuration=written)["after"]["permanent"] == "SECOND"
+    shared.take("FIRST", "permanent")
     shared.take("SECOND", "absent")
 
 
@@ -136,7 +146,7 @@ def test_t07_a_configuration_that_does_not_boot(releases: Releases) -> None:
         assert system.operate("install_release", "SECOND")[0] == OK and system.operate("make_permanent", "SECOND") == OK
         system.cut()
         _node.start(system.node)
-        wait_until(lambda: "error in config file" in Path(system.root, "log/erlang.log.1").read_text(), "the node has read its configuration")
+        wait_until(lambda: "error in config file" in (system.logs / "erlang.log.1").read_text(), "the node has read its configuration")
         wait_until_down_for_good(system)
         # Offline there is a way back.
         system.take("FIRST", "permanent", transport="offline", package=False)
@@ -154,7 +164,7 @@ def test_missing_erts(system: System) -> None:
     shutil.rmtree(erts)
     assert checked(system, "RESTARTS") and system.install("RESTARTS")[0] == OK
     wait_until_down_for_good(system)
-    assert "erlexec" in Path(system.root, "log/erlang.log.1").read_text()
+    assert "erlexec" in (system.logs / "erlang.log.1").read_text()
     system.start()
     for check_mode in (True, False):
         error = refused(system, "RESTARTS", package=False, allow_restart=True, check_mode=check_mode)

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import threading
 import time
 import typing as t
@@ -16,13 +14,13 @@ from pathlib import Path
 import pytest
 from exchange_line import Line
 from handler_site import System
-from waiting import LIMIT, free_port, wait_until
+from upgrade_site import bring_exchange
+from waiting import free_port, wait_until
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.build import build_release
 from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Options
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 
-EXCHANGE = Path(__file__).parents[2] / "examples" / "exchange"
 VERSIONS = {"FIRST": "1.0", "SECOND": "2.0", "THIRD": "3.0"}
 LIFE = ("FIRST", "SECOND", "THIRD", "SECOND", "FIRST", "THIRD", "FIRST")
 CLIENTS = 4
@@ -34,8 +32,7 @@ class Exchange:
 
     def __init__(self, directory: Path) -> None:
         source = directory / "exchange"
-        shutil.copytree(EXCHANGE, source, ignore=shutil.ignore_patterns("*.beam", "*.rel"))
-        subprocess.run(["make", "rels"], cwd=source, check=True, timeout=LIMIT, capture_output=True)
+        bring_exchange(source)
         self.port = free_port()
         self.packages: dict[str, str] = {}
         for release, version in VERSIONS.items():

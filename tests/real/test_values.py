@@ -98,6 +98,8 @@ def test_each_boolean_and_number_may_be_text(fleet: Fleet) -> None:
 def test_a_builder_that_a_limit_leaves_out_is_named(fleet: Fleet) -> None:
     said = fleet.play("erlang.otp.upgrade", "--limit", "north", otp_upgrade_to="")
     assert "--limit leaves out builder" in said and "use --limit north,builder" in said
+    # That way out leads to the builder, which has nothing to build.
+    assert "otp_release_applications is not set" in fleet.play("erlang.otp.upgrade", "--limit", "north,builder", otp_upgrade_to="")
     assert "No package was built" not in fleet.play("erlang.otp.upgrade", "--limit", "north", otp_package=__file__, otp_upgrade_to="")
 
 
@@ -106,14 +108,14 @@ def test_a_builder_that_a_limit_leaves_out_is_named(fleet: Fleet) -> None:
     [
         ("deploy", "Ensure the target system", "no release is installed below"),
         ("rollback", "Bring the release", "The run has not begun at its beginning"),
-        ("restart", "Ask for the state of the node", "not for a client node (otp_master)"),
+        ("restart", "Ask for the state of the node", "not for an image (otp_destdir)"),
         ("remove", "Ensure that the target system is absent", "the name given is empty"),
         ("status", "Report what runs where", "not asked"),
     ],
 )
 def test_a_run_that_begins_in_the_middle_knows_what_it_was_not_told(fleet: Fleet, playbook: str, task: str, said: str) -> None:
     """No check, and no question to the host, is taken for answered that --start-at-task or --step have left out."""
-    output = fleet.play(f"erlang.otp.{playbook}", "--start-at-task", task, **({"otp_master": "north"} if playbook == "restart" else {}))
+    output = fleet.play(f"erlang.otp.{playbook}", "--start-at-task", task, **({"otp_destdir": "/nowhere"} if playbook == "restart" else {}))
     assert said in " ".join(output.split()), output
     assert not any((fleet.directory / host).exists() for host in ("north", "south"))
 

@@ -9,6 +9,7 @@ be what the second one says, and that must be what the nodes say, asked by erl, 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -17,15 +18,20 @@ import typing as t
 from pathlib import Path
 
 import yaml
+from error_blocks import check_blocks
 from handler_site import Releases
-from upgrade_site import Run, Site
+from terminal import Terminal
+from upgrade_site import Run, Site, run_of
 from waiting import LIMIT, wait_until
 
 from ansible_collections.erlang.otp.plugins.module_utils._node.lifecycle import Node
 
 # What --check says of what the run then does.
-TENSES = {"would change": ("done", "changed", "restarted"), "to be started": ("running",)}
+TENSES = {"would change": ("done", "changed", "restarted"), "would restart": ("restarted",), "to be started": ("running",)}
+# Of these a node that is down runs nothing; of the others it has the release that it boots.
+VERBS = ("restart", "start", "stop")
 RESTARTED = "its node would be restarted"
+STARTED = "its node is down, and would be started"
 VERSIONS = {"FIRST": "1.0", "SECOND": "2.0", "RESTARTS": "2.1", "CRASHES": "2.2", "BARE": "2.3"}
 QUESTION = """
 Ask = fun(Node, Cookie) ->
@@ -131,10 +137,10 @@ class Fleet(Site):
     @contextlib.contextmanager
     def without_epmd(self) -> t.Iterator[None]:
         """It has ended. The nodes find the one that the run starts by themselves."""
-        names = self._names()
+        known = self._known()
         subprocess.run(["epmd", "-port", str(self.epmd_port), "-kill"], stdout=subprocess.DEVNULL, check=False)
         yield
-        wait_until(lambda: sorted(re.findall("name .* at", self._names())) == sorted(re.findall("name .* at", names)), "the nodes are known again")
+        wait_until(lambda: known <= self._known(), "the nodes are known again")
 
     def drive(
         self,
@@ -164,10 +170,22 @@ class Fleet(Site):
 
     def run(self, playbook: str, *arguments: str, code: int = 0, **variables: t.Any) -> dict[str, str]:
         """The same without --check, for what it cannot foresee."""
+        return self._true(playbook, self.facts(), self.play(playbook, *arguments, code=code, **variables))
+
+    def step(self, playbook: str, *arguments: str, without: t.Collection[str] = (), code: int = 2, **variables: t.Any) -> dict[str, str]:
+        """The same with --step, by an operator who leaves these tasks out."""
         before = self.facts()
-        run = self.play(playbook, *arguments, code=code, **variables)
+        with Terminal(*self.command(playbook, "--step", *arguments, **variables), **self.environment()) as terminal:
+            output = terminal.answer(r"Perform task: TASK: (.*) \(N\)o/\(y\)es/\(c\)ontinue: ", lambda task: "n" if task.endswith(tuple(without)) else "y")
+        assert terminal.code == code, output
+        check_blocks(output, code)
+        return self._true(playbook, before, run_of(code, output))
+
+    def _true(self, playbook: str, before: dict[str, Facts], run: Run) -> dict[str, str]:
+        """The outcomes. What else the table says must be so."""
         found = untrue(playbook, came := told(run), before, self.facts())
         assert not found, "\n".join([*found, "", *table(run)])
+        self.notes = {host: row.note for host, row in came.items()}
         return {host: row.cells["OUTCOME"] for host, row in came.items()}
 
     def evaluate(self, host: str, expression: str) -> None:
@@ -193,15 +211,23 @@ class Fleet(Site):
             process.kill()
             process.wait()
 
+    def programs_of_hosts(self) -> dict[str, dict[str, list[int]]]:
+        """The processes of each host, by the names of their programs."""
+        return programs_below(self.directory)
+
     def _nodes(self) -> dict[str, list[list[int]]]:
         """What starts and stops. An emulator starts and ends others of its programs by itself."""
-        return {host: [programs.get(name, []) for name in ("beam.smp", "heart", "run_erl")] for host, programs in programs_below(self.directory).items()}
+        return {host: [programs.get(name, []) for name in ("beam.smp", "heart", "run_erl")] for host, programs in self.programs_of_hosts().items()}
+
+    def _known(self) -> set[str]:
+        return set(re.findall("name (.*) at", self._names()))
 
     def _names(self) -> str:
         return subprocess.run(["epmd", "-port", str(self.epmd_port), "-names"], stdout=subprocess.PIPE, text=True, check=True).stdout
 
     def _erl(self, expressions: str, cookie: str) -> str:
-        command = ["erl", "-noshell", "-sname", f"asker{os.getpid()}@localhost", "-setcookie", cookie, "-eval", f"{expressions} halt()."]
+        # Hidden, so that it does not make a cluster of the nodes, which would end its connections (kernel(6), prevent_overlapping_partitions).
+        command = ["erl", "-noshell", "-hidden", "-sname", f"asker{os.getpid()}@localhost", "-setcookie", cookie, "-eval", f"{expressions} halt()."]
         environment = {**os.environ, "ERL_EPMD_PORT": str(self.epmd_port), "HOME": str(self.directory), "ERL_CRASH_DUMP": "/dev/null"}
         return subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True, timeout=LIMIT).stdout
 
@@ -210,7 +236,7 @@ class Fleet(Site):
         asked = "".join(f"Ask('{host}@localhost', '{self.cookies[host]}')," for host in self.hosts)
         said = self._erl(QUESTION + asked, self.cookie)
         answers = {line.partition("@")[0]: line.split()[1:] for line in said.splitlines()}
-        processes = programs_below(self.directory)
+        processes = self.programs_of_hosts()
         return {host: self._facts_of(host, answers[host], processes) for host in self.hosts}
 
     def _facts_of(self, host: str, answer: list[str], processes: dict[str, dict[str, list[int]]]) -> Facts:
@@ -271,14 +297,28 @@ def lies(foretold: t.Mapping[str, Told], came: t.Mapping[str, Told]) -> list[str
     found = []
     for host in sorted({*foretold, *came}):
         before, after = foretold[host], came[host]
+        is_restarted = RESTARTED in before.note or before.cells["OUTCOME"] == "would restart"
         for column in after.cells:
-            if column not in ("SECONDS", "DOWN") and not _is_same(before.cells[column], after.cells[column]):
+            is_other = column == "STATE" and is_restarted and after.cells[column].startswith("running, pid ")
+            if column not in ("SECONDS", "DOWN") and not is_other and not _is_same(before.cells[column], after.cells[column]):
                 found.append(f"{host}: {column} was to be {before.cells[column]!r}, and is {after.cells[column]!r} ({before.note!r}, {after.note!r})")
-        if (RESTARTED in before.note) != (after.cells["DOWN"] != "-"):
+        if is_restarted != (after.cells["DOWN"] != "-"):
             found.append(f"{host}: DOWN is {after.cells['DOWN']}, and --check said {before.note!r}")
-        if _plain(before.note.replace(RESTARTED, "")) != _plain(after.note):
+        if _plain(re.sub(f"{RESTARTED}|{STARTED}", "", before.note)) != _plain(after.note):
             found.append(f"{host}: --check said {before.note!r}, and the run {after.note!r}")
     return found
+
+
+def agreed(check: str, run: str) -> dict[str, dict[str, str]]:
+    """The cells of each host, of a run whose results are in one line; what a run with --check has said before must be what it says."""
+    foretold, came = map(_told_in_one_line, (check, run))
+    assert not lies(foretold, came), lies(foretold, came)
+    return {host: row.cells for host, row in came.items()}
+
+
+def _told_in_one_line(output: str) -> dict[str, Told]:
+    (text,) = re.findall(r'^ok: \[\w+\] => (\{.*"HOST  .*\})$', output, re.MULTILINE)
+    return told(run_of(0, "\n".join(f'  "{line}",' for line in json.loads(text)["msg"])))
 
 
 def _is_same(foretold: str, came: str) -> bool:
@@ -286,7 +326,8 @@ def _is_same(foretold: str, came: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    """Without what differs from one run to another."""
+    """Without what differs from one run to another: numbers, and what ssh says."""
+    text = re.sub(r"(the host cannot be reached): .*", r"\1", text)
     return re.sub(r"\d+([.]\d+)?", "N", text).strip("; ")
 
 
@@ -297,15 +338,21 @@ def table(run: Run) -> list[str]:
 
 def untrue(playbook: str, came: t.Mapping[str, Told], before: t.Mapping[str, Facts], after: t.Mapping[str, Facts]) -> list[str]:
     """Where the table does not say what is so."""
-    return [f"{host}: {fact} ({row.cells}, {before[host]}, {after[host]})" for host, row in came.items() for fact in _untrue(row, before[host], after[host])]
+    return [
+        f"{host}: {fact} ({row.cells}, {before[host]}, {after[host]})"
+        for host, row in came.items()
+        for fact in _untrue(playbook, row, before[host], after[host])
+    ]
 
 
-def _untrue(row: Told, before: Facts, after: Facts) -> t.Iterator[str]:
+def _untrue(playbook: str, row: Told, before: Facts, after: Facts) -> t.Iterator[str]:
     outcome, was, now, state = (row.cells.get(column, "-") for column in ("OUTCOME", "BEFORE", "NOW", "STATE"))
     if was not in ("-", before.runs or before.boots):
         yield "BEFORE is not what ran"
-    is_unknown = now in ("-", "?") and (outcome == "failed" or re.search("cannot be reached|refuses the cookie", row.note))
-    if not is_unknown and now != ((after.runs or after.boots) or "-"):
+    is_unknown = now in ("-", "?") and (
+        outcome in ("failed", "not reached") or re.search("cannot be reached|refuses the cookie|no release to change to", row.note)
+    )
+    if not is_unknown and now != (after.runs or ("" if playbook in VERBS else after.boots) or "-"):
         yield "NOW is not what runs"
     if len(after.emulators) > max(1, len(before.emulators)) or (not after.runs and after.emulators):
         yield "more than one emulator runs, or one without a node"

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import re
@@ -15,6 +16,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import typing as t
 from pathlib import Path
 
@@ -32,7 +34,7 @@ BIN = Path(sys.executable).parent
 FLOOR = Path(os.environ.get("OTP_TEST_FLOOR", BIN.parent.parent / ".venv-floor")) / "bin"
 CORES = [BIN, FLOOR] if FLOOR.is_dir() else [BIN]
 HOSTS = ("north", "south", "west")
-VERSIONS = {"FIRST": "1.0", "SECOND": "2.0", "THIRD": "3.0", "FOURTH": "4.0"}
+VERSIONS = {"FIRST": "1.0", "SECOND": "2.0", "THIRD": "3.0", "FOURTH": "4.0", "FIFTH": "5.0", "SIXTH": "6.0"}
 RECAP = re.compile(r"^(\w+) +: ok=.* changed=(\d+)", re.MULTILINE)
 ROW = re.compile(r'^ +"(\w+)  +(.*?)",?$', re.MULTILINE)
 
@@ -50,6 +52,20 @@ def run_of(code: int, output: str) -> Run:
     """A run that has ended."""
     changed = {host: int(count) for host, count in RECAP.findall(output)}
     return Run(code, output, changed, {host: re.split(r"  +", row) for host, row in ROW.findall(output)})
+
+
+@functools.lru_cache(maxsize=None)
+def _compiled() -> tempfile.TemporaryDirectory[str]:
+    directory = tempfile.TemporaryDirectory(prefix="otp-exchange-")
+    place = Path(directory.name, "exchange")
+    shutil.copytree(EXCHANGE, place, ignore=shutil.ignore_patterns("*.beam", "*.rel"))
+    subprocess.run(["make", "rels"], cwd=place, check=True, timeout=LIMIT, capture_output=True)
+    return directory
+
+
+def bring_exchange(place: Path) -> None:
+    """Make a directory of the exchange with its release resource files. It is compiled once in a process."""
+    shutil.copytree(f"{_compiled().name}/exchange", place)
 
 
 class Site:
@@ -109,6 +125,7 @@ class Site:
             "otp_start_timeout": int(LIMIT),
             "otp_restart_timeout": int(LIMIT),
             "otp_upgrade_timeout": int(LIMIT),
+            "otp_install_options": {"code_change_timeout": LIMIT, "suspend_timeout": LIMIT},
             "otp_gate_retries": 1,
             "otp_gate_delay": 0,
             **of_all,
@@ -171,6 +188,19 @@ class Site:
     def pids(self) -> dict[str, int | None]:
         return {host: find_emulator(self.root(host)) for host in self.hosts}
 
+    @contextlib.contextmanager
+    def at_work(self) -> t.Iterator[None]:
+        """EPMD runs; afterwards the nodes are stopped, and the directory is gone."""
+        epmd = subprocess.Popen(["epmd", "-address", "127.0.0.1", "-port", str(self.epmd_port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            yield
+        finally:
+            for host in self.hosts:
+                self.stop(host)
+            epmd.terminate()
+            epmd.wait(LIMIT)
+            shutil.rmtree(self.directory)
+
     def start(self, host: str) -> None:
         _node.start(self.node(host))
         _node.wait_until_answering(self.node(host), timeout=LIMIT)
@@ -183,16 +213,8 @@ class Site:
 def upgrade_site(directory: Path, *, hosts: t.Sequence[str] = HOSTS, programs: Path = BIN, **of_all: t.Any) -> t.Iterator[Site]:
     """Nodes below the directory that run release FIRST; afterwards they are stopped, and the directory is gone. of_all: more variables."""
     site = Site(directory, hosts, programs)
-    shutil.copytree(EXCHANGE, directory / "exchange-source", ignore=shutil.ignore_patterns("*.beam", "*.rel"))
-    subprocess.run(["make", "rels"], cwd=directory / "exchange-source", check=True, timeout=LIMIT, capture_output=True)
-    epmd = subprocess.Popen(["epmd", "-address", "127.0.0.1", "-port", str(site.epmd_port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
+    with site.at_work():
+        bring_exchange(directory / "exchange-source")
         site.write_inventory("FIRST", **of_all)
         site.play("deploy")
         yield site
-    finally:
-        for host in site.hosts:
-            site.stop(host)
-        epmd.terminate()
-        epmd.wait(LIMIT)
-        shutil.rmtree(directory)

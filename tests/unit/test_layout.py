@@ -5,7 +5,9 @@
 """The layout of plugins: packages only, imports one way, no circle; the READMEs and docs/design.md name what is there.
 
 Rules: a file of module_utils or plugin_utils is in a package; a package imports only what the README of its folder lists above it;
-no circle of files, with lazy imports counted; every package is in the lists and tables. Each file of unit tests has a docstring with its rules.
+no circle of files, with lazy imports counted; every package is in the lists and tables. No file and no function is too long to be read at once.
+Each file of unit tests has a docstring with its rules, and each file of the packages one with what it carries out. That the packages are private is
+in the READMEs of their folders, and in no file.
 """
 
 from __future__ import annotations
@@ -102,7 +104,38 @@ def test_no_files_import_each_other() -> None:
     assert left == {}, "these files import each other in circles, or import some that do: move what both need into a file of its own"
 
 
+def length(node: ast.FunctionDef) -> int:
+    """The lines of a function without its signature and its docstring."""
+    body = node.body[1:] if ast.get_docstring(node) else node.body
+    return node.end_lineno - body[0].lineno + 1 if body else 0  # type: ignore[operator]
+
+
+def test_no_file_and_no_function_is_too_long() -> None:
+    """As CONTRIBUTING.md has it; what a module documents does not count."""
+    too_long = []
+    for path in PLUGINS.rglob("*.py"):
+        text = path.read_text("utf-8")
+        tree = ast.parse(text)
+        documented = [node for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ("DOCUMENTATION", "EXAMPLES", "RETURN")]
+        lines = text.count("\n") - sum(node.end_lineno - node.lineno + 1 for node in documented)  # type: ignore[operator]
+        too_long += [f"{path.name}: {lines} lines"] if lines > 400 else []
+        too_long += [f"{path.name}: {node.name}: {length(node)}" for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and length(node) > 50]
+    assert too_long == [], "cut it where one idea ends and another begins"
+
+
 def test_each_file_of_tests_says_what_it_guards() -> None:
     files = sorted((TOP / "tests" / "unit").rglob("test_*.py"))
     without = [str(path.relative_to(TOP)) for path in files if not ast.get_docstring(ast.parse(path.read_text("utf-8")))]
     assert len(files) > 50 and without == [], "the docstring of a file of tests is to name the rules whose loss it notices"
+
+
+def test_each_file_of_a_package_says_what_it_carries_out() -> None:
+    files = [path for folder in FOLDERS for path in (PLUGINS / folder).rglob("*.py")]
+    assert len(files) > 100
+    assert [path.name for path in files if not ast.get_docstring(ast.parse(path.read_text("utf-8")))] == []
+
+
+def test_that_the_packages_are_private_is_in_the_readmes_only() -> None:
+    private = re.compile(r"private part of\s+the\s+collection", re.IGNORECASE)
+    found = [path.name for path in PLUGINS.rglob("*") if path.suffix in (".py", ".md", ".sh") and private.search(path.read_text("utf-8"))]
+    assert found and set(found) == {"README.md"}

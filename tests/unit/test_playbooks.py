@@ -2,10 +2,14 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The playbooks: no setting of Ansible's (ansible.cfg, the environment) changes the order of their tasks, ends them early, or hides their report."""
+"""The playbooks: no setting of Ansible's (ansible.cfg, the environment) changes the order of their tasks, ends them early, or hides their report.
+
+What a task hides of its result has its reason in a comment beside it.
+"""
 
 from __future__ import annotations
 
+import re
 import typing as t
 from pathlib import Path
 
@@ -51,3 +55,16 @@ def test_variables_of_an_imported_role_are_those_of_the_play() -> None:
 def test_a_report_is_not_hidden() -> None:
     reports = [task for task in all_tasks() if "ansible.builtin.debug" in task]
     assert len(reports) == 4 and all(task["no_log"] is False for task in reports)
+
+
+def test_what_hides_a_result_has_its_reason_beside_it() -> None:
+    found = []
+    for path in [*TOP.glob("roles/*/tasks/*.yml"), *TOP.glob("playbooks/*.yml")]:
+        above = ""
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if hides := re.match(r" +(failed_when|changed_when|ignore_errors|ignore_unreachable):", line):
+                found.append((f"{path.parent.parent.name}/{path.name}:{number} {hides[1]}", above.startswith("#")))
+            else:
+                # One comment may be for several of them.
+                above = line.strip()
+    assert len(found) > 50 and [place for place, has_reason in found if not has_reason] == [], "write why in the line above"

@@ -22,6 +22,7 @@ from fleet import ROOT, UTILS, VERSIONS, Fleet, Playbook
 
 PACKAGE = "{{ inventory_dir }}/.packages/exchange{{ '27' if otp_client_type | default('') == 'newer' else generation }}-SECOND.tar.gz"
 OTHER_EMULATOR = {"otp_package": "{{ inventory_dir }}/.packages/exchange27-THIRD.tar.gz", "otp_allow_restart": True}
+NEVER = [{"rpc": {"module": "erlang", "function": "node", "expect": "no_such_node"}}]
 CHANGED = re.compile(r"^(\S+) +: ok=\d+ +changed=(\d+)", re.MULTILINE)
 STATUS = re.compile(r'^ +"( *)\S+-([a-z]\d+)  +(\w+)  +(\S+ \w+)  +(\w+)', re.MULTILINE)
 
@@ -108,6 +109,27 @@ def test_clients_are_below_their_masters(fleet: Clients) -> None:
 def test_a_disk_less_client_boots_the_release_that_is_permanent(fleet: Clients) -> None:
     fleet.on("d27", "systemctl restart exchange")
     assert fleet.runs()["d27"] == "SECOND"
+
+
+def test_restarted_with_a_change_by_batches(fleet: Clients) -> None:
+    """Under systemd. The one without a disk does not pass its gate, and has its earlier environment then."""
+    ends, changed = ("a27", "d27"), {"otp_environment": {"TRIED": "yes"}, "otp_restart_on_change": True}
+
+    def pids() -> list[str]:
+        return [fleet.on(end, "cat /run/exchange/emulator.pid") for end in ends]
+
+    def tried() -> list[str]:
+        return [fleet.on(end, f"grep -c TRIED {ROOT}/clients/$(hostname | sed 's/^/exchange@/')/bin/environment || true").strip() for end in ends]
+
+    releases, before = fleet.runs(), pids()
+    run = fleet.start("clients", "d27", otp_gates=NEVER, otp_verify_timeout=2, **changed).end(2)
+    assert run.outcomes() == ["rolled back"], run.output
+    assert (tried(), pids()[0], fleet.runs()) == (["0", "0"], before[0], releases) and pids()[1] != before[1]
+    before = pids()
+    assert fleet.start("clients", *ends, **changed).end(0).outcomes() == ["restarted"] * 2
+    assert (tried(), fleet.runs()) == (["1", "1"], releases) and not {*pids()} & {*before}
+    assert fleet.start("clients", *ends, otp_restart_on_change=True).end(0).outcomes() == ["restarted"] * 2
+    assert (tried(), fleet.runs()) == (["0", "0"], releases)
 
 
 def test_they_go_back(fleet: Clients) -> None:

@@ -109,10 +109,10 @@ class Fleet:
         """The output of a shell command on the host, without SSH."""
         return self.engine("exec", host, "sh", "-c", command)
 
-    def start(self, playbook: str, *hosts: str, **variables: t.Any) -> Playbook:
-        """Start the playbook on these hosts, or all."""
+    def start(self, playbook: str, *hosts: str, options: t.Sequence[str] = (), **variables: t.Any) -> Playbook:
+        """Start the playbook on these hosts, or all. options: of ansible-playbook."""
         program = str(Path(sys.executable).parent / "ansible-playbook")
-        command = [program, "-i", str(self.inventory), f"erlang.otp.{playbook}", "-e", json.dumps(variables)]
+        command = [program, "-i", str(self.inventory), f"erlang.otp.{playbook}", "-e", json.dumps(variables), *options]
         if self.ports.exists():
             command += ["-i", str(self.ports)]
         if hosts:

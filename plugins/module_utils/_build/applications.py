@@ -75,9 +75,11 @@ class CodePath:
         elif own:
             other = next((found for found in own if found.version != own[0].version), None)
             if other is not None:
+                newest = max(own, key=lambda found: version_key(found.version)).version
                 raise OtpError(
                     f"Application {name} is on the code path in two versions: {own[0].version} in {own[0].ebin} and"
-                    f" {other.version} in {other.ebin}. Give the version in {named('applications')}, or remove one from {named('code_path')}."
+                    f" {other.version} in {other.ebin}. Give the version in {named('applications')}, as in [{{name: {name}, version: '{newest}'}}],"
+                    f" or remove one from {named('code_path')}."
                 )
             return own[0]
         elif otp:
@@ -87,6 +89,10 @@ class CodePath:
             f"Application {name if version is None else f'{name}-{version}'} was not found{f' ({versions})' if versions else ''}. Looked in:"
             f" {', '.join([*self.directories, os.path.join(self._otp.lib, name + '-*', 'ebin')])}."
         )
+
+    def everywhere(self) -> list[str]:
+        """All ebin directories, those of the OTP tree last."""
+        return [*self.directories, *(ebin for ebins in self._otp_directories.values() for ebin in ebins)]
 
     def has(self, name: str) -> bool:
         """Whether any version of the application is found."""
@@ -101,6 +107,7 @@ class CodePath:
                     with open(path, "rb") as file:
                         content = file.read()
                 except (FileNotFoundError, NotADirectoryError):
+                    refuse_dangling(path)
                     continue
                 except OSError as error:
                     raise OtpError(f"{path} can't be read: {error.strerror}.") from error
@@ -128,6 +135,12 @@ def _archive_in(path: str) -> str | None:
             return path
         path = os.path.dirname(path)
     return None
+
+
+def refuse_dangling(path: str) -> None:
+    """Raise OtpError for a link that leads to nothing."""
+    if os.path.islink(path) and not os.path.exists(path):
+        raise OtpError(f"{path} is a link to {os.readlink(path)}, which does not exist. Remove the link, or have it lead to a file.")
 
 
 def version_key(version: str) -> list[tuple[int, str]]:
@@ -199,3 +212,18 @@ def close_over(requested: t.Iterable[RequestedApplication], code_path: CodePath)
     for name in (*REQUIRED, *asked):
         visit(name, None)
     return list(done.values())
+
+
+def describe_included(requested: t.Iterable[RequestedApplication], release: Release, found: t.Iterable[Found]) -> t.Iterator[tuple[str, str]]:
+    """Requested applications that another one includes, each with a sentence: the boot script does not start them."""
+    listed = {item.name: item.included for item in release.applications}
+    for item in requested:
+        for other in found:
+            included = listed[other.name]
+            if item.type not in ("load", "none") and item.name in (other.application.included_applications if included is None else included):
+                yield (
+                    item.name,
+                    f"Application {item.name} is included by {other.name}, which has to start it: the system does not start it by itself. To have it"
+                    f" started, leave it out of what {other.name} includes, in {named('applications')}: {{name: {other.name}, included_applications:"
+                    f" [{', '.join(name for name in included or other.application.included_applications if name != item.name)}]}}.",
+                )

@@ -26,6 +26,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 
 # Names in the work directory, whatever the user's .rel file is called.
 RELEASE, PLAIN = "release", "plain"
+# Counts up when packed scripts look different.
+PACKED_FORMAT = 2
 # Warnings about a relup that upgrades.py reports with more detail.
 REPORTED_ELSEWHERE = ("erts_vsn_changed", "bad_vsn")
 
@@ -55,7 +57,7 @@ class BootScripts(t.NamedTuple):
     def unpack(packed: bytes) -> BootScripts:
         files, warnings = json.loads(packed)
         boot, script, plain_boot, relup = (content.encode("latin-1") for content in files)
-        return BootScripts(boot, script, plain_boot, relup, [Diagnostic(*warning) for warning in warnings])
+        return BootScripts(boot, script, plain_boot, relup, list(map(Diagnostic.from_data, warnings)))
 
 
 def scripts_key(sources: Sources, options: ScriptOptions, content: str, *, restart_emulator: bool = False) -> str:
@@ -69,8 +71,23 @@ def scripts_key(sources: Sources, options: ScriptOptions, content: str, *, resta
         content = os.urandom(16).hex()
     applications = [(found.app_file, found.ebin if options.variables else "") for found in sources.found]
     relup = (sources.upgrades.identity, restart_emulator)
-    identity = (systools_identity(sources.otp), sources.rel, applications, options, relup, content)
+    identity = (PACKED_FORMAT, systools_identity(sources.otp), sources.rel, applications, options, relup, content)
     return "scripts-" + hashlib.sha256(repr(identity).encode()).hexdigest()
+
+
+def link_variables(ebins: list[str], variables: tuple[tuple[str, str], ...], directory: str) -> tuple[list[str], tuple[tuple[str, str], ...]]:
+    """The same for systools, by links in the directory if it would take an application for one of another variable.
+
+    It compares texts: for it, /opt/shared2 is in /opt/shared.
+    """
+    homes = [next((prefix for _name, prefix in variables if os.path.commonpath((ebin, prefix)) == prefix), None) for ebin in ebins]
+    if homes == [next((prefix for _name, prefix in variables if ebin.startswith(prefix)), None) for ebin in ebins]:
+        return ebins, variables
+    links = {prefix: os.path.join(directory, f"{number}.variable") for number, (_name, prefix) in enumerate(variables)}
+    for prefix, link in links.items():
+        os.symlink(prefix, link)
+    linked = [ebin if home is None else os.path.join(links[home], os.path.relpath(ebin, home)) for ebin, home in zip(ebins, homes)]
+    return linked, tuple((name, links[prefix]) for name, prefix in variables)
 
 
 class ScriptRun:
@@ -81,11 +98,14 @@ class ScriptRun:
             with open(os.path.join(directory, name + ".rel"), "wb") as file:
                 file.write(content)
         ebins = [found.ebin for found in sources.found]
-        plain_options = ScriptOptions(no_warn_sasl=True, no_dot_erlang=options.script.no_dot_erlang, variables=options.script.variables)
+        linked, variables = link_variables(ebins, options.script.variables, directory)
+        script = options.script._replace(variables=variables)
+        plain_options = ScriptOptions(no_warn_sasl=True, no_dot_erlang=script.no_dot_erlang, variables=script.variables)
         self.stripped = {path: os.path.join(directory, f"{number}.beam") for number, path in enumerate(strip)}
-        jobs = [make_script_job(RELEASE, ebins, options.script), make_script_job(PLAIN, ebins, plain_options)]
+        jobs = [make_script_job(RELEASE, linked, script), make_script_job(PLAIN, linked, plain_options)]
         if layout is not None:
-            jobs.append(make_relup_job(RELEASE, layout.up, layout.down, [*layout.made, *ebins, *layout.ebins], restart_emulator=options.restart_emulator))
+            path = [*layout.made, *ebins, *layout.ebins]
+            jobs.append(make_relup_job(RELEASE, layout.up, layout.down, path, restart_emulator=options.restart_emulator, appups=layout.uses))
         self._has_relup = layout is not None
         self._directory = directory
         self._run = Run(sources.otp, directory, jobs + ([strip_job(options.strip_keep, self.stripped.items())] if strip else []))
@@ -93,7 +113,8 @@ class ScriptRun:
     def scripts(self) -> BootScripts:
         """Wait for the scripts. Raises SystoolsError with all of systools' errors."""
         results = self._run.results()
-        refused = [diagnostic for went_well, diagnostics in results if not went_well for diagnostic in diagnostics]
+        # Of the release and of kernel and stdlib alone it may be the same.
+        refused = list(dict.fromkeys(diagnostic for went_well, diagnostics in results if not went_well for diagnostic in diagnostics))
         if refused:
             sentences = dict.fromkeys(diagnostic.sentence for diagnostic in refused)
             raise SystoolsError(f"systools refuses the release. {' '.join(sentences)}", refused)

@@ -11,32 +11,30 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import typing as t
 
-from ansible_collections.erlang.otp.plugins.module_utils._build.assemble import (
-    Assembler,
-    PackageFile,
-    end_fragment,
-    strippable,
-    write_package,
-)
+from ansible_collections.erlang.otp.plugins.module_utils._build.applications import CodePath, describe_included
+from ansible_collections.erlang.otp.plugins.module_utils._build.assemble import Assembler, PackageFile, end_fragment, strippable
 from ansible_collections.erlang.otp.plugins.module_utils._build.boot_scripts import BootScripts
 from ansible_collections.erlang.otp.plugins.module_utils._build.build_record import BuildRecord, read_record, write_record
 from ansible_collections.erlang.otp.plugins.module_utils._build.cache import Cache, default_directory
 from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Options, Sources, read_sources
+from ansible_collections.erlang.otp.plugins.module_utils._build.native_code import native_code, notes, strip_native
 from ansible_collections.erlang.otp.plugins.module_utils._build.once import refuse_other_content
 from ansible_collections.erlang.otp.plugins.module_utils._build.other_checkout import note, other_bytes, with_bytes
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import find_otp
+from ansible_collections.erlang.otp.plugins.module_utils._build.outputs import Outputs, sha256_of
 from ansible_collections.erlang.otp.plugins.module_utils._build.package_members import Group, make_plan, scripted_groups
 from ansible_collections.erlang.otp.plugins.module_utils._build.script_step import ScriptStep
-from ansible_collections.erlang.otp.plugins.module_utils._build.systools import Diagnostic
+from ansible_collections.erlang.otp.plugins.module_utils._build.systools import KEPT, Diagnostic
 from ansible_collections.erlang.otp.plugins.module_utils._build.upgrades import describe_upgrade_paths, made_from
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import sha256
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._core.files import flush_directory, make_parents, read_file, write_file
-from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_writer import Fragment, gzip_parts
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
+from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_writer import Fragment
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, parse_rel
 from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import PackageMember
 from ansible_collections.erlang.otp.plugins.module_utils._package.contents import read_digests
@@ -71,18 +69,21 @@ class ReleaseBuild:
         self.sources = sources
         self.changes = changes
         self.cache = Cache(options.cache_dir or default_directory(), writable=not changes.check_mode)
-        strip = repr((sources.otp.otp_version, options.strip_keep)) if options.strip else ""
+        strip = repr((sources.otp.otp_version, KEPT, options.strip_keep)) if options.strip else ""
         self.assembler = Assembler(cache=self.cache, mtime=_mtime(), strip=strip)
         self.plan = make_plan(options, sources)
         self.package = self._output(".tar.gz")
         self.record_path = os.path.join(options.output_dir, f".{sources.stem}.build.json")
         self.base = _base_package(options.base)
-        self.sha256 = _sha256_of(self.package)
-        # Of libraries whose bytes are those of an earlier package: contents by path, by directory; and the warnings about them.
-        self.taken: dict[str, dict[str, bytes]] = {}
+        self.sha256 = sha256_of(self.package)
+        # Of libraries whose bytes are those of an earlier package: files by path, by directory; and the warnings about them.
+        self.taken: dict[str, dict[str, str]] = {}
         self.notes: list[Diagnostic] = []
         self.stack = contextlib.ExitStack()
+        # The stripped file for the path of each file that this run has stripped.
+        self.stripped: dict[str, str] = {}
         self.scripts = ScriptStep(options, sources, self.cache, self.stack)
+        self.outputs = Outputs(options.output_dir, changes, self.stack, self.scripts.work_directory)
 
     def _output(self, suffix: str) -> str:
         return os.path.join(self.options.output_dir, self.sources.stem + suffix)
@@ -134,9 +135,13 @@ class ReleaseBuild:
         inputs = self._fingerprint(key, keys)
         if inputs == state.inputs and self._is_there(state):
             return state
-        strip = [path for group in self.plan.all_groups() if options.strip and self.assembler.lacks(keys[group.name]) for path in strippable(group)]
-        scripts = self.scripts.scripts(key, strip)
-        warnings = (*scripts.warnings, *self.scripts.notes(), *self._about_appups())
+        groups = self.plan.all_groups() if options.strip else []
+        missing = [group for group in groups if self.assembler.lacks(keys[group.name])]
+        scripts = self.scripts.scripts(key, [path for group in missing for path in strippable(group)])
+        self._strip_native(missing)
+        unstripped = [warning for group in groups for warning in notes(native_code(group))]
+        included = [Diagnostic("included", *about) for about in describe_included(options.applications, self.sources.release, self.sources.found)]
+        warnings = (*self._explained(scripts.warnings), *self.scripts.notes(), *self._about_appups(), *included, *unstripped)
         self.made_from = made_from(self.sources.upgrades) if scripts.relup else {}
         outputs, digests, thin = self._keep(scripts, keys, state.outputs)
         self.cache.tidy()
@@ -146,15 +151,39 @@ class ReleaseBuild:
             write_record(self.record_path, state)
         return state
 
+    def _strip_native(self, groups: t.Iterable[Group]) -> None:
+        self.stripped = self.scripts.stripped or {}
+        paths = [path for group in groups for path in native_code(group)]
+        if paths:
+            self.stripped = {**self.stripped, **strip_native(paths, self.scripts.work_directory())}
+
     def _fingerprint(self, key: str, keys: dict[str, str]) -> str:
         """A digest of all that the outputs depend on."""
         archives = [(name, [group.name for group in groups]) for name, groups in self.plan.variables.items()]
-        inputs = (key, keys, archives, self.options.var_tar, sorted(self.sources.files.items()), _mtime(), self.base and sha256(self.base))
+        inputs = (
+            key,
+            keys,
+            archives,
+            self.options.var_tar,
+            self.options.applications,
+            sorted(self.sources.files.items()),
+            _mtime(),
+            self.base and sha256(self.base),
+        )
         return hashlib.sha256(repr(inputs).encode()).hexdigest()
 
     def _appup(self, application: str) -> str:
         """Where an appup that was made is kept for review."""
         return self._output(f".appups/{application}.appup")
+
+    def _explained(self, warnings: list[Diagnostic]) -> list[Diagnostic]:
+        exref = self.options.script.exref
+        if not exref:
+            return warnings
+        from ansible_collections.erlang.otp.plugins.module_utils._build.undefined_calls import explained
+
+        code_path = CodePath(self.options.code_path, self.sources.otp)
+        return [explained(warning, self.sources.found, code_path, exref if isinstance(exref, tuple) else ()) for warning in warnings]
 
     def _about_appups(self) -> t.Iterator[Diagnostic]:
         for found in self.sources.found:
@@ -171,7 +200,7 @@ class ReleaseBuild:
         """Whether all outputs are as the earlier run wrote them."""
         for name, digest in state.outputs.items():
             path = os.path.join(self.options.output_dir, name)
-            if (self.sha256 if path == self.package else _sha256_of(path)) != digest:
+            if (self.sha256 if path == self.package else sha256_of(path)) != digest:
                 return False
         if not self.sha256:
             return False
@@ -180,17 +209,20 @@ class ReleaseBuild:
 
     def _keep(self, scripts: BootScripts, keys: dict[str, str], earlier: dict[str, str]) -> tuple[dict[str, str], dict[str, str], dict[str, t.Any] | None]:
         """Put the outputs in place where they differ. Returns their SHA-256 by name, as ``earlier``, the digests of the content, and the thin package."""
-        archives = {name: self._variable_archive(groups, keys) for name, groups in self.plan.variables.items()}
+        archives = {name: self._variable_archive(name, groups, keys) for name, groups in self.plan.variables.items()}
         included = archives if self.options.var_tar == "include" else {}
-        files = {self._output(".rel"): self.sources.rel, self._output(".boot"): scripts.boot, self._output(".script"): scripts.script}
+        files: dict[str, bytes | PackageFile] = {
+            self._output(".rel"): self.sources.rel,
+            self._output(".boot"): scripts.boot,
+            self._output(".script"): scripts.script,
+        }
         if scripts.relup:
-            files[os.path.join(self.options.output_dir, "relup")] = scripts.relup
+            files[self.outputs.path("relup")] = scripts.relup
         files.update({self._appup(found.name): found.made_appup for found in self.sources.found if found.made_appup is not None})
         if self.options.var_tar == "ownfile":
-            files.update({os.path.join(self.options.output_dir, name + ".tar.gz"): content for name, content in archives.items()})
+            files.update({self.outputs.path(name + ".tar.gz"): archive for name, archive in archives.items()})
         self._write(self._fragments(scripts, keys, included))
         if self._take_earlier_bytes():
-            os.unlink(self.written.path)
             self._write(self._fragments(scripts, keys, included))
         digests = read_digests(self.written.path)
         if self.sha256 not in (None, self.written.sha256) and not self.options.replace:
@@ -199,69 +231,51 @@ class ReleaseBuild:
         if self.base:
             from ansible_collections.erlang.otp.plugins.module_utils._build.thin import make_thin
 
-            thin_package = make_thin(self.written.path, self.sources.release, self.base, mtime=_mtime())
             path = self._output("-thin.tar.gz")
-            files[path] = thin_package.content
+            beside = self.outputs.beside(os.path.basename(path))
+            thin_package = make_thin(self.written.path, self.sources.release, self.base, beside, mtime=_mtime())
+            files[path] = thin_package.written
             thin = thin_package.describe(path)
-        self._remove_others([*files, self.package], earlier)
-        for path, content in files.items():
-            if read_file(path) != content:
-                self.changes.do(f"write {path}", _put, path, content)
-        if self.sha256 != self.written.sha256:
-            self.changes.do(f"make the release package {self.package}", self._put_package)
-        outputs = {os.path.relpath(path, self.options.output_dir): hashlib.sha256(content).hexdigest() for path, content in files.items()}
-        return {**outputs, os.path.basename(self.package): self.written.sha256}, digests, thin
+        self.outputs.remove_others([*files, self.package], earlier)
+        outputs = {os.path.relpath(path, self.options.output_dir): self.outputs.put(path, content, f"write {path}") for path, content in files.items()}
+        outputs[os.path.basename(self.package)] = self.outputs.put(self.package, self.written, f"make the release package {self.package}")
+        return outputs, digests, thin
 
     def _take_earlier_bytes(self) -> bool:
         """Find libraries that an earlier package of this release, or the base, has from another checkout. Returns whether there are any."""
         # The same bytes have been made before, or this is asked for.
         is_new = self.sha256 in (None, self.written.sha256) or self.options.replace
-        for package in ([] if is_new else [self.package]) + ([self.base] if self.base else []):
+        for number, package in enumerate(([] if is_new else [self.package]) + ([self.base] if self.base else [])):
             # One that is damaged may be replaced.
             with contextlib.suppress(OtpError):
-                for directory, taken in other_bytes(self.written.path, package).items():
+                aside = os.path.join(self.scripts.work_directory(), f"taken{number}")
+                for directory, taken in other_bytes(self.written.path, package, aside).items():
                     if directory not in self.taken:
                         self.taken[directory] = taken
                         self.notes.append(note(directory, package))
         return bool(self.taken)
 
-    def _remove_others(self, outputs: list[str], earlier: dict[str, str]) -> None:
-        """Remove outputs of the earlier run that this run does not make: a relup, a thin package."""
-        for path in sorted({os.path.join(self.options.output_dir, name) for name in earlier} - {*outputs}):
-            if _sha256_of(path) == earlier[os.path.relpath(path, self.options.output_dir)]:
-                self.changes.do(f"remove {path}", os.unlink, path)
-
     def _write(self, fragments: t.Iterable[Fragment]) -> None:
         """Write the package beside its place, in check mode elsewhere."""
-        beside = os.path.join(self.options.output_dir, f".{self.sources.stem}.tar.gz.{os.getpid()}.new")
-        if self.changes.check_mode:
-            beside = os.path.join(self.scripts.work_directory(), "package.tar.gz")
-        else:
-            os.makedirs(self.options.output_dir, exist_ok=True)
-        self.written = write_package(beside, fragments)
-        self.stack.callback(_remove, beside)
+        self.written = self.outputs.write(os.path.basename(self.package), fragments)
 
-    def _put_package(self) -> None:
-        os.replace(self.written.path, self.package)
-        flush_directory(self.options.output_dir)
-
-    def _fragments(self, scripts: BootScripts, keys: dict[str, str], archives: dict[str, bytes]) -> t.Iterator[Fragment]:
+    def _fragments(self, scripts: BootScripts, keys: dict[str, str], archives: dict[str, PackageFile]) -> t.Iterator[Fragment]:
         """The package's fragments, in the order of its members."""
         for group in scripted_groups(self.sources, scripts, self.made_from):
             yield self.assembler.fragment(group)
         for group in self.plan.groups:
             yield self._fragment(group, keys)
-        for name, content in archives.items():
-            yield self.assembler.fragment(Group(name, [PackageMember(name + ".tar.gz", content=content)]))
+        for name, archive in archives.items():
+            yield self.assembler.fragment(Group(name, [PackageMember(name + ".tar.gz", source=archive.path)]))
         yield end_fragment()
 
-    def _variable_archive(self, groups: list[Group], keys: dict[str, str]) -> bytes:
-        return b"".join(gzip_parts([*(self._fragment(group, keys) for group in groups), end_fragment()]))
+    def _variable_archive(self, name: str, groups: list[Group], keys: dict[str, str]) -> PackageFile:
+        return self.outputs.write(name + ".tar.gz", itertools.chain((self._fragment(group, keys) for group in groups), [end_fragment()]))
 
     def _fragment(self, group: Group, keys: dict[str, str]) -> Fragment:
         if group.name in self.taken:
             return self.assembler.fragment(with_bytes(group, self.taken[group.name]))
-        return self.assembler.fragment(group, keys[group.name], self.scripts.stripped)
+        return self.assembler.fragment(group, keys[group.name], self.stripped)
 
 
 def _base_package(path: str | None) -> str:
@@ -295,20 +309,3 @@ def _read_release(path: str) -> Release | None:
         return None if content is None else parse_rel(content, filename=path)
     except OtpError:
         return None
-
-
-def _sha256_of(path: str) -> str | None:
-    try:
-        return sha256(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-
-
-def _put(path: str, content: bytes) -> None:
-    make_parents(path)
-    write_file(path, content)
-
-
-def _remove(path: str) -> None:
-    with contextlib.suppress(OSError):
-        os.unlink(path)

@@ -13,7 +13,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._build.systools import 
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file, write_file
 from ansible_collections.erlang.otp.plugins.module_utils._tree.made_from import MadeFrom
 
-FORMAT = 5
+FORMAT = 6
 
 
 class BuildRecord(t.NamedTuple):
@@ -36,7 +36,7 @@ def read_record(path: str) -> BuildRecord:
         data = json.loads(read_file(path) or b"")
         if data["format"] != FORMAT:
             return BuildRecord()
-        warnings = tuple(Diagnostic(*warning) for warning in data["warnings"])
+        warnings = tuple(map(Diagnostic.from_data, data["warnings"]))
         keys, relup = tuple(data["keys"]), tuple(data["relup"])
         return BuildRecord(data["inputs"], data["scripts_key"], keys, data["outputs"], warnings, relup, data["thin"], data["digests"], data["made_from"])
     except (ValueError, KeyError, TypeError):

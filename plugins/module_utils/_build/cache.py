@@ -7,10 +7,16 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
+import io
 import os
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._formats.large_file import LARGE, PIECE
 
 LIMIT = 1 << 30
+_DIGEST = hashlib.sha256().digest_size
 
 
 def default_directory() -> str:
@@ -46,24 +52,41 @@ class Cache:
     def _path(self, key: str) -> str:
         return os.path.join(self._directory or "", key)
 
-    def get(self, key: str) -> bytes | None:
-        """The content; None if it is missing or damaged."""
+    def open(self, key: str, *, in_memory: int = LARGE) -> t.BinaryIO | None:
+        """The content as a file, which is in memory if it has no more than so many bytes; None if it is missing or damaged."""
         if self._directory is None:
             return None
         path = self._path(key)
         try:
-            with open(path, "rb", buffering=0) as file:
-                stored = file.read()
+            file = open(path, "rb", buffering=0)
         except OSError:
             return None
-        content = stored[32:]
-        if hashlib.sha256(content).digest() != stored[:32]:
+        stored = file.read(_DIGEST)
+        if os.fstat(file.fileno()).st_size <= in_memory:
+            with file:
+                content: t.Any = io.BytesIO(file.read())
+            digest = hashlib.sha256(content.getbuffer())
+        else:
+            content, digest = file, hashlib.sha256()
+            for piece in iter(lambda: file.read(PIECE), b""):
+                digest.update(piece)
+            file.seek(_DIGEST)
+        if digest.digest() != stored:
+            content.close()
             with contextlib.suppress(OSError):
                 os.unlink(path)
             return None
         with contextlib.suppress(OSError):
             os.utime(path)
-        return content
+        return content  # type: ignore[no-any-return]
+
+    def get(self, key: str) -> bytes | None:
+        """The content; None if it is missing or damaged."""
+        file = self.open(key)
+        if file is None:
+            return None
+        with file:
+            return file.read()
 
     def has(self, key: str) -> bool:
         """Whether there is an entry with this key; it may be damaged."""
@@ -71,18 +94,22 @@ class Cache:
 
     def put(self, key: str, content: bytes) -> None:
         """Keep the content; where that fails, do without."""
+        with self.entry(key) as write:
+            write(content)
+
+    @contextlib.contextmanager
+    def entry(self, key: str) -> t.Iterator[t.Callable[[bytes], None]]:
+        """Yields what takes the content of a new entry, which is there after a block without an exception; where that fails, do without."""
         if self._directory is None or not self._writable:
+            yield lambda dummy_piece: None
             return
-        beside = self._path(f".{key}.{os.getpid()}")
+        entry = _Entry(self._path(f".{key}.{os.getpid()}"), self._limit)
         try:
-            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-            with open(descriptor, "wb") as file:
-                file.write(hashlib.sha256(content).digest())
-                file.write(content)
-            os.replace(beside, self._path(key))
-        except OSError:
-            with contextlib.suppress(OSError):
-                os.unlink(beside)
+            yield entry.write
+        except BaseException:
+            entry.give_up()
+            raise
+        entry.finish(self._path(key))
         self._grown = True
 
     def tidy(self) -> None:
@@ -97,3 +124,48 @@ class Cache:
                     break
                 os.unlink(path)
                 size -= status.st_size
+
+
+class _Entry:
+    """An entry that is written beside its place. What is larger than the limit is not kept: all others would make way for it."""
+
+    def __init__(self, path: str, limit: int) -> None:
+        self._path = path
+        self._left = limit
+        self._digest = hashlib.sha256()
+        self._file: t.BinaryIO | None = None
+        with contextlib.suppress(OSError):
+            self._file = open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb")
+        self._do(lambda file: file.write(bytes(_DIGEST)))
+
+    def write(self, piece: bytes) -> None:
+        self._left -= len(piece)
+        self._digest.update(piece)
+        self._do(lambda file: file.write(piece))
+
+    def finish(self, path: str) -> None:
+        def finish(file: t.BinaryIO) -> None:
+            file.seek(0)
+            file.write(self._digest.digest())
+            file.close()
+            os.replace(self._path, path)
+
+        self._do(finish)
+
+    def _do(self, work: t.Callable[[t.BinaryIO], t.Any]) -> None:
+        if self._file is not None:
+            try:
+                if self._left < 0:
+                    raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+                work(self._file)
+            except OSError:
+                self.give_up()
+
+    def give_up(self) -> None:
+        """Remove what was written."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(self._path)
+            with contextlib.suppress(OSError):
+                self._file.close()
+            self._file = None

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.applications import CodePath, Found, RequestedApplication, applications_of, close_over
@@ -45,6 +46,7 @@ class Options(t.NamedTuple):
     var_tar: str = "include"
     extra_files: tuple[tuple[str, str], ...] = ()
     upgrade_from: tuple[str, ...] = ()
+    upgrade_between: t.Mapping[str, t.Sequence[str]] = {}
     downgrade_to: tuple[str, ...] = ()
     upgrade_path: tuple[str, ...] = ()
     appup: str = "require"
@@ -75,6 +77,11 @@ class Sources(t.NamedTuple):
 
 def read_sources(options: Options, otp: Otp) -> Sources:
     """Read and check what the options name. Raises OtpError."""
+    _check_chunks(options.strip_keep)
+    if options.script.exref:
+        from ansible_collections.erlang.otp.plugins.module_utils._build.undefined_calls import check_exref
+
+        check_exref(options.script.exref, otp)
     code_path = CodePath(options.code_path, otp)
     if options.rel is not None:
         rel = _read(options.rel, "rel")
@@ -98,7 +105,8 @@ def read_sources(options: Options, otp: Otp) -> Sources:
     if erts is not None and erts is not otp:
         found = [_for_machine(item, otp, erts) for item in found]
     search = Search(options.upgrade_path, code_path.directories, otp)
-    upgrades = read_upgrades(options.upgrade_from, options.downgrade_to, search, release, found, generate=options.appup == "generate")
+    how: dict[str, t.Any] = {"generate": options.appup == "generate", "between": options.upgrade_between}
+    upgrades = read_upgrades(options.upgrade_from, options.downgrade_to, search, release, found, **how)
     found = [item._replace(made_appup=upgrades.made[item.name].content) if item.name in upgrades.made else item for item in found]
     return Sources(otp, erts, release, rel, options.file_name or stem, found, _release_files(options), upgrades)
 
@@ -121,6 +129,12 @@ def _check_names(release: Release, stem: str) -> None:
     check_bootable(release.version)
     if not is_directory_name(stem):
         raise OtpError(f"Release file_name {stem!r} can't be the name of a file. Give one without '/'.")
+
+
+def _check_chunks(names: t.Iterable[str]) -> None:
+    for name in names:
+        if not re.fullmatch("[A-Za-z0-9]{4}", name):
+            raise OtpError(f"{named('strip_keep')}: {name!r} is not a chunk of BEAM files. Give names of four letters, such as Docs or Dbgi.")
 
 
 def _erts(options: Options, otp: Otp) -> Otp | None:

@@ -13,13 +13,16 @@ import os
 import stat
 import typing as t
 
-from ansible_collections.erlang.otp.plugins.module_utils._build.applications import Found
+from ansible_collections.erlang.otp.plugins.module_utils._build.applications import Found, refuse_dangling
 from ansible_collections.erlang.otp.plugins.module_utils._build.boot_scripts import BootScripts
 from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Options, Sources
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import Program, find_incompatible, machine_of
+from ansible_collections.erlang.otp.plugins.module_utils._formats.relup import parse_relup
+from ansible_collections.erlang.otp.plugins.module_utils._formats.sys_config import parse_sys_config
 from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import DIRECTORY, FILE, LINK, PackageMember
 from ansible_collections.erlang.otp.plugins.module_utils._tree.made_from import MADE_FROM, MadeFrom, format_made_from
 
@@ -29,6 +32,8 @@ BUILD_TOOLS = frozenset(["ct_run", "dialyzer", "erlc", "typer", "yielding_c_fun"
 MADE_BY_INSTALLATION = frozenset(["erl", "start"])
 # What bin/ has of erts-VSN/bin: start_erl and erl come with the installation.
 BIN = ("epmd", "run_erl", "to_erl")
+# The name of the group of the user's own files.
+EXTRA_FILES = "extra_files"
 
 
 class Group(t.NamedTuple):
@@ -103,6 +108,8 @@ def application_group(found: Found, directory: str, include: t.Iterable[str]) ->
     missing = sorted(set(names).difference(os.listdir(found.ebin)))
     if missing:
         raise OtpError(f"{found.ebin} lacks {', '.join(missing)}, listed in {found.name}.app. Compile the application, or correct the list.")
+    for name in (*names, found.name + ".appup"):
+        refuse_dangling(os.path.join(found.ebin, name))
     members = [PackageMember(f"{ebin}/{found.name}.app", content=found.app_file)]
     if found.made_appup is not None:
         members.append(PackageMember(f"{ebin}/{found.name}.appup", content=found.made_appup))
@@ -128,7 +135,18 @@ def extra_group(extra_files: t.Iterable[tuple[str, str]]) -> Group:
             members.append(_file(name, path))
         else:
             raise OtpError(f"{named('extra_files')}: {path} does not exist.")
-    return Group("extra_files", members)
+    return Group(EXTRA_FILES, members)
+
+
+def _check_extra(group: Group, version: str) -> None:
+    """Raises OtpError for a sys.config or relup of the release that systools:make_tar/2 refuses, and for a relup that release_handler does not take."""
+    for member in group.members:
+        if member.source and member.name == f"releases/{version}/sys.config":
+            parse_sys_config(read_file(member.source) or b"", source=member.source)
+        elif member.source and member.name == f"releases/{version}/relup":
+            leads_to = parse_relup(read_file(member.source) or b"", filename=member.source).version
+            if leads_to != version:
+                raise OtpError(f"{member.source} is a relup to release {leads_to}, but the package is release {version}.")
 
 
 def check_relative(name: str, option: str) -> None:
@@ -178,6 +196,7 @@ def _stays(link: str, inside: str) -> bool:
 
 def _file(name: str, path: str) -> PackageMember:
     """A regular file with its mode, without write permission for group and others."""
+    refuse_dangling(path)
     try:
         status = os.stat(path)
     except OSError as error:
@@ -213,15 +232,25 @@ def _machine(path: str) -> Program | None:
 
 
 def check_names(groups: t.Iterable[Group]) -> None:
-    """Raises OtpError when two members have the same name."""
+    """Raises OtpError when two members have the same name, or one has a name that no host takes."""
     seen: set[str] = set()
     for group in groups:
         for member in group.members:
+            _check_encoding(member)
             if member.name in seen:
                 raise OtpError(
                     f"Two members of the package have the name {member.name}. Check {named('extra_files')}, and whether an application is given twice."
                 )
             seen.add(member.name)
+
+
+def _check_encoding(member: PackageMember) -> None:
+    try:
+        (member.name + member.target).encode("utf-8")
+    except UnicodeEncodeError:
+        path = f"{member.name} -> {member.target}" if member.target else member.source or member.name
+        shown = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        raise OtpError(f"The name of {shown} is not UTF-8, as the names in a package are. Rename the file.") from None
 
 
 class Plan(t.NamedTuple):
@@ -243,6 +272,7 @@ def make_plan(options: Options, sources: Sources) -> Plan:
         (variables[archive] if archive else groups).append(application_group(found, directory, options.include))
     check_machines([*groups, *(group for members in variables.values() for group in members)], sources.erts)
     groups += [log_group(), extra_group(options.extra_files)]
+    _check_extra(groups[-1], sources.release.version)
     scripts = BootScripts(b"", b"", b"", b"relup" if sources.upgrades.releases else b"", [])
     check_names([*scripted_groups(sources, scripts), *groups])
     return Plan(groups, {name: members for name, members in variables.items() if members and options.var_tar != "omit"})

@@ -17,6 +17,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._build.cache import Cac
 from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Options, Sources
 from ansible_collections.erlang.otp.plugins.module_utils._build.systools import Diagnostic
 from ansible_collections.erlang.otp.plugins.module_utils._build.upgrades import Layout, lay_out
+from ansible_collections.erlang.otp.plugins.module_utils._core.files import large_directory
 
 
 class ScriptStep:
@@ -68,7 +69,7 @@ class ScriptStep:
         if not self._directory:
             import tempfile
 
-            self._directory = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="erlang-otp-"))
+            self._directory = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="erlang-otp-", dir=large_directory()))
         return self._directory
 
     def _lay_out(self) -> Layout | None:

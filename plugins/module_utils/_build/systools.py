@@ -15,79 +15,48 @@ import os
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp
+from ansible_collections.erlang.otp.plugins.module_utils._build.systools_program import PROGRAM
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, as_text, consult_bytes, format_terms
 
 TIMEOUT = 900
+# The attributes: release_handler asks beam_lib:version/1 for the version of each module that it loads, and of the one that it replaces.
+KEPT = ("Attr",)
 
 # Only stripping runs in parallel: more threads would only take time to start.
 FEW_THREADS = ("+S", "1:1", "+SDcpu", "1:1", "+SDio", "1", "+A", "1")
 
-# File "jobs" has a term per job; file "results" gets one for each, in which everything is text. A diagnostic is
-# {Kind, Term, Sentence}. Files are stripped by as many processes as there are schedulers.
-PROGRAM = r"""
-[Directory] = init:get_plain_arguments(),
-In = fun(Name) -> filename:join(Directory, Name) end,
-Text = fun(Term) -> lists:flatten(io_lib:format("~0tp", [Term])) end,
-Kind = fun({_, {K, _}}) when is_atom(K) -> Text(K); ({_, K}) when is_atom(K) -> Text(K);
-          ({K, _}) when is_atom(K) -> Text(K); (K) when is_atom(K) -> Text(K); ([{_, {K, _}} | _]) -> Text(K); (_) -> "error" end,
-Flat = fun(Chars) -> unicode:characters_to_list([Chars]) end,
-Warning = fun(Module) -> fun(W) -> {Kind(W), Text(W), Flat(Module:format_warning([W]))} end end,
-Strip = fun(Chunks, {From, To}) ->
-    {ok, Beam} = file:read_file(From),
-    {ok, {_, Stripped}} = beam_lib:strip(Beam, Chunks),
-    ok = file:write_file(To, Stripped)
-end,
-Verdict = fun({ok, Module, Warnings}) -> {ok, [(Warning(Module))(W) || W <- Warnings]};
-             ({ok, _Relup, Module, Warnings}) -> {ok, [{Kind(W), Text(W), Flat(Module:format_warning(W))} || W <- Warnings]};
-             ({error, Module, Error}) -> {error, [{Kind(Error), Text(Error), Flat(Module:format_error(Error))}]};
-             (Other) -> {error, [{"error", Text(Other), Text(Other)}]} end,
-Do = fun({make_script, Name, Options}) ->
-        Verdict(systools:make_script(In(Name), [silent, {outdir, Directory} | Options]));
-    ({make_relup, Name, Up, Down, Options}) ->
-        Files = fun(Names) -> [In(N) || N <- Names] end,
-        Verdict(systools:make_relup(In(Name), Files(Up), Files(Down), [silent, {outdir, Directory} | Options]));
-    ({strip, Chunks, Files}) ->
-        Self = self(),
-        Count = erlang:system_info(schedulers),
-        Worker = fun(Number) -> fun() ->
-            Mine = [File || {Index, File} <- lists:zip(lists:seq(1, length(Files)), Files), Index rem Count =:= Number],
-            Self ! {self(), catch lists:foreach(fun(File) -> Strip(Chunks, File) end, Mine)}
-        end end,
-        Workers = [spawn_link(Worker(Number)) || Number <- lists:seq(0, Count - 1)],
-        case [Failed || Pid <- Workers, Failed <- [receive {Pid, Result} -> Result end], Failed =/= ok] of
-            [] -> {ok, []};
-            [First | _] -> {error, [{"strip", Text(First), "a BEAM file can't be stripped: " ++ Text(First)}]}
-        end
-end,
-{ok, Jobs} = file:consult(In("jobs")),
-Results = [Do(Job) || Job <- Jobs],
-ok = file:write_file(In("results"), ["%% coding: utf-8\n" | [unicode:characters_to_binary(io_lib:format("~tp.~n", [R])) || R <- Results]]),
-erlang:halt(0, [{flush, false}]).
-"""
-
 
 class Diagnostic(t.NamedTuple):
-    """A warning or error of systools: the kind ("missing_sasl"), the term as text, and systools' own sentence."""
+    """A warning or error of systools: the kind ("missing_sasl"), the term as text, and systools' own sentence; of undefined functions, the calls."""
 
     kind: str
     term: str
     sentence: str
+    calls: tuple[t.Mapping[str, t.Any], ...] = ()
+
+    @classmethod
+    def from_data(cls, data: t.Sequence[t.Any]) -> Diagnostic:
+        """From its fields, as JSON has them."""
+        kind, term, sentence, calls = data
+        return cls(kind, term, sentence, tuple(calls))
 
 
 class ScriptOptions(t.NamedTuple):
-    """The options of systools:make_script/2 that the module has; variables as (name, directory)."""
+    """The options of systools:make_script/2 that the module has; variables as (name, directory). exref: of all applications, or of these."""
 
     src_tests: bool = False
-    exref: bool = False
+    exref: bool | tuple[str, ...] = False
     warnings_as_errors: bool = False
     no_warn_sasl: bool = False
     no_dot_erlang: bool = False
     variables: tuple[tuple[str, str], ...] = ()
 
     def terms(self) -> list[t.Any]:
-        flags: list[t.Any] = [Atom(name) for name in ("src_tests", "exref", "warnings_as_errors", "no_warn_sasl", "no_dot_erlang") if getattr(self, name)]
+        flags: list[t.Any] = [Atom(name) for name in ("src_tests", "warnings_as_errors", "no_warn_sasl", "no_dot_erlang") if getattr(self, name)]
+        if self.exref:
+            flags.append(Atom("exref") if self.exref is True else (Atom("exref"), [Atom(name) for name in self.exref]))
         return flags + ([(Atom("variables"), list(self.variables))] if self.variables else [])
 
 
@@ -96,15 +65,28 @@ def make_script_job(name: str, ebins: t.Iterable[str], options: ScriptOptions) -
     return (Atom("make_script"), name, [(Atom("path"), list(ebins)), *options.terms()])
 
 
-def make_relup_job(name: str, up: t.Iterable[str], down: t.Iterable[str], ebins: t.Iterable[str], *, restart_emulator: bool) -> tuple:
+class AppupUse(t.NamedTuple):
+    """A use of an appup: "up" from this version, or "dn" to it, of which the .rel file of the work directory is named."""
+
+    direction: str
+    release: str
+    application: str
+    path: str
+    version: str
+
+
+def make_relup_job(
+    name: str, up: t.Iterable[str], down: t.Iterable[str], ebins: t.Iterable[str], *, restart_emulator: bool, appups: t.Iterable[AppupUse] = ()
+) -> tuple:
     """The job that makes file relup for NAME.rel, up from and down to other .rel files, all of the work directory."""
     options: list[t.Any] = [Atom("restart_emulator")] if restart_emulator else []
-    return (Atom("make_relup"), name, list(up), list(down), [(Atom("path"), list(ebins)), *options])
+    uses = [(Atom(use.direction), *use[1:]) for use in appups]
+    return (Atom("make_relup"), name, list(up), list(down), [(Atom("path"), list(ebins)), *options], uses)
 
 
 def strip_job(chunks: t.Iterable[str], files: t.Iterable[tuple[str, str]]) -> tuple:
-    """The job that strips BEAM files, given as (from, to), of all that is not needed to run them, but of these chunks."""
-    return (Atom("strip"), list(chunks), list(files))
+    """The job that strips BEAM files, given as (from, to), of all that is not needed to run and to upgrade them, but of these chunks."""
+    return (Atom("strip"), sorted({*KEPT, *chunks}), list(files))
 
 
 class Run:

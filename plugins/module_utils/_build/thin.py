@@ -9,18 +9,20 @@ docs/design.md has the reasons.
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
+import itertools
 import os
 import typing as t
 
-from ansible_collections.erlang.otp.plugins.module_utils._build.assemble import end_fragment
+from ansible_collections.erlang.otp.plugins.module_utils._build.assemble import PackageFile, end_fragment, write_package
 from ansible_collections.erlang.otp.plugins.module_utils._build.earlier_release import only_rel
 from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import sha256
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
-from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_writer import SMALL, Workers, gzip_parts, make_fragment
+from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_writer import SMALL, Workers, make_fragment
+from ansible_collections.erlang.otp.plugins.module_utils._formats.large_file import LARGE
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
-from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import DIRECTORY, FILE, LINK, PackageMember, join_parts, tar_parts
+from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import DIRECTORY, FILE, LINK, PackageMember, tar_parts, tar_pieces
 from ansible_collections.erlang.otp.plugins.module_utils._package.contents import read_files
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import checked_members
 from ansible_collections.erlang.otp.plugins.module_utils._package.read import read_package
@@ -32,16 +34,15 @@ _KINDS = {"file": FILE, "link": LINK, "directory": DIRECTORY}
 
 # Digests of files, by the versioned directory that they are in ("" outside of any) and their path below it.
 class Thin(t.NamedTuple):
-    """A thin package: its content, and what the base has instead."""
+    """A thin package that was written, and what the base has instead."""
 
-    content: bytes
+    written: PackageFile
     base: Base
 
     def describe(self, path: str) -> dict[str, t.Any]:
-        """The thin package at the path as otp_release_build returns it."""
+        """The thin package, at that path, as otp_release_build returns it."""
         base = {"name": self.base.name, "version": self.base.version, "sha256": self.base.sha256}
-        digest = hashlib.sha256(self.content).hexdigest()
-        return {"package": path, "sha256": digest, "size": len(self.content), "base": base, "without": sorted(self.base.directories)}
+        return {"package": path, "sha256": self.written.sha256, "size": self.written.size, "base": base, "without": sorted(self.base.directories)}
 
 
 def base_package(path: str) -> str:
@@ -54,8 +55,8 @@ def base_package(path: str) -> str:
     return path
 
 
-def make_thin(full: str, release: Release, base: str, *, mtime: int) -> Thin:
-    """The package ``full``, of this release, without what the package ``base`` has. Raises OtpError.
+def make_thin(full: str, release: Release, base: str, path: str, *, mtime: int) -> Thin:
+    """Write the package ``full``, of this release, without what the package ``base`` has, to the path. Raises OtpError.
 
     A library must have the same content whenever it has the same version; otherwise hosts that have the base cannot be upgraded.
     """
@@ -73,9 +74,10 @@ def make_thin(full: str, release: Release, base: str, *, mtime: int) -> Thin:
     files = sorted(path for path, digest in ours.get("", {}).items() if theirs.get("", {}).get(path) == digest and not _is_archive(path))
     removed = Base(earlier.name, earlier.version, sha256(base), sha256(full), directories, files)
     first = PackageMember(f"releases/{release.version}/{BASE}", content=format_base(removed))
-    members = [first, *_members_without(full, {*directories, *files})]
-    fragment = make_fragment(join_parts(tar_parts(members, mtime=mtime)), Workers(), level=SMALL)
-    return Thin(b"".join(gzip_parts([fragment, end_fragment()])), removed)
+    with contextlib.closing(_members_without(full, {*directories, *files}, path + ".member")) as others:
+        members = itertools.chain([first], others)
+        fragment = make_fragment(tar_pieces(tar_parts(members, mtime=mtime)), Workers(), level=SMALL)
+        return Thin(write_package(path, [fragment, end_fragment()]), removed)
 
 
 def _is_archive(path: str) -> bool:
@@ -100,9 +102,21 @@ def _check_equal(directory: str, ours: dict[str, str], theirs: dict[str, str], b
         )
 
 
-def _members_without(package: str, left_out: t.Container[str]) -> t.Iterator[PackageMember]:
+def _members_without(package: str, left_out: t.Container[str], aside: str) -> t.Generator[PackageMember, None, None]:
+    """The members, of which each must be used before the next one is requested. aside: the path for the content of a large one meanwhile."""
     with Inflated(package) as stream:
         for path, member, pieces in checked_members(stream):
             directory = versioned_directory(path, is_directory=member.kind == "directory") or path
-            if directory not in left_out:
-                yield PackageMember(path, _KINDS[member.kind], member.mode, content=b"".join(bytes(piece) for piece in pieces), target=member.target)
+            if directory in left_out:
+                continue
+            made = PackageMember(path, _KINDS[member.kind], member.mode, target=member.target)
+            if member.size <= LARGE:
+                yield made._replace(content=b"".join(bytes(piece) for piece in pieces))
+                continue
+            try:
+                with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
+                    file.writelines(pieces)
+                yield made._replace(source=aside)
+            finally:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(aside)

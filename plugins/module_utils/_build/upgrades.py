@@ -13,22 +13,26 @@ from ansible_collections.erlang.otp.plugins.module_utils._build.applications imp
 from ansible_collections.erlang.otp.plugins.module_utils._build.earlier_release import Earlier, Search, find_ebins, read_earlier, versions_of
 from ansible_collections.erlang.otp.plugins.module_utils._build.made_appup import MadeAppup
 from ansible_collections.erlang.otp.plugins.module_utils._build.missing_appups import can_be_made, make_missing_appups
-from ansible_collections.erlang.otp.plugins.module_utils._build.systools import Diagnostic
+from ansible_collections.erlang.otp.plugins.module_utils._build.systools import AppupUse, Diagnostic
 from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import sha256
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file, write_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.module_utils._formats.appup import parse_appup
-from ansible_collections.erlang.otp.plugins.module_utils._formats.beam import same_code
 from ansible_collections.erlang.otp.plugins.module_utils._formats.relup import parse_relup
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, format_rel
-from ansible_collections.erlang.otp.plugins.module_utils._formats.significant import significant
+from ansible_collections.erlang.otp.plugins.module_utils._formats.significant import is_same_file, significant
 from ansible_collections.erlang.otp.plugins.module_utils._package.contents import read_digests
 from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import read_base
 from ansible_collections.erlang.otp.plugins.module_utils._tree.made_from import MadeFrom
 
-# Whatever their appups contain, a change of these needs a new emulator (appup(4), restart_new_emulator).
+# OTP's own appups of these have a new emulator started (appup(4), restart_new_emulator); of ERTS, which has none, systools itself does.
 CORE = ("erts", "kernel", "stdlib", "sasl")
+# For an appup that leads from other versions.
+THROUGH = (
+    " If an earlier release has a version from which the appup leads, nodes can go through that release: have its relup lead from what they run, by the"
+    " playbook erlang.otp.upgrade for that release, with --tags build; or upgrade them to it first."
+)
 
 
 class Upgrades(t.NamedTuple):
@@ -52,14 +56,35 @@ class Upgrades(t.NamedTuple):
 
 
 def read_upgrades(
-    upgrade_from: t.Iterable[str], downgrade_to: t.Iterable[str], search: Search, release: Release, found: t.Sequence[Found], *, generate: bool = False
+    upgrade_from: t.Sequence[str],
+    downgrade_to: t.Sequence[str],
+    search: Search,
+    release: Release,
+    found: t.Sequence[Found],
+    *,
+    generate: bool = False,
+    between: t.Mapping[str, t.Sequence[str]] | None = None,
 ) -> Upgrades:
-    """Read and check the earlier releases of the release, whose applications were found. generate: make appups that do not exist. Raises OtpError."""
+    """Read and check the earlier releases of the release, whose applications were found. generate: make appups that do not exist. Raises OtpError.
+
+    between: other releases, by the path of an earlier one; the first of them from which there are appups takes its place if it has none.
+    """
     read: dict[str, Earlier] = {}
     sides = []
+
+    def is_direct(path: str) -> bool:
+        earlier = read[path] = read.get(path) or read_earlier(path, "upgrade_from", search)
+        try:
+            made = make_missing_appups(found, [earlier]) if generate else {}
+            _read_appups([earlier], [earlier] if downgrade_to else [], release, found, made)
+        except OtpError:
+            return False
+        return True
+
+    nearest = {path: next(filter(is_direct, (path, *others)), path) for path, others in (between or {}).items()}
     for option, paths in (("upgrade_from", upgrade_from), ("downgrade_to", downgrade_to)):
         side: dict[str, Earlier] = {}
-        for path in paths:
+        for path in dict.fromkeys(nearest.get(path, path) for path in paths):
             earlier = read[path] = read.get(path) or read_earlier(path, option, search)
             if earlier.release.version == release.version:
                 raise OtpError(
@@ -86,7 +111,7 @@ def _read_appups(
 ) -> tuple[dict[str, bytes], list[Diagnostic]]:
     """The appup of each application of which an earlier release has another version, and notes. Raises OtpError with all that is missing."""
     appups: dict[str, bytes] = {}
-    way_out = ""
+    ways_out = {}
     notes: list[Diagnostic] = []
     missing: list[str] = []
     for application in found:
@@ -102,7 +127,7 @@ def _read_appups(
         content = made[application.name].content if application.name in made else read_file(path)
         if content is None:
             if can_be_made(application):
-                way_out = f" Appups that do not exist can be made from compiled code: set {named('appup')} to generate."
+                ways_out["make"] = f" Appups that do not exist can be made from compiled code: set {named('appup')} to generate."
             missing += [step.sentence(f"{path} does not exist") for step in steps]
             continue
         appup = parse_appup(content, filename=path)
@@ -113,10 +138,12 @@ def _read_appups(
                 from_or_to = "up from" if step.direction == "up" else "down to"
                 lack = f"{path} has no instructions {from_or_to} {step.version} (it has: {has if len(has) <= 200 else has[:197] + '...'})"
                 missing.append(step.sentence(lack))
+                if step.direction == "up" and has != "none":
+                    ways_out["through"] = THROUGH
         if appup.version != application.version:
             notes.append(Diagnostic("bad_vsn", appup.version, f"{path} is for version {appup.version}, but the application has {application.version}."))
     if missing:
-        raise OtpError(f"A relup for release {release.name} {release.version} can't be made. {' '.join(missing)}{way_out}")
+        raise OtpError(f"A relup for release {release.name} {release.version} can't be made. {' '.join(missing)}{''.join(ways_out.values())}")
     return appups, notes
 
 
@@ -137,13 +164,17 @@ class AppupStep(t.NamedTuple):
 
 
 class Layout(t.NamedTuple):
-    """What systools finds in its work directory: names of .rel files, ebin directories, and what was seen on the way. made: with appups, to come first."""
+    """What systools finds in its work directory: names of .rel files, ebin directories, and what was seen on the way.
+
+    made: directories with appups, to come first. uses: of appups.
+    """
 
     up: list[str]
     down: list[str]
     ebins: list[str]
     notes: list[Diagnostic]
     made: list[str] = []
+    uses: list[AppupUse] = []
 
 
 def lay_out(upgrades: Upgrades, found: t.Sequence[Found], directory: str) -> Layout:
@@ -164,7 +195,16 @@ def lay_out(upgrades: Upgrades, found: t.Sequence[Found], directory: str) -> Lay
         where = find_ebins(earlier, os.path.join(directory, name), [application.name for application in same])
         notes += [note for application in same for note in _compare(application, where[application.name], earlier)]
         ebins.update(dict.fromkeys(where.values()))
-    return Layout([names[earlier.path] for earlier in upgrades.up], [names[earlier.path] for earlier in upgrades.down], list(ebins), notes, made)
+    uses = [
+        AppupUse(direction, names[earlier.path], item.name, item.ebin + f"/{item.name}.appup", earlier.versions[item.name])
+        for direction, side in (("up", upgrades.up), ("dn", upgrades.down))
+        for earlier in side
+        for item in found
+        # One that was made is never wrong in itself.
+        if item.made_appup is None and earlier.versions.get(item.name, item.version) != item.version
+    ]
+    up, down = ([names[earlier.path] for earlier in side] for side in (upgrades.up, upgrades.down))
+    return Layout(up, down, list(ebins), notes, made, uses)
 
 
 def _compare(application: Found, ebin: str, earlier: Earlier) -> t.Iterator[Diagnostic]:
@@ -173,11 +213,10 @@ def _compare(application: Found, ebin: str, earlier: Earlier) -> t.Iterator[Diag
         return
     name = application.name + ".app"
     before = read_file(os.path.join(ebin, name)) or b""
-    changed = [name] if before != application.app_file and significant(name, before) != significant(name, application.app_file) else []
+    changed = [name] if before != application.app_file and [*significant(name, before)] != [*significant(name, application.app_file)] else []
     for module in application.application.modules:
         paths = [os.path.join(place, module + ".beam") for place in (ebin, application.ebin)]
-        before, after = (read_file(path) for path in paths)
-        if before is None or after is None or not same_code(before, after):
+        if not all(map(os.path.exists, paths)) or not is_same_file(*paths):
             changed.append(module + ".beam")
     if changed:
         listed = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")

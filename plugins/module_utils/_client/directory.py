@@ -15,11 +15,12 @@ import contextlib
 import os
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.module_utils._client.kept import KeptOfClient, settle
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock, read_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
-from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions, Owner, check_owner, ensure_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions, Owner, check_owner
 from ansible_collections.erlang.otp.plugins.module_utils._formats import releases_file
 from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import InstalledRelease, StartErlData
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
@@ -36,7 +37,7 @@ class ClientRequest(t.NamedTuple):
     """The options of otp_release_client. release: None for the one it has, or else the permanent one of its root directory.
 
     sys_config: None to keep the present one; start_script: likewise, content of bin/start. uid, gid: -1 for those of the root directory.
-    runs: whether the node is up; raises OtpError if that is not known.
+    runs: whether the node is up; raises OtpError if that is not known. emulator, restart_on_change: as of KeptOfClient, and whether a restart follows.
     """
 
     root: str
@@ -52,11 +53,15 @@ class ClientRequest(t.NamedTuple):
     gid: int = -1
     mode: int = 0o640
     runs: t.Callable[[], bool] = lambda: False
+    emulator: str = ""
+    restart_on_change: bool = False
     lock_timeout: float = 60.0
 
 
 def ensure_client(request: ClientRequest, changes: Changes) -> dict[str, t.Any]:
-    """Ensure the requested directory. Returns client_directory, root, release, erts_version, diff. Raises OtpError before anything is touched."""
+    """Ensure the requested directory. Returns client_directory, root, release, before, erts_version, outdated, diff.
+
+    Raises OtpError before anything is touched."""
     tree = ClientTree(request.root, request.client, request.machine_type)
     work = _remove if request.state == "absent" else _ensure
     try:
@@ -88,6 +93,7 @@ def _ensure(tree: ClientTree, request: ClientRequest, changes: Changes) -> dict[
             " erlang.otp.upgrade or otp_release_handler with client, or stop it first"
         )
     files = _files(tree, request, release, boots)
+    kept = KeptOfClient(tree.client_directory, request.emulator, boots.release_version if boots else "")
     after = [switched(entry, release.version) for entry in before if not is_temporary(entry.version)]
     if release.version not in [entry.version for entry in after]:
         after = [entry_of_client(tree, release, "permanent"), *after]
@@ -95,17 +101,19 @@ def _ensure(tree: ClientTree, request: ClientRequest, changes: Changes) -> dict[
     for directory in own if tree.machine_type else [tree.shared.path(CLIENTS), *own]:
         if not os.path.isdir(directory):
             changes.do(f"create the directory {directory}", options.directory, directory)
-    diff = [_write(path, content, mode, options, changes) for path, (content, mode) in files.items()]
+    diff = [_write(path, content, mode, options, changes, kept) for path, (content, mode) in files.items()]
     if after != before:
         changes.do(f"record release {release.version} as permanent in {tree.path('releases', 'RELEASES')}", write_releases, tree, after, options)
-    _write_boot_files(tree, request, StartErlData(release.erts_version, release.version), files, options, changes)
+    _write_boot_files(tree, request, StartErlData(release.erts_version, release.version), files, options, changes, kept)
     releases = {
         "before_header": tree.client_directory,
         "after_header": tree.client_directory,
         "before": releases_file.describe(before),
         "after": releases_file.describe(after),
     }
-    return _result(tree, release.version, release.erts_version, [*filter(None, diff), releases])
+    outdated = settle(kept, request.restart_on_change, changes)
+    result = _result(tree, release.version, release.erts_version, [*filter(None, diff), releases])
+    return {**result, "before": boots.release_version if boots else None, "outdated": outdated}
 
 
 def _ensure_readable(tree: ClientTree, request: ClientRequest, options: FileOptions, changes: Changes) -> None:
@@ -120,7 +128,15 @@ def _ensure_readable(tree: ClientTree, request: ClientRequest, options: FileOpti
 
 
 def _result(tree: ClientTree, release: str | None, erts_version: str | None, diff: list[dict[str, str]]) -> dict[str, t.Any]:
-    return {"client_directory": tree.client_directory, "root": tree.root, "release": release, "erts_version": erts_version, "diff": diff}
+    return {
+        "client_directory": tree.client_directory,
+        "root": tree.root,
+        "release": release,
+        "erts_version": erts_version,
+        "before": None,
+        "outdated": [],
+        "diff": diff,
+    }
 
 
 def _find_release(tree: ClientTree, request: ClientRequest, boots: StartErlData | None) -> Release:
@@ -189,7 +205,9 @@ def entry_of_client(tree: ClientTree, release: Release, status: str) -> Installe
     return entry._replace(libraries=tuple(libraries))
 
 
-def _write_boot_files(tree: ClientTree, request: ClientRequest, boots: StartErlData, files: dict, options: FileOptions, changes: Changes) -> None:
+def _write_boot_files(
+    tree: ClientTree, request: ClientRequest, boots: StartErlData, files: dict, options: FileOptions, changes: Changes, kept: KeptOfClient
+) -> None:
     """What the start script reads: start_erl.data, or for a static client releases/start.boot and releases/sys.config."""
     data = tree.path("releases", "start_erl.data")
     copies = {name: tree.path("releases", name) for name in ("sys.config", "start.boot")}
@@ -197,7 +215,7 @@ def _write_boot_files(tree: ClientTree, request: ClientRequest, boots: StartErlD
         content = releases_file.format_start_erl_data(boots)
         # release_handler writes it without a newline.
         if (read_file(data) or b"").split() != content.split():
-            _write(data, content, 0o644, options, changes)
+            _write(data, content, 0o644, options, changes, kept)
         for path in copies.values():
             if os.path.exists(path):
                 changes.do(f"remove {path}, because the client no longer has a static emulator", os.unlink, path)
@@ -205,16 +223,16 @@ def _write_boot_files(tree: ClientTree, request: ClientRequest, boots: StartErlD
     for name, path in copies.items():
         source = tree.path("releases", boots.release_version, name)
         content, mode = files.get(source) or (read_file(source) or b"", 0o644)
-        _write(path, content, mode, options, changes)
+        _write(path, content, mode, options, changes, kept)
     if os.path.exists(data):
         changes.do(f"remove {data}, because the client has a static emulator", os.unlink, data)
 
 
-def _write(path: str, content: bytes, mode: int, options: FileOptions, changes: Changes) -> dict[str, str] | None:
+def _write(path: str, content: bytes, mode: int, options: FileOptions, changes: Changes, kept: KeptOfClient) -> dict[str, str] | None:
     """Ensure the file. Returns a diff of changed text. A file without secrets keeps the mode that release_handler gave it."""
     if mode == 0o644 and read_file(path) == content:
         return None
-    before = ensure_file(path, content, mode=mode, owner=Owner(options.uid, options.gid), sentence=f"write {path}", changes=changes)
+    before = kept.ensure(path, content, mode=mode, owner=Owner(options.uid, options.gid), changes=changes)
     if before is None or path.endswith(".boot"):
         return None
     shown = {"before": before.decode("utf-8", "replace"), "after": content.decode("utf-8", "replace")}

@@ -15,6 +15,7 @@ import os
 import typing as t
 import zlib
 
+from ansible_collections.erlang.otp.plugins.module_utils._client.kept import KeptOfClient, settle
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import flush_directory, read_file
@@ -41,8 +42,10 @@ class File(t.NamedTuple):
     uid: int
 
 
-def ensure_files(*, absent: t.Sequence[str], directories: t.Sequence[Directory], files: t.Sequence[File], changes: Changes) -> None:
-    """Remove what is absent, make the directories, write the files, in this order. Raises OtpError."""
+def ensure_files(
+    *, absent: t.Sequence[str], directories: t.Sequence[Directory], files: t.Sequence[File], changes: Changes, kept: KeptOfClient | None = None
+) -> None:
+    """Remove what is absent, make the directories, write the files, in this order. kept: what keeps the files that are replaced. Raises OtpError."""
     for path in (*absent, *(item.path for item in directories), *(item.path for item in files)):
         if not path.startswith("/") or os.path.normpath(path) != path or path == "/":
             raise OtpError(f"{path!r} is not an absolute path in its plain form, other than '/'.")
@@ -55,7 +58,21 @@ def ensure_files(*, absent: t.Sequence[str], directories: t.Sequence[Directory],
         ensure_directory(directory.path, mode=directory.mode, owner=Owner(directory.uid, -1), changes=changes)
     for file in files:
         _check(file)
-        ensure_file(file.path, file.content, mode=file.mode, owner=Owner(file.uid, -1), sentence=f"write {file.path}", changes=changes)
+        if kept is None:
+            ensure_file(file.path, file.content, mode=file.mode, owner=Owner(file.uid, -1), sentence=f"write {file.path}", changes=changes)
+        else:
+            kept.ensure(file.path, file.content, mode=file.mode, owner=Owner(file.uid, -1), changes=changes)
+
+
+def settle_kept(kept: KeptOfClient, state: str, restart_on_change: bool, changes: Changes) -> dict[str, t.Any]:
+    """What is kept: put back or forgotten (state), or as it is. Returns outdated and is_newer, of KeptOfClient."""
+    with as_owner(kept.directory):
+        found = {"outdated": kept.outdated() if state else settle(kept, restart_on_change, changes), "is_newer": kept.is_newer()}
+        if kept.exists() and state == "put_back":
+            changes.do(f"put back {', '.join(kept.kept())}", kept.put_back)
+        elif kept.exists() and state == "forgotten":
+            changes.do("forget the files that the client was started with before", kept.forget)
+        return found
 
 
 def _check(item: Directory | File) -> None:

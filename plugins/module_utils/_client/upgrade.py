@@ -22,6 +22,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.options import na
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
 from ansible_collections.erlang.otp.plugins.module_utils._handler import preflight as _preflight
 from ansible_collections.erlang.otp.plugins.module_utils._handler.check import check_boot
+from ansible_collections.erlang.otp.plugins.module_utils._handler.live_environment import check_environment
 from ansible_collections.erlang.otp.plugins.module_utils._handler.local import apply_local
 from ansible_collections.erlang.otp.plugins.module_utils._handler.remove import check_not_in_use, forget, record_removal
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Request
@@ -112,7 +113,11 @@ class ClientUpgrade(RunningUpgrade):
             install_package(self, shared)
             return
         address = request.address._replace(node=request.master or self.facts.masters[0], host="", port=0)
-        unpacked = request._replace(client="", state="unpacked", address=address, transport="auto", configuration=None, keep=0, down="offline", verify=())
+        # The master has it for the client alone, and on another host.
+        package = {**package, "optional_native": None}
+        unpacked = request._replace(
+            client="", state="unpacked", package=package, address=address, transport="auto", configuration=None, keep=0, down="offline", verify=()
+        )
         apply_local(unpacked, self.changes)
 
     def _ensure_files(self, release: Release) -> None:
@@ -154,6 +159,7 @@ class ClientUpgrade(RunningUpgrade):
             # In check mode, of a release that the client does not know yet.
             problems = [*_preflight.check_tree(self.tree), *_preflight.check_release(shared, release, like=self.program())]
             problems += _preflight.check_relup(shared, self.running, self.version, method="client", allow_restart=self.request.allow_restart)
+            problems += check_environment(self, self.version)
             self.report(problem for problem in problems if problem.kind != "sys_config")
             step = find_relup_step(shared, self.running.current or "", self.version)
         self.report(_client_preflight.check_client_step(self.tree, self.facts, step, self.version))

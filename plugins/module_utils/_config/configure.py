@@ -88,7 +88,8 @@ def configure_release(
             data, flags = without_flags(content.data, host_flags)
             content = content._replace(data=data)
         if not os.path.isdir(directory):
-            changes.actions.append(f"write {path}")
+            is_there = (sources or {}).get(name) == content.data
+            changes.actions.append(f"set mode and owner of {path}" if is_there else f"write {path}")
             continue
         owner = _owner(path, directory, uid, gid)
         before = ensure_file(path, content.data, mode=mode, owner=owner, sentence=f"write {path}", changes=changes, keep=keep)

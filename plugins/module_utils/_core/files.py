@@ -140,4 +140,9 @@ def unnamed_file() -> io.BufferedRandom:
     """A new file without a name: it disappears with the process. Raises OSError."""
     import tempfile
 
-    return tempfile.TemporaryFile(dir=LARGE if os.access(LARGE, os.W_OK) else None)  # type: ignore[return-value]
+    return tempfile.TemporaryFile(dir=large_directory())  # type: ignore[return-value]
+
+
+def large_directory() -> str | None:
+    """Where large temporary files go; None for the directory of all of them."""
+    return LARGE if os.access(LARGE, os.W_OK) else None

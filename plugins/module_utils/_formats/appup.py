@@ -12,6 +12,15 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import TermError, as_text, consult_bytes
 
+# The classes of POSIX that OTP's regular expressions (re(3)) know within brackets and Python's do not, as what Python has within brackets.
+POSIX = {
+    **{"alnum": "0-9A-Za-z", "alpha": "A-Za-z", "ascii": r"\x00-\x7f", "blank": r" \t", "cntrl": r"\x00-\x1f\x7f", "digit": "0-9", "graph": "!-~"},
+    **{"lower": "a-z", "print": " -~", "punct": r"!-/:-@\[-`{-~", "space": r"\s", "upper": "A-Z", "word": r"\w", "xdigit": "0-9A-Fa-f"},
+}
+# Brackets, or a character that is escaped; and what is in brackets.
+BRACKETS = re.compile(r"(?s)\\.|\[(\^?\]?(?:\[:\^?\w+:\]|\\.|[^]\\])*)\]")
+IN_BRACKETS = re.compile(r"(?s)\\.|\[:(\^?)(\w+):\]|\[")
+
 
 class Appup(t.NamedTuple):
     """The version that it is for; the others, each a version (str) or a regular expression (bytes) that versions match as a whole."""
@@ -49,8 +58,23 @@ def _matches(pattern: str | bytes, version: str) -> bool:
     if isinstance(pattern, str):
         return pattern == version
     try:
-        match = re.search(pattern.decode("utf-8", "replace"), version)
-    except re.error:
-        # Erlang's re accepts more than Python's: systools decides.
+        match = re.search(_in_python(pattern.decode("utf-8", "replace")), version, re.ASCII)
+    except (re.error, KeyError):
+        # Erlang's re accepts more than this: systools decides.
         return True
     return match is not None and match.group() == version
+
+
+def _in_python(pattern: str) -> str:
+    """The regular expression for Python. Raises KeyError for a class that is not one of POSIX."""
+    return BRACKETS.sub(lambda found: found[0] if found[1] is None else f"[{IN_BRACKETS.sub(_posix, found[1])}]", pattern)
+
+
+def _posix(found: re.Match[str]) -> str:
+    if found[2] is None:
+        return "\\[" if found[0] == "[" else found[0]
+    characters = POSIX[found[2]]
+    if not found[1]:
+        return characters
+    others = "".join(f"\\x{code:02x}" for code in range(128) if not re.match(f"[{characters}]", chr(code), re.ASCII))
+    return others + "\\x80-\U0010ffff"

@@ -31,7 +31,7 @@ class Module(t.NamedTuple):
 
 def parse_module(content: bytes, *, filename: str) -> Module:
     """The module of a BEAM file's content. Raises OtpError."""
-    content = inflated(content)
+    content = bytes(inflated(content))
     found = {name: content[start:end] for name, start, end in chunks(content)}
     try:
         atoms = _atoms(found[b"AtU8"], "utf-8") if b"AtU8" in found else _atoms(found[b"Atom"], "latin-1")

@@ -19,6 +19,8 @@ MACHINES = {3: "i386", 8: "mips", 20: "ppc", 21: "ppc64", 22: "s390x", 40: "arm"
 THIS_PROGRAM = "/proc/self/exe"
 _PT_INTERP = 3
 _HEADERS = 64
+# Bytes of the names of sections; real ones have some hundred.
+_NAMES = 1 << 20
 # What a machine of the first kind runs as well, where the C library for it is installed.
 _RUNS_TOO = {62: 3, 183: 40}
 
@@ -68,6 +70,25 @@ def parse_program(file: t.BinaryIO, path: str) -> Program:
         return program._replace(interpreter=_interpreter(file, wide, order, offset, size, min(count, _HEADERS)))
     except (struct.error, ValueError, OverflowError):
         raise OtpError(f"{path} is damaged: its ELF header leads nowhere") from None
+
+
+def section_names(file: t.BinaryIO) -> list[bytes]:
+    """The names of the sections of the open file; none if it is not an ELF file, or is damaged. Raises OSError."""
+    file.seek(0)
+    head = file.read(64)
+    program = machine_of(head)
+    if program is None:
+        return []
+    wide, order = program.bits == 64, program.order
+    try:
+        (table,) = struct.unpack_from(order + ("Q" if wide else "I"), head, 40 if wide else 32)
+        size, dummy, number = struct.unpack_from(order + "HHH", head, 58 if wide else 46)
+        file.seek(table + number * size)
+        place, length = struct.unpack_from(order + ("QQ" if wide else "II"), file.read(size), 24 if wide else 16)
+        file.seek(place)
+        return file.read(min(length, _NAMES)).split(b"\0")
+    except (struct.error, ValueError, OverflowError):
+        return []
 
 
 def _interpreter(file, wide: bool, order: str, offset: int, size: int, count: int) -> str:

@@ -92,6 +92,12 @@ class Inflated:
         for dummy in self._take(size):
             pass
 
+    def again(self) -> Inflated:
+        """The same content from its beginning, once this one has been read to its end."""
+        descriptor = os.dup(self._file.fileno())
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return Inflated(self.path, open(descriptor, "rb", buffering=0))
+
     def finish(self) -> None:
         """Read to the end, so that the whole file is checked; only zeros may follow the archive."""
         while self._next():

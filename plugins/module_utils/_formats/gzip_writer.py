@@ -6,20 +6,24 @@
 
 A fragment is a deflate stream (RFC 1951) that ends at a byte boundary and refers to nothing before it, so that a fragment
 whose content has not changed can be used again. All of them together are ONE gzip member (RFC 1952): erl_tar reads the first
-member of a file and no more.
+member of a file and no more. A fragment is made while it is written, so it may be of any size.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
+import os
+import struct
 import threading
 import typing as t
 import zlib
 
-from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import TarBytes
+from ansible_collections.erlang.otp.plugins.module_utils._formats.large_file import PIECE
+from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import Piece
 
-# Counts up when the same content is to be compressed to other bytes.
-KEY_FORMAT = 1
+# Counts up when the same content is to be compressed to other bytes, or a packed fragment looks different.
+KEY_FORMAT = 2
 # Levels of zlib. SMALL takes twice the time of FAST for 1 % fewer bytes: worth it for stripped code.
 FAST, SMALL = 4, 6
 # Less memory means shorter blocks, each with its Huffman codes, which suits code better than the default, 8.
@@ -28,66 +32,126 @@ BLOCK_SIZE = 128 * 1024
 WINDOW = 32 * 1024
 LARGEST_STORED_BLOCK = 65535
 THREADS = 2
+# Blocks in memory at a time: 8 MiB. More of them cost nothing but memory, fewer of them let threads wait for each other.
+BATCH = 64
 
 # No name, no time, no flags: nothing about where and when it was made. The last byte says that the system is unknown.
 GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 LAST_DEFLATE_BLOCK = b"\x03\x00"
 
 
-class Fragment(t.NamedTuple):
-    """A compressed piece of the package, and what the piece was: its length and CRC-32."""
+class Fragment:
+    """A compressed piece of the package: consecutive parts, to be taken once. Then it is known what the piece was: its length and CRC-32."""
 
-    deflated: bytes
-    size: int
-    crc: int
+    _SUMS = struct.Struct(">QI")
 
-    def pack(self) -> bytes:
-        return b"%d %d\n%b" % (self.size, self.crc, self.deflated)
+    def __init__(self, parts: t.Iterable[bytes] = (), size: int = 0, crc: int = 0) -> None:
+        self.parts = parts
+        self.size = size
+        self.crc = crc
 
-    @staticmethod
-    def unpack(packed: bytes) -> Fragment:
-        head, deflated = packed.split(b"\n", 1)
-        size, crc = head.split()
-        return Fragment(deflated, int(size), int(crc))
+    def load(self) -> Fragment:
+        """Have all parts in memory, to be taken more than once."""
+        self.parts = [*self.parts]
+        return self
+
+    def sums(self) -> bytes:
+        """What follows the parts in a packed fragment."""
+        return self._SUMS.pack(self.size, self.crc)
+
+    @classmethod
+    def unpack(cls, file: t.BinaryIO) -> Fragment:
+        """The fragment of which the file has the parts and the sums. It is closed after its last part was taken."""
+        start = file.seek(0, os.SEEK_CUR)
+        end = file.seek(0, os.SEEK_END) - cls._SUMS.size
+        file.seek(end)
+        sums = cls._SUMS.unpack(file.read())
+        file.seek(start)
+        return cls(_read(file, end - start), *sums)
+
+
+def _read(file: t.BinaryIO, size: int) -> t.Iterator[bytes]:
+    with file:
+        while size > 0:
+            part = file.read(min(PIECE, size))
+            if not part:
+                raise OSError("an entry of the cache became shorter while it was read")
+            size -= len(part)
+            yield part
+
+
+def key_digest(*, level: int, treatment: str) -> t.Any:
+    """A digest that becomes the key of the fragment once it has its content."""
+    return hashlib.sha256(repr((KEY_FORMAT, zlib.ZLIB_RUNTIME_VERSION, level, treatment)).encode())
 
 
 def fragment_key(parts: t.Iterable[bytes], *, level: int, treatment: str) -> str:
     """What the fragment's bytes depend on: the content, what is done to it, and how and by which zlib it is compressed."""
-    digest = hashlib.sha256(repr((KEY_FORMAT, zlib.ZLIB_RUNTIME_VERSION, level, treatment)).encode())
+    digest = key_digest(level=level, treatment=treatment)
     for part in parts:
         digest.update(part)
-    return digest.hexdigest()
+    return digest.hexdigest()  # type: ignore[no-any-return]
 
 
-def make_fragment(tar: TarBytes, workers: Workers, *, level: int) -> Fragment:
-    """Compress; the blocks in parallel. The bytes do not depend on the number of workers."""
-    blocks = workers.map(lambda block: _deflate(tar.data, level, *block), _blocks(tar))
-    return Fragment(b"".join(blocks), len(tar.data), zlib.crc32(tar.data))
+def make_fragment(pieces: t.Iterable[Piece], workers: Workers, *, level: int) -> Fragment:
+    """Compress while the parts are taken; the blocks in parallel. The bytes depend neither on the number of workers nor on how the pieces are divided."""
+    fragment = Fragment()
+
+    def counted() -> t.Iterator[Piece]:
+        for piece in pieces:
+            fragment.size += len(piece.data)
+            fragment.crc = zlib.crc32(piece.data, fragment.crc)
+            yield piece
+
+    fragment.parts = workers.in_order(lambda block: _store(block.data) if block.is_deflated else _deflate(block, level), _blocks(counted()))
+    return fragment
 
 
-def _blocks(tar: TarBytes) -> list[tuple[int, int, bool]]:
-    """(start, end, whether to store): what is compressed already is stored, which is faster and smaller."""
-    blocks: list[tuple[int, int, bool]] = []
-    position = 0
-    for start, end in [*tar.deflated, (len(tar.data), len(tar.data))]:
-        blocks += [(at, min(at + BLOCK_SIZE, start), False) for at in range(position, start, BLOCK_SIZE)]
-        if end > start:
-            blocks.append((start, end, True))
-        position = end
-    return blocks
+class _Block(t.NamedTuple):
+    """What is compressed or stored at a time, and the end of what comes before it: to that it may refer, as if they were one."""
+
+    before: bytes
+    data: bytes
+    is_deflated: bool
 
 
-def _deflate(data: bytes, level: int, start: int, end: int, store: bool) -> bytes:
-    if store:
-        return b"".join(
-            b"\x00%b%b%b" % (size.to_bytes(2, "little"), (size ^ 0xFFFF).to_bytes(2, "little"), data[at : at + size])
-            for at in range(start, end, LARGEST_STORED_BLOCK)
-            for size in [min(LARGEST_STORED_BLOCK, end - at)]
-        )
-    # What the block before it holds is what this one may refer to, as if they were one.
-    before = data[max(0, start - WINDOW) : start]
-    compressor = zlib.compressobj(level, zlib.DEFLATED, -15, MEMORY_LEVEL, zlib.Z_DEFAULT_STRATEGY, *([before] if before else []))
-    return compressor.compress(data[start:end]) + compressor.flush(zlib.Z_SYNC_FLUSH)
+def _blocks(pieces: t.Iterable[Piece]) -> t.Iterator[_Block]:
+    """The pieces as blocks. What is compressed already is stored, which is faster and smaller, so it is in separate blocks."""
+    before, data, is_deflated = b"", bytearray(), False
+
+    def block(size: int) -> _Block:
+        nonlocal before
+        with memoryview(data) as view:
+            made = _Block(before, bytes(view[:size]), is_deflated)
+        del data[:size]
+        before = made.data[-WINDOW:] if len(made.data) >= WINDOW else (before + made.data)[-WINDOW:]
+        return made
+
+    for piece in pieces:
+        if piece.is_deflated != is_deflated:
+            if data:
+                yield block(len(data))
+            is_deflated = piece.is_deflated
+        data += piece.data
+        size = 2 * LARGEST_STORED_BLOCK if is_deflated else BLOCK_SIZE
+        while len(data) >= size:
+            yield block(size)
+    if data:
+        yield block(len(data))
+
+
+def _store(data: bytes) -> bytes:
+    return b"".join(
+        b"\x00%b%b%b" % (size.to_bytes(2, "little"), (size ^ 0xFFFF).to_bytes(2, "little"), data[at : at + size])
+        for at in range(0, len(data), LARGEST_STORED_BLOCK)
+        for size in [min(LARGEST_STORED_BLOCK, len(data) - at)]
+    )
+
+
+def _deflate(block: _Block, level: int) -> bytes:
+    dictionary = [block.before] if block.before else []
+    compressor = zlib.compressobj(level, zlib.DEFLATED, -15, MEMORY_LEVEL, zlib.Z_DEFAULT_STRATEGY, *dictionary)
+    return compressor.compress(block.data) + compressor.flush(zlib.Z_SYNC_FLUSH)
 
 
 def gzip_parts(fragments: t.Iterable[Fragment]) -> t.Iterator[bytes]:
@@ -95,9 +159,9 @@ def gzip_parts(fragments: t.Iterable[Fragment]) -> t.Iterator[bytes]:
     yield GZIP_HEADER
     size = crc = 0
     for fragment in fragments:
+        yield from fragment.parts
         crc = crc32_combine(crc, fragment.crc, fragment.size)
         size += fragment.size
-        yield fragment.deflated
     yield LAST_DEFLATE_BLOCK + crc.to_bytes(4, "little") + (size & 0xFFFFFFFF).to_bytes(4, "little")
 
 
@@ -171,3 +235,9 @@ class Workers:
         if errors:
             raise errors[0]
         return results
+
+    def in_order(self, function: t.Callable[[t.Any], t.Any], items: t.Iterable[t.Any]) -> t.Iterator[t.Any]:
+        """The same, a batch at a time, so that neither all items nor all results are in memory."""
+        items = iter(items)
+        while batch := [*itertools.islice(items, BATCH)]:
+            yield from self.map(function, batch)

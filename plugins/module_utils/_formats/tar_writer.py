@@ -10,11 +10,13 @@ Headers are ustar (POSIX.1-1988); names and link targets that do not fit, or are
 
 from __future__ import annotations
 
+import os
 import typing as t
 import zlib
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._formats.beam import chunks
+from ansible_collections.erlang.otp.plugins.module_utils._formats.large_file import LARGE, Content, LargeFile, pieces_of
 
 FILE, LINK, DIRECTORY = b"0", b"2", b"5"
 BLOCK = 512
@@ -38,46 +40,57 @@ class PackageMember(t.NamedTuple):
     target: str = ""
 
 
-class TarBytes(t.NamedTuple):
-    """Bytes of a tar file, and the ranges (start, end) in them that are compressed already."""
+class Piece(t.NamedTuple):
+    """Bytes of a tar file, and whether they are compressed already."""
 
     data: bytes
-    deflated: list[tuple[int, int]]
+    is_deflated: bool = False
 
 
-def tar_parts(members: t.Iterable[PackageMember], *, mtime: int) -> list[bytes]:
+def tar_parts(members: t.Iterable[PackageMember], *, mtime: int) -> t.Iterator[Content]:
     """The members in their order, without the end of the archive, as consecutive parts of which a file's content is one.
 
     Raises OtpError naming a file that can't be read.
     """
-    parts: list[bytes] = []
     for member in members:
         content = _content(member)
-        parts += (_header(member, len(content), mtime), content, bytes(-len(content) % BLOCK))
-    return parts
+        yield _header(member, len(content), mtime)
+        yield content
+        yield bytes(-len(content) % BLOCK)
 
 
-def join_parts(parts: t.Iterable[bytes]) -> TarBytes:
-    """The parts as one, and where in them something is compressed already."""
-    deflated: list[tuple[int, int]] = []
-    position = 0
+def plain_pieces(parts: t.Iterable[Content]) -> t.Iterator[bytes]:
+    """The bytes of the parts."""
     for part in parts:
-        deflated += [(position + start, position + end) for start, end in deflated_chunks(part)]
-        position += len(part)
-    return TarBytes(b"".join(parts), deflated)
+        if isinstance(part, LargeFile):
+            yield from part.pieces(0, len(part))
+        else:
+            yield part
 
 
-def _content(member: PackageMember) -> bytes:
+def tar_pieces(parts: t.Iterable[Content]) -> t.Iterator[Piece]:
+    """The same bytes, divided where something begins or ends that is compressed already."""
+    for part in parts:
+        position = 0
+        for start, end in deflated_chunks(part):
+            yield from map(Piece, pieces_of(part, position, start))
+            yield from (Piece(data, is_deflated=True) for data in pieces_of(part, start, end))
+            position = end
+        yield from map(Piece, pieces_of(part, position, len(part)))
+
+
+def _content(member: PackageMember) -> Content:
     if member.kind != FILE or member.source is None:
         return member.content
     try:
         with open(member.source, "rb", buffering=0) as file:
-            return file.read()
+            size = os.fstat(file.fileno()).st_size
+            return LargeFile(member.source, size) if size > LARGE else file.read()
     except OSError as error:
         raise OtpError(f"{member.source} can't be read into the package: {error.strerror}.") from error
 
 
-def deflated_chunks(content: bytes) -> list[tuple[int, int]]:
+def deflated_chunks(content: Content) -> list[tuple[int, int]]:
     """The ranges of a BEAM file's larger chunks that contain a compressed term, as debug information does.
 
     A compressed term begins with 131 and 80 (External Term Format, "Compressed term").
@@ -86,7 +99,7 @@ def deflated_chunks(content: bytes) -> list[tuple[int, int]]:
     return [(start, end) for start, end in large if content[start : start + 2] == b"\x83P" and _is_dense(content, start, end)]
 
 
-def _is_dense(content: bytes, start: int, end: int) -> bool:
+def _is_dense(content: Content, start: int, end: int) -> bool:
     if end - start < LARGE_CHUNK:
         return True
     middle = (start + end - SAMPLE) // 2

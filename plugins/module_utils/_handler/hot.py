@@ -2,12 +2,15 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""install_release without a restart, there and back, and what a boot of a release of mix does beside it: config providers, consolidated protocols."""
+"""install_release without a restart, there and back; what is kept of the node's environment; and what a boot of a release of mix does beside it:
+config providers, consolidated protocols.
+"""
 
 from __future__ import annotations
 
 import contextlib
 
+from ansible_collections.erlang.otp.plugins.module_utils._handler.live_environment import kept
 from ansible_collections.erlang.otp.plugins.module_utils._handler.node_upgrade import NodeUpgrade
 from ansible_collections.erlang.otp.plugins.module_utils._handler.protocols import consolidate_protocols, has_protocols, loosen_protocols
 from ansible_collections.erlang.otp.plugins.module_utils._handler.providers import resolved
@@ -19,7 +22,7 @@ def install_release(upgrade: NodeUpgrade, version: str) -> None:
     """Install the release of the version, and observe the node. Raises Refused, CallError, and NotResolved, before the node is touched."""
     running, request = upgrade.running, upgrade.request
     before = running.current or ""
-    with resolved(upgrade.tree, version, pid=running.pid, timeout=request.restart_timeout):
+    with resolved(upgrade.tree, version, pid=running.pid, timeout=request.restart_timeout), kept(upgrade, version):
         if has_protocols(upgrade.tree, before, version):
             _install_with_protocols(upgrade, before, version)
         else:

@@ -11,15 +11,38 @@ answer, before it, or twice.
 from __future__ import annotations
 
 import time
+import typing as t
 
+from ansible_collections.erlang.otp.plugins.module_utils._handler.check import check_upgrade
 from ansible_collections.erlang.otp.plugins.module_utils._handler.hot import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._handler.node_upgrade import NodeUpgrade
 from ansible_collections.erlang.otp.plugins.module_utils._handler.providers import NotResolved
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError
+from ansible_collections.erlang.otp.plugins.module_utils._handler.verify import roll_back, verify_or_roll_back
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Refused
 from ansible_collections.erlang.otp.plugins.module_utils._tree.history import REFUSED
 from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import RelupStep
+
+
+def install_all(upgrade: NodeUpgrade, releases: t.Sequence[str]) -> None:
+    """Install the releases one after the other; those in between are verified as the last one will be. Raises HandlerError, back on the release before."""
+    if upgrade.changes.check_mode:
+        for before, version in zip((upgrade.running.current, *releases), releases):
+            upgrade.changes.actions.append(f"switch the node {upgrade.session.node} from release {before} to {version}, without a restart")
+        return
+    try:
+        for version in releases[:-1]:
+            with upgrade.at(version):
+                install(upgrade, check_upgrade(upgrade))
+                verify_or_roll_back(upgrade)
+        install(upgrade, check_upgrade(upgrade))
+    except HandlerError as error:
+        if upgrade.request.rollback and upgrade.running.current in releases[:-1]:
+            reason = roll_back(upgrade, str(error).rstrip("."))
+            upgrade.result["rolled_back"] = upgrade.running.current == upgrade.running.permanent
+            raise HandlerError(f"{reason}.") from error
+        raise
 
 
 def install(upgrade: NodeUpgrade, step: RelupStep | None) -> None:

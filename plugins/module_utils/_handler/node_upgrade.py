@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import contextlib
 import time
+import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import digest_of
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
 from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
+from ansible_collections.erlang.otp.plugins.module_utils._handler.install_options import check_options, install_options
 from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import Problem
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Request
 from ansible_collections.erlang.otp.plugins.module_utils._handler.upgrade import Upgrade
@@ -43,7 +45,7 @@ class NodeUpgrade(Upgrade):
         super().__init__(request, changes)
         address = request.address._replace(transport=request.transport).resolved()
         self.transport = address.transport
-        self.session = Session(address, timeout=request.timeout, is_remote=bool(request.client))
+        self.session = Session(address, timeout=request.timeout, log_directory=request.log_dir or self.tree.path("log"), is_remote=bool(request.client))
         self._running: Running = None  # type: ignore[assignment]
         # Of the start program of heart, before anything was installed.
         self.start_problems: list[Problem] = []
@@ -79,7 +81,12 @@ class NodeUpgrade(Upgrade):
     def call(self, function: str, *arguments):
         """Call a function of release_handler; see call_release_handler()."""
         timeout = self.request.upgrade_timeout if function == "install_release" else self.request.timeout
-        return release_handler.call_release_handler(self.session, function, list(arguments), timeout=timeout)
+        options: list[t.Any] = []
+        if function == "install_release":
+            options = install_options(self.request.install_options)
+        elif function == "check_install_release" and not self.changes.check_mode:
+            options = check_options(self.request.install_options)
+        return release_handler.call_release_handler(self.session, function, [*arguments, *([options] if options else [])], timeout=timeout)
 
     def call_with_copies(self, function: str, *arguments):
         """Call a function that overwrites RELEASES or start_erl.data in place: copies are beside them until both are on the disk."""

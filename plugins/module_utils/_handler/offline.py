@@ -86,7 +86,8 @@ def _check(upgrade: Upgrade) -> None:
     release = read_release(upgrade.tree, upgrade.version)
     if release is not None and upgrade.result["before"]["permanent"] != upgrade.version:
         host = remote_host()
-        upgrade.report([*check_release(upgrade.tree, release, like=host.program if host else THIS_PROGRAM), *check_tree(upgrade.tree)])
+        like, optional = host.program if host else THIS_PROGRAM, upgrade.request.optional_native
+        upgrade.report([*check_release(upgrade.tree, release, like=like, optional_native=optional), *check_tree(upgrade.tree)])
 
 
 def _make_permanent(upgrade: Upgrade) -> None:

@@ -20,9 +20,11 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
-from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import why_not_here
+from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import read_program, why_not_here
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
 from ansible_collections.erlang.otp.plugins.module_utils._formats.sys_config import parse_sys_config
+from ansible_collections.erlang.otp.plugins.module_utils._handler.attributes import without_attributes
+from ansible_collections.erlang.otp.plugins.module_utils._install.native import find_lack, native_code_of
 from ansible_collections.erlang.otp.plugins.module_utils._node.disagreements import disagreements
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running, is_made_up
 from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import digest_there
@@ -72,8 +74,8 @@ def check_history(version: str, failure: dict[str, t.Any] | None, *, force: bool
         yield Problem("failed_before", cause, f"Build a release with another version, or set {named('force')} to try this one again", fatal=not force)
 
 
-def check_release(tree: Tree, release: Release, *, like: str) -> t.Iterator[Problem]:
-    """The files of the release. like: a program that runs on this host."""
+def check_release(tree: Tree, release: Release, *, like: str, optional_native: t.Collection[str] | None = None) -> t.Iterator[Problem]:
+    """The files of the release. like: a program that runs on this host. optional_native: as of check_native(); None: it is for another host."""
     version, home = release.version, f"erts-{release.erts_version}/bin"
     part = missing_part(tree.directory, version, release.erts_version, [(item.name, item.version) for item in release.applications])
     if part is not None and not part.startswith("erts-"):
@@ -86,6 +88,10 @@ def check_release(tree: Tree, release: Release, *, like: str) -> t.Iterator[Prob
         reason = why_not_here(tree.path(home, "beam.smp"), like=like)
         if reason:
             yield Problem("machine", reason, "Build the package with the ERTS for this host's machine type and C library")
+        elif optional_native is not None and not remote_host():
+            lack = find_lack(native_code_of(tree, release), tree, read_program(tree.path(home, "beam.smp")), optional_native)
+            if lack:
+                yield Problem("libraries", lack[0], lack[1].rstrip("."))
     yield from check_configuration(tree, version)
 
 
@@ -181,22 +187,36 @@ def check_relup(
     *,
     allow_restart: bool,
     method: str = "hot",
+    before: str | None = None,
     upgrade_from: t.Mapping[str, str] | None = None,
     made_from: MadeFrom | None = None,
+    package: t.Mapping[str, t.Any] | None = None,
+    reboots: bool = False,
 ) -> t.Iterator[Problem]:
-    """The way from the release that runs. method: one of INSTEAD; upgrade_from: as of find_relup_step(); made_from: of the same relup."""
-    current = running.current or ""
+    """The way from the release that runs, or from the one before this one. method: one of INSTEAD; upgrade_from: as of find_relup_step(); made_from: of the
+    same relup; package: what is known of the release while it is only there; reboots: whether an error in the relup reboots the node.
+    """
+    current = before or running.current or ""
     try:
         step = find_relup_step(tree, current, version, upgrade_from=upgrade_from)
     except NoRelupStep as error:
         yield Problem("no_way", str(error), f"Build release {version} with {current} in {named('upgrade_from')}; or {INSTEAD[method]}")
         return
     yield from check_made_from(tree, *((version, current) if step.direction == "up" else (current, version)), made_from=made_from)
+    library = without_attributes(tree, current, version, step, package or {})
+    if library:
+        yield no_attributes(library, method)
     if step.restarts:
         yield from check_restart(tree, running, step, allow_restart=allow_restart)
     else:
-        # The upgrade needs no heart, but nothing restarts the node if the release crashes it before the commit.
-        yield from (problem._replace(fatal=False) for problem in check_heart(running))
+        # The upgrade needs no heart, unless an error in the relup reboots the node, but nothing restarts it if the release crashes it before the commit.
+        yield from (problem._replace(fatal=reboots) for problem in check_heart(running))
+
+
+def no_attributes(library: str, method: str) -> Problem:
+    """Of modules of this library that the relup cannot load or replace. method: one of INSTEAD."""
+    cause = f"the modules of {library} were stripped of their attributes, so that release_handler can neither load nor replace them"
+    return Problem("attributes", cause, INSTEAD[method][:1].upper() + INSTEAD[method][1:])
 
 
 def check_made_from(tree: Tree, version: str, earlier: str, *, made_from: MadeFrom | None = None) -> t.Iterator[Problem]:

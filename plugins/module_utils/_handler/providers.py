@@ -73,7 +73,12 @@ LONGEST_REASON = 600
 
 
 class NotResolved(OtpError):
-    """The config providers have given no configuration. Nothing has been done to the node."""
+    """There is no configuration with which the release could be installed. Nothing has been done to the node."""
+
+
+def path_of_resolved(tree: Tree, version: str) -> str:
+    """Where the configuration is that release_handler reads for the time of a hot upgrade. bin/start_erl removes all files *.runtime.config there."""
+    return tree.path("run", f"{version}.hot.runtime.config")
 
 
 def has_providers(tree: Tree, version: str) -> bool:
@@ -123,8 +128,7 @@ def environment_of_boot(tree: Tree, version: str, running: t.Mapping[str, str], 
         "RELEASE_VSN": version,
         "RELEASE_VM_ARGS": f"{directory}/vm.args",
         "RELEASE_REMOTE_VM_ARGS": f"{directory}/remote.vm.args",
-        # bin/start_erl removes all files *.runtime.config there.
-        "RELEASE_SYS_CONFIG": tree.path("run", f"{version}.hot.runtime"),
+        "RELEASE_SYS_CONFIG": path_of_resolved(tree, version)[: -len(".config")],
         # A dump of the memory would have secrets.
         "ERL_CRASH_DUMP_SECONDS": "0",
     }

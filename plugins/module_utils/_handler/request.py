@@ -36,7 +36,11 @@ class Request(t.NamedTuple):
     verify_timeout: float = 30.0
     timeout: float = 60.0
     upgrade_timeout: float = 600.0  # of install_release
+    # As of the option: code_change_timeout, suspend_timeout, error_action, update_paths, purge.
+    install_options: t.Mapping[str, t.Any] = {}
+    keep_env: t.Sequence[str] = []  # applications whose values beside the files a hot upgrade keeps
     restart_timeout: float = 60.0
+    log_dir: str | None = None  # of run_erl; None: log in the root directory
     lock_timeout: float = 60.0
     destdir: str = ""  # the directory on the controller with a copy of the files of a box
     # Of a client node: its name, its machine type, and the node of its master here; "" for the first of its masters.
@@ -46,7 +50,14 @@ class Request(t.NamedTuple):
     claim: Claim = Claim()
     # What has failed since it was made permanent, while the node was down: release and reason.
     failure: t.Mapping[str, str] = {}
+    # Of packages of other releases, by version, what the controller knows of them.
+    between: t.Mapping[str, t.Mapping[str, t.Any]] = {}
     hold: float | None = None  # for how many seconds the system is then the run's; 0: it is given back, None: as it is
+
+    @property
+    def optional_native(self) -> t.Collection[str] | None:
+        """As of check_native(). A client's node runs on another host."""
+        return None if self.client else self.package.get("optional_native", ())
 
 
 class HandlerError(OtpError):

@@ -13,9 +13,9 @@ from __future__ import annotations
 import contextlib
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._handler.check import check_package, check_trial, check_upgrade, method_of
+from ansible_collections.erlang.otp.plugins.module_utils._handler.check import check_package, check_trial, check_upgrade, check_way, method_of
 from ansible_collections.erlang.otp.plugins.module_utils._handler.commit import commit, predict_commit
-from ansible_collections.erlang.otp.plugins.module_utils._handler.install import install
+from ansible_collections.erlang.otp.plugins.module_utils._handler.install import install, install_all
 from ansible_collections.erlang.otp.plugins.module_utils._handler.node_upgrade import NodeUpgrade
 from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import check_emulators, check_memory, check_node, check_start_program, fatal
 from ansible_collections.erlang.otp.plugins.module_utils._handler.reboot_old import reboot_old
@@ -24,6 +24,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._handler.trial import b
 from ansible_collections.erlang.otp.plugins.module_utils._handler.unpack import unpack
 from ansible_collections.erlang.otp.plugins.module_utils._handler.upgrade import describe
 from ansible_collections.erlang.otp.plugins.module_utils._handler.verify import notice_fall_back, verify_or_roll_back
+from ansible_collections.erlang.otp.plugins.module_utils._handler.way import between
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import WITHOUT_RELEASES, is_made_up
 from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import RelupStep
 from ansible_collections.erlang.otp.plugins.module_utils._tree.resolved_config import put_all_back
@@ -89,6 +90,8 @@ class RunningUpgrade(NodeUpgrade):
         if not runs and request.state != "unpacked":
             self.check_history()
         if request.state == "ready" and not runs and self.method() == "hot":
+            # Reported with what is wrong with them as well.
+            self.result["between"] = between(self)
             check_package(self)
         if self.running.status_of(self.version) is None or request.package.get("package") or self.has_other_package():
             self.unpack()
@@ -127,6 +130,10 @@ class RunningUpgrade(NodeUpgrade):
         if self.method() == "restart":
             check_trial(self)
             self.result.update(way="restart", restarted=self.changes.check_mode)
+        elif hops := between(self):
+            self.result["between"] = hops
+            check_way(self, hops)
+            self.result["way"] = "upgrade"
         else:
             step = self.check()
             self.result.update(way="upgrade", restarted=self.changes.check_mode and bool(step and step.restarts))
@@ -136,6 +143,9 @@ class RunningUpgrade(NodeUpgrade):
         if self.method() == "restart":
             check_trial(self)
             boot(self)
+        elif hops := between(self):
+            check_way(self, hops)
+            install_all(self, [*hops, self.version])
         else:
             install(self, self.check())
 

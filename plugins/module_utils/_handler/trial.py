@@ -157,7 +157,7 @@ def _end_trial(upgrade: NodeUpgrade, before: Running, since: float) -> str:
     try:
         upgrade.running = wait_for_restart(upgrade.session, before, root=root, timeout=upgrade.request.restart_timeout, give_up=True)
         if upgrade.running.current != upgrade.version:
-            words = last_words(os.path.join(root, "log"), since=since, starts=2)
+            words = last_words(upgrade.session.log_directory, since=since, starts=2)
             reason = f"the new release did not start, and the node came back on release {upgrade.running.current}. {words}"
     except NotBack as error:
         reason = str(error)

@@ -36,8 +36,8 @@ def install_package(upgrade: Upgrade, tree: Tree, make_way: t.Callable[[OtherCon
     package, request = upgrade.request.package, upgrade.request
     if not (package.get("package") or package.get("checksum")):
         return False
-    how: dict[str, t.Any] = {"lock_timeout": request.lock_timeout, "make_way": make_way}
-    installed = install_release(root=tree.root, destdir=tree.destdir, changes=upgrade.changes, **how, **package)
+    how: dict[str, t.Any] = {**package, "optional_native": request.optional_native, "lock_timeout": request.lock_timeout, "make_way": make_way}
+    installed = install_release(root=tree.root, destdir=tree.destdir, changes=upgrade.changes, **how)
     if installed["release"] != request.release:
         raise OtpError(
             f"the package has release {installed['release']}, not {request.release}: set {named('release')} to that, or {named('package')} to another package"

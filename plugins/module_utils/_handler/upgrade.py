@@ -54,6 +54,7 @@ class Upgrade:
             "release": request.release,
             "transport": None,
             "way": None,
+            "between": [],
             "before": None,
             "after": None,
             "problems": [],
@@ -124,6 +125,15 @@ class Upgrade:
         if self.request.hold is not None and not self.changes.check_mode:
             remove_mark(self.tree)
             self.result["held"] = False
+
+    @contextlib.contextmanager
+    def at(self, version: str) -> t.Iterator[None]:
+        """Go to another release for a while: one in between."""
+        requested, self.version = self.version, version
+        try:
+            yield
+        finally:
+            self.version = requested
 
     def lock(self) -> t.ContextManager:
         """The lock of the system. An installation takes the lock of the tree as well."""
@@ -203,10 +213,10 @@ class Upgrade:
 
 
 def releases_to_remove(statuses: t.Mapping[str, str], history: t.Sequence[dict[str, t.Any]], release: str, keep: int) -> list[str]:
-    """The versions that exceed keep. The release from which the node came stays longest, then the newest, in release_handler's order."""
+    """The versions that exceed keep. The releases through which the node came stay, as a rollback needs them; then the newest, in release_handler's order."""
     old = [version for version, status in statuses.items() if status in ("old", "unpacked")]
-    before = _history.came_from(history, release)
-    return sorted(old, key=lambda version: version != before)[max(keep, LEAST_KEPT) - 1 :] if keep else []
+    way = {*_history.came_through(history, release)}.intersection(old)
+    return sorted(old, key=lambda version: version not in way)[max(keep - 1, len(way), LEAST_KEPT - 1) :] if keep else []
 
 
 def describe(running: Running | None, tree: Tree) -> dict[str, t.Any]:

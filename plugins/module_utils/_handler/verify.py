@@ -16,12 +16,12 @@ from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight impo
 from ansible_collections.erlang.otp.plugins.module_utils._handler.providers import NotResolved
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError
 from ansible_collections.erlang.otp.plugins.module_utils._handler.trial import restart_on_permanent
+from ansible_collections.erlang.otp.plugins.module_utils._handler.way import way_back
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError
 from ansible_collections.erlang.otp.plugins.module_utils._node.reconnecting import NotBack, wait_until_settled
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Refused
 from ansible_collections.erlang.otp.plugins.module_utils._node.verify import NotVerified, verify
-from ansible_collections.erlang.otp.plugins.module_utils._tree.history import FAILED, uncommitted
-from ansible_collections.erlang.otp.plugins.module_utils._tree.relup_step import NoRelupStep, find_relup_step
+from ansible_collections.erlang.otp.plugins.module_utils._tree.history import FAILED, uncommitted, uncommitted_way
 
 
 def verify_or_roll_back(upgrade: NodeUpgrade) -> None:
@@ -59,18 +59,18 @@ def verify_or_roll_back(upgrade: NodeUpgrade) -> None:
 
 
 def roll_back(upgrade: NodeUpgrade, reason: str) -> str:
-    """Take the node from a release that is only current to the permanent one: by the relup when that needs no restart and method allows it, else by a reboot.
+    """Take the node from a release that is only current to the permanent one: by relups when that needs no restart and method allows it, else by a reboot.
 
     Returns the reason with what was done. Raises HandlerError when the node does not get there.
     """
     permanent = upgrade.running.permanent or ""
     is_hot = upgrade.request.method != "restart" and upgrade.running.has_handler
     try:
-        if is_hot and not find_relup_step(upgrade.tree, upgrade.version, permanent).restarts:
-            install_release(upgrade, permanent)
+        way = way_back(upgrade) if is_hot else []
+        for version in way:
+            install_release(upgrade, version)
+        if way:
             return f"{reason}; release {permanent} was installed again"
-    except NoRelupStep:
-        pass
     except NotResolved as error:
         reason += f"; {str(error).rstrip('.')}"
     except (Refused, CallError) as error:
@@ -88,7 +88,7 @@ def roll_back(upgrade: NodeUpgrade, reason: str) -> str:
 def notice_fall_back(upgrade: NodeUpgrade) -> None:
     """Record the failure of a release that was installed, not committed, and no longer runs: its emulator ended, and the node booted without it."""
     entry, running = uncommitted(upgrade.history), upgrade.running
-    if entry is None or running.current == entry["release"] or running.current != entry["from"]:
+    if entry is None or running.current == entry["release"] or running.current not in uncommitted_way(upgrade.history):
         return
     reason = (
         f"it was installed at {entry['time']} and not committed; the emulator ended (process {entry.get('pid_after')}), and the node is back"

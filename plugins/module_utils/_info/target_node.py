@@ -59,7 +59,7 @@ def describe_node(target: Target, address: NodeAddress, *, timeout: float) -> tu
     node.update(heart=running.heart, releases=[{**known._asdict(), "libraries": list(known.libraries)} for known in running.releases])
     found = [each.text for each in disagreements(running, target.tree, target.start, target.releases or None)]
     if is_here and running.heart is None and b" -heart" in (read_file(target.tree.path("bin", "start"), limit=MAX_SCRIPT) or b""):
-        found.append("the node runs without heart, which bin/start gives it: nothing starts it again after a crash, until it has been restarted")
+        found.append("the node runs without heart, which bin/start gives it: heart does not start it after a crash, until it has been restarted")
     return node, [*found, *(_unlike_the_files(target, node["pid"]) if is_here else [])]
 
 

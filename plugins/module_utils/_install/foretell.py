@@ -11,30 +11,30 @@ from __future__ import annotations
 
 import errno
 import os
+import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
-from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import Program
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, ReleaseApplication
-from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import Unpacked, check_complete, check_machines
+from ansible_collections.erlang.otp.plugins.module_utils._install.native import NativeCode, check_native
+from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import Unpacked, check_complete
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 
-def foretell(tree: Tree, release: dict, *, has_variables: bool = False) -> None:
+def foretell(tree: Tree, release: dict, *, has_variables: bool = False, optional_native: t.Collection[str] | None = ()) -> None:
     """Raise what the installation would raise, PackageError or OSError. release: as install_release() takes it; a name and versions alone show nothing.
 
-    has_variables: libraries outside of lib are not looked for.
+    has_variables: libraries outside of lib are not looked for. optional_native: as of check_native().
     """
-    if "programs" not in release:
+    if "native" not in release:
         return
-    unpacked = Unpacked()
+    unpacked = Unpacked(NativeCode.from_data(release["native"]))
     unpacked.release = Release(
         release["name"], release["version"], release["erts_version"], tuple(ReleaseApplication(*item) for item in release["applications"].items())
     )
     unpacked.paths = {*release["paths"]}
-    unpacked.programs = {path: Program(*program) for path, program in release["programs"].items()}
     if not has_variables and not release["base"]:
         check_complete(unpacked, tree, release["package"])
-    check_machines(unpacked, tree, release["package"])
+    check_native(unpacked.native, tree, unpacked.release, release["package"], optional_native)
     needed = sum(size for path, size in release["sizes"].items() if not tree.has(path))
     if not remote_host() and needed > free_space(tree.directory):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -38,6 +38,7 @@ def install_release(
     max_size: int | None = None,
     url_options: dict | None = None,
     variables: dict[str, str] | None = None,
+    optional_native: list[str] | tuple[str, ...] | None = (),
     flush: bool = True,
     lock_timeout: float = 60.0,
     make_way=None,
@@ -49,6 +50,7 @@ def install_release(
     max_size: of the unpacked package, by default as of _package/limits. url_options: of a download, as of URL_OPTIONS.
     uid, gid: numeric owner of new files; -1: the owner of an existing root directory, else of the process.
     variables: absolute directories of libraries outside of lib, by the name of the variable.
+    optional_native: applications whose native code may lack libraries on this host; None: all, as the node runs on another one.
     mode: which permissions of the package are kept. flush: whether all is on the disk at the end.
     make_way: removes, for an OtherContent, the release of the same version, or raises OtpError; by default as of _install/replace.
     Returns the release, with "kept": files of the tree that differ from the package's and stay. Raises PackageNeeded, OtpError.
@@ -68,21 +70,15 @@ def install_release(
                 return result_of(record, root, status)
             if record is None and package is None and not (changes.check_mode and release):
                 raise PackageNeeded(f"the system below {directory} lacks the package with sha256 {digest}", known_packages(directory, destdir.rstrip("/")))
-            # Lazy, for start-up time, as what follows: a run with nothing to do ends above.
-            from ansible_collections.erlang.otp.plugins.module_utils._package.limits import MAX_SIZE
-
-            max_size = MAX_SIZE if max_size is None else max_size
+            max_size = _limit(max_size)
             arguments = {"digest": digest, "digest_is_given": checksum is not None, "state": state, "release": release}
-            arguments.update(emulator=emulator, max_size=max_size, variables=variables, lock_timeout=lock_timeout)
+            arguments.update(emulator=emulator, max_size=max_size, variables=variables, optional_native=optional_native, lock_timeout=lock_timeout)
             how = {"uid": uid, "gid": gid, "mask": mode, "flush": flush}
+            make_way = make_way or _make_way(root, destdir, changes, lock_timeout)
             if record is None and package is None:
                 # Check mode, and the package is on another host.
-                try:
-                    _compare(root, destdir, digest, release)
-                except OtherContent as other:
-                    (make_way or _make_way(root, destdir, changes, lock_timeout))(other)
                 size = release.get("size", 0)
-                _foretell(root, destdir, release, variables)
+                _foretell(root, destdir, release, variables, optional_native, make_way)
             if record is not None or package is None:
                 return _go_on(root, destdir, arguments, how, changes)
             from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
@@ -91,30 +87,21 @@ def install_release(
                 opened = _downloaded(package, digest, max_size, url_options)
                 arguments["digest_is_given"] = False
             opened = opened or _opened(package)
-            again = opened.again()
-            try:
-                # Inflating begins at once, but nothing is read before the checksum has been verified.
-                with Inflated(package, opened) as stream:
-                    size = stream.size()
-                    return _go_on(root, destdir, {**arguments, "package": opened, "stream": stream}, how, changes)
-            except OtherContent as other:
-                (make_way or _make_way(root, destdir, changes, lock_timeout))(other)
-                if changes.check_mode:
-                    changes.actions.append(f"install release {other.release['name']} {other.release['version']} below {directory}")
-                    return result_of({**other.release, "sha256": digest}, root, "permanent" if state == "permanent" else "unpacked")
-                again.seek(0)
-                with Inflated(package, again) as stream:
-                    return _go_on(root, destdir, {**arguments, "package": again, "stream": stream}, how, changes)
-            finally:
-                again.close()
+            with opened.again() as again:
+                try:
+                    # Inflating begins at once, but nothing is read before the checksum has been verified.
+                    with Inflated(package, opened) as stream:
+                        size = stream.size()
+                        return _go_on(root, destdir, {**arguments, "package": opened, "stream": stream}, how, changes)
+                except OtherContent as other:
+                    make_way(other)
+                    if changes.check_mode:
+                        return _foretold(other, root, directory, digest, state, changes)
+                    again.seek(0)
+                    with Inflated(package, again) as stream:
+                        return _go_on(root, destdir, {**arguments, "package": again, "stream": stream}, how, changes)
     except OSError as error:
-        hint, what = "", f"{error.filename or package}: {error.strerror}"
-        if isinstance(error, PermissionError):
-            hint = " Use become to work as root or as the owner of the system."
-        elif error.errno == errno.ENOSPC:
-            # Where it was full says nothing.
-            hint, what = _room(directory, size), what if os.path.isabs(error.filename or "") else error.strerror
-        raise OtpError(f"cannot install below {destdir}{root}: {what}. Nothing is half installed.{hint}") from error
+        raise OtpError(f"cannot install below {destdir}{root}: {_why(error, package, directory, size)}") from error
     finally:
         if opened is not None:
             opened.close()
@@ -159,6 +146,29 @@ def _downloaded(url: str, digest: str, max_size: int, options: dict | None):
         return OpenPackage(url, os.dup(file.fileno()))
 
 
+def _limit(max_size: int | None) -> int:
+    from ansible_collections.erlang.otp.plugins.module_utils._package.limits import MAX_SIZE
+
+    return MAX_SIZE if max_size is None else max_size
+
+
+def _foretold(other: OtherContent, root: str, directory: str, digest: str, state: str, changes: Changes) -> dict:
+    """The result of check mode where another release makes way."""
+    changes.actions.append(f"install release {other.release['name']} {other.release['version']} below {directory}")
+    return result_of({**other.release, "sha256": digest}, root, "permanent" if state == "permanent" else "unpacked")
+
+
+def _why(error: OSError, package: str | None, directory: str, size: int) -> str:
+    """What is wrong with which file, and the way out. size: of the unpacked package, 0 if it is not known."""
+    hint, what = "", f"{error.filename or package}: {error.strerror}"
+    if isinstance(error, PermissionError):
+        hint = " Use become to work as root or as the owner of the system."
+    elif error.errno == errno.ENOSPC:
+        # Where it was full says nothing.
+        hint, what = _room(directory, size), what if os.path.isabs(error.filename or "") else error.strerror
+    return f"{what}. Nothing is half installed.{hint}"
+
+
 def _room(directory: str, size: int) -> str:
     """What is free on the directory's file system, and what a package of this unpacked size needs at most, as a sentence."""
     from ansible_collections.erlang.otp.plugins.module_utils._install.foretell import free_space
@@ -175,22 +185,24 @@ def _go_on(root: str, destdir: str, arguments: dict, how: dict, changes: Changes
     return install(Installation(tree=Tree(root, destdir), options=FileOptions(**how), **arguments), changes)
 
 
-def _compare(root: str, destdir: str, digest: str, release: dict) -> None:
+def _foretell(root: str, destdir: str, release: dict, variables: dict, optional_native: list[str] | tuple[str, ...] | None, make_way) -> None:
+    """What the installation would refuse, in check mode."""
+    from ansible_collections.erlang.otp.plugins.module_utils._install.foretell import foretell
     from ansible_collections.erlang.otp.plugins.module_utils._install.replace import compare
     from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
-    compare(Tree(root, destdir), digest, release)
-
-
-def _foretell(root: str, destdir: str, release: dict, variables: dict) -> None:
-    from ansible_collections.erlang.otp.plugins.module_utils._install.foretell import foretell
-    from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
-
-    foretell(Tree(root, destdir), release, has_variables=bool(variables))
+    try:
+        compare(Tree(root, destdir), release)
+    except OtherContent as other:
+        make_way(other)
+    foretell(Tree(root, destdir), release, has_variables=bool(variables), optional_native=optional_native)
 
 
 def _make_way(root: str, destdir: str, changes: Changes, lock_timeout: float):
-    from ansible_collections.erlang.otp.plugins.module_utils._install.replace import make_way
-    from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
+    def of_install(other: OtherContent) -> None:
+        from ansible_collections.erlang.otp.plugins.module_utils._install.replace import make_way
+        from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
-    return lambda other: make_way(other, Tree(root, destdir), changes, lock_timeout=lock_timeout)
+        make_way(other, Tree(root, destdir), changes, lock_timeout=lock_timeout)
+
+    return of_install

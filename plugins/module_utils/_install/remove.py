@@ -18,7 +18,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.files import flus
 from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
 from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import InstalledRelease, describe
-from ansible_collections.erlang.otp.plugins.module_utils._install.library_variables import libraries_of_packages, systems, unlist_system, work_in
+from ansible_collections.erlang.otp.plugins.module_utils._install.variable_libraries import libraries_of_packages, systems, unlist_system, work_in
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import uses
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import check_version
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import staging

@@ -14,11 +14,10 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._formats.significant import digest_of_file
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import OtherContent, PackageNeeded
 from ansible_collections.erlang.otp.plugins.module_utils._install.remove import parts_of, remove_release
-from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import OF_THE_HOST, difference, may_differ, other_content
-from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import digest_there
+from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import difference, is_of_the_host, may_differ, note_more_modules, other_content
+from ansible_collections.erlang.otp.plugins.module_utils._package.contents import DIRECTORY, is_member
 from ansible_collections.erlang.otp.plugins.module_utils._tree import history as _history
 from ansible_collections.erlang.otp.plugins.module_utils._tree.made_from import is_of_the_way
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import read_release
@@ -59,24 +58,22 @@ def check_may_go(other: OtherContent, tree: Tree, *, in_use: t.Collection[str | 
     raise OtpError(f"{other} Release {version} {why}, so it is not replaced.")
 
 
-def compare(tree: Tree, digest: str, release: dict) -> None:
-    """In check mode, the release of a package on another host, of which digests has the content, with the tree's.
+def compare(tree: Tree, release: dict) -> None:
+    """In check mode, the release of a package on another host, of which digests has the members, with the tree's: as unpack() compares them.
 
     Raises OtherContent if the tree has other content of the same version, PackageNeeded if that is to be found out and there are no digests.
     """
-    version = release["version"]
-    if not os.path.isdir(tree.path("releases", version)):
-        return
     digests = release.get("digests")
     if digests is None:
-        raise PackageNeeded(f"the system below {tree.directory} has a release {version} of another package than that with sha256 {digest}")
-    directory = f"releases/{version}"
+        if os.path.isdir(tree.path("releases", release["version"])):
+            raise PackageNeeded(f"the system below {tree.directory} has a release {release['version']} of another package")
+        return
     other: dict[str, str] = {}
-    for path, expected in digests.items():
-        if path.startswith(f"{directory}/") and path.split("/", 2)[2] not in OF_THE_HOST and not is_of_the_way(path):
-            if not may_differ(path, tree) and (not os.path.isfile(tree.path(path)) or digest_of_file(tree.path(path)) != expected):
-                other.setdefault(directory, difference(path, tree))
-        elif versioned_directory(path, is_directory=True) == path and os.path.isdir(tree.path(path)) and digest_there(tree, path) != expected:
-            other[path] = f"{path} differs"
+    for path, digest in digests.items():
+        directory = versioned_directory(path, is_directory=digest == DIRECTORY)
+        if directory and directory not in other and tree.has(directory) and not is_of_the_way(path) and not is_of_the_host(path, directory):
+            if not may_differ(path, tree) and not is_member(tree.path(path), digest):
+                other[directory] = difference(path, tree)
+    note_more_modules(other, dict.fromkeys(filter(None, map(versioned_directory, digests))), digests, tree)
     if other:
-        raise OtherContent(other_content(other, tree, f"with sha256 {digest}"), release, [*other])
+        raise OtherContent(other_content(other, tree, release["package"]), release, [*other])

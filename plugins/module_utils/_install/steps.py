@@ -16,10 +16,11 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import 
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated, InflateError
 from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import describe
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, ReleaseApplication
-from ansible_collections.erlang.otp.plugins.module_utils._install.library_variables import check_variables, locate, tidy_elsewhere, unpack_elsewhere
+from ansible_collections.erlang.otp.plugins.module_utils._install.native import NativeCode, check_native
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded, result_of
 from ansible_collections.erlang.otp.plugins.module_utils._install.stage_bin import stage_bin
-from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import Unpacked, check_complete, check_machines, unpack
+from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import Unpacked, check_complete, unpack
+from ansible_collections.erlang.otp.plugins.module_utils._install.variable_libraries import check_variables, locate, tidy_elsewhere, unpack_elsewhere
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import Writer
 from ansible_collections.erlang.otp.plugins.module_utils._package.opened import OpenPackage
 from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import BASE, Base, check_base, find_base, parse_base
@@ -46,6 +47,7 @@ class Installation(t.NamedTuple):
     variables: dict[str, str]
     lock_timeout: float
     options: FileOptions
+    optional_native: t.Collection[str] | None = ()
     package: OpenPackage | None = None
     stream: Inflated | None = None
 
@@ -58,7 +60,7 @@ def install(installation: Installation, changes: Changes) -> dict:
         installation.package.verify(installation.digest)
     base = _base(installation)
     if base is not None:
-        check_base(base, tree, installation.stream.path if installation.stream else f"with sha256 {installation.digest}")
+        check_base(base, tree, installation.stream.path if installation.stream else installation.release["package"])
     is_new = ensure_root_directory(tree, installation.options, changes)
     with as_owner(tree.root, tree.destdir):
         installation = installation._replace(options=installation.options.with_owner_of(tree.directory))
@@ -98,7 +100,7 @@ def _work(installation: Installation, changes: Changes, descriptor: int) -> dict
     paths: t.Collection[str] = ()
     if record is None:
         release, kept, paths = _install(installation, changes, descriptor)
-        record = _record(installation.digest, release, Unpacked())
+        record = _record(installation.digest, release, Unpacked(NativeCode()))
     else:
         release = _release(record)
         tidy_elsewhere(record, tree, changes, installation.lock_timeout)
@@ -108,7 +110,7 @@ def _work(installation: Installation, changes: Changes, descriptor: int) -> dict
     script = script_of(release.name)
     if script and is_own(tree, script):
         # The package has brought another one.
-        set_aside(tree, script, changes, installation.options)
+        set_aside(tree, script, changes, installation.options, coming=(installation.release or {}).get("scripts"))
     if installation.state == "permanent":
         after = make_permanent(tree, release, after, changes, installation.options, emulator=installation.emulator)
     (status,) = [entry.status for entry in after if entry.version == release.version]
@@ -119,10 +121,12 @@ def _install(installation: Installation, changes: Changes, descriptor: int) -> t
     """Unpack and publish; in check mode read and compare only. Returns the release, the files of the tree that stay, and the paths in the package."""
     tree = installation.tree
     kept: list[str] = []
+    paths: t.Collection[str]
     if installation.stream is None:
         if not changes.check_mode:
             raise PackageNeeded(f"the system below {tree.directory} lacks the package with sha256 {installation.digest}")
-        release, paths = _release(installation.release), installation.release.get("digests") or ()
+        known = installation.release
+        release, paths = _release(known), {*(known.get("digests") or ()), *(known.get("paths") or ())}
     else:
         release, kept, paths = _unpack_and_publish(installation, changes, descriptor)
     changes.actions.append(f"install release {release.name} {release.version} below {tree.directory}")
@@ -138,7 +142,7 @@ def _unpack_and_publish(installation: Installation, changes: Changes, descriptor
     with contextlib.ExitStack() as stack:
         others = unpack_elsewhere(unpacked, tree, options, changes, stack, package=package, lock_timeout=installation.lock_timeout, **size)
         check_complete(unpacked, tree, package)
-        check_machines(unpacked, tree, package)
+        check_native(unpacked.native, tree, unpacked.release, package, installation.optional_native)
         if writer is not None:
             _publish(installation, unpacked, writer, others)
     return unpacked.release, unpacked.kept, unpacked.paths

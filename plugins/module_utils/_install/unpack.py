@@ -13,26 +13,22 @@ that has them.
 from __future__ import annotations
 
 import contextlib
-import io
-import itertools
 import os
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
-from ansible_collections.erlang.otp.plugins.module_utils._core.reading import open_file, read_file
-from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
-from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import THIS_PROGRAM, Program, find_incompatible, machine_of, parse_program, why_not
+from ansible_collections.erlang.otp.plugins.module_utils._core.reading import open_file
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
-from ansible_collections.erlang.otp.plugins.module_utils._formats.significant import is_read_as_a_whole, significant
+from ansible_collections.erlang.otp.plugins.module_utils._formats.significant import is_content_of, is_read_as_a_whole, joined
 from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_reader import TarMember
+from ansible_collections.erlang.otp.plugins.module_utils._install.native import NativeCode, may_be_native
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import OtherContent
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import PackageError, checked_members
 from ansible_collections.erlang.otp.plugins.module_utils._package.read import find_release, is_text, read_text
 from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import ERTS_SCRIPTS, is_appup
 from ansible_collections.erlang.otp.plugins.module_utils._tree.bin_directory import CLEAN_BOOT
-from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import is_of_machine_type
 from ansible_collections.erlang.otp.plugins.module_utils._tree.made_from import is_of_the_way
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import RECORD, STAGING
 from ansible_collections.erlang.otp.plugins.module_utils._tree.scripts import is_foreign, make_scripts
@@ -44,16 +40,15 @@ OF_THE_HOST = ("sys.config", "vm.args", RECORD)
 _CLEAN_BOOT = "/" + CLEAN_BOOT
 # The archive of a variable has its name and this suffix.
 _ARCHIVE = ".tar.gz"
-# Bytes of a program that are read: its header, and what that leads to.
-_HEADERS = 4096
 # Files that are never taken from a package.
 _NEVER = ("releases/RELEASES", "releases/start_erl.data")
 
 
 class Unpacked:
-    """What is in a package: paths (absolute outside of the root), texts, the release, programs; and which files of the tree stay (kept)."""
+    """What is in a package: paths (absolute outside of the root), texts, the release, native code; and which files of the tree stay (kept)."""
 
-    def __init__(self) -> None:
+    def __init__(self, native: NativeCode) -> None:
+        self.native = native
         self.paths: set[str] = set()
         self.texts: dict[str, bytes] = {}
         self.kept: list[str] = []
@@ -62,8 +57,6 @@ class Unpacked:
         self.release: Release | None = None
         # Versioned directories of which the tree has other content: a sentence about the first difference.
         self.other: dict[str, str] = {}
-        # Programs and libraries with native code, by path.
-        self.programs: dict[str, Program] = {}
         # Of libraries outside of lib: directories by variable, archives by variable, directories by application.
         self.variables: dict[str, str] = {}
         self.archives: dict[str, t.BinaryIO] = {}
@@ -82,36 +75,38 @@ def unpack(stream: Inflated, tree: Tree, writer: CanWrite | None, *, max_size: i
     Raises PackageError for a bad package, OtherContent if versioned directories of the tree have other content.
     """
     package = stream.path
-    unpacked = Unpacked()
+    unpacked = Unpacked(NativeCode(f"package {package}"))
     present: dict[str, bool] = {}
-    for path, member, pieces in checked_members(stream, max_size=max_size):
-        if member.kind == "file" and path.endswith(_ARCHIVE) and path[: -len(_ARCHIVE)] in variables:
-            unpacked.archives[path[: -len(_ARCHIVE)]] = _put_aside(pieces, None if writer is None else tree.path(STAGING))
-            continue
-        directory = versioned_directory(path, is_directory=member.kind == "directory") or path
-        if directory not in present:
-            present[directory] = tree.has(directory)
-        unpacked.sizes[directory] = unpacked.sizes.get(directory, 0) + member.size
-        if member.kind != "directory":
-            unpacked.paths.add(path)
-        if member.kind == "file" and is_text(path):
-            unpacked.texts[path] = content = _own_tree(path, read_text(member, pieces, unpacked.texts, package=package), tree, emulator)
-            pieces = iter((memoryview(content),))
-        elif member.kind == "file" and path.startswith(("erts-", "lib/")) and not path.endswith(".beam"):
-            pieces = _looked_at(path, pieces, unpacked)
-        if path in _NEVER or path == "" or _is_foreign_start(path, unpacked, tree):
-            continue
-        if present[directory] and not is_of_the_way(path):
-            if not may_differ(path, tree) and not is_equal(tree.path(path), member, pieces):
-                _keep_or_note(path, directory, unpacked, tree)
-        elif writer is not None:
-            writer.write(path, member, pieces)
+    aside = tree.path(STAGING) if tree.has(STAGING) else None
+    with contextlib.closing(unpacked.native):
+        for path, member, pieces in checked_members(stream, max_size=max_size):
+            if member.kind == "file" and path.endswith(_ARCHIVE) and path[: -len(_ARCHIVE)] in variables:
+                unpacked.archives[path[: -len(_ARCHIVE)]] = _put_aside(pieces, aside)
+                continue
+            directory = versioned_directory(path, is_directory=member.kind == "directory") or path
+            if directory not in present:
+                present[directory] = tree.has(directory)
+            unpacked.sizes[directory] = unpacked.sizes.get(directory, 0) + member.size
+            if member.kind != "directory":
+                unpacked.paths.add(path)
+            if member.kind == "file" and is_text(path):
+                unpacked.texts[path] = content = _own_tree(path, read_text(member, pieces, unpacked.texts, package=package), tree, emulator)
+                pieces = iter((memoryview(content),))
+            elif member.kind == "file" and may_be_native(path) and not present[directory]:
+                pieces = unpacked.native.look_at(path, pieces, aside)
+            if path in _NEVER or path == "" or _is_foreign_start(path, unpacked, tree):
+                continue
+            if present[directory] and not is_of_the_way(path):
+                if not may_differ(path, tree) and not is_equal(tree.path(path), member, pieces):
+                    _keep_or_note(path, directory, unpacked, tree)
+                elif member.kind == "file" and may_be_native(path):
+                    unpacked.native.add_there(path, tree)
+            elif writer is not None:
+                writer.write(path, member, pieces)
     _refuse_one_directory(unpacked.paths, package)
+    unpacked.native.add_names(unpacked.paths)
     unpacked.release = find_release(unpacked.texts, package=package)
-    for directory, is_there in present.items():
-        if is_there and directory.startswith("lib/"):
-            for path in more_modules(directory, unpacked.paths, tree):
-                unpacked.other.setdefault(directory, f"{path} is an extra module")
+    note_more_modules(unpacked.other, present, unpacked.paths, tree)
     if unpacked.other:
         raise OtherContent(other_content(unpacked.other, tree, package), facts_of(unpacked.release), [*unpacked.other])
     return unpacked
@@ -123,47 +118,6 @@ def _refuse_one_directory(paths: set[str], package: str) -> None:
     (top,) = tops if len(tops) == 1 else [""]
     if any(path.startswith(f"{top}/releases/") for path in paths):
         raise PackageError(f"package {package}: all of it is below {top}. Pack the content of that directory, as tar -C {top} -czf PACKAGE . does")
-
-
-def _looked_at(path: str, pieces: t.Iterator[memoryview], unpacked: Unpacked) -> t.Iterator[memoryview]:
-    """The same content, unchanged; a program is added to unpacked.programs."""
-    first = next(pieces, memoryview(b""))
-    # A piece may end anywhere.
-    while len(first) < _HEADERS and (more := next(pieces, None)) is not None:
-        first = memoryview(bytes(first) + more)
-    program = machine_of(bytes(first[:64]))
-    if program is not None:
-        if path.endswith("/bin/beam.smp"):
-            # Its headers may lead to a later part of the file: then its interpreter is not checked.
-            with contextlib.suppress(OtpError):
-                program = parse_program(io.BytesIO(first), path)
-        unpacked.programs[path] = program
-    return itertools.chain((first,), pieces)
-
-
-def check_machines(unpacked: Unpacked, tree: Tree, package: str) -> None:
-    """Raise PackageError if the emulator cannot run on this host, or native code cannot run in the emulator.
-
-    The hosts of an image (destdir) or of a machine type of clients are not known, so the first is not checked for these.
-    """
-    path = f"erts-{unpacked.release.erts_version}/bin/beam.smp"
-    emulator = unpacked.programs.get(path)
-    like = remote_host().program if remote_host() else "" if tree.destdir or is_of_machine_type(tree) else THIS_PROGRAM
-    reason = None
-    if emulator is None and os.path.exists(tree.path(path)):
-        emulator = machine_of(_head(tree.path(path)))
-    elif emulator is not None and like:
-        # The machine type of a box may be unknown.
-        with contextlib.suppress(OtpError):
-            reason = why_not(emulator, path, like=like)
-    reason = reason or find_incompatible(unpacked.programs, emulator)
-    if reason:
-        raise PackageError(f"package {package}: {reason}. Build it for this host's machine type and C library: set {named('erts')}, or {named('otp_root')}")
-
-
-def _head(path: str) -> bytes:
-    with open_file(path, buffering=0) as file:
-        return file.read(64)
 
 
 def _put_aside(pieces, directory: str | None) -> t.BinaryIO:
@@ -199,11 +153,10 @@ def is_equal(path: str, member, pieces) -> bool:
         if member.kind == "link":
             return os.readlink(path) == member.target
         if is_read_as_a_whole(path, member.size):
-            content, there = b"".join(bytes(piece) for piece in pieces), read_file(path)
-            return content == there or significant(path, content) == significant(path, there or b"")
+            return is_content_of(path, joined(pieces))
         with open_file(path, buffering=0) as file:
             for piece in pieces:
-                if file.read(len(piece)) != piece:
+                if file.read(len(piece)) != bytes(piece):
                     return False
             return not file.read(1)
     except (OSError, OtpError):
@@ -211,17 +164,20 @@ def is_equal(path: str, member, pieces) -> bool:
 
 
 def may_differ(path: str, tree: Tree) -> bool:
-    """Whether a file of a versioned directory says nothing of its content: scripts that the installation makes, and what no emulator needs and is missing."""
+    """Whether a file of a versioned directory says nothing of its content: scripts that the installation makes, appups, which no emulator reads, and a
+    start_clean.boot that is missing.
+    """
     directory = versioned_directory(path) or path
     inside = path[len(directory) + 1 :]
     if directory.startswith("erts-"):
         return inside in ERTS_SCRIPTS
-    is_needless = is_appup(inside) if directory.startswith("lib/") else path.endswith(_CLEAN_BOOT)
-    return is_needless and not tree.has(path)
+    if directory.startswith("lib/"):
+        return is_appup(inside)
+    return path.endswith(_CLEAN_BOOT) and not tree.has(path)
 
 
 def _keep_or_note(path: str, directory: str, unpacked: Unpacked, tree: Tree) -> None:
-    if directory == path or (directory.startswith("releases/") and path.split("/", 2)[2] in OF_THE_HOST):
+    if directory == path or is_of_the_host(path, directory):
         # The files in bin belong to the permanent release.
         if not path.startswith("bin/"):
             unpacked.kept.append(path)
@@ -242,7 +198,19 @@ def other_content(other: t.Mapping[str, str], tree: Tree, package: str) -> str:
     )
 
 
-def more_modules(library: str, paths: set[str], tree: Tree) -> list[str]:
+def is_of_the_host(path: str, directory: str) -> bool:
+    """Whether a host writes this file of the versioned directory."""
+    return directory.startswith("releases/") and path[len(directory) + 1 :] in OF_THE_HOST
+
+
+def note_more_modules(other: dict[str, str], directories: t.Iterable[str], paths: t.Container[str], tree: Tree) -> None:
+    """Add the libraries that are in the tree with more modules than in the package. paths: those in the package."""
+    for directory in directories:
+        for path in more_modules(directory, paths, tree) if directory.startswith("lib/") else []:
+            other.setdefault(directory, f"{path} is an extra module")
+
+
+def more_modules(library: str, paths: t.Container[str], tree: Tree) -> list[str]:
     """The modules that only the installed library has: they would be loaded with the package's."""
     names = (f"{library}/ebin/{name}" for name in sorted(tree.names(library, "ebin")) if name.endswith(".beam"))
     return [path for path in names if path not in paths]

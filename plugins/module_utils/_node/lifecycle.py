@@ -26,7 +26,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.run import run
 from ansible_collections.erlang.otp.plugins.module_utils._node import service as _service
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import COOKIE_FILE, NodeAddress, connect
 from ansible_collections.erlang.otp.plugins.module_utils._node.epmd import MAX_ANSWER, PORT, request
-from ansible_collections.erlang.otp.plugins.module_utils._node.log_tail import last_words
+from ansible_collections.erlang.otp.plugins.module_utils._node.log_tail import STARTS, last_words
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running, observe
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import Starter, find_emulator, find_emulators, find_starters, names_of
 
@@ -218,7 +218,7 @@ def wait_until_answering(node: Node, *, timeout: float, stops: bool = True) -> t
 
 def failure(node: Node, seconds: float, starts: int, what: str) -> OtpError:
     """An error that says what happened to the node within the last seconds, with the last words of its log and crash dump."""
-    words = last_words(node.log_directory, since=time.time() - seconds - 1.0, starts=starts)
+    words = last_words(node.log_directory, since=time.time() - seconds - 1.0, starts=min(starts, STARTS))
     return OtpError(f"the node {node.name or 'below ' + node.root} {what}. {words}")
 
 

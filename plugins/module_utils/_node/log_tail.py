@@ -16,10 +16,13 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.reading import op
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import clean
 
+# Of each start.
 LINES = 15
+# Of the last start the log may not have the reason yet why it fails.
+STARTS = 2
 LOG = "The end of"
 # Of a log's end; a report of a crash may be long.
-BYTES = 8192
+BYTES = 16384
 
 
 def last_words(log_directory: str, *, since: float = 0.0, starts: int = 1) -> str:
@@ -77,8 +80,11 @@ def tail(path: str, starts: int) -> list[str]:
         return [f"(cannot be read: {error.strerror})"]
     except OtpError as error:
         return [f"({error})"]
-    # run_erl writes this at each start, with the time behind it.
-    text = "\n".join(part.partition("\n")[2] for part in ("\n" + text).split("===== LOGGING STARTED")[-starts:])
     text = clean(re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)).replace("\t", "")
-    lines = [line.rstrip() for line in text.split("\n")]
+    # run_erl writes this at each start, with the time behind it. What follows a failed start must not push its reason out.
+    return [line for part in ("\n" + text).split("===== LOGGING STARTED")[-starts:] for line in _last_lines(part)]
+
+
+def _last_lines(text: str) -> list[str]:
+    lines = [line.rstrip() for line in text.split("\n")[1:]]
     return [line for line in lines if line and not line.startswith("=====")][-LINES:]

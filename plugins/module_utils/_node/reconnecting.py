@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import time
 import typing as t
@@ -36,11 +35,12 @@ class NotBack(OtpError):
 class Session:
     """Calls to a node, with a new connection when the last one has ended. Used like a Connection.
 
-    is_remote: its emulator runs on another host; only the node's answers are known.
+    is_remote: its emulator runs on another host; only the node's answers are known. log_directory: that of run_erl, for errors.
     """
 
-    def __init__(self, address: NodeAddress, *, timeout: float, is_remote: bool = False) -> None:
+    def __init__(self, address: NodeAddress, *, timeout: float, log_directory: str, is_remote: bool = False) -> None:
         self._address = address
+        self.log_directory = log_directory
         self.is_remote = is_remote
         self._timeout = timeout
         self._connection: t.Any = None
@@ -142,7 +142,7 @@ def _wait(session: Session, is_reached, *, root: str, before: Running, timeout: 
             if session.is_remote:
                 raise NotBack(f"the node {before.node} has not come back within {timeout:g} s ({reason.rstrip('.')}): see its log on its host.")
             state = f"its emulator is process {pid}" if pid else "it is down: bin/start would start the permanent release"
-            words = last_words(os.path.join(root, "log"), since=began)
+            words = last_words(session.log_directory, since=began)
             raise NotBack(
                 f"the node {before.node} has not come back within {min(timeout, now - deadline + timeout):.0f} s ({reason.rstrip('.')}); {state}. {words}"
             )

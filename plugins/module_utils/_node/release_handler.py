@@ -14,6 +14,7 @@ import re
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError, shortened
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import TermError, as_text
@@ -101,6 +102,7 @@ MEANINGS = {
     "no_master": "none of the client's master nodes can be reached",
     "bad_masters": "these master nodes of the client cannot be reached",
 }
+SLOW_CODE_CHANGE = f"a code_change took longer than it may; set code_change_timeout of {named('install_options')} to more seconds"
 
 
 # Of a path or a command.
@@ -160,8 +162,26 @@ class Refused(OtpError):
         while isinstance(found, tuple) and found:
             found = found[0]
         self.kind = found.name if isinstance(found, Atom) else ""
-        meaning = f": {MEANINGS[self.kind]}" if self.kind in MEANINGS else ""
+        meaning = f": {SLOW_CODE_CHANGE}" if self.is_slow_code_change else f": {MEANINGS[self.kind]}" if self.kind in MEANINGS else ""
         super().__init__(f"release_handler:{what} answered {{error,{shortened(reason, 600)}}}{meaning}.")
+
+    @property
+    def is_slow_code_change(self) -> bool:
+        """Whether a process took longer for its code_change than sys:change_code waits."""
+        try:
+            dummy, (problem, (module, function, dummy)) = self.reason
+        except (TypeError, ValueError):
+            return False
+        return (problem, module, function) == (Atom("timeout"), Atom("sys"), Atom("change_code"))
+
+    @property
+    def lacks_attributes(self) -> bool:
+        """Whether a module has no version, because it was stripped of its attributes (beam_lib(3), version/1)."""
+        try:
+            dummy, ((dummy, (dummy, module, (problem, dummy, chunk))), dummy) = self.reason
+        except (TypeError, ValueError):
+            return False
+        return (module, problem, chunk) == (Atom("beam_lib"), Atom("missing_chunk"), "Attr")
 
     @property
     def is_harmless(self) -> bool:

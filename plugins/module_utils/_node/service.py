@@ -140,8 +140,18 @@ def is_up(service: Service) -> bool:
 
 def is_run_by(service: Service, pid: int) -> bool:
     """Whether the process belongs to the service. True for an init script, where it is not known."""
-    groups = read_file(f"/proc/{pid}/cgroup") or b""
-    return service.manager != "systemd" or any(line.endswith(f"/{service.name}.service".encode()) for line in groups.splitlines())
+    return service.manager != "systemd" or unit_of(pid) == service.name
+
+
+def unit_of(pid: int) -> str:
+    """The name of the service of systemd that the process belongs to; empty for none. systemd.service(5), systemd-cgls(1)."""
+    found = re.search(r"/([^/\n]+)\.service$", (read_file(f"/proc/{pid}/cgroup") or b"").decode("utf-8", "replace"), re.MULTILINE)
+    return found[1] if found else ""
+
+
+def names_directory(unit: str, directory: str) -> bool:
+    """Whether a service of systemd runs programs in the directory, or in their own one."""
+    return directory in _run_as_root(["systemctl", "show", "--property=ExecStart,WorkingDirectory", f"{unit}.service"])[1]
 
 
 def must(command: list[str]) -> None:

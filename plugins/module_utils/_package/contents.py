@@ -9,14 +9,41 @@ A release is its version and its content (docs/design.md, Packages).
 
 from __future__ import annotations
 
+import os
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
-from ansible_collections.erlang.otp.plugins.module_utils._formats.significant import digest_of_pieces
+from ansible_collections.erlang.otp.plugins.module_utils._formats.significant import digest_of_file, digest_of_pieces
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import checked_members
-from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import directory_digest, is_appup, link_digest
+from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import directory_digest, link_digest
 from ansible_collections.erlang.otp.plugins.module_utils._tree.made_from import is_of_the_way
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import versioned_directory
+
+# In the place of a digest.
+DIRECTORY = "directory"
+
+
+def read_members(package: str) -> dict[str, str]:
+    """The digest of each file, link and directory (DIRECTORY) of the package, by path, in its order. Raises PackageError, OSError."""
+    found: dict[str, str] = {}
+    with Inflated(package) as stream:
+        for path, member, pieces in checked_members(stream):
+            if member.kind == "directory":
+                found[path] = DIRECTORY
+            else:
+                found[path] = link_digest(member.target) if member.kind == "link" else digest_of_pieces(path, member.size, pieces)
+    return found
+
+
+def is_member(path: str, digest: str) -> bool:
+    """Whether what is there at the path has this digest of read_members()."""
+    try:
+        if digest == DIRECTORY:
+            return os.path.isdir(path)
+        return digest == (link_digest(os.readlink(path)) if digest.startswith(link_digest("")) else digest_of_file(path))
+    except (OSError, OtpError):
+        return False
 
 
 def read_files(package: str) -> dict[str, dict[str, str]]:
@@ -25,12 +52,9 @@ def read_files(package: str) -> dict[str, dict[str, str]]:
     Raises PackageError, OSError.
     """
     found: dict[str, dict[str, str]] = {}
-    with Inflated(package) as stream:
-        for path, member, pieces in checked_members(stream):
-            if member.kind == "directory":
-                continue
+    for path, digest in read_members(package).items():
+        if digest != DIRECTORY:
             directory = versioned_directory(path) or ""
-            digest = link_digest(member.target) if member.kind == "link" else digest_of_pieces(path, member.size, pieces)
             found.setdefault(directory, {})[path[len(directory) + 1 :] if directory else path] = digest
     return found
 
@@ -38,21 +62,21 @@ def read_files(package: str) -> dict[str, dict[str, str]]:
 def read_digests(package: str) -> dict[str, str]:
     """The digest of each library and of ERTS, by directory, and of each other file, by path. Raises PackageError, OSError.
 
-    An appup is such a file: hosts do not compare it (``directory_digest``).
+    What leads to the release is not a part of its content: the relup is left out here, and appups by directory_digest().
     """
     digests = {}
     for directory, files in read_files(package).items():
-        is_whole = directory.startswith(("lib/", "erts-"))
-        if is_whole:
+        if directory.startswith(("lib/", "erts-")):
             digests[directory] = directory_digest(files)
-        alone = {path: digest for path, digest in files.items() if not is_whole or is_appup(path)}
-        digests.update({f"{directory}/{path}" if directory else path: digest for path, digest in alone.items()})
+        else:
+            paths = {f"{directory}/{path}" if directory else path: digest for path, digest in files.items()}
+            digests.update({path: digest for path, digest in paths.items() if not is_of_the_way(path)})
     return digests
 
 
 def differences(one: t.Mapping[str, str], other: t.Mapping[str, str]) -> str:
-    """What differs between two results of read_digests(), for a sentence; empty for equal content. Applications come first. A relup does not count."""
-    paths = (path for path in {*one, *other} if one.get(path) != other.get(path) and not is_of_the_way(path))
+    """What differs between two results of read_digests(), for a sentence; empty for equal content. Applications come first."""
+    paths = (path for path in {*one, *other} if one.get(path) != other.get(path))
     different = sorted(paths, key=lambda path: (not path.startswith("lib/"), path))
     names = [f"application {path[len('lib/') :].replace('-', ' ', 1)}" if path.startswith("lib/") and path.count("/") == 1 else path for path in different]
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

@@ -10,6 +10,7 @@ A member is written only after it has passed every rule of ``Rules``, to a new f
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import unicodedata
 
@@ -28,7 +29,10 @@ class PackageError(OtpError):
 
 
 class Rules:
-    """What is allowed in a package. ``check`` takes one member after the other and returns its plain path."""
+    """What is allowed in a package. ``check`` takes one member after the other and returns its plain path.
+
+    ``repeated`` has the paths of files and links that have come more than once: mix packs its overlays twice.
+    """
 
     def __init__(self, *, max_size: int = MAX_SIZE, max_members: int = MAX_MEMBERS) -> None:
         self.max_size = max_size
@@ -39,6 +43,7 @@ class Rules:
         self.links: set[str] = set()
         self.directories: set[str] = set()
         self.files: set[str] = set()
+        self.repeated: set[str] = set()
         self._folded: dict[str, str] = {}
 
     def check(self, member: TarMember) -> str:
@@ -55,8 +60,13 @@ class Rules:
                 raise PackageError("it would take the place of the root directory")
             return path
         self._parents(path)
-        if path in self.links or path in self.files or (path in self.directories and member.kind != "directory"):
-            raise PackageError("duplicate entry")
+        if path in self.links or path in self.files:
+            if member.kind != ("link" if path in self.links else "file"):
+                raise PackageError(OTHER_COPY)
+            self.repeated.add(path)
+            return path
+        if path in self.directories and member.kind != "directory":
+            raise PackageError(OTHER_COPY)
         self._spelling(path)
         if member.kind == "link":
             _check_target(path, member.target)
@@ -98,6 +108,7 @@ class Rules:
             raise PackageError(f"its name differs from {other} only in case or in unicode form")
 
 
+OTHER_COPY = "it is in the package twice, and the two differ"
 _SPECIAL_BITS = ((0o4000, "set-uid"), (0o2000, "set-gid"), (0o1000, "sticky"))
 
 
@@ -155,18 +166,39 @@ def _naming(package: str, at: list[str]):
 def checked_members(stream: Inflated, *, max_size: int = MAX_SIZE, max_members: int = MAX_MEMBERS):
     """Yield (path, TarMember, pieces of its content) of each member that has passed the rules.
 
-    The pieces need not be read; each must be used before the next one is requested. At the end, the whole file has been checked.
-    Raises PackageError, which names the package and the member.
+    The pieces need not be read; each must be used before the next one is requested. A path comes once: its first copy. At the end, the whole file
+    has been checked, and that all copies are equal. Raises PackageError, which names the package and the member.
     """
     rules = Rules(max_size=max_size, max_members=max_members)
     at: list[str] = []
     with _naming(stream.path, at):
         for member in members(stream):
             at[:] = [member.name]
-            yield rules.check(member), member, _content(stream, member)
+            path = rules.check(member)
+            if path not in rules.repeated:
+                yield path, member, _content(stream, member)
             # Errors from here on are of the archive, not of this member.
             del at[:]
         stream.finish()
+        if rules.repeated:
+            with stream.again() as copies:
+                _compare_copies(copies, rules.repeated, at)
+
+
+def _compare_copies(stream: Inflated, repeated: set[str], at: list[str]) -> None:
+    """Raise PackageError if the copies of such a path are not equal: tar would write the last one."""
+    first: dict[str, tuple] = {}
+    for member in members(stream):
+        path = _plain_path(member.name)
+        if path in repeated:
+            at[:] = [member.name]
+            digest = hashlib.sha256()
+            for piece in stream.content():
+                digest.update(piece)
+            copy = (member.mode, member.target, digest.digest())
+            if first.setdefault(path, copy) != copy:
+                raise PackageError(OTHER_COPY)
+            del at[:]
 
 
 def _content(stream: Inflated, member: TarMember):

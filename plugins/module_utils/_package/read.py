@@ -70,12 +70,15 @@ def read_package(package: str) -> Release:
     return find_release(_head(package), package=package)
 
 
-def read_upgrade_paths(package: str) -> tuple[Release, dict[str, str], MadeFrom]:
-    """The release in the package, the releases from which its relup leads to it, as of Relup.upgrade_from, and from which packages that was made."""
+def read_upgrade_paths(package: str, *, whole: bool = True) -> tuple[Release, dict[str, str], MadeFrom]:
+    """The release in the package, the releases from which its relup leads to it, as of Relup.upgrade_from, and from which packages that was made.
+
+    whole: look for a relup in the whole package, and not only at its beginning, where builds have it.
+    """
     texts = _head(package)
     release = find_release(texts, package=package)
     path = f"releases/{release.version}/relup"
-    if path not in texts:
+    if path not in texts and whole:
         # One that was added to the package later may be at its end.
         texts = _head(package, whole=True)
     if path not in texts:

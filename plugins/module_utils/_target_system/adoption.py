@@ -20,6 +20,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import 
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _lifecycle
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import connect
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import WITHOUT_RELEASES, Running, evaluate, is_made_up, read_again
+from ansible_collections.erlang.otp.plugins.module_utils._node.service import names_directory, unit_of
 from ansible_collections.erlang.otp.plugins.module_utils._terms.printer import format_term
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import is_noted, pid_file, user_of
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
@@ -33,6 +34,13 @@ def check_owner_and_name(node: _lifecycle.Node, tree: Tree, pid: int, cookie: st
     if is_noted(node.root, pid):
         return
     what = f"the system below {node.root} runs (process {pid}), and bin/start has not started it"
+    unit = unit_of(pid)
+    is_ours = node.service is not None and node.service.manager == "systemd" and node.service.name == unit
+    if unit and not is_ours and names_directory(unit, node.root):
+        raise OtpError(
+            f"{what}. The unit {unit}.service has, and would start it beside bin/start. Nothing has been changed. Set otp_service_name to {unit} and"
+            " otp_service_manager to systemd: then the collection replaces that unit, and the node is not restarted."
+        )
     user, runs_as = find_user(node.user), user_of(pid)
     if runs_as is not None and (user is None or user.pw_uid != runs_as):
         raise OtpError(f"{what}. It runs as user {runs_as}, and otp_user is {node.user}. Set otp_user to the user that it runs as, or stop it.")
@@ -80,5 +88,7 @@ def _place_of_cookie(tree: Tree) -> str:
     start = tree.start_erl_data()
     of_relx = tree.path("releases", start.release_version, "vm.args") if start else ""
     if tree.has("releases", "COOKIE"):
-        return f", which is in {tree.path('releases', 'COOKIE')}"
-    return f", which is in {of_relx}" if of_relx and b"-setcookie" in (read_file(of_relx) or b"") else ""
+        return f", which is in {tree.path('releases', 'COOKIE')}, or in RELEASE_COOKIE if that was set when it was started"
+    if of_relx and b"-setcookie" in (read_file(of_relx) or b""):
+        return f", which is in {of_relx}, or in RELX_COOKIE if that was set when it was started"
+    return ""

@@ -23,7 +23,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.previous import P
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, find_starters, is_noted, second_emulator
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
-WITHOUT_HEART = "it runs without heart until its next restart: nothing starts it again after a crash"
+WITHOUT_HEART = "it runs without heart until its next restart: heart does not start it after a crash"
 
 
 class NodeState:

@@ -57,7 +57,7 @@ class SystemOptions(t.NamedTuple):
     pipe_directory: str
     # The directory of the emulator's pid file: $ROOT/run is this directory or a link to it.
     run_directory: str
-    # Of install_release: package, checksum, url_options, release, variables.
+    # Of install_release: package, checksum, url_options, optional_native, release, variables.
     package: dict[str, t.Any]
     # Of configure_release: sys_config, vm_args, host_flags, variables, secrets.
     configuration: dict[str, t.Any]
@@ -109,7 +109,7 @@ def parse_options(parameters: dict[str, t.Any], *, init: str = "") -> SystemOpti
         run_directory=parameters["run_dir"] or f"{root}/run",
         destdir=destdir,
         package={
-            **given("package", "checksum", "url_options"),
+            **given("package", "checksum", "url_options", "optional_native"),
             "release": parameters["_package_release"],
             "variables": texts("boot_variables", parameters["boot_variables"]),
         },

@@ -36,7 +36,7 @@ def ensure_release(options: SystemOptions, tree: Tree, owner: Owner, changes: Ch
     only_check: only raise what the installation would raise.
     """
     if not options.package["checksum"] and not options.package["package"]:
-        return _permanent_release(tree, changes)
+        return _permanent_release(tree)
     if only_check:
         changes = Changes(check_mode=True)
     start = tree.start_erl_data()
@@ -59,11 +59,8 @@ def ensure_release(options: SystemOptions, tree: Tree, owner: Owner, changes: Ch
     return Release(result["name"], version, pending, ({**headers, **diff},) if diff["before"] != diff["after"] else ())
 
 
-def _permanent_release(tree: Tree, changes: Changes) -> Release:
+def _permanent_release(tree: Tree) -> Release:
     start = tree.start_erl_data()
-    if start is None and changes.check_mode:
-        changes.actions.append("install the release that is built first")
-        return Release()
     if start is None:
         raise OtpError(f"no release is installed below {tree.root}, and no package is given: set otp_package, or put a host into the group otp_builders.")
     return Release(next((entry.name for entry in tree.releases() or [] if entry.version == start.release_version), None), start.release_version)

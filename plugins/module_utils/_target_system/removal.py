@@ -22,8 +22,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock, read_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner, as_root, kill
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import find_group, find_user
-from ansible_collections.erlang.otp.plugins.module_utils._install.library_variables import systems
 from ansible_collections.erlang.otp.plugins.module_utils._install.remove import leave_directory
+from ansible_collections.erlang.otp.plugins.module_utils._install.variable_libraries import systems
 from ansible_collections.erlang.otp.plugins.module_utils._node import service as _service
 from ansible_collections.erlang.otp.plugins.module_utils._node.epmd import PORT, names_at
 from ansible_collections.erlang.otp.plugins.module_utils._node.service_manager import MANAGED

@@ -26,7 +26,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._target_system.options 
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.release import Release, ensure_release
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.service_user import ensure_cookie, ensure_user
 from ansible_collections.erlang.otp.plugins.module_utils._tree.mark import check_claim
-from ansible_collections.erlang.otp.plugins.module_utils._tree.own_script import CONTROL, script_of, set_aside
+from ansible_collections.erlang.otp.plugins.module_utils._tree.own_script import CONTROL, is_own, script_of, set_aside
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import pid_file
 from ansible_collections.erlang.otp.plugins.module_utils._tree.root_directory import ensure_root_directory
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
@@ -113,6 +113,9 @@ class System:
         options = self.options
         modes = {options.node.home: 0o750, options.node.log_directory: 0o750, options.run_directory: 0o755, options.pipe_directory: 0o700}
         for path, mode in modes.items():
+            if self.is_foretold() and options.path(path) == self.tree.path("log"):
+                # The installation makes it.
+                continue
             ensure_directory(options.path(path), mode=mode, owner=self.owner, changes=self.changes)
         if options.run_directory == os.path.dirname(pid_file(self.tree.root)):
             return
@@ -123,6 +126,10 @@ class System:
         if not os.path.islink(path) or os.readlink(path) != target:
             self.changes.do(f"link {path} to {options.run_directory}", link, target, path, self.owner)
 
+    def is_foretold(self) -> bool:
+        """Whether this is check mode, and the release is not there yet."""
+        return self.changes.check_mode and not os.path.isdir(self.tree.path("releases", self.release.version or "-"))
+
     def link_target(self, directory: str) -> str:
         """What a link to the directory of the host has in it."""
         return directory
@@ -130,7 +137,7 @@ class System:
     def configure(self) -> None:
         """sys.config and vm.args of the release."""
         directory, sources = self.tree.path("releases", self.release.version or "-"), None
-        if self.changes.check_mode and not os.path.isdir(directory):
+        if self.is_foretold():
             sources = sources_of(self.options.package["release"])
             if sources is None:
                 self.changes.actions.append("configure the release")
@@ -172,7 +179,9 @@ class System:
         """bin/NAME of the release, in the place of that of relx or mix."""
         path = script_of(self.release.name or "")
         if path is not None:
-            self.warnings.extend(set_aside(self.tree, path, self.changes, FileOptions(*self.owner)))
+            # Where our script is, the installation has kept those of the package.
+            coming = (self.options.package["release"] or {}).get("scripts") if self.is_foretold() and not is_own(self.tree, path) else None
+            self.warnings.extend(set_aside(self.tree, path, self.changes, FileOptions(*self.owner), coming=coming))
             self.write(file._replace(path=path))
 
     def write_cookie(self) -> None:

@@ -28,8 +28,8 @@ MAX_TERMS = 1_000_000
 # So many terms are decoded between two looks at the clock: some milliseconds.
 PACE = 10_000
 MAX_ATOM_LENGTH = 255
-# What the shell shows in strings beside what Python calls printable: \b\t\n\v\f\r\e, and the space that does not break.
-PRINTABLE_TOO = dict.fromkeys(b"\b\t\n\v\f\r\x1b\xa0")
+# What the shell shows in strings beside what Python calls printable: \b\t\n\v\f\r\e, the space that does not break, and the soft hyphen.
+PRINTABLE_TOO = dict.fromkeys(b"\b\t\n\v\f\r\x1b\xa0\xad")
 
 UINT16 = struct.Struct(">H")
 UINT32 = struct.Struct(">I")
@@ -374,18 +374,14 @@ IDENTIFIED = {
     101: (struct.Struct(">IB"), "#Ref<{}.{}>"),
 }
 DECODERS = {
+    **dict.fromkeys(IDENTIFIED, _identified),
     70: _new_float,
     77: _bits,
-    88: _identified,
-    89: _identified,
     90: _reference,
     97: _small_integer,
     98: _integer,
     99: _old_float,
     100: _latin1_atom,
-    101: _identified,
-    102: _identified,
-    103: _identified,
     104: _small_tuple,
     105: _large_tuple,
     106: _nil,
@@ -401,5 +397,4 @@ DECODERS = {
     116: _map,
     118: _utf8_atom,
     119: _small_utf8_atom,
-    120: _identified,
 }

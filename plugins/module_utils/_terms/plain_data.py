@@ -101,6 +101,19 @@ def from_term(term, depth: int = 0):
     return term
 
 
+def latin1_strings(term):
+    """The term with its strings of other characters as lists of numbers: as io_lib:printable_latin1_list/1 says, they may be numbers."""
+    if isinstance(term, str):
+        return term if all(ord(character) < 256 for character in term) else [ord(character) for character in term]
+    if isinstance(term, (list, tuple)):
+        return type(term)(map(latin1_strings, term))
+    if isinstance(term, Map):
+        return Map((latin1_strings(key), latin1_strings(value)) for key, value in term.pairs)
+    if isinstance(term, ImproperList):
+        return ImproperList(map(latin1_strings, term.items), latin1_strings(term.tail))
+    return term
+
+
 def _shown(kind: str, text: str, term) -> dict[str, str]:
     """The text, or the term that has it: a result is shown on terminals, and loses its control characters on the way."""
     return {kind: text} if clean(text) == text else {"$term": format_term(term)}

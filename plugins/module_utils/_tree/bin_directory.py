@@ -49,8 +49,18 @@ def refresh_bin(
         ):
             files[name] = content, mode
     if files:
-        names = ", ".join(sorted(files))
-        changes.do(f"bring {tree.path('bin')} up to release {version}: {names}", _write, tree, files, options)
+        changes.do(_sentence(tree, version, files), _write, tree, files, options)
+
+
+def foretell_bin(tree: Tree, version: str, erts_version: str, changes: Changes, brought: t.Collection[str]) -> None:
+    """Record what refresh_bin() will do once the ERTS of the package is there, of which the scripts of bin have been made by then (``_install/stage_bin``)."""
+    missing = [name for name in PROGRAMS if f"erts-{erts_version}/bin/{name}" in brought and f"bin/{name}" not in brought and not tree.has("bin", name)]
+    if missing:
+        changes.actions.append(_sentence(tree, version, missing))
+
+
+def _sentence(tree: Tree, version: str, names: t.Iterable[str]) -> str:
+    return f"bring {tree.path('bin')} up to release {version}: {', '.join(sorted(names))}"
 
 
 def _files_of(tree: Tree, version: str, erts_version: str, emulator: str) -> dict[str, tuple[bytes, int]]:

@@ -107,17 +107,24 @@ def failure_of(entries: t.Sequence[dict[str, t.Any]], release: str) -> dict[str,
     return None
 
 
-def came_from(entries: t.Sequence[dict[str, t.Any]], release: str) -> str | None:
-    """The release from which the system came to this one when it became permanent the last time; None if unknown."""
-    commits = (entry["from"] for entry in reversed(entries) if entry["release"] == release and entry["action"] in COMMITS and entry["outcome"] == OK)
-    return next(commits, None)
+def came_through(entries: t.Sequence[dict[str, t.Any]], release: str) -> list[str | None]:
+    """The releases through which the system came to this one when it became permanent the last time, the last one first; none if unknown.
+
+    The one at the end was permanent before.
+    """
+    for number, entry in reversed([*enumerate(entries)]):
+        if entry["release"] == release and entry["action"] in COMMITS and entry["outcome"] == OK:
+            installed = uncommitted(entries[:number])
+            is_way = installed is not None and installed["release"] == release
+            return uncommitted_way(entries[:number]) if is_way else [entry["from"]]
+    return []
 
 
 def missing_commit(entries: t.Sequence[dict[str, t.Any]], permanent: str, old: t.Sequence[str]) -> str | None:
     """The release from which the system came to the permanent one, if that is not in the history, as a run may be killed before it adds it; else None."""
     installed = uncommitted(entries)
     if installed is not None and installed["release"] == permanent:
-        return installed["from"]
+        return uncommitted_way(entries)[-1]
     committed = next((entry["release"] for entry in reversed(entries) if entry["action"] in COMMITS and entry["outcome"] == OK), None)
     if committed is None and len(old) == 1 and not any(entry["action"] in _MOVES for entry in entries):
         # A release that was rolled back is old as well; the history has its installation.
@@ -160,6 +167,17 @@ def uncommitted(entries: t.Sequence[dict[str, t.Any]]) -> dict[str, t.Any] | Non
         if entry["outcome"] == FAILED or (entry["outcome"] == OK and entry["action"] in _MOVES):
             return entry if entry["action"] == "install" and entry["outcome"] == OK and not entry.get("permanent") else None
     return None
+
+
+def uncommitted_way(entries: t.Sequence[dict[str, t.Any]]) -> list[str | None]:
+    """The releases through which the system came to the one of uncommitted(), the last one first: the one before all of them, at the end, is permanent."""
+    way: list[str | None] = []
+    entry = uncommitted(entries)
+    while entry is not None and (not way or entry["release"] == way[-1]):
+        way.append(entry["from"])
+        entries = entries[: max(number for number, each in enumerate(entries) if each is entry)]
+        entry = uncommitted(entries)
+    return way
 
 
 def pending_trial(entries: t.Sequence[dict[str, t.Any]]) -> dict[str, t.Any] | None:

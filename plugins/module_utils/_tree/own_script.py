@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
@@ -37,22 +38,33 @@ def script_of(name: str) -> str | None:
 
 def is_own(tree: Tree, path: str) -> bool:
     """Whether the file is the script of the role."""
-    return MARK in (read_file(tree.path(path)) or b"")[:200]
+    return _is_own(read_file(tree.path(path)) or b"")
 
 
-def set_aside(tree: Tree, script: str, changes: Changes, options: FileOptions) -> list[str]:
+def _is_own(content: bytes) -> bool:
+    return MARK in content[:200]
+
+
+def find_scripts(script: str, contents: t.Mapping[str, bytes]) -> dict[str, list[str]]:
+    """The hooks of each script of relx or mix in bin, by its path: bin/NAME, and those of relx with a version in their names. contents: of the files there."""
+    others = [path for path in sorted(contents) if path.startswith(f"{script}-") and not path.endswith(KEPT) and RELX in contents[path]]
+    found = [*others, *([script] if script in contents and not _is_own(contents[script]) else [])]
+    return {path: [f"{name.decode()} ({what.decode('utf-8', 'replace')})" for name, what in HOOK.findall(contents[path])] for path in found}
+
+
+def set_aside(tree: Tree, script: str, changes: Changes, options: FileOptions, *, coming: t.Mapping[str, list[str]] | None = None) -> list[str]:
     """Keep a script of relx or mix, and those of relx with a version in their names, each as PATH.orig, and remove them from their places.
 
-    Returns a warning if such a script would run hooks.
+    coming: in check mode, find_scripts() of a package that is not there yet. Returns a warning if such a script would run hooks.
     """
-    hooks: dict[str, None] = {}
-    prefix = os.path.basename(script) + "-"
-    others = (f"bin/{name}" for name in tree.names("bin") if name.startswith(prefix) and not name.endswith(KEPT))
-    for path in [*(path for path in others if RELX in (read_file(tree.path(path)) or b"")), *([] if is_own(tree, script) else [script])]:
-        content = read_file(tree.path(path))
-        if content is not None:
-            changes.do(f"keep {tree.path(path)} of the package as {tree.path(path)}{KEPT}", _move, tree.path(path), content, options)
-            hooks.update((f"{name.decode()} ({what.decode('utf-8', 'replace')})", None) for name, what in HOOK.findall(content))
+    names = [name for name in tree.names("bin") if f"bin/{name}" == script or name.startswith(os.path.basename(script) + "-")]
+    contents = {f"bin/{name}": read_file(tree.path("bin", name)) or b"" for name in names}
+    new = {path: hooks for path, hooks in (coming or {}).items() if path not in contents}
+    found = {**find_scripts(script, contents), **new}
+    for path in found:
+        sentence = f"keep {tree.path(path)} of the package as {tree.path(path)}{KEPT}"
+        changes.do(sentence, _move, tree.path(path), contents.get(path, b""), options)
+    hooks = dict.fromkeys(hook for of_script in found.values() for hook in of_script)
     if not hooks:
         return []
     ways = "otp_hooks of the playbooks or otp_unit_lines (ExecStartPre) can do the same"

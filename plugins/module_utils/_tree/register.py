@@ -25,7 +25,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file 
 )
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, parse_rel
 from ansible_collections.erlang.otp.plugins.module_utils._tree.backup import forget_saved, save
-from ansible_collections.erlang.otp.plugins.module_utils._tree.bin_directory import refresh_bin
+from ansible_collections.erlang.otp.plugins.module_utils._tree.bin_directory import foretell_bin, refresh_bin
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_temporary
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import missing_part
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, absolute_library, emulators, library_path
@@ -58,6 +58,8 @@ def register(
     boots = start or StartErlData(release.erts_version, release.version)
     if tree.has(f"erts-{boots.erts_version}"):
         refresh_bin(tree, boots.release_version, boots.erts_version, changes, options, emulator=emulator, only_missing=True, brought=brought)
+    else:
+        foretell_bin(tree, boots.release_version, boots.erts_version, changes, brought)
     if entries != before:
         _write_releases(tree, entries, f"record release {release.version} as {status}", changes, options)
     if start is None:

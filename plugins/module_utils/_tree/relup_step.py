@@ -20,12 +20,15 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 
 class RelupStep(t.NamedTuple):
-    """What leads from one release to another. restarts: its instructions that restart the emulator; soft: the modules that it purges softly."""
+    """What leads from one release to another. restarts: its instructions that restart the emulator; soft: the modules that it purges softly;
+    loads: the applications of which it loads modules, None if that is not known.
+    """
 
     path: str
     direction: str  # up, down
     restarts: tuple[str, ...]
     soft: frozenset[str] = frozenset()
+    loads: frozenset[str] | None = None
 
 
 class NoRelupStep(OtpError):
@@ -42,7 +45,8 @@ def find_relup_step(tree: Tree, current: str, new: str, *, upgrade_from: t.Mappi
         restarts = upgrade_from.get(current)
         if restarts is not None:
             return RelupStep("the package's relup", "up", {"none": (), "both": BOTH}.get(restarts, (restarts,)))
-        sought.append(f"the package has no way up from {current}, only {', '.join(upgrade_from) or 'none'}")
+        only = f"no way up from {current}, only {', '.join(upgrade_from)}" if upgrade_from else "no relup"
+        sought.append(f"the package has {only}")
     for version, other, direction in ((new, current, "up"), (current, new, "down")):
         if version == new and upgrade_from is not None:
             continue
@@ -58,10 +62,20 @@ def find_relup_step(tree: Tree, current: str, new: str, *, upgrade_from: t.Mappi
             continue
         script = relup.script(direction, other)
         if script is not None:
-            return RelupStep(path, direction, script.restarts, frozenset(map(_softly_purged, script.instructions)) - {""})
+            soft, loads = (frozenset(map(read, script.instructions)) - {""} for read in (_softly_purged, _loaded_from))
+            return RelupStep(path, direction, script.restarts, soft, loads)
         known = ", ".join(entry.version for entry in getattr(relup, direction))
         sought.append(f"{path} has no way {direction} {'from' if direction == 'up' else 'to'} {other}, only {known or 'none'}")
     raise NoRelupStep(f"there is no way from release {current} to {new}: {'; '.join(sought)}")
+
+
+def _loaded_from(instruction) -> str:
+    """The application of which modules are loaded; "" for none."""
+    if isinstance(instruction, tuple) and len(instruction) == 2 and instruction[0] == Atom("load_object_code"):
+        what = instruction[1]
+        if isinstance(what, tuple) and len(what) == 3 and isinstance(what[0], Atom):
+            return what[0].name
+    return ""
 
 
 def _softly_purged(instruction) -> str:

@@ -14,6 +14,9 @@ Variables = t.Mapping[str, t.Any]
 
 # A disk-less client has these of the master, and of its ERTS. The role checks for the last one, which is written last.
 SCRIPTS = ("epmd", "run_erl", "to_erl")
+# The results of the tasks of the role that change something.
+TASKS = ("files", "units", "group", "user", "root", "programs", "cookie", "stop", "start", "unit_stop", "unit_start", "gone")
+RESULTS = ("_otp_client", *(f"_otp_{task}_result" for task in TASKS))
 PROGRAMS = ("beam.smp", "erl_child_setup", "inet_gethost", "heart", "epmd", "erlexec")
 
 
@@ -51,6 +54,8 @@ def files(variables: Variables, tree: ClientTree) -> dict[str, t.Any]:
             {"name": name, "path": f"{own_bin}/{name}", "mode": mode, "owner": variables["otp_user"] if name == "environment" and not has_disk else owner}
             for name, mode in modes.items()
         ],
+        # Below the directory only root can change what is run, where the host has no mount of it.
+        "keep_in": tree.client_directory if has_disk else own_bin,
         "files_host": master if has_disk else own_host,
         "home": home,
         "cookie_host": master if is_cookie_mounted else own_host,
@@ -73,18 +78,59 @@ def units(variables: Variables) -> dict[str, t.Any]:
 
 def node(variables: Variables) -> dict[str, t.Any]:
     """What follows for the node, from what its host has so far."""
-    state, runs = variables["otp_state"], bool(variables["_otp_status_result"].get("stdout"))
-    written = ("_otp_client", "_otp_files_result", "_otp_units_result")
-    is_outdated = runs and any(variables[result].get("changed") for result in written)
+    state, status = variables["otp_state"], variables["_otp_status_result"]
+    processes = status.get("stdout_lines") or []
+    emulator = next((line.partition(" ")[2] for line in processes if line.startswith("emulator ")), "")
+    number = emulator.partition(" ")[0]
+    pid = int(number) if number.isdecimal() else None
     # Not where its host was not asked (--start-at-task, --step).
-    is_down = "stdout" in variables["_otp_status_result"] and not runs
-    restarts = is_outdated and variables["otp_restart_on_change"]
-    warning = f"{variables['otp_node_name']} was started before its scripts or its configuration changed: set otp_restart_on_change to restart it."
+    is_down = "stdout_lines" in status and not processes
+    written = (variables["_otp_client"], *(variables["_otp_files_result"].get("results") or []))
+    outdated = sorted({path for result in written for path in result.get("outdated") or []})
+    warning = (
+        f"{variables['otp_node_name']} was started before its scripts or its configuration changed: restart it, by the playbook erlang.otp.restart or with"
+        " otp_restart_on_change."
+    )
+    restarts = variables["otp_restart_on_change"] and state == "started"
     return {
-        "runs": runs,
+        "emulator": emulator,
+        "pid": pid,
+        "is_lost": any(is_unreachable(variables[result]) for result in (*RESULTS, "_otp_status_result")),
+        "runs": bool(processes),
         "is_down": is_down,
         # systemd also stops a unit whose node does not answer.
-        "stops": restarts or state == "stopped" and (runs or variables["otp_service_manager"] == "systemd"),
-        "starts": state == "started" and (restarts or is_down),
-        "warnings": [warning] if is_outdated and not restarts and state == "started" else [],
+        "stops": state == "stopped" and (bool(processes) or variables["otp_service_manager"] == "systemd"),
+        "starts": state == "started" and is_down,
+        "warnings": [warning] if outdated and not restarts and state == "started" else [],
+        # In check mode no command says so.
+        "system": system(variables, pid, outdated, restarts=restarts, is_other=is_down if state == "started" else state == "stopped" and bool(processes)),
+    }
+
+
+def is_unreachable(result: Variables) -> bool:
+    return any(each.get("unreachable") for each in (result, *(result.get("results") or [])))
+
+
+def system(variables: Variables, pid: int | None, outdated: list[str], *, restarts: bool, is_other: bool) -> dict[str, t.Any]:
+    """The row of the client in the table of the filter deploy_state: what otp_target_system returns for other hosts.
+
+    is_other: whether the node was not in its state when its host was asked.
+    """
+    client, state = variables["_otp_client"], variables["otp_state"]
+    changed = any(variables[result].get("changed") for result in RESULTS)
+    if variables["otp_client_state"] == "absent":
+        return {"is_removed": True, "changed": changed, "before": None, "node": {}}
+    return {
+        "changed": changed or is_other,
+        "before": client.get("before"),
+        "pending": None,
+        "release": {"version": client.get("release")},
+        "at_boot": "systemd" if variables["otp_service_manager"] == "systemd" and variables["otp_start_at_boot"] else None,
+        "node": {
+            "running": state == "started",
+            "pid": pid if state != "stopped" else None,
+            "outdated": outdated,
+            **({"to_restart": True} if outdated and restarts else {}),
+            **({"state": "not asked"} if state == "present" else {}),
+        },
     }

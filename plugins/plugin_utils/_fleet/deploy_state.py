@@ -11,7 +11,7 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.outcomes import RESTARTED
 from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.summary import summary_lines
 from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.upgrade_outcome import has_failed, outcome_of
-from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.upgrade_state import shown
+from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.upgrade_state import down_time, shown
 
 Data = t.Mapping[str, t.Any]
 HEADER = ["HOST", "BEFORE", "NOW", "SECONDS", "OUTCOME", "STATE", "DOWN", "AT BOOT"]
@@ -22,7 +22,7 @@ def deploy_state(
 ) -> dict[str, t.Any]:
     """The state of the hosts. The documentation of the filter deploy_state has the options and the result.
 
-    hosts: of the variables of each, ``_otp_system`` (what otp_target_system returned), ``_otp_brought`` (the same, before the hook start), and
+    hosts: of the variables of each, ``_otp_system`` (what otp_target_system returned), ``_otp_system_before_start`` (the same, before the hook start), and
     what the role upgrade knows of a restart.
     """
     systems = [host.get("_otp_system") or {} for host in hosts]
@@ -45,7 +45,7 @@ def node_of(system: Data) -> Data:
 def row(host: Data, *, check_mode: bool, down: str, playing: t.Collection[str] | None) -> tuple[list[t.Any], dict[str, t.Any]]:
     """The cells of a host; and the note below the table, whether it counts as failed, and whether Ansible has shown why."""
     name, system = host["inventory_hostname"], host.get("_otp_system") or {}
-    brought = host.get("_otp_brought") or system
+    brought = host.get("_otp_system_before_start") or system
     seconds, node = system.get("seconds"), system.get("node")
     if node is None:
         outcome = "unreachable" if system.get("unreachable") else "failed" if has_failed(system) else "not reached"
@@ -59,7 +59,7 @@ def row(host: Data, *, check_mode: bool, down: str, playing: t.Collection[str] |
     # A restart ends both.
     second = "" if node.get("to_restart") else node_of(brought).get("second_emulator")
     state = state_of("; ".join(filter(None, (second, system["pending"], node.get("note")))))
-    unreachable, pid = None, node.get("pid")
+    without_answer, pid = None, node.get("pid")
     if node.get("to_restart") and check_mode:
         outcome = "would restart"
     elif node.get("to_restart"):
@@ -69,12 +69,17 @@ def row(host: Data, *, check_mode: bool, down: str, playing: t.Collection[str] |
         if outcome == "not restarted":
             why = f"the node runs with an earlier version of {', '.join(node['outdated'])}"
         is_lost = what == "lost"
-        state = state_of("; ".join(filter(None, (why, state["reason"]))), is_bad=restart["is_bad"] or is_lost, is_shown=restart["is_shown"] or is_lost)
-        pid, unreachable = restart["pid"] or pid, restart["down"] or None
+        state = state_of(
+            "; ".join(filter(None, (why, state["reason"]))),
+            is_bad=restart["is_bad"] or is_lost,
+            is_shown=restart["is_shown"] or is_lost and not restart["is_lost"],
+        )
+        pid, without_answer = restart["pid"] or pid, down_time(restart)
         seconds = (seconds or 0) + (restart["seconds"] or 0)
     running = f"running, pid {pid}" if pid else "to be started" if node["running"] else "stopped"
-    down_time = f"{unreachable:.1f} s" if unreachable else None
-    return [name, brought["before"], now, seconds, outcome, running, down_time, system["at_boot"] or "no"], state
+    # What a client's host was not asked for.
+    running = node.get("state") or running
+    return [name, brought["before"], now, seconds, outcome, running, without_answer, system["at_boot"] or "no"], state
 
 
 def state_of(reason: str = "", *, is_bad: bool = False, is_shown: bool = True) -> dict[str, t.Any]:

@@ -20,7 +20,7 @@ OUTCOMES = {
     "rolled back": "The node was found to run what it ran before, after a failure",
     "failed": "The node was not found to be as before, after a failure; the reason shows its state",
     "not finished": "The node is as requested; the hook after, or the removal of old releases, failed",
-    "lost": "Ansible could not go on with the host in the middle of the work",
+    "lost": "Ansible could not go on with the host in the middle of the work, or the operator has left out a task of it (--step)",
     "down, left alone": "The node, or its host, is down, and otp_down is skip",
 }
 # Those that count as a failure of the host.

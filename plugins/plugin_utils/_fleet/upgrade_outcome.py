@@ -13,7 +13,7 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.outcomes import 
 Data = t.Mapping[str, t.Any]
 
 # The variables in which a host has the result of a task: _otp_bring_result and so on.
-TASKS = ("inspect", "bring", "install", "step", "rollback", "reboot", "cleanup")
+TASKS = ("inspect", "bring", "install", "commit", "step", "rollback", "reboot", "cleanup")
 # The ways of otp_node, of which no release comes.
 NODE_WAYS = ("restart", "commit", "start", "stop")
 NOTHING_CHANGED = "no file of the node has changed, so there was none to put back"
@@ -21,6 +21,9 @@ RESTARTS = "its node would be restarted"
 STARTS = "its node is down, and would be started"
 ONLY_STARTED = "the node was down, and was only started, so there is no release to go back to"
 DOWN = "the node is down"
+# Problems that do not end a run, and that an operator is to know before it.
+REMARKS = ("second_emulator", "environment")
+LEFT_OUT = "none of its tasks was run"
 NO_RELEASE = "set otp_upgrade_to to its version, or have it built by the host of the group otp_builders, which --limit must not leave out"
 
 
@@ -32,9 +35,10 @@ def outcome_of(host: Data, *, down: str = "fail", check_mode: bool = False) -> d
     at the end), ``_otp_info_result`` (what a rollback knows of the host). down: otp_down.
     Returns ``outcome`` (not reached, refused, unchanged, done, ...), ``reason``, ``before`` and ``now`` (releases), ``pid``, ``back`` (the release that a
     failure leads back to), ``seconds`` from the beginning of the batch, ``down`` (seconds without an answer), ``is_another`` (another emulator runs
-    than before), ``can_go`` (the host can be upgraded), ``is_due`` (it can, its batch goes on, and its node has not been changed yet),
+    than before), ``can_go`` (the host can be upgraded), ``is_due`` (it can, its batch goes on, and its node has not been changed yet), ``is_lost`` (so it
+    is at the end of the run: a task was left out),
     ``is_over`` (nothing is left to do), ``is_bad`` (it counts as failed), ``is_shown`` (a task has failed, so Ansible has shown why), ``no_release`` (why
-    no release to change to is known, if none is), ``is_held`` (the run has marked it and not given it back).
+    no release to change to is known, if none is), ``is_held`` (the run has marked it and not given it back), ``is_back`` (what is rolled back was so).
     """
     result = {task: host.get(f"_otp_{task}_result") or {} for task in TASKS}
     batch, info = host.get("_otp_batch") or {}, host.get("_otp_info_result") or {}
@@ -47,14 +51,19 @@ def outcome_of(host: Data, *, down: str = "fail", check_mode: bool = False) -> d
     is_node = "outdated" in bring
     # A release that was installed and not committed runs, and is not permanent.
     before = known.get("running") or ("" if is_node else permanent or (info.get("permanent") or {}).get("release") or "")
-    after = next((each["after"] for each in map(result.get, ("rollback", "step", "install")) if each and each.get("after")), known)
+    after = next((each["after"] for each in map(result.get, ("rollback", "step", "commit", "install")) if each and each.get("after")), known)
     # Hosts of one batch may have different ones.
-    found = after_bring(bring, str(host.get("otp_down", down))) | after_install(result["install"]) | after_steps(host.get("_otp_steps") or {})
-    found |= after_rollback(host.get("_otp_rollback") or {}, result, found.get("reason", ""))
+    found = after_bring(bring, str(host.get("otp_down", down))) | after_install(result["install"])
+    found |= after_steps(host.get("_otp_steps") or {}, bring, result)
+    rollback = host.get("_otp_rollback") or {}
+    failure = rollback_failure(result, None if is_node or known.get("running") is None else permanent)
+    found |= after_rollback(rollback, result, found.get("reason", ""), failure)
     found |= after_cleanup(found, host.get("_otp_cleanup_failure") or {}, [result[task] for task in ("bring", "install", "cleanup")])
     outcome, ended = found["outcome"], found.get("ended")
     can_go = outcome == "unchanged" and bring.get("way") not in (None, "none")
     is_due = can_go and bool(batch.get("goes")) and not check_mode
+    # Where a host is unchanged, hooks and gates may still be due: an interrupted run may have left them out.
+    has_steps = bool(bring.get("has_steps")) and not check_mode
     reached = {"done": bring.get("release"), "not finished": bring.get("release"), "failed": "?", "rolled back": after.get("running") if is_node else permanent}
     return {
         "outcome": "would change" if can_go and check_mode else outcome,
@@ -70,15 +79,14 @@ def outcome_of(host: Data, *, down: str = "fail", check_mode: bool = False) -> d
         "is_another": bool(known.get("pid")) and after.get("pid") not in (None, known.get("pid")),
         "can_go": can_go,
         "is_due": is_due,
-        # Where a host is unchanged, hooks and gates may still be due: an interrupted run may have left them out.
-        "is_over": outcome in ("done", "down, left alone")
-        and not host.get("_otp_steps")
-        or outcome == "unchanged"
-        and not is_due
-        and (check_mode or not bring.get("has_steps")),
+        "is_lost": can_go and not check_mode and bool(batch) and batch.get("goes", True),
+        "is_over": not host.get("_otp_steps") if outcome in ("done", "down, left alone") else outcome == "unchanged" and not is_due and not has_steps,
         "is_bad": outcome in BAD,
-        "is_shown": bool(host.get("_otp_rollback") or host.get("_otp_cleanup_failure") or any(map(has_failed, result.values()))),
+        # Where its batch is rolled back, no task on the host has failed.
+        "is_shown": any(map(has_failed, result.values()))
+        or bool(host.get("_otp_cleanup_failure") or rollback and (not failure or "task" in rollback["cause"])),
         "no_release": no_release(info),
+        "is_back": not failure,
         "is_held": ([False] + [each["held"] for each in result.values() if "held" in each])[-1],
     }
 
@@ -102,8 +110,10 @@ def foreseen(bring: Data) -> str:
 
 
 def remarks(bring: Data) -> list[str]:
-    """What was found on the host that the run leaves as it is."""
-    return [f"{problem['cause']}. {problem['remedy']}." for problem in bring.get("problems") or [] if problem["kind"] == "second_emulator"]
+    """The way through releases in between; what was found on the host that the run leaves as it is."""
+    between = [] if bring.get("failed") else bring.get("between") or []
+    way = [f"its way is {' -> '.join(map(str, [bring['before']['running'], *between, bring['release']]))}, without a restart"] if between else []
+    return way + [f"{problem['cause']}. {problem['remedy']}." for problem in bring.get("problems") or [] if problem["kind"] in REMARKS]
 
 
 def after_install(install: Data) -> dict[str, t.Any]:
@@ -115,22 +125,38 @@ def after_install(install: Data) -> dict[str, t.Any]:
     return {"outcome": "done", "ended": install["ended"]}
 
 
-def after_steps(steps: Data) -> dict[str, t.Any]:
-    return {"outcome": "done", "ended": steps["ended"]} if steps else {}
+def after_steps(steps: Data, bring: Data, result: t.Mapping[str, Data]) -> dict[str, t.Any]:
+    """What all steps did. The operator may have left out the one that counts (--step)."""
+    known = [result[task]["after"] for task in ("step", "commit") if result[task].get("after")]
+    is_done = bool(known) if "outdated" in bring else any(after["permanent"] == bring["release"] for after in known)
+    return {"outcome": "done", "ended": steps["ended"]} if steps and is_done else {}
 
 
-def after_rollback(rollback: Data, result: t.Mapping[str, Data], reason: str) -> dict[str, t.Any]:
-    """Where the node is after a rollback. reason: why the installation failed, if it did."""
+def last_of_rollback(result: t.Mapping[str, Data]) -> Data:
+    was_rebooted = result["reboot"] and not result["reboot"].get("skipped")
+    return result["reboot" if was_rebooted else "rollback"]
+
+
+def rollback_failure(result: t.Mapping[str, Data], release: str | None) -> str:
+    """Why the node is not where it was, if so. release: what it is to run; None if that does not matter."""
+    last = last_of_rollback(result)
+    if not last or has_failed(last):
+        return message(last) if last else LEFT_OUT
+    # It may be down, or have come up on yet another release.
+    runs = (last.get("after") or {}).get("running")
+    return "" if release in (None, runs) else f"the node runs {runs or 'no release'}"
+
+
+def after_rollback(rollback: Data, result: t.Mapping[str, Data], reason: str, failure: str) -> dict[str, t.Any]:
+    """Where the node is after a rollback. reason: why the installation failed, if it did; failure: why the rollback did."""
     if not rollback:
         return {}
-    reason = cause(rollback["cause"]) or reason
-    was_rebooted = result["reboot"] and not result["reboot"].get("skipped")
-    last = result["reboot" if was_rebooted else "rollback"]
-    if has_failed(last):
-        # The module did not fail, and the role did not find the release.
-        is_elsewhere = "failed_when" in last.get("msg", "failed_when")
-        why = f"the node runs {(last.get('after') or {}).get('running') or 'no release'}" if is_elsewhere else message(last)
-        return {"outcome": "failed", "reason": f"{reason}; and the rollback failed: {why}", "ended": rollback["ended"]}
+    reason, last = cause(rollback["cause"]) or reason, last_of_rollback(result)
+    at = result["step"].get("release")
+    if reason and at in (result["bring"].get("between") or []) and f"release {at}" not in reason:
+        reason = f"release {at}: {reason}"
+    if failure:
+        return {"outcome": "failed", "reason": f"{reason}; and the rollback failed: {failure}", "ended": rollback["ended"]}
     if result["bring"].get("way") == "start" and "outdated" not in result["bring"]:
         return {"outcome": "failed", "reason": f"{reason}; {ONLY_STARTED}", "ended": rollback["ended"]}
     changed = result["step"] or result["install"]

@@ -12,6 +12,7 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.summary import s
 from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.upgrade_outcome import Data, outcome_of
 
 HELD_BACK = "another host of its batch was refused, so no node of the batch was changed"
+LEFT_OUT = "a task of the run was left out (--step). Run the playbook again: it goes on from where the host is."
 LOST = "Ansible could not go on with the host, see above. Run the playbook again: it goes on from where the host is."
 
 
@@ -37,8 +38,8 @@ def upgrade_state(
         "is_failed": too_many(sum(outcome["is_bad"] or outcome["is_due"] for outcome in outcomes)),
         "has_failed": any(outcome["outcome"] in ("rolled back", "failed") for outcome in outcomes),
         "is_over": all(outcome["is_over"] for outcome in outcomes),
-        "is_well": not any(outcome["is_bad"] for outcome in outcomes),
-        "is_reached": all(host.get("_otp_batch") for host in hosts),
+        "is_well": not any(outcome["is_bad"] or outcome["is_lost"] for outcome in outcomes),
+        "is_reached": all(host.get("_otp_batch") and not outcome["is_lost"] for host, outcome in zip(hosts, outcomes)),
         "is_one_batch": is_one_batch(serial, len(hosts)),
         "lines": summary_lines(["HOST", "BEFORE", "NOW", "SECONDS", "OUTCOME", "DOWN"], rows),
     }
@@ -48,11 +49,17 @@ def row(host: Data, outcome: Data, playing: t.Collection[str] | None) -> tuple[l
     """The cells of a host, and the reason below the table."""
     what, reason = shown(host, outcome, playing)
     now = outcome["before"] if what == "held back" else outcome["now"]
+    if what == "lost":
+        now = found_at_the_end(host, "?" if outcome["is_lost"] else outcome["before"])
     if what == "not reached":
         now = found_at_the_end(host, outcome["before"])
         reason = f"it runs {now} now, which this run has not done" if outcome["before"] and now not in ("", outcome["before"]) else reason
-    down = f"{outcome['down']:.1f} s" if outcome["down"] else "?" if outcome["is_another"] else None
-    return [host.get("inventory_hostname"), outcome["before"], now, outcome["seconds"], what, down], reason
+    return [host.get("inventory_hostname"), outcome["before"], now, outcome["seconds"], what, down_time(outcome)], reason
+
+
+def down_time(outcome: Data) -> str | None:
+    """For how long the node has not answered, "?" where that is not known."""
+    return f"{outcome['down']:.1f} s" if outcome["down"] else "?" if outcome["is_another"] else None
 
 
 def found_at_the_end(host: Data, before: str) -> str:
@@ -71,10 +78,12 @@ def shown(host: Data, outcome: Data, playing: t.Collection[str] | None) -> tuple
     if what in ("unchanged", "would change"):
         if not host.get("_otp_batch"):
             return "not reached", ""
-        if outcome["can_go"] and not host["_otp_batch"].get("goes"):
+        if outcome["can_go"] and not host["_otp_batch"].get("goes", True):
             return "held back", HELD_BACK
-        if outcome["is_due"] or playing is not None and host.get("inventory_hostname") not in playing:
+        if playing is not None and host.get("inventory_hostname") not in playing:
             return "lost", LOST
+        if outcome["is_lost"]:
+            return "lost", LEFT_OUT
     return what, reason
 
 

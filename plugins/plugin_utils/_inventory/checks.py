@@ -15,6 +15,7 @@ import re
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.values import texts
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import is_url
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.environment import NAME, problem_of
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import check_bootable, is_node_name, number_problem
@@ -44,6 +45,9 @@ OF_THE_ENVIRONMENT = {
 
 # No system is installed over these.
 DIRECTORIES_OF_THE_HOST = set("/ /bin /boot /dev /etc /home /lib /opt /proc /root /run /sbin /srv /sys /tmp /usr /var".split())
+
+# The role's name of a node of which only the host knows the name (vars/main.yml).
+UNKNOWN = "?"
 
 # Paths on the host, and the names of users there.
 PATHS = (
@@ -130,6 +134,16 @@ def node(variables: Variables) -> t.Iterator[str]:
     name = str(variables.get("otp_node_name") or "")
     if not name:
         return
+    package = os.path.expanduser(str(variables.get("otp_package") or ""))
+    if name == UNKNOWN and os.path.isfile(package):
+        # Lazy, for start-up time.
+        from ansible_collections.erlang.otp.plugins.plugin_utils._package.node_name import node_name_of
+
+        try:
+            node_name_of(package, texts("otp_config_variables", variables.get("otp_config_variables") or {}))
+        except OtpError as error:
+            yield str(error)
+            return
     if not is_node_name(name if "@" in name else f"{name}@host"):
         yield f"otp_node_name is {name!r}: a node's name is NAME@HOST, such as exchange@localhost, or NAME; it is '' for a node that is not distributed."
         return
@@ -189,7 +203,10 @@ def package(variables: Variables) -> t.Iterator[str]:
     if is_url(path):
         if not variables.get("otp_package_checksum"):
             yield f"otp_package is {path}, from where each host fetches it: set otp_package_checksum to sha256: and the output of sha256sum for the file."
-    elif path and not os.path.isfile(os.path.expanduser(path)):
+    elif os.path.isdir(os.path.expanduser(path)):
+        pack = "rebar3 as prod tar, mix release with :tar in its steps, or tar -C DIRECTORY -czf FILE ."
+        yield f"otp_package is {path!r}, which is a directory: pack what is in it ({pack}), and name that file."
+    elif path and not os.path.exists(os.path.expanduser(path)):
         yield f"otp_package is {path!r}, which does not exist on the controller."
     elif path:
         try:

@@ -9,21 +9,29 @@ A relup that once led from a release keeps doing so: hosts that have gone that w
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import os
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.reading import is_directory_name
-from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import release_of
+from ansible_collections.erlang.otp.plugins.module_utils._formats.relup_ways import find_ways
+from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import release_of, ways_of
 
 # Of hosts in a sentence.
 LONGEST = 8
 
 
 class Earlier(t.NamedTuple):
-    """Names of packages in the directory, and a sentence for each release of the fleet that has none there."""
+    """Names of packages in the directory, and a sentence for each release of the fleet that has none there.
+
+    between: by the name of a package of what the fleet has, those to which its nodes can go without a restart, the nearest first.
+    """
 
     packages: list[str]
     problems: list[str]
+    between: dict[str, list[str]]
 
 
 def find_earlier(answers: t.Mapping[str, t.Mapping[str, t.Any]], directory: str, name: str, version: str) -> Earlier:
@@ -41,7 +49,24 @@ def find_earlier(answers: t.Mapping[str, t.Mapping[str, t.Any]], directory: str,
     last = os.path.join(directory, package_name(name, version))
     kept = [package_name(name, earlier) for earlier in release_of(last)["made_from"]] if os.path.isfile(last) else []
     there = [package for package in kept if os.path.isfile(os.path.join(directory, package))]
-    return Earlier(sorted({*found.values(), *there}), problems)
+    steps: dict[str, set[str]] = {}
+    for other, facts in packages_in(directory, name).items() if found else ():
+        for earlier in (earlier for earlier, restart in facts["upgrade_from"].items() if restart == "none" and other != version):
+            steps.setdefault(earlier, set()).add(other)
+    ways = {package: find_ways(steps, key[1]) for key, package in found.items() if key[0] == name}
+    between = {package: [package_name(name, other) for other in ways[package]] for package in sorted(ways) if ways[package]}
+    return Earlier(sorted({*found.values(), *there}), problems, between)
+
+
+def packages_in(directory: str, name: str) -> dict[str, dict[str, t.Any]]:
+    """What ways_of() returns of each package of the release of this name that the directory has under its name, by version. One that is damaged is left out."""
+    found = {}
+    for path in glob.glob(os.path.join(glob.escape(directory), package_name(glob.escape(name), "*"))):
+        with contextlib.suppress(OtpError, OSError):
+            facts = ways_of(path)
+            if os.path.basename(path) == package_name(name, facts["version"]):
+                found[facts["version"]] = facts
+    return found
 
 
 def package_name(name: str, version: str) -> str:

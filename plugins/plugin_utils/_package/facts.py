@@ -24,12 +24,12 @@ NOWHERE = "/dev/null/root"
 LARGEST = 1 << 20
 SOURCES = ("sys.config", "sys.config.src", "vm.args", "vm.args.src")
 # What an installation looks for in a package: its parts, and how it was made.
-PARTS = (".app", "/erlexec", "/start.boot", "/env.sh", "/install_upgrade.escript")
+PARTS = (".app", "/erlexec", "/epmd", "/run_erl", "/to_erl", "/start.boot", "/env.sh", "/install_upgrade.escript")
 
 
 def release_of(package: str) -> dict[str, t.Any]:
     """The release that it has, as the option _package_release takes it; read once in a process. Raises OtpError and OSError."""
-    return {**_read_release(*_version_of(package))}
+    return {**_read_release(*_version_of(package)), "package": package}
 
 
 @functools.lru_cache
@@ -49,6 +49,19 @@ def _read_release(package: str, *dummy_version: int) -> dict[str, t.Any]:
         "made_from": made_from,
         "base": base and base._asdict(),
     }
+
+
+def ways_of(package: str) -> dict[str, t.Any]:
+    """Name, version, upgrade_from and made_from of release_of(), read once in a process, from the beginning of the package. Raises OtpError and OSError."""
+    return {**_read_ways(*_version_of(package))}
+
+
+@functools.lru_cache
+def _read_ways(package: str, *dummy_version: int) -> dict[str, t.Any]:
+    from ansible_collections.erlang.otp.plugins.module_utils._package.read import read_upgrade_paths
+
+    release, upgrade_from, made_from = read_upgrade_paths(package, whole=False)
+    return {"name": release.name, "version": release.version, "upgrade_from": upgrade_from, "made_from": made_from}
 
 
 def checksum_of(package: str) -> str:
@@ -85,35 +98,38 @@ def contents_of(package: str) -> dict[str, t.Any]:
     """What release_of() returns, and what a host needs to foretell an installation in check mode. Reads the whole package. Raises OtpError and OSError."""
     from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
     from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import unpack
-    from ansible_collections.erlang.otp.plugins.module_utils._package.contents import read_digests
+    from ansible_collections.erlang.otp.plugins.module_utils._package.contents import read_members
     from ansible_collections.erlang.otp.plugins.module_utils._package.limits import MAX_SIZE
+    from ansible_collections.erlang.otp.plugins.module_utils._tree.own_script import find_scripts, script_of
     from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
     sources = Sources()
     with Inflated(package) as stream:
         size, unpacked = stream.size(), unpack(stream, Tree(NOWHERE), sources, max_size=MAX_SIZE)
     directory = f"releases/{unpacked.release.version}/"
+    script = script_of(unpacked.release.name)
+    programs = {path: text.encode("latin-1") for path, text in sources.found.items() if path.startswith("bin/")}
     return {
         **release_of(package),
-        "package": package,
-        "digests": read_digests(package),
+        "digests": read_members(package),
         "size": size,
         "sizes": unpacked.sizes,
         "paths": sorted(path for path in unpacked.paths if path.endswith(PARTS)),
         "sources": {name: sources.found[directory + name] for name in SOURCES if directory + name in sources.found},
-        "programs": {path: [*program] for path, program in unpacked.programs.items()},
+        "scripts": {} if script is None else find_scripts(script, programs),
+        "native": unpacked.native.as_data(),
     }
 
 
 class Sources:
-    """In the place of the writer of an installation: keeps what a configuration is made from, by path, each byte as a character."""
+    """In the place of the writer of an installation: keeps what a configuration is made from, and scripts, by path, each byte as a character."""
 
     def __init__(self) -> None:
         self.found: dict[str, str] = {}
 
     def write(self, path: str, member: TarMember, pieces: t.Iterable[memoryview]) -> None:
         """Read the member, as the installation does."""
-        is_source = path.startswith("releases/") and path.endswith(SOURCES) and member.size < LARGEST
+        is_source = (path.startswith("bin/") or (path.startswith("releases/") and path.endswith(SOURCES))) and member.size < LARGEST
         content = [bytes(piece) for piece in pieces if is_source]
         if is_source:
             self.found[path] = b"".join(content).decode("latin-1")

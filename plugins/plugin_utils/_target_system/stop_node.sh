@@ -52,8 +52,8 @@ starters() {
 node_processes() {
     starters
     emulators | while read -r word pid; do
-        # What this user cannot read, it cannot stop either: an error says so.
-        if is_of_node "$pid" || [ ! -r "/proc/$pid/environ" ]; then echo "$word $pid"; fi
+        # What this user cannot read is not taken for another node's: in a container not even root reads it.
+        if is_of_node "$pid" || ! (: <"/proc/$pid/environ") 2>/dev/null; then echo "$word $pid"; fi
     done
 }
 

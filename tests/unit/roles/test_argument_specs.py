@@ -133,13 +133,24 @@ def test_every_variable_is_in_a_guide_or_an_example():
     assert sorted({name for role in NAMES for name in options(role)} - words) == []
 
 
+# Unit tests of what a filter or a template makes of it.
+SET_IN_UNIT_TESTS = {"otp_static_emulator", "otp_boot_server_clients"}
+
+
 def test_a_test_sets_every_variable():
-    """In an inventory, with -e, or as what a filter or template makes files of. Tests of the checks of an inventory do not count: all names are there."""
-    of_units = [f"tests/unit/plugins/plugin_utils/{package}/*.py" for package in ("_clients", "_target_system")]
-    tests = texts("tests/real/*", "tests/integration/**/*", "extensions/molecule/**/*.*", *of_units)
+    """To another value than its default, in an inventory or with -e, in a run on a host."""
+    tests = texts("tests/real/*", "tests/integration/**/*", "extensions/molecule/**/*.*")
+    values = {}
     # A key of YAML or of a dict, a keyword argument, or NAME=VALUE.
-    is_set = set(re.findall(r"""(?<![\w.])(otp_\w+)(?:["']?:\s| ?=(?!=))""", tests))
-    assert sorted({name for role in NAMES for name in options(role)} - is_set) == []
+    for name, value in re.findall(r"""(?<![\w.])(otp_\w+)(?:["']?:\s| ?=(?!=))(?=["']?(.*))""", tests):
+        values.setdefault(name, []).append(value.lower())
+    unset = set()
+    for name, default in {name: value for role in NAMES for name, value in defaults(role).items()}.items():
+        # With a default that is computed, each value is another one.
+        same = re.compile(re.escape(str(default).lower()) + r"(?![\w./-])")
+        if not [value for value in values.get(name, []) if not (same.match(value) if str(default) else value[:1] in ("", '"', "'"))]:
+            unset.add(name)
+    assert unset == SET_IN_UNIT_TESTS
 
 
 def test_every_entry_point_of_a_playbook_has_a_spec():

@@ -22,7 +22,7 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.checks impor
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.specs import SINGLE, of_their_kinds
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.specs import options as all_options
 from ansible_collections.erlang.otp.plugins.plugin_utils._target_system.rendering import Client, client_files, options
-from ansible_collections.erlang.otp.tests.unit.plugins.plugin_utils._clients.test_client_plan import CHANGED, RUNS
+from ansible_collections.erlang.otp.tests.unit.plugins.plugin_utils._clients.test_client_plan import OLD, RUNS
 from ansible_collections.erlang.otp.tests.unit.plugins.plugin_utils._clients.test_client_plan import VARIABLES as OF_A_CLIENT
 from ansible_collections.erlang.otp.tests.unit.plugins.plugin_utils._target_system.test_rendering import VARIABLES as OF_A_SYSTEM
 
@@ -40,7 +40,7 @@ CLIENT = Client("/srv/x", "/srv/x/clients/x", "/home/x", "/run/x", "/run/x/log")
 
 def made(variables: dict[str, t.Any]) -> list[t.Any]:
     """What the roles make of variables."""
-    system, client = {**SYSTEM, **variables}, {**OF_A_CLIENT, **RUNS, "_otp_client": CHANGED, **variables}
+    system, client = {**SYSTEM, **variables}, {**OF_A_CLIENT, **RUNS, "_otp_client": OLD, **variables}
     return [options(system), client_files({**system, "otp_environment_secrets": {}}, CLIENT), client_plan(client), client_plan(client, {"north": {}})]
 
 

@@ -103,3 +103,4 @@ def test_a_host_that_lacks_a_package_where_none_is_given(monkeypatch: pytest.Mon
 def test_a_box_that_is_neither() -> None:
     with pytest.raises(AnsibleActionFail, match="otp_box is 'maybe': set it to true or false"):
         is_box(make_action(), {"otp_box": "maybe"})
+    assert is_box(make_action(), {"otp_box": "true"}) and not is_box(make_action(), {"otp_box": "false"})

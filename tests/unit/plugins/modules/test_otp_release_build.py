@@ -15,6 +15,7 @@ import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.applications import RequestedApplication
 from ansible_collections.erlang.otp.plugins.module_utils._build.systools import ScriptOptions
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.modules.otp_release_build import ARGUMENT_SPEC, options_of
 
 
@@ -35,6 +36,9 @@ GIVEN = [
     ({"strip_keep": ["Docs"]}, "strip_keep", ("Docs",)),
     ({"extra_files": [{"src": "/a", "dest": "b"}]}, "extra_files", (("/a", "b"),)),
     ({"variables": {"A": "/a/"}, "exref": True}, "script", ScriptOptions(exref=True, variables=(("A", "/a"),))),
+    ({"exref": ["pea"]}, "script", ScriptOptions(exref=("pea",))),
+    ({"exref": "yes"}, "script", ScriptOptions(exref=True)),
+    ({"exref": "False"}, "script", ScriptOptions()),
     ({"erts": "False"}, "erts", "false"),
     ({"erts": "/otp"}, "erts", "/otp"),
     ({"strip": True}, "strip", True),
@@ -46,6 +50,12 @@ GIVEN = [
     ({"upgrade_path": ["old/*/ebin"]}, "upgrade_path", ("old/*/ebin",)),
     ({"restart_emulator": True}, "restart_emulator", True),
 ]
+
+
+@pytest.mark.parametrize("value", ["pea", {"pea": True}, 7])
+def test_exref_is_yes_or_no_or_a_list(value):
+    with pytest.raises(OtpError, match="is neither true or false nor a list of applications"):
+        options_of(parameters(exref=value))
 
 
 @pytest.mark.parametrize(("given", "name", "expected"), GIVEN)

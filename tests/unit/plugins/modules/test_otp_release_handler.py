@@ -19,7 +19,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.verify import Che
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
 from ansible_collections.erlang.otp.plugins.modules.otp_release_handler import ARGUMENT_SPEC, request_of
 
-NO_PACKAGE = {"package": None, "checksum": None, "url_options": None, "release": None}
+NO_PACKAGE = {"package": None, "checksum": None, "url_options": None, "optional_native": [], "release": None}
 
 
 def request(**given) -> Request:
@@ -43,10 +43,13 @@ def test_the_defaults_are_those_of_a_request() -> None:
         ({"timeout": 1.5}, "timeout", 1.5),
         ({"restart_timeout": 1.5}, "restart_timeout", 1.5),
         ({"verify_timeout": 1.5}, "verify_timeout", 1.5),
+        ({"install_options": {"code_change_timeout": 7.0}}, "install_options", {"code_change_timeout": 7.0}),
+        ({"keep_env": ["rabbit"]}, "keep_env", ["rabbit"]),
         ({"lock_timeout": 1.5}, "lock_timeout", 1.5),
         ({"package": "~/p.tar.gz"}, "package", {**NO_PACKAGE, "package": os.path.expanduser("~/p.tar.gz")}),
         ({"checksum": "sha256:0"}, "package", {**NO_PACKAGE, "checksum": "sha256:0"}),
         ({"url_options": {"retries": 0}}, "package", {**NO_PACKAGE, "url_options": {"retries": 0}}),
+        ({"optional_native": ["wx"]}, "package", {**NO_PACKAGE, "optional_native": ["wx"]}),
         ({"_package_release": {"version": "2"}}, "package", {**NO_PACKAGE, "release": {"version": "2"}}),
         ({"node": "n@h", "cookie": "c", "epmd_port": 1}, "address", NodeAddress(node="n@h", cookie="c", epmd_port=1)),
         ({"node": "n", "cookie_file": "/c", "host": "::1", "port": 2}, "address", NodeAddress(node="n", cookie_file="/c", host="::1", port=2)),

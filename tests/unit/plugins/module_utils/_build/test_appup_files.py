@@ -69,6 +69,10 @@ def test_a_question_makes_a_draft(options, tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["pea.appup.draft"]
     assert made["problem"].startswith("The appup of pea 2.0 can't be made from compiled code alone: pea runs code when it is loaded")
     assert made["problem"].endswith(f"Write {tmp_path}/out/pea.appup. The draft beside that path has the instructions that are clear.")
+    # The author decides what is left.
+    written = tmp_path / "out/pea.appup"
+    written.write_text('{"2.0", [{"1.0", [restart_new_emulator]}], [{"1.0", [restart_new_emulator]}]}.\n')
+    assert make_appup_files(options, Changes())["problem"] == "" and "restart_new_emulator" in written.read_text()
 
 
 def test_where_builds_are(options, tmp_path):

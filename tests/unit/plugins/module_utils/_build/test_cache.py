@@ -10,7 +10,10 @@ directory the build goes on.
 
 from __future__ import annotations
 
+import io
 import os
+
+import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.cache import Cache, default_directory
 
@@ -44,6 +47,42 @@ def test_the_size_is_bounded(tmp_path):
     assert cache.get("0") == bytes(1000)
     cache.tidy()
     assert sorted(os.listdir(str(tmp_path))) == ["0", "3", "4"]
+
+
+def test_a_large_entry_is_a_file_and_a_small_one_in_memory(tmp_path):
+    cache = Cache(str(tmp_path))
+    with cache.entry("key") as write:
+        write(b"con")
+        assert not cache.has("key")
+        write(b"tent")
+    for size in (0, 1000):
+        with cache.open("key", in_memory=size) as file:
+            assert isinstance(file, io.BytesIO) is bool(size)
+            # Another build may remove it.
+            (tmp_path / "key").rename(tmp_path / "aside")
+            assert file.read() == b"content"
+        (tmp_path / "aside").rename(tmp_path / "key")
+    stored = (tmp_path / "key").read_bytes()
+    (tmp_path / "key").write_bytes(stored[:-1] + b"x")
+    assert cache.open("key", in_memory=0) is None and not (tmp_path / "key").exists()
+
+
+def test_an_entry_that_was_not_finished_is_not_kept(tmp_path):
+    with pytest.raises(OSError, match="half way"), Cache(str(tmp_path)).entry("key") as write:
+        write(b"content")
+        raise OSError("half way")
+    assert os.listdir(str(tmp_path)) == []
+
+
+def test_an_entry_for_which_all_others_would_make_way_is_not_kept(tmp_path):
+    cache = Cache(str(tmp_path), limit=1000)
+    cache.put("small", bytes(900))
+    with cache.entry("large") as write:
+        write(bytes(600))
+        write(bytes(401))
+        write(b"more")
+    cache.tidy()
+    assert os.listdir(str(tmp_path)) == ["small"]
 
 
 def test_in_check_mode_nothing_is_written(tmp_path):

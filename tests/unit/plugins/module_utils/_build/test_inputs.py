@@ -142,3 +142,11 @@ def test_erts_of_another_tree(tmp_path, otp):
     (other / "erts-13").rename(other / "erts-14")
     with pytest.raises(OtpError, match="erts: .*/arm has ERTS 14, but the release is for 13"):
         read_sources(options(rel=rel(tmp_path), erts=str(other)), otp)
+
+
+@pytest.mark.parametrize("name", ["", "Doc", "Docs1", "D/cs", "Docs\n"])
+def test_chunks_to_keep(tmp_path, otp, name):
+    options = Options(output_dir="", rel=rel(tmp_path), strip=True, strip_keep=("Docs", name))
+    with pytest.raises(OtpError, match="otp_strip_keep .option strip_keep.: .* is not a chunk"):
+        read_sources(options, otp)
+    assert read_sources(options._replace(strip_keep=("Docs", "AtU8")), otp).release.version == "V"

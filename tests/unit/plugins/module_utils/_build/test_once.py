@@ -52,8 +52,9 @@ def test_the_same_content_packed_in_another_way_is_the_same(tmp_path: Path) -> N
     refuse_other_content("SYSTEM", "FIRST", read_digests(built), str(tmp_path / "old"), way_out="")
 
 
-def test_a_relup_is_no_content(tmp_path: Path) -> None:
-    members = {**release_members(), "releases/FIRST/relup": b"from ZEROTH", "releases/FIRST/relup.json": b"{}"}
+def test_what_leads_to_a_release_is_no_content(tmp_path: Path) -> None:
+    of_the_way = ("releases/FIRST/relup", "releases/FIRST/relup.json", "lib/pea-1.0/ebin/pea.appup")
+    members = {**release_members(), **dict.fromkeys(of_the_way, b"from ZEROTH")}
     refuse_other_content("SYSTEM", "FIRST", read_digests(write_package(tmp_path / "with", members)), package(tmp_path, "without"), way_out="")
 
 

@@ -53,6 +53,7 @@ def test_no_tree(tmp_path):
         read_otp(str(tmp_path))
     with pytest.raises(OtpError, match="nowhere is not an Erlang/OTP tree"):
         find_otp(str(tmp_path / "nowhere"))
+    assert read_otp(str(make_tree(tmp_path / "otp", "13.1.5"))).erts_version == "13.1.5"
 
 
 def test_the_tree_of_erl_on_path(tmp_path, monkeypatch):
@@ -77,9 +78,11 @@ def test_a_wrapper_is_asked(tmp_path, monkeypatch):
     wrapper.write_text("#!/bin/sh\necho no version is set\n")
     with pytest.raises(OtpError, match="does not return its root directory. Its output: no version is set Set otp_erlang_root"):
         find_otp(None)
+    assert find_otp(str(tree)).root == str(tree)
 
 
 def test_no_erl(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(OtpError, match="erl is not on PATH of the build host. Install Erlang/OTP .*or set otp_erlang_root"):
         find_otp(None)
+    assert find_otp(str(make_tree(tmp_path / "otp", "13.1.5"))).erts_version == "13.1.5"

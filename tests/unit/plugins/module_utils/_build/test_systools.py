@@ -16,7 +16,15 @@ from ansible_collections.erlang.otp.plugins.module_utils._build.boot_scripts imp
 from ansible_collections.erlang.otp.plugins.module_utils._build.earlier_release import Earlier
 from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Sources
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp
-from ansible_collections.erlang.otp.plugins.module_utils._build.systools import Diagnostic, Run, ScriptOptions, make_relup_job, make_script_job, strip_job
+from ansible_collections.erlang.otp.plugins.module_utils._build.systools import (
+    AppupUse,
+    Diagnostic,
+    Run,
+    ScriptOptions,
+    make_relup_job,
+    make_script_job,
+    strip_job,
+)
 from ansible_collections.erlang.otp.plugins.module_utils._build.upgrades import Upgrades
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Application, Release
@@ -24,7 +32,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import fo
 
 OPTIONS = [
     (ScriptOptions(), ""),
-    (ScriptOptions(exref=True, no_warn_sasl=True), ",exref,no_warn_sasl"),
+    (ScriptOptions(exref=True, no_warn_sasl=True), ",no_warn_sasl,exref"),
     (ScriptOptions(src_tests=True, warnings_as_errors=True, no_dot_erlang=True), ",src_tests,warnings_as_errors,no_dot_erlang"),
     (ScriptOptions(variables=(("A", "/a"), ("B", "/b"))), ',{variables,[{"A","/a"},{"B","/b"}]}'),
 ]
@@ -34,9 +42,13 @@ OPTIONS = [
 def test_jobs(options, expected):
     text = format_term(make_script_job("release", ["/e/bin"], options))
     assert "".join(text.split()) == f'{{make_script,"release",[{{path,["/e/bin"]}}{expected}]}}'
-    relup = make_relup_job("release", ["a", "b"], ["a"], ["/e/bin"], restart_emulator=True)
-    assert "".join(format_term(relup).split()) == '{make_relup,"release",["a","b"],["a"],[{path,["/e/bin"]},restart_emulator]}'
-    assert "".join(format_term(strip_job(["Docs"], [("/a", "/b")])).split()) == '{strip,["Docs"],[{"/a","/b"}]}'
+    use = AppupUse("dn", "a", "pea", "/e/bin/pea.appup", "1.0")
+    relup = make_relup_job("release", ["a", "b"], ["a"], ["/e/bin"], restart_emulator=True, appups=[use])
+    assert (
+        "".join(format_term(relup).split())
+        == '{make_relup,"release",["a","b"],["a"],[{path,["/e/bin"]},restart_emulator],[{dn,"a","pea","/e/bin/pea.appup","1.0"}]}'
+    )
+    assert "".join(format_term(strip_job(["Docs"], [("/a", "/b")])).split()) == '{strip,["Attr","Docs"],[{"/a","/b"}]}'
 
 
 @pytest.fixture

@@ -10,16 +10,22 @@ content; a library has the same content whenever it has the same version; a dama
 
 from __future__ import annotations
 
+import errno
 import json
 import tarfile
+import typing as t
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.erlang.otp.plugins.module_utils._build import thin as _thin
 from ansible_collections.erlang.otp.plugins.module_utils._build.thin import Thin, base_package, make_thin
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._formats import large_file as _large_file
+from ansible_collections.erlang.otp.plugins.module_utils._formats import tar_writer as _tar_writer
 from ansible_collections.erlang.otp.plugins.module_utils._package.read import read_package
 from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import Base, format_base, parse_base, read_base
+from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import release_of
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.install_host import Host
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import (
     checksum,
@@ -41,14 +47,11 @@ class Thinner(Host):
         super().__init__(directory)
         self.first = self.package("FIRST")
         self.second = self.package("SECOND", app_version="2.0")
-        self.thin = self.write("thin.tar.gz", self.make(self.second))
+        self.thin = self.make(self.second).written.path
 
-    def make(self, full: str, base: str = "") -> Thin:
-        return make_thin(full, read_package(full), base or self.first, mtime=0)
-
-    def write(self, name: str, thin: Thin) -> str:
-        (self.directory / name).write_bytes(thin.content)
-        return str(self.directory / name)
+    def make(self, full: str, base: str = "", name: str = "thin.tar.gz") -> Thin:
+        (self.directory / name).unlink(missing_ok=True)
+        return make_thin(full, read_package(full), base or self.first, str(self.directory / name), mtime=0)
 
 
 @pytest.fixture
@@ -66,12 +69,35 @@ def test_only_what_the_base_lacks(host: Thinner) -> None:
     assert found[0] == "releases/SECOND/base.json"
     wanted = [name for name in names(host.second) if name.startswith(("releases/", "lib/pea-2.0/", "log"))]
     assert found[1:] == wanted
+    before = Path(host.thin).read_bytes()
     thin = host.make(host.second)
     assert set(thin.base.directories) == HOMES and thin.base.files == PROGRAMS
     assert [thin.base.version, f"sha256:{thin.base.sha256}", f"sha256:{thin.base.full}"] == ["FIRST", checksum(host.first), checksum(host.second)]
     assert read_base(host.thin) == thin.base and read_base(host.second) is None
     # The same bytes for each user, at each time.
-    assert host.make(host.second).content == thin.content
+    assert Path(host.thin).read_bytes() == before
+
+
+def test_large_files_make_the_same_package_and_leave_nothing_behind(host: Thinner, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, there = Path(host.thin).read_bytes(), {*host.directory.iterdir()}
+    for module in (_thin, _tar_writer):
+        monkeypatch.setattr(module, "LARGE", 3)
+    host.make(host.second)
+    assert Path(host.thin).read_bytes() == before and {*host.directory.iterdir()} == there
+
+
+def test_a_thin_package_that_fails_leaves_nothing_behind(host: Thinner, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = {*host.directory.iterdir()} - {Path(host.thin)}
+    for module in (_thin, _tar_writer):
+        monkeypatch.setattr(module, "LARGE", 3)
+
+    def full(*dummy: object, **dummy_named: object) -> t.Iterator[bytes]:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(_large_file.LargeFile, "pieces", full)
+    with pytest.raises(OSError, match="No space left"):
+        host.make(host.second)
+    assert {*host.directory.iterdir()} == there
 
 
 def test_content_modes_and_links_are_those_of_the_full_package(host: Thinner, tmp_path: Path) -> None:
@@ -82,7 +108,7 @@ def test_content_modes_and_links_are_those_of_the_full_package(host: Thinner, tm
         "releases/SECOND/start_clean.boot": b"plain boot",
     }
     full = host.package("SECOND", app_version="2.0", more=more)
-    thin = host.write("other.tar.gz", host.make(full))
+    thin = host.make(full, name="other.tar.gz").written.path
     host.run(host.first)
     host.run(thin)
     other = Host(tmp_path / "other")
@@ -106,7 +132,7 @@ def test_installed_where_the_base_is(host: Thinner) -> None:
     third = host.package("THIRD", app_version="3.0")
     host.run(host.thin, state="permanent")
     host.remove("FIRST")
-    host.run(host.write("third.tar.gz", host.make(third, host.second)))
+    host.run(host.make(third, host.second, "third.tar.gz").written.path)
     assert host.statuses() == {"SECOND": "permanent", "THIRD": "unpacked"}
 
 
@@ -115,7 +141,7 @@ def test_the_archive_of_a_variable_comes_along(host: Thinner) -> None:
     variables = {"SECOND_ROOT": str(host.directory / "shared")}
     first, second = (write_package(host.directory / f"{version}.tgz", with_variable(release_members(version))) for version in ("FIRST", "SECOND"))
     host.run(first, variables=variables)
-    host.run(host.write("third.tar.gz", host.make(second, first)), variables=variables)
+    host.run(host.make(second, first, "third.tar.gz").written.path, variables=variables)
     assert host.statuses() == {"FIRST": "permanent", "SECOND": "unpacked"}
 
 
@@ -126,9 +152,8 @@ def test_refused_where_the_base_is_not(host: Thinner) -> None:
     with pytest.raises(OtpError, match=f"lacks ERTS 13.1.5, kernel 8.5.3, stdlib 4.2, {', '.join(PROGRAMS)}. Nothing .* {checksum(host.second)[7:]}"):
         host.run(host.thin)
     # So it is in check mode, where the host gets no more than a description.
-    contents = {"name": "SYSTEM", "version": "SECOND", "erts_version": "13.1.5", "applications": {}, "base": host.make(host.second).base._asdict()}
-    with pytest.raises(OtpError, match="lacks ERTS 13.1.5, kernel"):
-        host.run(None, checksum=checksum(host.thin), release=contents, check=True)
+    with pytest.raises(OtpError, match=f"^package {host.thin} is thin: .* lacks ERTS 13.1.5, kernel"):
+        host.run(None, checksum=checksum(host.thin), release=release_of(host.thin), check=True)
     other = host.package("ZEROTH", erts="13.1.4")
     host.run(other)
     host.refuses(host.thin, "lacks ERTS 13.1.5. Nothing has been changed. Give the full package")
@@ -164,7 +189,7 @@ def test_one_version_has_one_content(host: Thinner, more: dict[str, bytes], mess
 
 def test_a_base_that_is_none(host: Thinner, tmp_path: Path) -> None:
     with pytest.raises(OtpError, match=r"thin.tar.gz is a thin package itself. Name the full one"):
-        host.make(host.package("THIRD"), host.thin)
+        host.make(host.package("THIRD"), host.thin, "third.tar.gz")
     with pytest.raises(OtpError, match=r"is a package of release SECOND, as this one is"):
         host.make(host.second, host.second)
     with pytest.raises(OtpError, match=r"base: .*/gone does not exist"):

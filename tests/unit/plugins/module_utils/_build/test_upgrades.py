@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from ansible_collections.erlang.otp.plugins.module_utils._build.applications import CodePath, applications_of
 from ansible_collections.erlang.otp.plugins.module_utils._build.earlier_release import Search, find_ebins, read_earlier
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp
-from ansible_collections.erlang.otp.plugins.module_utils._build.upgrades import Upgrades, describe_upgrade_paths, lay_out, read_upgrades
+from ansible_collections.erlang.otp.plugins.module_utils._build.upgrades import THROUGH, Upgrades, describe_upgrade_paths, lay_out, read_upgrades
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import parse_rel
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import release_members, write_package
@@ -77,6 +78,8 @@ def test_an_application_that_is_nowhere(tmp_path, search):
         read_earlier(path, "downgrade_to", search)
     assert str(caught.value).startswith(f"downgrade_to: release SYSTEM FIRST of {path}: Application pea-1.0 was not found (version 2.0 is in")
     assert str(caught.value).endswith("Name its ebin directory in otp_upgrade_path (option upgrade_path).")
+    old = app(tmp_path / "old/ebin", "pea", "1.0")
+    assert read_earlier(path, "downgrade_to", search._replace(upgrade_path=(str(old),))).ebins["pea"] == str(old)
 
 
 def test_out_of_a_package(tmp_path, search):
@@ -99,6 +102,8 @@ def test_what_a_package_lacks_is_looked_for(tmp_path, search):
     package = write_package(tmp_path / "thinner.tar.gz", without)
     with pytest.raises(OtpError, match=r"thinner\.tar\.gz lacks pea-1\.0\. .*Name its ebin directory in otp_upgrade_path \(option upgrade_path\)\.$"):
         find_ebins(read_earlier(package, "upgrade_from", search), str(tmp_path / "other"), [])
+    old = str(app(tmp_path / "old/ebin", "pea", "1.0"))
+    assert find_ebins(read_earlier(package, "upgrade_from", search._replace(upgrade_path=(old,))), str(tmp_path / "more"), [])["pea"] == old
 
 
 def test_the_output_directory_of_a_build(tmp_path, search):
@@ -162,8 +167,8 @@ class Bench:
         self.release = parse_rel(Path(path).read_bytes(), filename=path)
         self.found = applications_of(self.release, CodePath([str(self.ebin)], search.otp))
 
-    def read(self, up: list[str], down: list[str]) -> Upgrades:
-        return read_upgrades(up, down, self.search, self.release, self.found)
+    def read(self, up: list[str], down: list[str], **how: t.Any) -> Upgrades:
+        return read_upgrades(up, down, self.search, self.release, self.found, **how)
 
 
 @pytest.fixture
@@ -192,8 +197,23 @@ def test_every_gap_is_told_at_once(bench, tmp_path):
         f" To be upgraded from release ZEROTH, application pea goes from 0.9 to 2.0, but {appup} has no instructions up from 0.9 (it has: 1.0):"
         " see appup(4)."
         f" To be downgraded to release FIRST, application pea goes from 2.0 to 1.0, but {appup} has no instructions down to 1.0 (it has: none):"
-        " see appup(4)."
+        f" see appup(4).{THROUGH}"
     )
+
+
+@pytest.mark.parametrize(("up", "down", "taken"), [("0.9 1.0", "0.9 1.0", "ZEROTH"), ("0.9 1.0", "1.0", "FIRST"), ("1.0", "1.0", "FIRST")])
+def test_a_release_in_between_takes_the_place_of_one_without_appups(bench, tmp_path, up, down, taken):
+    """Its appups must lead from it and back, and those of the earlier release must not."""
+    zeroth, other = (rel(tmp_path / f"{name}/{name}.rel", name.upper(), version) for name, version in (("zeroth", "0.9"), ("other", "0.8")))
+    for name, version in (("zeroth", "0.9"), ("other", "0.8")):
+        app(tmp_path / name / "pea/ebin", "pea", version)
+    sides = [", ".join(f'{{"{version}", []}}' for version in side.split()) for side in (up, down)]
+    (bench.ebin / "pea.appup").write_text(f'{{"2.0", [{sides[0]}], [{sides[1]}]}}.\n')
+    upgrades = bench.read([zeroth, bench.first], [zeroth], between={zeroth: [other, bench.first]})
+    assert [earlier.release.version for earlier in upgrades.up] == [taken, *["FIRST"][: taken != "FIRST"]]
+    assert [earlier.release.version for earlier in upgrades.down] == [taken]
+    with pytest.raises(OtpError, match="To be upgraded from release OTHER"):
+        bench.read([other], [], between={other: []})
 
 
 def test_versions_that_are_there_twice(bench, tmp_path):

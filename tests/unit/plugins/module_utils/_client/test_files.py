@@ -36,6 +36,7 @@ def test_a_program_arrives_whole_and_without_set_uid(tmp_path: Path) -> None:
     assert _files.decompressed(found["compressed"], name="program") == program.read_bytes()
 
 
+@pytest.mark.usefixtures("in_time")
 def test_only_a_regular_file_is_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OtpError, match="pipe is not a regular file"):

@@ -25,6 +25,7 @@ def listener(path):
         server.bind(str(path))
 
 
+@pytest.mark.usefixtures("in_time")
 @pytest.mark.parametrize("put", [pipe, listener, os.mkdir, lambda path: os.symlink("/dev/zero", path)], ids=["pipe", "socket", "directory", "device"])
 def test_only_a_regular_file_is_read(tmp_path, put):
     put(tmp_path / "RELEASES")

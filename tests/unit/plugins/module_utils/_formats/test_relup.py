@@ -2,17 +2,14 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Relups, appups and BEAM files as data; tests/real has those that systools and the compiler make."""
+"""Relups and appups as data; tests/real has those that systools and the compiler make."""
 
 from __future__ import annotations
-
-import zlib
 
 import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._formats.appup import parse_appup
-from ansible_collections.erlang.otp.plugins.module_utils._formats.beam import same_code
 from ansible_collections.erlang.otp.plugins.module_utils._formats.relup import parse_relup
 
 RELUP = """%% coding: utf-8
@@ -81,34 +78,3 @@ NO_APPUPS = ["", '{"2.0", foo, []}.', '{"2.0", []}.', '{"2.0", ["1.0"], []}.', '
 def test_what_is_no_appup(text):
     with pytest.raises(OtpError, match="^/e/pea.appup: it is not one term"):
         parse_appup(text.encode(), filename="/e/pea.appup")
-
-
-def beam(**chunks: bytes) -> bytes:
-    body = b"".join(name.encode() + len(content).to_bytes(4, "big") + content + bytes(-len(content) % 4) for name, content in chunks.items())
-    return b"FOR1" + (len(body) + 4).to_bytes(4, "big") + b"BEAM" + body
-
-
-def gzipped(content: bytes) -> bytes:
-    compress = zlib.compressobj(wbits=31)
-    return compress.compress(content) + compress.flush()
-
-
-CODE = beam(AtU8=b"pea", Code=b"12345", Dbgi=b"debug", CInf=b"then")
-BEAMS = [
-    (beam(AtU8=b"pea", Code=b"12345"), True),
-    (beam(CInf=b"now", Code=b"12345", AtU8=b"pea"), True),
-    (gzipped(beam(AtU8=b"pea", Code=b"12345")), True),
-    (beam(AtU8=b"pea", Code=b"12346"), False),
-    (beam(AtU8=b"pea", Code=b"12345", LitT=b"1"), False),
-    (CODE[:-1], True),
-    (gzipped(CODE)[:-9], False),
-    (b"beam", False),
-    (b"", False),
-]
-
-
-@pytest.mark.parametrize(("other", "same"), BEAMS)
-def test_same_code(other, same):
-    assert same_code(CODE, other) is same
-    assert same_code(other, CODE) is same
-    assert same_code(other, other)

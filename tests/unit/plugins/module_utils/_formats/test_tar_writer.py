@@ -7,20 +7,25 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import tarfile
 
 import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._formats import large_file as _large_file
+from ansible_collections.erlang.otp.plugins.module_utils._formats import tar_writer as _tar_writer
+from ansible_collections.erlang.otp.plugins.module_utils._formats.large_file import LargeFile
 from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import (
     DIRECTORY,
     END_OF_ARCHIVE,
     LINK,
     PackageMember,
     deflated_chunks,
-    join_parts,
+    plain_pieces,
     tar_parts,
+    tar_pieces,
 )
 
 NAMES = [
@@ -70,7 +75,7 @@ def test_nothing_of_who_made_it(tmp_path):
 
 def test_a_file_that_is_gone(tmp_path):
     with pytest.raises(OtpError, match="gone can't be read into the package: No such file"):
-        tar_parts([PackageMember("gone", source=str(tmp_path / "gone"))], mtime=0)
+        list(tar_parts([PackageMember("gone", source=str(tmp_path / "gone"))], mtime=0))
 
 
 def beam(*chunks: tuple) -> bytes:
@@ -84,8 +89,9 @@ COMPRESSED = b"\x83P" + os.urandom(4999)
 def test_compressed_chunks_of_a_beam_file():
     content = beam((b"Code", bytes(5001)), (b"Dbgi", COMPRESSED), (b"Docs", b"\x83P" + bytes(10)), (b"Meta", COMPRESSED))
     assert [content[start:end] for start, end in deflated_chunks(content)] == [COMPRESSED, COMPRESSED]
-    joined = join_parts([b"header", content, b"FOR"])
-    assert [joined.data[start:end] for start, end in joined.deflated] == [COMPRESSED, COMPRESSED]
+    pieces = [*tar_pieces([b"header", content, b"FOR"])]
+    assert [piece.data for piece in pieces if piece.is_deflated] == [COMPRESSED, COMPRESSED]
+    assert b"".join(piece.data for piece in pieces) == b"header" + content + b"FOR"
 
 
 def test_a_large_chunk_with_tables_in_it_is_compressed_further():
@@ -101,3 +107,31 @@ def test_a_large_chunk_with_tables_in_it_is_compressed_further():
 )
 def test_what_is_no_beam_file_has_none(content):
     assert deflated_chunks(content) == []
+
+
+def test_a_large_file_is_never_in_memory_and_makes_the_same_archive(tmp_path, monkeypatch):
+    content = beam((b"Code", bytes(5001)), (b"Dbgi", COMPRESSED), (b"Docs", b"\x83P" + bytes(10)), (b"Meta", COMPRESSED)) + bytes(700)
+    (tmp_path / "pea.beam").write_bytes(content)
+    member = PackageMember("pea.beam", source=str(tmp_path / "pea.beam"))
+    small = [*tar_parts([member], mtime=0)]
+    monkeypatch.setattr(_tar_writer, "LARGE", 1000)
+    monkeypatch.setattr(_large_file, "PIECE", 64)
+    parts = [*tar_parts([member], mtime=0)]
+    assert isinstance(parts[1], LargeFile) and small[1] == content
+    assert b"".join(plain_pieces(parts)) == b"".join(plain_pieces(small))
+    pieces = [*tar_pieces(parts)]
+    assert max(len(piece.data) for piece in pieces) == 512  # a header
+    runs = [(is_deflated, b"".join(piece.data for piece in run)) for is_deflated, run in itertools.groupby(pieces, lambda piece: piece.is_deflated)]
+    assert [run for is_deflated, run in runs if is_deflated] == [COMPRESSED, COMPRESSED]
+    assert b"".join(run for dummy, run in runs) == b"".join(plain_pieces(small))
+
+
+def test_a_large_file_that_becomes_shorter_is_no_part_of_an_archive(tmp_path):
+    (tmp_path / "large").write_bytes(bytes(1000))
+    parts = tar_pieces([LargeFile(str(tmp_path / "large"), 1001)])
+    with pytest.raises(OtpError, match="large became shorter while it was read into the package. Build again when nothing writes to it."):
+        list(parts)
+    assert b"".join(piece.data for piece in tar_pieces([LargeFile(str(tmp_path / "large"), 1000)])) == bytes(1000)
+    (tmp_path / "large").unlink()
+    with pytest.raises(OtpError, match="large can't be read into the package: No such file"):
+        list(tar_pieces([LargeFile(str(tmp_path / "large"), 1001)]))

@@ -52,6 +52,7 @@ class Node:
 
     node = "x@h"
     is_remote = True
+    log_directory = "/nonexistent"
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -72,6 +73,7 @@ class Node:
         # The files at a reboot into a release, and whether it comes up on that.
         self.at_reboot: dict[str, str] = {}
         self.comes_up = True
+        self.timeouts: dict[str, float] = {}
 
     def __enter__(self) -> Node:
         return self
@@ -87,6 +89,7 @@ class Node:
                 self._reboot()
             return Atom("value" if module == "erl_eval" else "ok"), self._answer()
         self.calls.append(function)
+        self.timeouts[function] = timeout
         if function in CHANGES and not COPIES <= set(os.listdir(self.root / "releases")):
             self.uncopied.append(function)
         if function in self.refuses:
@@ -109,7 +112,7 @@ class Node:
     def _answer(self) -> t.Any:
         if "loaded_applications" in self.asked:
             return [(Atom(name), version) for name, version in self.loaded.items()], self.stale
-        return [] if self.asked == OLD_CODE else self._state()
+        return [] if self.asked == OLD_CODE or "get_all_env" in self.asked else self._state()
 
     def _look_for_lock(self, function: str) -> None:
         try:
@@ -168,6 +171,11 @@ def go(root: Path, node: Node, **options: t.Any) -> dict[str, t.Any]:
 
 def outcomes(result: dict[str, t.Any]) -> list[tuple[str, str]]:
     return [(entry["action"], entry["outcome"]) for entry in result["history"]]
+
+
+def test_an_installation_has_a_limit_that_is_the_users(root: Path, node: Node) -> None:
+    go(root, node, upgrade_timeout=7200.0, timeout=4.0)
+    assert (node.timeouts["install_release"], node.timeouts["make_permanent"]) == (7200.0, 4.0)
 
 
 def test_a_whole_upgrade_is_locked_and_copied(root: Path, node: Node) -> None:

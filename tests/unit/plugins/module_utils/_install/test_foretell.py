@@ -48,6 +48,38 @@ def test_a_library_that_nobody_has(host: Host) -> None:
     assert foretold == came and "needs lib/stdlib-4.2" in came
 
 
+CHANGED = "lib/pea-1.0/ebin/pea.beam"
+
+
+@pytest.mark.parametrize(
+    ("more", "without", "word"),
+    [
+        ({CHANGED: b"other", "lib/stdlib-4.2/priv/new": b"new"}, [], f"there, {CHANGED} differs, lib/stdlib-4.2/priv/new is missing."),
+        ({"releases/FIRST/start.boot": b"other"}, [], "there, releases/FIRST/start.boot differs."),
+        ({}, [CHANGED], f"there, {CHANGED} is an extra module."),
+        ({"lib/pea-1.0/priv/empty": None}, [], "there, lib/pea-1.0/priv/empty is missing."),
+        # Another release that has the library.
+        ({"releases/THIRD/start.boot": b"boot", CHANGED: b"other"}, [], f"there, {CHANGED} differs."),
+    ],
+)
+def test_other_content(host: Host, more: dict[str, t.Any], without: list[str], word: str) -> None:
+    host.run(host.package())
+    version = "THIRD" if any("THIRD" in path for path in more) else "FIRST"
+    foretold, came = refusals(host, host.package(version, more=more, without=without))
+    assert foretold == came and word in came
+
+
+@pytest.mark.parametrize("path", ["lib/pea-1.0/priv/written", "releases/FIRST/written", "lib/pea-1.0/ebin/pea.appup"])
+def test_what_is_there_besides(host: Host, path: str) -> None:
+    """By the node, or by an earlier package."""
+    host.run(host.package())
+    (host.root / path).parent.mkdir(exist_ok=True)
+    (host.root / path).write_text("written")
+    other = host.package(more={"etc/more": b"more"})
+    for given, release, check in ((None, contents_of(other), True), (other, None, False)):
+        assert host.run(given, check=check, checksum=checksum(other), release=release)["status"] == "permanent"
+
+
 def test_room(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only what the tree lacks needs room."""
     host.run(host.package())

@@ -19,11 +19,9 @@ import pytest
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._install import replace
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded
-from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import facts_of
-from ansible_collections.erlang.otp.plugins.module_utils._package.contents import read_digests
-from ansible_collections.erlang.otp.plugins.module_utils._package.read import read_package
 from ansible_collections.erlang.otp.plugins.module_utils._tree.history import FAILED, append, entry_of, failure_of, read
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
+from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import contents_of
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.install_host import Host
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import beam, checksum, tree
 
@@ -43,9 +41,6 @@ class Rebuilt(Host):
 
     def fail(self) -> None:
         append(self.tree, entry_of("verify", "SECOND", outcome=FAILED, reason="ill"))
-
-    def facts(self, package: str) -> dict[str, t.Any]:
-        return {**facts_of(read_package(package)), "digests": read_digests(package)}
 
 
 @pytest.fixture
@@ -135,7 +130,7 @@ def test_a_package_that_changes_between_its_two_readings_is_refused(host: Rebuil
 
 
 def test_check_mode_with_the_package_elsewhere(host: Rebuilt) -> None:
-    facts = host.facts(host.other)
+    facts = contents_of(host.other)
     known = {"checksum": checksum(host.other), "check": True}
     with pytest.raises(PackageNeeded):
         host.run(None, **known, release={name: facts[name] for name in facts if name != "digests"})
@@ -144,15 +139,16 @@ def test_check_mode_with_the_package_elsewhere(host: Rebuilt) -> None:
     host.run(host.second, state="permanent")
     host.refuses(None, "has another lib/pea-2.0 than", **known, release=facts)
     # The same content in another package.
-    host.run(None, checksum="sha256:" + "0" * 64, check=True, release=host.facts(host.second))
+    host.run(None, checksum="sha256:" + "0" * 64, check=True, release=contents_of(host.second))
     assert not any("remove" in action for action in host.actions)
 
 
 def test_check_mode_finds_other_files_of_the_release(host: Rebuilt) -> None:
     host.run(host.second, state="permanent")
-    facts = host.facts(host.second)
-    # Files of the host, and the way to the release.
-    facts["digests"].update({f"releases/SECOND/{name}": "0" * 64 for name in ("sys.config", "relup", "relup.json")})
+    of_the_way = ("releases/SECOND/relup", "releases/SECOND/relup.json", "lib/pea-2.0/ebin/pea.appup")
+    facts = contents_of(host.package("SECOND", app_version="2.0", more=dict.fromkeys(of_the_way, b'{"SECOND",[],[]}.\n')))
+    # Of the host.
+    facts["digests"]["releases/SECOND/sys.config"] = "0" * 64
     known = {"checksum": "sha256:" + "0" * 64, "check": True, "release": facts}
     host.run(None, **known)
     facts["digests"]["releases/SECOND/more"] = "0" * 64
@@ -169,13 +165,14 @@ def test_the_same_code_from_another_checkout_is_the_same(tmp_path: Path) -> None
         module = beam(AtU8=b"pea", Code=b"1", CInf=place)
         return host.package("FIRST", more={"lib/pea-1.0/ebin/pea.beam": module, of_release: module, "erts-13.1.5/bin/erl": place, **more})
 
-    host.run(package(b"/home/a"))
-    for made in ("package.json", "start_clean.boot"):
-        (host.root / "releases/FIRST" / made).unlink()
+    host.run(package(b"/home/a", **{appup: b"appup"}))
+    host.run(package(b"/home/a", **{appup: b"corrected"}))
+    assert host.read(appup) == b"appup"
+    for made in ("releases/FIRST/package.json", "releases/FIRST/start_clean.boot", appup):
+        (host.root / made).unlink()
     content, files = host.read("lib/pea-1.0/ebin/pea.beam"), {*tree(host.root)}
     other = package(b"/home/b", **{appup: b"appup", boot: b"clean"})
-    facts = {**facts_of(read_package(other)), "digests": read_digests(other)}
-    host.run(None, checksum=checksum(other), release=facts, check=True)
+    host.run(None, checksum=checksum(other), release=contents_of(other), check=True)
     host.run(other)
     assert host.read("lib/pea-1.0/ebin/pea.beam") == content and {Path(path).name for path in {*tree(host.root)} - files} == {"package.json"}
     with pytest.raises(OtpError, match="there, lib/pea-1.0/priv/run.sh differs"):

@@ -15,6 +15,7 @@ import os
 import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import Unreachable
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress, connect, read_cookie
 
 
@@ -59,6 +60,9 @@ def test_addresses_that_name_no_node(address):
 def test_no_way_to_the_node():
     with pytest.raises(OtpError, match=r"There is no way to the node: set otp_node_name \(option node\), or otp_pipe_dir"):
         connect(NodeAddress())
+    # That way is gone, as far as there is a node.
+    with pytest.raises(Unreachable):
+        connect(NodeAddress(node="nobody@localhost", cookie="c", epmd_port=1))
 
 
 def test_the_text_of_an_address_does_not_show_the_cookie():
@@ -72,6 +76,7 @@ def test_what_auto_stands_for():
     assert NodeAddress(node="n", pipe_dir="/p", transport="pipe").resolved().transport == "pipe"
 
 
+@pytest.mark.usefixtures("in_time")
 def test_a_pipe_in_the_place_of_the_cookie_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "cookie", 0o400)
     with pytest.raises(OtpError, match="cookie is not a regular file"):

@@ -26,6 +26,9 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.service import Se
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom, Opaque
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import Starter, find_emulator, find_emulators
 
+# Without a rule of the stop of a node, it waits without end.
+pytestmark = pytest.mark.usefixtures("in_time")
+
 
 def user():
     return pwd.getpwuid(os.getuid()).pw_name
@@ -86,6 +89,13 @@ def test_last_words(tmp_path):
     said = last_words(str(tmp_path))
     assert said.endswith("line 99\nlast words αβ")
     assert "line 80" not in said and "old" not in said and str(tmp_path / "erlang.log.2") in said
+
+
+def test_the_reason_of_a_failed_start_is_not_pushed_out(tmp_path):
+    starts = [f"\n=====\n===== LOGGING STARTED Sun\n=====\n{words}\n" for words in ("older", "the reason\n" + "at line\n" * 13, "up again\n" * 14)]
+    (tmp_path / "erlang.log.1").write_text("".join(starts))
+    assert last_words(str(tmp_path), starts=2).split("\n")[1:] == ["the reason", *["at line"] * 13, *["up again"] * 14]
+    assert "the reason" not in last_words(str(tmp_path))
 
 
 def test_the_slogan_of_a_crash_dump_that_is_not_older(tmp_path):

@@ -21,6 +21,7 @@ def test_the_end_of_the_log_and_the_slogan(tmp_path):
     assert words == f"The slogan of {tmp_path}/erl_crash.dump: out of ]0;memory. The end of {tmp_path}/erlang.log.1:\n1> boom\n2Jlast"
 
 
+@pytest.mark.usefixtures("in_time")
 @pytest.mark.parametrize("put", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path), lambda path: os.symlink("nowhere", path)])
 def test_what_is_no_file_is_neither_waited_for_nor_read(tmp_path, put):
     put(tmp_path / "erlang.log.1")

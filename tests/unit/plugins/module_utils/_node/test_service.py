@@ -96,6 +96,7 @@ def test_the_boot_without_a_program_for_it(tmp_path, monkeypatch):
     monkeypatch.setattr(_service, "PATH", str(tmp_path))
     with pytest.raises(OtpError, match="otp_init_script: /etc/init.d/S80exchange"):
         ensure_service(script(tmp_path / "no-such-script-anywhere"), Changes())
+    assert ensure_service(script(tmp_path / "S80exchange"), Changes()) and (tmp_path / "S80exchange").exists()
 
 
 @pytest.mark.parametrize(("program", "at_boot", "line"), [
@@ -121,12 +122,13 @@ def test_links_of_which_some_are_missing_are_made_again(tmp_path, monkeypatch, f
     assert done == commands
 
 
-def test_a_host_without_systemd_is_told_so(monkeypatch):
+def test_a_host_without_systemd_is_told_so(tmp_path, monkeypatch):
     monkeypatch.setattr(os.path, "isdir", lambda path: False)
     changes = Changes()
     with pytest.raises(OtpError, match="otp_service_manager to sysv or none"):
         ensure_service(Service("systemd", "exchange", True, ()), changes)
     assert not changes.actions
+    assert ensure_service(script(tmp_path / "S80exchange"), changes)
 
 
 def test_what_was_never_there_is_stopped(tmp_path):
@@ -139,6 +141,22 @@ def test_what_was_never_there_is_stopped(tmp_path):
 def test_whose_a_process_is():
     assert is_run_by(script("/etc/init.d/exchange"), os.getpid())
     assert not is_run_by(Service("systemd", "no-such-unit", True, ()), os.getpid())
+
+
+@pytest.mark.parametrize(
+    "groups, unit",
+    [
+        ("0::/system.slice/exchange.service\n", "exchange"),
+        ("9:name=systemd:/machine/x/system.slice/exchange@1.service\n8:pids:/machine/x\n0::/machine/x\n", "exchange@1"),
+        ("0::/user.slice/user-0.slice/session-3.scope\n", ""),
+        ("0::/\n", ""),
+        (None, ""),
+    ],
+)
+def test_the_unit_of_a_process(monkeypatch, groups, unit):
+    monkeypatch.setattr(_service, "read_file", lambda path: groups and groups.encode())
+    assert _service.unit_of(4711) == unit
+    assert is_run_by(Service("systemd", "exchange", True, ()), 4711) == (unit == "exchange")
 
 
 def test_a_program_that_fails_or_is_missing():

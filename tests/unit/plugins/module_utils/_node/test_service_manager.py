@@ -14,7 +14,11 @@ import os
 
 import pytest
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner
+from ansible_collections.erlang.otp.plugins.module_utils._node import service as _service
 from ansible_collections.erlang.otp.plugins.module_utils._node import service_manager as _service_manager
+from ansible_collections.erlang.otp.plugins.module_utils._node.service import Service, ServiceFile, ensure_service
 from ansible_collections.erlang.otp.plugins.module_utils._node.service_manager import MANAGED, Found, find_manager
 
 # As the templates begin, by the role.
@@ -51,6 +55,10 @@ def test_a_file_of_another_one_is_left_with_a_warning(tmp_path, monkeypatch):
     script.write_text("#!/bin/sh\n# of the host\n")
     found = find_manager({"rcS": str(script)})
     assert found.manager == "none" and f"{script} is not a file of this collection" in found.warning and "otp_service_manager to sysv" in found.warning
+    # That way out.
+    monkeypatch.setattr(_service, "ROOT", Owner(os.getuid(), os.getgid()))
+    ensure_service(Service("sysv", "x", True, (ServiceFile(str(script), f"#!/bin/sh\n{OURS}\n", 0o755),)), Changes())
+    assert find_manager({"rcS": str(script)}) == Found("rcS")
     for role in ("target_system", "clients"):
         script.write_text(f"#!/bin/sh\n{OURS.replace('target_system', role)}\n")
         assert find_manager({"rcS": str(script)}) == Found("rcS")

@@ -116,11 +116,12 @@ REFUSED = {
     "set-gid": ([member("bin/su", mode=0o2755)], "'bin/su': it has the set-gid bit set"),
     "both": ([member("bin/su", mode=0o6755)], "the set-uid and set-gid bit set"),
     "sticky": ([member("tmp", tarfile.DIRTYPE, mode=0o1777)], "'tmp/': it has the sticky bit set"),
-    "twice": ([member("a"), member("a")], "'a': duplicate entry"),
-    "twice, other spelling": ([member("a"), member("./a")], "'./a': duplicate entry"),
-    "file over directory": ([member("a/b"), member("a")], "'a': duplicate entry"),
-    "directory over file": ([member("a"), member("a", tarfile.DIRTYPE)], "'a/': duplicate entry"),
-    "link over file": ([member("a"), link("a", "b")], "'a': duplicate entry"),
+    "twice, another mode": ([member("a"), member("a", mode=0o755)], "'a': it is in the package twice, and the two differ"),
+    "twice, another target": ([link("a", "b"), link("./a", "c")], "'./a': it is in the package twice, and the two differ"),
+    "file over directory": ([member("a/b"), member("a")], "'a': it is in the package twice"),
+    "directory over file": ([member("a"), member("a", tarfile.DIRTYPE)], "'a/': it is in the package twice"),
+    "link over file": ([member("a"), link("a", "b")], "'a': it is in the package twice"),
+    "file over link": ([link("a", "b"), member("a")], "'a': it is in the package twice"),
     "case": ([member("lib/a/README"), member("lib/a/Readme")], "differs from lib/a/README only in case"),
     "case of a directory": ([member("lib/A/x"), member("lib/a/y")], "differs from lib/A only in case"),
     "unicode form": ([member("\u00e9"), member("e\u0301")], "only in case or in unicode form"),
@@ -128,6 +129,16 @@ REFUSED = {
     "too many": ([member(str(number)) for number in range(11)], "'10': the package has more than 10 members"),
     "too large": ([member("a", size=900), member("b", size=200)], "'b': up to here the package unpacks to 1100 bytes: max_size allows 1000"),
 }
+
+
+# As mix packs the files of rel/overlays.
+COPIES = {"bin/server": b"one", "d/l": link("d/l", "f"), "d/f": b"", "./bin/server": b"one", "./d/l": link("./d/l", "f"), "././bin/server": b"one"}
+
+
+def test_packed_twice(tmp_path: Path) -> None:
+    assert contents(extract(write_package(tmp_path / "p", COPIES), tmp_path / "out")) == {"bin/server": b"one", "d/l": "f", "d/f": b""}
+    message = refused(write_package(tmp_path / "q", {**COPIES, "././bin/server": b"two"}))
+    assert message == f"package {tmp_path / 'q'}: '././bin/server': it is in the package twice, and the two differ"
 
 
 @pytest.mark.parametrize("case", REFUSED)

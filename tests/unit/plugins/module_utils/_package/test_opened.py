@@ -98,6 +98,7 @@ def test_another_checksum_is_refused(package: Path) -> None:
         opened.verify(64 * "0")
 
 
+@pytest.mark.usefixtures("in_time")
 @pytest.mark.parametrize("path", ["pipe", "/dev/null"])
 def test_a_path_that_is_no_file_is_refused(tmp_path: Path, path: str) -> None:
     os.mkfifo(tmp_path / "pipe")

@@ -18,6 +18,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _lifecycle
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Known, Running
+from ansible_collections.erlang.otp.plugins.module_utils._node.service import Service
 from ansible_collections.erlang.otp.plugins.module_utils._target_system import adoption as _adoption
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import is_noted
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
@@ -62,12 +63,29 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
 def test_the_node_of_the_options_alone(host: Host) -> None:
     host.check()
     Path(host.tree.path("releases/1/vm.args")).write_text("-setcookie other\n")
-    with pytest.raises(OtpError, match="-sname x, and does not answer as x: it refuses the cookie.*which is in .*/releases/1/vm.args") as caught:
+    refused = "-sname x, and does not answer as x: it refuses the cookie.*which is in .*/releases/1/vm.args, or in RELX_COOKIE"
+    with pytest.raises(OtpError, match=refused) as caught:
         host.check("wrong")
     assert "other" not in str(caught.value).split()
     host.node = host.node._replace(user="nobody")
     with pytest.raises(OtpError, match=f"runs as user {os.getuid()}, and otp_user is nobody"):
         host.check()
+    host.node = host.node._replace(user=pwd.getpwuid(os.getuid()).pw_name)
+    host.check()
+
+
+def test_a_unit_of_its_own_is_replaced_and_not_doubled(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_adoption, "unit_of", lambda pid: "theirs")
+    # That of sshd, for one that was started by hand.
+    monkeypatch.setattr(_adoption, "names_directory", lambda unit, directory: False)
+    host.check()
+    monkeypatch.setattr(_adoption, "names_directory", lambda unit, directory: (unit, directory) == ("theirs", host.node.root))
+    for service in (None, Service("systemd", "ours", True, ()), Service("sysv", "theirs", True, ())):
+        host.node = host.node._replace(service=service)
+        with pytest.raises(OtpError, match=r"The unit theirs\.service has, .* Set otp_service_name to theirs and otp_service_manager to systemd"):
+            host.check()
+    host.node = host.node._replace(service=Service("systemd", "theirs", True, ()))
+    host.check()
 
 
 def test_a_node_without_a_name_cannot_be_asked(host: Host) -> None:

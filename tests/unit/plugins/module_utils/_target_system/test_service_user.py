@@ -96,13 +96,17 @@ def test_check_mode_reports_which_user_would_be_created(created):
     assert created == []
 
 
-def test_a_missing_user_that_must_not_be_created(created):
+def test_a_missing_user_that_must_not_be_created(created, monkeypatch):
     group = grp.getgrgid(pwd.getpwuid(os.getuid()).pw_gid).gr_name
     with pytest.raises(OtpError, match=f"this host has no system user '{USER}', and otp_manage_user is false"):
         ensure_user(USER, group, "/", manage=False, changes=Changes())
     with pytest.raises(OtpError, match=f"has no group '{GROUP}'"):
         ensure_user(USER, GROUP, "/", manage=False, changes=Changes())
     assert created == []
+    # That way out.
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    ensure_user(USER, group, "/", manage=True, changes=Changes())
+    assert [{command[-1] for command in commands} for commands in created] == [{USER}]
 
 
 def test_a_user_is_created_once_under_the_lock_although_two_runs_need_it(created, monkeypatch):
@@ -117,6 +121,9 @@ def test_only_root_creates_users(created, monkeypatch):
     with pytest.raises(OtpError, match=f"no user or group '{GROUP}', and only root can create it: use become"):
         ensure_user(USER, GROUP, "/", manage=True, changes=Changes())
     assert created == []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    ensure_user(USER, GROUP, "/", manage=True, changes=Changes())
+    assert [{command[-1] for command in commands} for commands in created] == [{GROUP}, {USER}]
 
 
 def test_the_first_program_that_the_host_has_is_run_and_quoted_when_it_fails():

@@ -15,6 +15,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import shutil
 
 import pytest
 
@@ -190,9 +191,12 @@ def test_without_a_package_and_a_release_nothing_is_changed(host, monkeypatch):
     assert host.pid == 1000
 
 
+def test_check_mode_says_so_as_well(host):
+    with pytest.raises(OtpError, match="no release is installed below .* set otp_package"):
+        host.settle(version=None, check_mode=True)
+
+
 def test_without_a_package_the_permanent_release_stays(host):
-    result, actions, dummy = host.settle(version=None, check_mode=True)
-    assert actions[0] == "install the release that is built first" and result["release"] == {"name": None, "version": None}
     host.settle()
     result, actions, dummy = host.settle(version=None)
     assert result["release"] == {"name": "SYSTEM", "version": "FIRST"} and actions == []
@@ -349,6 +353,10 @@ def test_a_run_directory_of_an_earlier_deployment_is_in_the_way(host, tmp_path):
     host.settle()
     with pytest.raises(OtpError, match=r"/run is a directory, and otp_run_dir is .*: stop the node and remove"):
         host.settle(run_directory=str(tmp_path / "volatile"))
+    host.pid = None
+    shutil.rmtree(host.root + "/run")
+    host.settle(run_directory=str(tmp_path / "volatile"), pipe_directory=str(tmp_path / "volatile/pipe"))
+    assert os.readlink(host.root + "/run") == str(tmp_path / "volatile")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")

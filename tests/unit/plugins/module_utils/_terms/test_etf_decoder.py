@@ -182,6 +182,9 @@ def test_what_is_opaque_is_shown_and_sent_back():
 
 def test_a_list_that_is_read_as_a_string_is_as_the_shell_shows_it():
     assert decode(encode([27, 9, 10, 160, 255, 0x3A9])) == "\x1b\t\n\xa0ÿΩ"
+    # io_lib:printable_latin1_list/1
+    printable = [*range(8, 14), 27, *range(32, 127), *range(160, 256)]
+    assert [code for code in range(256) if isinstance(decode(encode([code])), str)] == printable
     assert decode(encode([1000, 127])) == [1000, 127]
     assert decode(encode([32, 0])) == [32, 0]
 

@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import cleaned
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import format_term
-from ansible_collections.erlang.otp.plugins.module_utils._terms.plain_data import from_term, to_term
+from ansible_collections.erlang.otp.plugins.module_utils._terms.plain_data import from_term, latin1_strings, to_term
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom, Bits, ExternalFun, ImproperList, Map, TermError, identity
 
 BOTH_WAYS = [
@@ -114,3 +114,9 @@ def test_what_moves_a_cursor_is_escaped_and_still_the_same_term(term):
 
 def test_lines_of_text_are_text():
     assert from_term("one\n\ttwo\n") == "one\n\ttwo\n"
+
+
+def test_strings_beyond_latin_1_may_be_numbers():
+    term = (Atom("α"), "ÿ", [Map([("α", ImproperList(["β"], "ÿα"))])], b"\xce\xb1", 1)
+    expected = (Atom("α"), "ÿ", [Map([([945], ImproperList([[946]], [255, 945]))])], b"\xce\xb1", 1)
+    assert repr(latin1_strings(term)) == repr(expected)

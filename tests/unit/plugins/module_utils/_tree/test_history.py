@@ -28,6 +28,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.history import (
     previous,
     read,
     uncommitted,
+    uncommitted_way,
 )
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.file_calls import FileCalls
@@ -125,6 +126,20 @@ def test_what_was_installed_and_not_committed(words: list[str], release: str | N
     assert (found and found["release"]) == release
 
 
+@pytest.mark.parametrize(
+    ("steps", "way"),
+    [
+        ([], []),
+        (["12"], ["1"]),
+        (["12", "23", "34"], ["3", "2", "1"]),
+        # The first one was left again by another emulator.
+        (["12", "13"], ["1"]),
+    ],
+)
+def test_the_way_to_what_is_not_committed(steps: list[str], way: list[str]) -> None:
+    assert uncommitted_way([entry_of("install", end, before=start) for start, end in steps]) == way
+
+
 def test_back_to_the_permanent_release_needs_no_commit() -> None:
     assert uncommitted([*entries("install 2"), entry_of("install", "1", before="2", permanent=True)]) is None
 
@@ -206,6 +221,7 @@ def test_a_rollback_takes_back_what_is_not_committed(action):
         ("2", ["1"], (commit("1", "2", "install"),), "1"),
         ("3", ["2", "1"], (commit("1", "2", "offline"),), "2"),
         ("2", ["1"], (), "1"),
+        ("3", ["2", "1"], (commit("1", "2", "install"), commit("2", "3", "install")), "1"),
         # Nothing is missing.
         ("2", ["1"], (commit("1", "2", "install"), commit("1", "2")), None),
         ("2", ["1"], (commit("1", "2", "offline"), commit("1", "3", "unpack")), None),
@@ -229,6 +245,7 @@ def test_a_removal_that_the_history_lacks(history: tuple, expected: bool) -> Non
     assert has_removal(history, "1") is expected
 
 
+@pytest.mark.usefixtures("in_time")
 @pytest.mark.parametrize("put", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)], ids=["pipe", "directory", "device"])
 def test_what_is_no_file_is_neither_waited_for_nor_written_to(tree: Tree, put) -> None:
     put(tree.path("releases", "history.jsonl"))

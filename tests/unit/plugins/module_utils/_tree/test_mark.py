@@ -122,6 +122,7 @@ def test_what_is_no_data_of_a_mark(tree: Tree, content: bytes) -> None:
     assert read_mark(tree) is None
 
 
+@pytest.mark.usefixtures("in_time")
 @pytest.mark.parametrize("kind", ["large", "directory", "pipe"])
 def test_what_is_no_file_of_a_mark_is_refused(tree: Tree, kind: str) -> None:
     path = Path(tree.path("releases", MARK))

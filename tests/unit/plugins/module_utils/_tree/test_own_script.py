@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
-from ansible_collections.erlang.otp.plugins.module_utils._tree.own_script import MARK, is_own, script_of, set_aside
+from ansible_collections.erlang.otp.plugins.module_utils._tree.own_script import MARK, find_scripts, is_own, script_of, set_aside
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 
@@ -53,6 +53,23 @@ def test_hooks_of_relx_are_named(tree, tmp_path):
     (tmp_path / "bin/tele").write_text('RELX_X=1\nPRE_START_HOOKS="hooks/pre_start"\nPOST_STOP_HOOKS=""\nSTATUS_HOOK="hooks/status"\n')
     (warning,) = set_aside(tree, "bin/tele", Changes(), FileOptions())
     assert "nothing on this host does: PRE_START_HOOKS (hooks/pre_start), STATUS_HOOK (hooks/status). otp_hooks" in warning
+    # The operator has been warned.
+    assert set_aside(tree, "bin/tele", Changes(), FileOptions()) == []
+
+
+def test_what_a_package_will_bring_is_foretold(tree, tmp_path):
+    hook = 'RELX_X=1\nSTATUS_HOOK="hooks/status"\n'
+    package = {"bin/tele": hook.encode(), "bin/tele-2.0": b"RELX_X=1", "bin/tele-1.0.orig": b"RELX_X=1", "bin/tool": b"RELX_X=1"}
+    coming = find_scripts("bin/tele", package)
+    assert coming == {"bin/tele-2.0": [], "bin/tele": ["STATUS_HOOK (hooks/status)"]}
+    # With ours there, the installation leaves out that of the package.
+    (tmp_path / "bin/tele").write_bytes(MARK)
+    changes = Changes(check_mode=True)
+    assert set_aside(tree, "bin/tele", changes, FileOptions(), coming=coming) == []
+    assert changes.actions == [f"keep {tmp_path}/bin/tele-2.0 of the package as {tmp_path}/bin/tele-2.0.orig"]
+    (tmp_path / "bin/tele").unlink()
+    (warning,) = set_aside(tree, "bin/tele", Changes(check_mode=True), FileOptions(), coming=coming)
+    assert "STATUS_HOOK (hooks/status)" in warning
 
 
 @pytest.mark.parametrize(("name", "path"), [("tele", "bin/tele"), ("start", None), ("erl", None), ("environment", None), ("a/b", None), ("", None)])

@@ -66,6 +66,7 @@ def test_what_names_anything_else_is_no_record(more: dict) -> None:
     assert parse_record(format_record({**PLACES, **more})) is None
 
 
+@pytest.mark.usefixtures("in_time")
 @pytest.mark.parametrize("put", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero"), lambda path: path.write_bytes(b" " * (2 << 20))])
 def test_what_is_no_file_is_no_record(tmp_path: Path, put) -> None:
     (tmp_path / "releases/1.0").mkdir(parents=True)

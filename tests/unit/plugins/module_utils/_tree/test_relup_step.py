@@ -4,7 +4,7 @@
 
 """The step of a relup from one release to another.
 
-Rules: the relup of the later release has both directions; the requested release is looked at first; restarts and soft purges are found; without a
+Rules: the relup of the later release has both directions; the requested release is looked at first; restarts, soft purges and loads are found; without a
 step the error names the files.
 """
 
@@ -36,15 +36,15 @@ def relup(tree: Tree, version: str, up: str, down: str) -> str:
 
 def test_up_and_down_are_in_the_relup_of_the_later_release(tree: Tree) -> None:
     path = relup(tree, "2", f'{{"1", [], {HOT}}}, {{"1", [], [restart_emulator]}}', '{"1", [], [{apply,{m,f,[]}},restart_emulator]}')
-    assert find_relup_step(tree, "1", "2") == RelupStep(path, "up", ())
-    assert find_relup_step(tree, "2", "1") == RelupStep(path, "down", ("restart_emulator",))
+    assert find_relup_step(tree, "1", "2") == RelupStep(path, "up", (), loads=frozenset(["a"]))
+    assert find_relup_step(tree, "2", "1") == RelupStep(path, "down", ("restart_emulator",), loads=frozenset())
 
 
 def test_the_wanted_release_comes_first(tree: Tree) -> None:
     """As in release_handler: an upgrade in the relup of the wanted release, then a downgrade in that of the one that runs."""
     relup(tree, "2", "", '{"3", [], [restart_emulator]}')
     path = relup(tree, "3", f'{{"2", [], {HOT}}}', "")
-    assert find_relup_step(tree, "2", "3") == RelupStep(path, "up", ())
+    assert find_relup_step(tree, "2", "3") == RelupStep(path, "up", (), loads=frozenset(["a"]))
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ def warnings_of(directory: Path, manager: str, script: str) -> list[str]:
 def test_a_service_of_another_kind(tmp_path: Path) -> None:
     with pytest.raises(OtpError, match="set otp_service_manager to sysv or none"):
         warnings_of(tmp_path, "systemd", "x.service")
+    assert warnings_of(tmp_path, "sysv", "S80x") == []
 
 
 def test_a_script_that_the_box_may_not_run(tmp_path: Path) -> None:

@@ -100,21 +100,30 @@ def test_what_became_of_a_restart_is_the_outcome():
         {**host, "inventory_hostname": "north", "_otp_install_result": CHANGED},
         {**host, "inventory_hostname": "south", "_otp_install_result": failed, **back},
         {"inventory_hostname": "west", "_otp_system": DUE},
+        # A client of which only the processes are known.
+        {**host, "inventory_hostname": "xray", "_otp_install_result": {**failed, "unreachable_seconds": None}, **back},
     ]
     told = FilterModule().filters()["deploy_state"](hosts)
-    assert [(each["outcome"], each["is_bad"]) for each in told["hosts"]] == [("restarted", False), ("rolled back", True), ("not restarted", False)]
-    assert told["lines"][1:4] == [
+    assert [(each["outcome"], each["is_bad"]) for each in told["hosts"]] == [
+        ("restarted", False),
+        ("rolled back", True),
+        ("not restarted", False),
+        ("rolled back", True),
+    ]
+    assert told["lines"][1:5] == [
         "north  FIRST   FIRST  2.4      restarted      running, pid 4712  1.2 s  systemd",
         "south  FIRST   FIRST  3.4      rolled back    running, pid 4712  1.2 s  systemd",
         "west   FIRST   FIRST  0.4      not restarted  running, pid 4711  -      systemd",
+        "xray   FIRST   FIRST  3.4      rolled back    running, pid 4712  ?      systemd",
     ]
-    assert told["lines"][4:] == ["south: Change the node: it does not boot", "west: the node runs with an earlier version of /srv/a/bin/start"]
+    because = "Change the node: it does not boot"
+    assert told["lines"][5:] == [f"south: {because}", "west: the node runs with an earlier version of /srv/a/bin/start", f"xray: {because}"]
 
 
 def test_a_node_that_waits_for_the_hook_start_and_is_then_started():
     waits = system(before=None, changed=True, node={"running": False, "to_start": True})
     assert state({"north": waits})["starts"] and not state({"north": system()})["starts"]
-    (host,) = FilterModule().filters()["deploy_state"]([{"inventory_hostname": "north", "_otp_brought": waits, "_otp_system": system()}])["hosts"]
+    (host,) = FilterModule().filters()["deploy_state"]([{"inventory_hostname": "north", "_otp_system_before_start": waits, "_otp_system": system()}])["hosts"]
     assert host["outcome"] == "changed"
 
 

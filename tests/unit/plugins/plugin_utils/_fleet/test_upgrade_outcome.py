@@ -27,7 +27,9 @@ GONE = {"unreachable": True, "msg": "no line"}
 SKIPPED = {"skipped": True}
 STEPS = {"has_steps": True}
 ENDED = {"ended": 11.0}
+COMMITTED = {"after": {"running": "2", "permanent": "2"}}
 GOES = {"began": 10.0, "goes": True}
+BEFORE_AGAIN = {"after": BEFORE}
 BACK = {"rollback": {"cause": {"reason": "rain"}, "ended": 11.0}}
 SECOND = [{"kind": "second_emulator", "cause": "e", "remedy": "f"}]
 NOT_REMOVED = [{"kind": "heart", "cause": "a", "remedy": "b"}, {"kind": "not_removed", "cause": "c", "remedy": "d"}]
@@ -35,7 +37,7 @@ NOT_REMOVED = [{"kind": "heart", "cause": "a", "remedy": "b"}, {"kind": "not_rem
 
 def outcome(bring: t.Any, *, down: str = "fail", check_mode: bool = False, **of: t.Any) -> dict[str, t.Any]:
     """bring and so on: the results of these tasks; the other names are as in the host's variables."""
-    tasks = {"bring": bring, **{task: of.pop(task) for task in ("inspect", "install", "step", "rolled", "reboot", "cleanup", "info") if task in of}}
+    tasks = {"bring": bring, **{task: of.pop(task) for task in ("inspect", "install", "commit", "step", "rolled", "reboot", "cleanup", "info") if task in of}}
     tasks["rollback"] = tasks.pop("rolled", {})
     host = {"_otp_batch": GOES, **{f"_otp_{task}_result": result for task, result in tasks.items()}, **{f"_otp_{name}": value for name, value in of.items()}}
     return outcome_of(host, down=down, check_mode=check_mode)
@@ -58,13 +60,14 @@ def outcome(bring: t.Any, *, down: str = "fail", check_mode: bool = False, **of:
         (outcome(READY, install={**DONE, "problems": NOT_REMOVED}), "not finished", "1", "2", False, False),
         (outcome({**THERE, "problems": NOT_REMOVED}), "not finished", "1", "1", False, False),
         (outcome(READY, install=NO), "failed", "1", "?", False, False),
-        (outcome(READY, install=NO, rolled={}, **BACK), "rolled back", "1", "1", False, False),
-        (outcome({**READY, **STEPS}, steps=ENDED), "done", "1", "2", False, False),
-        (outcome({**READY, **STEPS}, steps=ENDED, cleanup={"problems": NOT_REMOVED}), "not finished", "1", "2", False, False),
-        (outcome({**READY, **STEPS}, steps=ENDED, rolled={}, reboot=SKIPPED, **BACK), "rolled back", "1", "1", False, False),
-        (outcome(READY, rolled=NO, reboot={"after": {}}, **BACK), "rolled back", "1", "1", False, False),
+        (outcome(READY, install=NO, rolled=BEFORE_AGAIN, **BACK), "rolled back", "1", "1", False, False),
+        (outcome({**READY, **STEPS}, steps=ENDED, commit=COMMITTED), "done", "1", "2", False, False),
+        (outcome({**READY, **STEPS}, steps=ENDED, step={"after": {"running": "2", "permanent": "1"}}), "unchanged", "1", "1", True, False),
+        (outcome({**READY, **STEPS}, steps=ENDED, commit=COMMITTED, cleanup={"problems": NOT_REMOVED}), "not finished", "1", "2", False, False),
+        (outcome({**READY, **STEPS}, steps=ENDED, commit=COMMITTED, rolled=BEFORE_AGAIN, reboot=SKIPPED, **BACK), "rolled back", "1", "1", False, False),
+        (outcome(READY, rolled=NO, reboot=BEFORE_AGAIN, **BACK), "rolled back", "1", "1", False, False),
         (outcome(READY, rolled=NO, reboot=NO, **BACK), "failed", "1", "?", False, False),
-        (outcome(READY, rolled={}, cleanup_failure={"task": "t", "result": NO}, **BACK), "rolled back", "1", "1", False, False),
+        (outcome(READY, rolled=BEFORE_AGAIN, cleanup_failure={"task": "t", "result": NO}, **BACK), "rolled back", "1", "1", False, False),
         (outcome({"release": "2", **NO}), "refused", "", "", False, False),
         (outcome(GONE), "refused", "", "", False, False),
         (outcome(GONE, down="skip"), "down, left alone", "", "", False, True),
@@ -85,7 +88,7 @@ def test_before_is_what_ran_and_back_what_is_permanent() -> None:
     assert (finished["before"], finished["now"], finished["back"]) == ("2", "2", "1")
     taken_back = outcome({**READY, "release": "1", "before": tried}, install={**DONE, "release": "1"})
     assert (taken_back["outcome"], taken_back["before"], taken_back["now"]) == ("done", "2", "1")
-    failed = outcome({**READY, "before": tried}, install=NO, **BACK)
+    failed = outcome({**READY, "before": tried}, install=NO, rolled=BEFORE_AGAIN, **BACK)
     assert (failed["outcome"], failed["before"], failed["now"]) == ("rolled back", "2", "1")
 
 
@@ -102,6 +105,12 @@ def test_seconds() -> None:
         (outcome(GONE), "the host cannot be reached: no line"),
         (outcome({**READY, "problems": SECOND}, install=DONE), "e. f."),
         (outcome({**READY, "problems": SECOND, "restarted": True}, check_mode=True), "its node would be restarted; e. f."),
+        (outcome({**READY, "release": "3", "between": ["2"]}, check_mode=True), "its way is 1 -> 2 -> 3, without a restart"),
+        (outcome({**READY, "release": "3", "between": ["2"]}, install=DONE), "its way is 1 -> 2 -> 3, without a restart"),
+        (
+            outcome({**READY, "release": "3", "between": ["2"]}, step={"release": "2"}, rolled=BEFORE_AGAIN, **BACK),
+            "release 2: rain; its way is 1 -> 2 -> 3, without a restart",
+        ),
         (outcome({"failed": True, "release": "2", "msg": "the node is down: start it"}), "the node is down: start it"),
         (outcome({"failed": True, "release": "2", "msg": "no", "needs_package": True}), "no (otp_upgrade_to is 2)"),
         # It failed before the module ran.
@@ -111,16 +120,14 @@ def test_seconds() -> None:
         (outcome({"skipped": True}, inspect=NO), "no"),
         (outcome(READY, install={"failed": True, "msg": "no heart"}), "Install the release: no heart"),
         (outcome(READY, install=GONE), "Install the release: the host cannot be reached: no line"),
-        (outcome(READY, install=NO, rollback={"cause": {}, "ended": 1.0}), "Install the release: no"),
+        (outcome(READY, install=NO, rolled=BEFORE_AGAIN, rollback={"cause": {}, "ended": 1.0}), "Install the release: no"),
         (outcome(READY, rolled=NO, reboot=GONE, **BACK), "rain; and the rollback failed: the host cannot be reached: no line"),
-        (outcome(READY, rolled={"failed": True, "after": {"running": "2"}}, **BACK), "rain; and the rollback failed: the node runs 2"),
-        (outcome(READY, rolled={"failed": True}, **BACK), "rain; and the rollback failed: the node runs no release"),
-        (
-            outcome(READY, rolled={"failed": True, "msg": "A 'failed_when' expression"}, **BACK),
-            "rain; and the rollback failed: the node runs no release",
-        ),
+        (outcome(READY, rolled={"after": {"running": "2"}}, **BACK), "rain; and the rollback failed: the node runs 2"),
+        (outcome(READY, rolled=BEFORE_AGAIN, reboot={"after": {"running": None}}, **BACK), "rain; and the rollback failed: the node runs no release"),
+        (outcome({**DOWN, "way": "offline"}, rolled={"after": DOWN["before"]}, **BACK), "rain"),
         (outcome(READY, install={**DONE, "problems": NOT_REMOVED}, cleanup_failure={"task": "Drain", "result": NO}), "Drain: no; c. d."),
-        (outcome(READY, cleanup={"problems": NOT_REMOVED}, **BACK), "rain"),
+        (outcome(READY, rolled=BEFORE_AGAIN, cleanup={"problems": NOT_REMOVED}, **BACK), "rain"),
+        (outcome(READY, **BACK), "rain; and the rollback failed: none of its tasks was run"),
     ],
 )
 def test_the_reason(host: dict[str, t.Any], reason: str) -> None:
@@ -145,6 +152,9 @@ def test_what_was_shown_is_not_shown_again() -> None:
     """A host that is not finished, because of a problem in the result of a task that has not failed, has not been shown."""
     assert outcome(READY, install=NO)["is_shown"] and outcome(GONE)["is_shown"] and outcome(READY, install=DONE, cleanup_failure={"task": "t"})["is_shown"]
     assert not outcome(READY, install={**DONE, "problems": NOT_REMOVED})["is_shown"]
+    elsewhere = {"after": {"running": "2"}}
+    assert outcome(READY, rolled=BEFORE_AGAIN, **BACK)["is_shown"] and not outcome(READY, rolled=elsewhere, **BACK)["is_shown"]
+    assert outcome(READY, rolled=elsewhere, rollback={"cause": {"task": "t", "result": NO}, "ended": 11.0})["is_shown"]
 
 
 def test_a_node_that_is_down_is_named_and_what_was_only_started_leads_nowhere_back() -> None:

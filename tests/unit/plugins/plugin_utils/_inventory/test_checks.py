@@ -13,9 +13,12 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+from ansible.errors import AnsibleFilterError
 
+from ansible_collections.erlang.otp.plugins.filter.package_node import package_node
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory import checks
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.checks import box, problems
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import release_members, write_package
 
 GOOD = {"otp_root": "/srv/exchange", "otp_node_name": "exchange@localhost", "otp_cookie": "s3cret"}
 
@@ -103,6 +106,7 @@ def test_nothing_to_say(variables):
         ({"otp_start_timeout": "-5"}, "otp_start_timeout", "number of seconds"),
         ({"otp_start_timeout": -5}, "otp_start_timeout", "number of seconds"),
         ({"otp_package": "/nonexistent/exchange.tar.gz"}, "otp_package", "does not exist on the controller"),
+        ({"otp_package": "/usr/share"}, "otp_package", "is a directory: pack what is in it (rebar3 as prod tar, "),
         ({"otp_package": "https://packages/exchange.tar.gz"}, "otp_package", "set otp_package_checksum"),
         ({"otp_sys_config_template": "/no/sys.config.j2"}, "otp_sys_config_template", "not a file on the controller"),
         ({"otp_image": "north.squashfs"}, "otp_image", "an absolute path"),
@@ -190,3 +194,17 @@ def test_a_package_that_cannot_be_read(tmp_path, monkeypatch):
     (tmp_path / "exchange.tar.gz").touch()
     (said,) = told(otp_package=str(tmp_path / "exchange.tar.gz"))
     assert said.endswith("which cannot be read: Permission denied.")
+
+
+def test_a_node_whose_name_env_sh_computes(tmp_path):
+    """The role has a question mark in its place."""
+    members = {**release_members(), "releases/FIRST/env.sh": b"export RELEASE_NODE=shop@$(hostname -f)\n"}
+    given = {**GOOD, "otp_package": write_package(tmp_path / "package.tar.gz", members), "otp_node_name": "?"}
+    (problem,) = problems(given)
+    assert problem.endswith("because env.sh computes RELEASE_NODE: set otp_node_name to NAME@HOST.")
+    assert problems({**given, "otp_node_name": "shop@localhost"}) == []
+    (problem,) = problems({**GOOD, "otp_node_name": "?"})
+    assert problem.startswith("otp_node_name is '?'")
+    assert package_node(given["otp_package"], {}, unknown="?") == {"name": "?", "long": False}
+    with pytest.raises(AnsibleFilterError, match="env.sh computes RELEASE_NODE"):
+        package_node(given["otp_package"])

@@ -27,13 +27,13 @@ def test_what_hosts_run_or_boot(tmp_path: Path) -> None:
     for version in ("FIRST", "SECOND", "FOURTH"):
         (tmp_path / f"SYSTEM-{version}.tar.gz").touch()
     answers = {"a": answer("SECOND"), "b": answer("SECOND", running="FIRST"), "c": answer("THIRD"), "d": {"failed": True}, "e": {"permanent": None}}
-    assert find_earlier(answers, str(tmp_path), "SYSTEM", "THIRD") == (["SYSTEM-FIRST.tar.gz", "SYSTEM-SECOND.tar.gz"], [])
-    assert find_earlier({}, str(tmp_path), "SYSTEM", "THIRD") == ([], [])
+    assert find_earlier(answers, str(tmp_path), "SYSTEM", "THIRD") == (["SYSTEM-FIRST.tar.gz", "SYSTEM-SECOND.tar.gz"], [], {})
+    assert find_earlier({}, str(tmp_path), "SYSTEM", "THIRD") == ([], [], {})
 
 
 def test_a_release_without_a_package_is_named_with_its_hosts(tmp_path: Path) -> None:
     answers = {f"h{number}": answer("FIRST") for number in range(10)} | {"x": answer("SECOND")}
-    packages, problems = find_earlier(answers, str(tmp_path), "SYSTEM", "THIRD")
+    packages, problems, _between = find_earlier(answers, str(tmp_path), "SYSTEM", "THIRD")
     assert packages == [] and len(problems) == 2
     assert problems[0].startswith(f"h0, h1, h2, h3, h4, h5, h6, h7 and 2 more have release FIRST, and {tmp_path} has no SYSTEM-FIRST.tar.gz")
     assert problems[1].startswith("x has release SECOND") and "otp_upgrade_method to restart" in problems[1]
@@ -46,11 +46,28 @@ def test_the_ways_of_the_last_package_stay(tmp_path: Path) -> None:
     for version in ("FIRST", "ZEROTH"):
         (tmp_path / f"SYSTEM-{version}.tar.gz").touch()
     found = find_earlier({"a": answer("ZEROTH")}, str(tmp_path), "SYSTEM", "SECOND")
-    assert found == (["SYSTEM-FIRST.tar.gz", "SYSTEM-ZEROTH.tar.gz"], [])
+    assert found == (["SYSTEM-FIRST.tar.gz", "SYSTEM-ZEROTH.tar.gz"], [], {})
+
+
+def test_the_releases_through_which_a_node_may_go(tmp_path: Path) -> None:
+    """Those that relups of packages reach without a restart, the nearest first; never the one that is built, nor what is no package of this release."""
+
+    def package(file: str, version: str, earlier: str, instructions: str = "[]") -> None:
+        relup = {f"releases/{version}/relup": f'{{"{version}",[{{"{earlier}",[],{instructions}}}],[]}}.\n'.encode()}
+        write_package(tmp_path / file, {**relup, **release_members(version)})
+
+    for version, earlier in (("2", "1"), ("3", "2"), ("4", "1"), ("a", "3")):
+        package(f"SYSTEM-{version}.tar.gz", version, earlier)
+    package("SYSTEM-5.tar.gz", "5", "1", "[restart_emulator]")
+    package("SYSTEM-6-thin.tar.gz", "6", "1")
+    for name in ("SYSTEM-1.tar.gz", "SYSTEM-7.tar.gz"):
+        (tmp_path / name).touch()
+    expected = {"SYSTEM-1.tar.gz": ["SYSTEM-2.tar.gz", "SYSTEM-3.tar.gz", "SYSTEM-a.tar.gz"], "SYSTEM-3.tar.gz": ["SYSTEM-a.tar.gz"]}
+    assert find_earlier({"x": answer("1"), "y": answer("3"), "z": answer("a")}, str(tmp_path), "SYSTEM", "4").between == expected
 
 
 def test_no_name_of_a_host_leads_out_of_the_directory(tmp_path: Path) -> None:
     (tmp_path / "packages").mkdir()
     (tmp_path / "SYSTEM-FIRST.tar.gz").touch()
     for hostile in (answer("FIRST", name="../SYSTEM"), answer("/etc/passwd"), answer("FIRST", name=t.cast("str", ["a"])), {"permanent": {}, "releases": [{}]}):
-        assert find_earlier({"a": hostile}, str(tmp_path / "packages"), "SYSTEM", "SECOND") == ([], [])
+        assert find_earlier({"a": hostile}, str(tmp_path / "packages"), "SYSTEM", "SECOND") == ([], [], {})

@@ -151,7 +151,7 @@ def test_with_check_the_host_is_asked_before_the_package_is_read(tmp_path: Path,
     asked = []
     action._execute_module = lambda **options: asked.append(options["module_args"].get("_package_release")) or {"needs_package": True}
     run_module(action, None, arguments(tmp_path, full), {"ansible_check_mode": True})
-    assert asked[0] is None and {"digests", "programs", "sizes", "sources"} <= asked[1].keys() and len(asked) == 2
+    assert asked[0] is None and {"digests", "native", "sizes", "sources"} <= asked[1].keys() and len(asked) == 2
     content = bytearray(Path(full).read_bytes())
     content[-12] ^= 1
     Path(full).write_bytes(content)

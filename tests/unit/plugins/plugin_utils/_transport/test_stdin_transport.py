@@ -168,11 +168,11 @@ def test_a_package_is_in_memory_once(package: Path) -> None:
 
 @pytest.mark.parametrize("check_mode", [True, False])
 def test_check_mode_goes_along(tmp_path: Path, check_mode: bool) -> None:
-    """Without a package the module can predict, and cannot install."""
-    arguments = {"root": str(tmp_path / "srv"), "user": "root", "group": "root", "home": str(tmp_path), "state": "present", "cookie": "SECRET-COOKIE"}
-    result = TRANSPORTS[SYSTEM].run(make_action(check_mode=check_mode), arguments, interpreter(tmp_path))
-    assert result and result.get("failed", False) is not check_mode
-    assert bool(result.get("changed")) is check_mode and not (tmp_path / "srv").exists()
+    release = tmp_path / "releases/1"
+    release.mkdir(parents=True)
+    arguments = {"root": str(tmp_path), "release": "1", "sys_config": "[]."}
+    result = StdinTransport("otp_release_config").run(make_action(check_mode=check_mode), arguments, interpreter(tmp_path))
+    assert result and result["changed"] and (release / "sys.config").exists() is not check_mode
 
 
 NOISE = {
@@ -232,18 +232,21 @@ def test_a_module_that_ends_without_a_result(tmp_path: Path, warnings: list[str]
 
 
 class TooOld(Action):
-    """The host has a Python that knows nothing of our syntax."""
+    """The host has a Python that knows nothing of our syntax, and ours beside it."""
 
     def _low_level_execute_command(self, command: str, *arguments: t.Any, **options: t.Any) -> dict[str, t.Any]:
         older = 'import sys; sys.version_info = (3, 7, 16); sys.version = "3.7.16 (default)"; '
-        return super()._low_level_execute_command(command.replace("import sys,zlib;", older + "import zlib; "), *arguments, **options)
+        command = command if sys.executable in command else command.replace("import sys,zlib;", older + "import zlib; ")
+        return super()._low_level_execute_command(command, *arguments, **options)
 
 
 def test_a_python_that_is_too_old_is_named_and_nothing_else_is_tried(tmp_path: Path, warnings: list[str]) -> None:
     action = make_action(kind=TooOld)
     result = TRANSPORTS[SYSTEM].execute(action, ABSENT, interpreter(tmp_path))
     assert result["failed"] and result["msg"].startswith("The modules need Python 3.8 or newer, and the host has Python 3.7.16: install one")
-    assert not action.went_ansibles_way and not warnings
+    # That way out.
+    result = TRANSPORTS[SYSTEM].execute(action, ABSENT, {"ansible_python_interpreter": sys.executable})
+    assert result["needs_package"] and not action.went_ansibles_way and not warnings
 
 
 def test_secrets_are_in_no_result_warning_and_argument(tmp_path: Path, warnings: list[str]) -> None:
