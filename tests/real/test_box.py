@@ -332,3 +332,20 @@ def test_a_node_that_heart_starts_over_and_over_is_stopped(box: Box) -> None:
     time.sleep(2.0)
     assert box.read("run/emulator.pid") == noted
     assert not box.ssh("ps").stdout.count("heart -")
+
+
+def test_it_is_removed_by_hand(box: Box, releases: Releases) -> None:
+    """As the message says, and the box is provisioned again."""
+    box.inventory(otp_package=releases.packages["FIRST"], **NAMED)
+    names = ["-e", "otp_remove=counter"]
+    for refused in (
+        box.play("erlang.otp.remove", *names, fails=True).output,
+        box.ad_hoc("-m", "erlang.otp.otp_target_system", "-a", "root=/srv/counter state=absent"),
+    ):
+        assert "stop the node, and remove /srv/counter and its init script there" in " ".join(refused.split())
+    script = box.root / "etc/init.d/S80counter"
+    assert script.exists() and box.read("run/emulator.pid")
+    by_hand = "/etc/init.d/S80counter stop && ! ps | grep -q '[b]eam.smp' && rm -r /srv/counter /etc/init.d/S80counter"
+    assert box.ssh(by_hand).returncode == 0 and not files(box)
+    box.play("erlang.otp.provision")
+    assert script.exists() and "beam.smp" in box.ssh("ps").stdout

@@ -81,6 +81,14 @@ def test_a_system_that_is_no_system_stays(site: Site) -> None:
     assert run.output.count("[ERROR]") == 1 and run.rows["north"][3] == "failed" and (site.directory / "empty/data").is_dir()
 
 
+def test_an_image_is_removed_in_another_way(site: Site) -> None:
+    """As a box (test_box.py) and a client (below)."""
+    image, before = site.directory / "image", (site.pids(), left(site, "north"))
+    refused = site.play("remove", "--limit", "north", code=2, otp_destdir=str(image), otp_remove="north")
+    assert f"(otp_destdir): remove {image}{site.root('north')}." in " ".join(refused.output.split())
+    assert (site.pids(), left(site, "north")) == before
+
+
 def test_clients_are_removed_first(site: Site) -> None:
     before, client = site.inventory.read_text(), Path(site.root("north"), "clients", "post@localhost")
     inventory = yaml.safe_load(before)
@@ -94,6 +102,8 @@ def test_clients_are_removed_first(site: Site) -> None:
     refused = site.play("remove", "--limit", "north", code=2, otp_remove="north")
     assert "has post@localhost, whose nodes run from this system: remove these clients first" in " ".join(refused.output.split())
     assert client.is_dir() and site.pids()["north"]
+    refused = site.play("remove", "--limit", "post", code=2, otp_hosts="otp_clients", otp_remove=Path(site.root("north")).name)
+    assert "set otp_client_state to absent, and run the playbook erlang.otp.clients" in " ".join(refused.output.split()) and client.is_dir()
     # That way out; the next test removes the system.
     assert site.play("clients", otp_client_state="absent").rows["post"][3] == "removed" and not client.exists()
     site.inventory.write_text(before)

@@ -55,7 +55,7 @@ def texts_of_tasks(value: t.Any) -> t.Iterator[str]:
         if isinstance(item, dict):
             for key, inner in item.items():
                 texts = inner if isinstance(inner, list) else [inner]
-                yield from (" ".join(text.split()) for text in texts if key in ("fail_msg", "msg", "warnings") and isinstance(text, str))
+                yield from (" ".join(text.split()) for text in texts if key.endswith(("msg", "warnings", "_refusal")) and isinstance(text, str))
                 yield from texts_of_tasks(inner)
 
 

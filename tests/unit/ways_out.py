@@ -110,7 +110,7 @@ WAYS = {
     # _box
     "otp_box is {otp_box}: set it to true or false": UNIT + "action/test_actions.py::test_a_box_that_is_neither",
     "remote_src is not supported for a host without Python": REAL + "test_box.py::test_a_package_on_the_box_is_not_installed",
-    "a system is not removed from a box without Python": UNIT + "plugin_utils/_box/test_box.py::test_what_a_box_cannot_do",
+    "a system is not removed from a box without Python": REAL + "test_box.py::test_it_is_removed_by_hand",
     "add the user to the image of the box": REAL + "test_box.py::test_a_user_that_the_box_has_not_is_refused",
     "systemd on a host without Python": UNIT + "plugin_utils/_box/test_system.py::test_a_service_of_another_kind",
     "rcS runs scripts whose name begins with S": UNIT + "plugin_utils/_box/test_system.py::test_a_script_that_the_box_may_not_run",
@@ -135,6 +135,8 @@ TASKS = {
     "select one of them with -e otp_builders=HOST": REAL + "test_release_role.py::test_builders_that_differ_are_refused_and_no_package_is_brought",
     "set otp_destdir to that directory": REAL + "test_image.py::test_again_changes_nothing",
     "Leave these hosts out, with --limit or otp_hosts": REAL + "test_restart.py::test_stopped_and_started_with_hooks",
+    # remove.yml, where a sentence each is for a box, an image and a client
+    "removes no system from a box without Python (otp_box): stop the node": REAL + "test_box.py::test_it_is_removed_by_hand",
 }
 # They name a variable, and no way out.
 FACTS = (
