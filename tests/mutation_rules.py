@@ -59,7 +59,7 @@ FITS, OF_FITS = UTILS + "_install/native.py", (UNIT + "_install/test_native.py",
 HOST_LIBRARIES, OF_HOST_LIBRARIES = UTILS + "_install/host_libraries.py", (UNIT + "_install/test_host_libraries.py",)
 DYNAMIC, OF_DYNAMIC = UTILS + "_formats/dynamic.py", (UNIT + "_formats/test_dynamic.py",)
 REPLACE, OF_REPLACE = UTILS + "_install/replace.py", (UNIT + "_install/test_replace.py",)
-OPENED, OF_INSTALL = UTILS + "_package/opened.py", (UNIT + "_install/test_install.py",)
+OPENED, OF_INSTALL = UTILS + "_package/opened.py", (UNIT + "_install/test_install_refused.py",)
 OF_WAY = (UNIT + "_handler/test_way.py",)
 OF_RUNNING, OF_CLIENT = (UNIT + "_handler/test_running.py",), (UNIT + "_client/test_directory.py",)
 KEPT_OF_CLIENT, OF_KEPT_CLIENT, OF_CLIENT_CHANGE = CLIENT + "kept.py", (UNIT + "_client/test_kept.py",), (UNIT + "_client/test_node_change.py",)
@@ -371,7 +371,7 @@ RULES = (
         "        pass\n",
         (UNIT + "_tree/test_register.py", REAL + "test_power_cut.py"),
     ),
-    Rule("a running system is not switched by its files", REGISTER, "    if running:\n", "    if False:\n", (UNIT + "_install/test_install.py",)),
+    Rule("a running system is not switched by its files", REGISTER, "    if running:\n", "    if False:\n", (UNIT + "_install/test_install_refused.py",)),
     Rule("a torn RELEASES is mended", REPAIR, "    if torn_releases:\n", "    if False:\n", (UNIT + "_tree/test_repair.py",)),
     Rule("a torn start_erl.data is mended", REPAIR, "    if torn_start:\n", "    if False:\n", (UNIT + "_tree/test_repair.py",)),
     Rule("what cannot be told is an error", REPAIR, "        if permanent is None:\n", "        if False:\n", (UNIT + "_tree/test_repair.py",)),
@@ -387,7 +387,7 @@ RULES = (
         STEPS,
         "        with lock(tree.path(LOCK), timeout=installation.lock_timeout):\n",
         "        with contextlib.nullcontext():\n",
-        (UNIT + "_install/test_install.py",),
+        (UNIT + "_install/test_install_refused.py",),
     ),
     Rule(
         "a removal is alone",
