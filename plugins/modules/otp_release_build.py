@@ -114,7 +114,7 @@ options:
   sys_config:
     description:
       - Path of the system configuration file, which becomes C(releases/VERSION/sys.config). It must contain Erlang terms.
-      - A value with a line break is the content itself, as in the other three options for such files.
+      - A value with a line break is the content itself, as in the other options for such files.
       - A file C(sys.config) that is not named here is never used.
     type: str
   sys_config_src:
@@ -221,6 +221,12 @@ options:
     type: str
     choices: [require, generate]
     default: require
+  relup:
+    description:
+      - Path or content of a relup that was written by hand, see C(relup(4\)). It is used instead of one by C(systools).
+      - It must be for this release, and lead from each release of O(upgrade_from) and to each of O(downgrade_to), of which there is at least one. No
+        appups are needed then, and O(appup), O(restart_emulator) and O(upgrade_between) have no effect.
+    type: str
   restart_emulator:
     description:
       - Whether the relup restarts the emulator at the end of each upgrade and downgrade. If ERTS, Kernel, STDLIB or SASL change, it
@@ -341,6 +347,18 @@ EXAMPLES = r"""
     upgrade_from: [/home/user/target_system/release/mysystem.tar.gz]
     downgrade_to: [/home/user/target_system/release/mysystem.tar.gz]
     base: /home/user/target_system/release/mysystem.tar.gz
+    output_dir: /home/user/target_system/release2
+
+- name: Build the second release with a relup that was written by hand
+  erlang.otp.otp_release_build:
+    rel: /home/user/target_system/mysystem2.rel
+    code_path:
+      - /home/user/target_system/myapps/pea-2.0/ebin
+    upgrade_from: [/home/user/target_system/release/mysystem.tar.gz]
+    relup: |
+      {"SECOND",
+       [{"FIRST", [], [{load_object_code, {pea, "2.0", [pea]}}, point_of_no_return, {load, {pea, soft_purge, soft_purge}}]}],
+       []}.
     output_dir: /home/user/target_system/release2
 
 - name: Build a release whose project has no appups, and review those that are made
@@ -633,6 +651,7 @@ ARGUMENT_SPEC = {
     "upgrade_between": {"type": "dict", "default": {}},
     "upgrade_path": {"type": "list", "elements": "path", "default": []},
     "appup": {"type": "str", "choices": ["require", "generate"], "default": "require"},
+    "relup": {"type": "str"},
     "restart_emulator": {"type": "bool", "default": False},
     "base": {"type": "path"},
     "replace": {"type": "bool", "default": False},
@@ -657,7 +676,7 @@ def options_of(parameters: dict) -> Options:
         variables=tuple((name, os.path.abspath(expanded(str(path)))) for name, path in parameters["variables"].items()),
     )
     same = ("rel", "name", "version", "file_name", "otp_root", "strip", "var_tar", "appup", "restart_emulator", "base", "replace", "cache_dir")
-    files = ("sys_config", "sys_config_src", "vm_args", "vm_args_src")
+    files = ("sys_config", "sys_config_src", "vm_args", "vm_args_src", "relup")
     names = ("code_path", "include", "strip_keep", "upgrade_from", "downgrade_to", "upgrade_path")
     lists: dict[str, t.Any] = {name: tuple(parameters[name]) for name in names}
     plain: dict[str, t.Any] = {name: parameters[name] for name in same}

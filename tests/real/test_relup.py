@@ -372,3 +372,7 @@ def test_the_role_takes_earlier_packages_from_where_it_brought_them(exchange: Ex
     assert review == content(str(tmp_path / "packages/exchange-SECOND.tar.gz"), "lib/exchange-2.0/ebin/exchange.appup")
     assert "exchange 2.0 has no appup: one was made from compiled code. Review" in " ".join(said.split())
     assert "changed=0" in build("second", **earlier)
+    # By hand, without appups.
+    by_hand = relup + b"%% Reviewed.\n"
+    build("second", otp_appup="require", otp_release_relup=by_hand.decode(), **earlier)
+    assert content(str(tmp_path / "packages/exchange-SECOND.tar.gz"), "releases/SECOND/relup") == by_hand

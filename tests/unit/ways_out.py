@@ -33,6 +33,7 @@ WAYS = {
     "To have it compared, compile both builds with debug information": BUILD + "test_appup_rules.py::test_what_is_none",
     "The module otp_release_appup makes a draft": BUILD + "test_appup_files.py::test_a_question_makes_a_draft",
     "set otp_appup (option appup) to generate": REAL + "test_relup.py::test_the_role_takes_earlier_packages_from_where_it_brought_them",
+    "to the releases from which this relup leads": REAL + "test_relup_by_hand.py::test_one_that_does_not_lead_there_is_refused",
     "is not a chunk of BEAM files. Give names of four letters": BUILD + "test_inputs.py::test_chunks_to_keep",
     "by the playbook erlang.otp.upgrade for that release, with --tags build": REAL + "test_relup_of_the_fleet.py::test_a_way_through_more_than_one_release",
     "Have mix make the package": REAL + "test_packages.py::test_what_mix_has_compiled_is_not_built_again",
@@ -136,7 +137,7 @@ TASKS = {
     "set otp_destdir to that directory": REAL + "test_image.py::test_again_changes_nothing",
     "Leave these hosts out, with --limit or otp_hosts": REAL + "test_restart.py::test_stopped_and_started_with_hooks",
     # remove.yml, where a sentence each is for a box, an image and a client
-    "removes no system from a box without Python (otp_box): stop the node": REAL + "test_box.py::test_it_is_removed_by_hand",
+    "removes no system from a box without Python (otp_box): stop the node,": REAL + "test_box.py::test_it_is_removed_by_hand",
 }
 # They name a variable, and no way out.
 FACTS = (

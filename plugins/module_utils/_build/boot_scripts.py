@@ -91,7 +91,7 @@ def link_variables(ebins: list[str], variables: tuple[tuple[str, str], ...], dir
 
 
 class ScriptRun:
-    """systools at work on the scripts, on a relup from and to what is laid out, and on BEAM files to strip, in a private directory."""
+    """systools at work on the scripts, on a relup from and to what is laid out if none is given, and on BEAM files to strip, in a private directory."""
 
     def __init__(self, sources: Sources, options: Options, directory: str, layout: Layout | None, strip: t.Sequence[str]) -> None:
         for name, content in ((RELEASE, sources.rel), (PLAIN, sources.plain_rel)):
@@ -103,10 +103,11 @@ class ScriptRun:
         plain_options = ScriptOptions(no_warn_sasl=True, no_dot_erlang=script.no_dot_erlang, variables=script.variables)
         self.stripped = {path: os.path.join(directory, f"{number}.beam") for number, path in enumerate(strip)}
         jobs = [make_script_job(RELEASE, linked, script), make_script_job(PLAIN, linked, plain_options)]
-        if layout is not None:
+        self._relup = sources.upgrades.relup
+        self._has_relup = layout is not None and not self._relup
+        if layout is not None and self._has_relup:
             path = [*layout.made, *ebins, *layout.ebins]
             jobs.append(make_relup_job(RELEASE, layout.up, layout.down, path, restart_emulator=options.restart_emulator, appups=layout.uses))
-        self._has_relup = layout is not None
         self._directory = directory
         self._run = Run(sources.otp, directory, jobs + ([strip_job(options.strip_keep, self.stripped.items())] if strip else []))
 
@@ -122,7 +123,7 @@ class ScriptRun:
         warnings = results[0][1]
         if self._has_relup:
             warnings = [*warnings, *dict.fromkeys(warning for warning in results[2][1] if warning.kind not in REPORTED_ELSEWHERE)]
-        return BootScripts(boot, script, plain, self._read("relup") if self._has_relup else b"", warnings)
+        return BootScripts(boot, script, plain, self._read("relup") if self._has_relup else self._relup, warnings)
 
     def stop(self) -> None:
         self._run.stop()

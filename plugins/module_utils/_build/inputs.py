@@ -14,7 +14,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._build.applications imp
 from ansible_collections.erlang.otp.plugins.module_utils._build.earlier_release import Search
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp, read_otp
 from ansible_collections.erlang.otp.plugins.module_utils._build.systools import ScriptOptions
-from ansible_collections.erlang.otp.plugins.module_utils._build.upgrades import Upgrades, read_upgrades
+from ansible_collections.erlang.otp.plugins.module_utils._build.upgrades import GivenRelup, Upgrades, read_upgrades
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.module_utils._core.reading import is_directory_name
@@ -51,6 +51,7 @@ class Options(t.NamedTuple):
     upgrade_path: tuple[str, ...] = ()
     appup: str = "require"
     restart_emulator: bool = False
+    relup: str | None = None
     base: str | None = None
     replace: bool = False
     cache_dir: str | None = None
@@ -105,7 +106,8 @@ def read_sources(options: Options, otp: Otp) -> Sources:
     if erts is not None and erts is not otp:
         found = [_for_machine(item, otp, erts) for item in found]
     search = Search(options.upgrade_path, code_path.directories, otp)
-    how: dict[str, t.Any] = {"generate": options.appup == "generate", "between": options.upgrade_between}
+    given = None if options.relup is None else GivenRelup(*_content(options.relup, "relup"))
+    how: dict[str, t.Any] = {"generate": options.appup == "generate", "between": options.upgrade_between, "given": given}
     upgrades = read_upgrades(options.upgrade_from, options.downgrade_to, search, release, found, **how)
     found = [item._replace(made_appup=upgrades.made[item.name].content) if item.name in upgrades.made else item for item in found]
     return Sources(otp, erts, release, rel, options.file_name or stem, found, _release_files(options), upgrades)
@@ -159,11 +161,16 @@ def _release_files(options: Options) -> dict[str, bytes]:
         value = getattr(options, option)
         if value is None:
             continue
-        # No path has a line break, and no such file does without.
-        files[name] = value.encode("utf-8", "surrogateescape") if "\n" in value else _read(value, option)
+        files[name], source = _content(value, option)
         if name == "sys.config":
-            parse_sys_config(files[name], source="sys_config" if "\n" in value else value)
+            parse_sys_config(files[name], source=source)
     return files
+
+
+def _content(value: str, option: str) -> tuple[bytes, str]:
+    """The content that an option gives, or that of the file that it names; and what messages call it."""
+    # No path has a line break, and no such file does without.
+    return (value.encode("utf-8", "surrogateescape"), option) if "\n" in value else (_read(value, option), value)
 
 
 def _read(path: str, option: str) -> bytes:

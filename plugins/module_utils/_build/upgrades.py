@@ -36,18 +36,22 @@ THROUGH = (
 
 
 class Upgrades(t.NamedTuple):
-    """The earlier releases, the appup files by application that lead from and to them, and warnings about them. made: appups that were missing."""
+    """The earlier releases, the appup files by application that lead from and to them, and warnings about them. made: appups that were missing.
+
+    relup: the one that was written by hand, for which no appups are needed.
+    """
 
     up: tuple[Earlier, ...] = ()
     down: tuple[Earlier, ...] = ()
     appups: dict[str, bytes] = {}
     notes: tuple[Diagnostic, ...] = ()
     made: dict[str, MadeAppup] = {}
+    relup: bytes = b""
 
     @property
     def identity(self) -> t.Any:
         """What a relup depends on, beside the release that it is for."""
-        return [earlier.identity for earlier in self.up], [earlier.identity for earlier in self.down], sorted(self.appups.items())
+        return [earlier.identity for earlier in self.up], [earlier.identity for earlier in self.down], sorted(self.appups.items()), self.relup
 
     @property
     def releases(self) -> list[Earlier]:
@@ -64,10 +68,12 @@ def read_upgrades(
     *,
     generate: bool = False,
     between: t.Mapping[str, t.Sequence[str]] | None = None,
+    given: GivenRelup | None = None,
 ) -> Upgrades:
     """Read and check the earlier releases of the release, whose applications were found. generate: make appups that do not exist. Raises OtpError.
 
     between: other releases, by the path of an earlier one; the first of them from which there are appups takes its place if it has none.
+    given: a relup that leads from and to all of them, so that neither appups nor others in between are needed.
     """
     read: dict[str, Earlier] = {}
     sides = []
@@ -81,7 +87,7 @@ def read_upgrades(
             return False
         return True
 
-    nearest = {path: next(filter(is_direct, (path, *others)), path) for path, others in (between or {}).items()}
+    nearest = {} if given else {path: next(filter(is_direct, (path, *others)), path) for path, others in (between or {}).items()}
     for option, paths in (("upgrade_from", upgrade_from), ("downgrade_to", downgrade_to)):
         side: dict[str, Earlier] = {}
         for path in dict.fromkeys(nearest.get(path, path) for path in paths):
@@ -101,9 +107,32 @@ def read_upgrades(
         for earlier in {earlier.path: earlier for earlier in (*up, *down)}.values()
         if earlier.release.name != release.name
     ]
+    if given:
+        given.check(up, down, release)
+        return Upgrades(up, down, notes=tuple(notes), relup=given.content)
     made = make_missing_appups(found, list({earlier.path: earlier for earlier in (*up, *down)}.values())) if generate else {}
     appups, more_notes = _read_appups(up, down, release, found, made)
     return Upgrades(up, down, appups, (*notes, *more_notes), made)
+
+
+class GivenRelup(t.NamedTuple):
+    """A relup that was written by hand, and the file or the option that it is from."""
+
+    content: bytes
+    source: str
+
+    def check(self, up: t.Sequence[Earlier], down: t.Sequence[Earlier], release: Release) -> None:
+        """Raise OtpError if it is not for this release, or does not lead from and to each of the others (relup(4))."""
+        relup = parse_relup(self.content, filename=self.source)
+        if relup.version != release.version:
+            raise OtpError(f"{self.source} is a relup to release {relup.version}, but the package is release {release.version}.")
+        if not up and not down:
+            raise OtpError(f"{self.source}: set {named('upgrade_from')} to the releases from which this relup leads.")
+        for direction, side, words in (("up", up, "up from"), ("down", down, "down to")):
+            has = ", ".join(script.version for script in getattr(relup, direction)) or "none"
+            for earlier in side:
+                if relup.script(direction, earlier.release.version) is None:
+                    raise OtpError(f"{self.source} has no instructions {words} release {earlier.release.version} (it has: {has}): see relup(4).")
 
 
 def _read_appups(
@@ -246,7 +275,7 @@ def describe_upgrade_paths(upgrades: Upgrades, release: Release, relup: bytes) -
     for direction, side in (("up", upgrades.up), ("down", upgrades.down)):
         for earlier in side:
             script = parsed.script(direction, earlier.release.version)
-            if script is None:
+            if script is None:  # Of one that was given, this has been checked.
                 raise OtpError(f"systools made a relup without release {earlier.release.version}.")
             there = earlier.release.version, earlier.versions
             (start, before), (end, after) = (there, (release.version, here)) if direction == "up" else ((release.version, here), there)
