@@ -65,6 +65,7 @@ OF_RUNNING, OF_CLIENT = (UNIT + "_handler/test_running.py",), (UNIT + "_client/t
 KEPT_OF_CLIENT, OF_KEPT_CLIENT, OF_CLIENT_CHANGE = CLIENT + "kept.py", (UNIT + "_client/test_kept.py",), (UNIT + "_client/test_node_change.py",)
 PLAN, OF_PLAN = "plugins/plugin_utils/_clients/client_plan.py", ("tests/unit/plugins/plugin_utils/_clients/test_client_plan.py",)
 OF_LIFECYCLE = (UNIT + "_node/test_lifecycle.py",)
+LISTENING, OF_LISTENING = UTILS + "_node/listening.py", (UNIT + "_node/test_listening.py",)
 ROTATE = UTILS + "_node/rotate_cookie.py"
 REMOVAL, OF_REMOVAL = UTILS + "_target_system/removal.py", (UNIT + "_target_system/test_removal.py",)
 MANAGER, OF_MANAGER = UTILS + "_node/service_manager.py", (UNIT + "_node/test_service_manager.py",)
@@ -73,7 +74,8 @@ OF_SYSTEM = (UNIT + "_target_system/test_system.py", UNIT + "_target_system/test
 OF_RENDERING = ("tests/unit/plugins/plugin_utils/_target_system/test_rendering.py",)
 CONFIGURE, OF_CONFIGURE = UTILS + "_config/configure.py", (UNIT + "_config/test_configure.py",)
 AS_USER = "roles/target_system/templates/as_user.j2"
-COMMANDS, OF_COMMANDS = "roles/target_system/templates/control_node.j2", (REAL + "test_team_packages.py",)
+COMMANDS, CALLS = (f"roles/target_system/templates/control_{part}.j2" for part in ("node", "call"))
+OF_COMMANDS = (REAL + "test_team_packages.py",)
 PROVIDERS, OF_PROVIDERS = UTILS + "_handler/providers.py", (UNIT + "_handler/test_providers.py",)
 RESOLVED, OF_RESOLVED = UTILS + "_tree/resolved_config.py", (UNIT + "_tree/test_resolved_config.py",)
 START_ERL = "roles/target_system/templates/start_erl.j2"
@@ -568,6 +570,7 @@ RULES = (
         (UNIT + "_formats/test_releases_file.py",),
     ),
     Rule("a base leads nowhere else", UTILS + "_package/thin_base.py", "all(map(is_directory_name, path", "any(map(is_directory_name, path", OF_THIN),
+    Rule("a node is found by its name among those of the cookie's owner", LISTENING, "user_of(pid) in (0, user)", "True", OF_LISTENING),
     Rule("a cookie is a file", CONNECT, "open_file(path) as file", 'open(path, "rb") as file', (UNIT + "_node/test_connect.py",)),
     Rule("a log is a file", UTILS + "_node/log_tail.py", "read_end(path, BYTES)", 'open(path, "rb").read(BYTES)', (UNIT + "_node/test_log_tail.py",)),
     Rule("the terms of a file have a size", PARSER, "    if len(data) > MAX_FILE:", "    if False:", (UNIT + "_formats/test_releases_file.py",)),
@@ -1038,11 +1041,11 @@ RULES = (
     ),
     Rule("sys.config with config providers is not replaced", CONFIGURE, "PROVIDERS in (sources.get(name)", "not (sources.get(name)", OF_CONFIGURE),
     Rule("what config providers write is the user's", MIX, "umask 077", "umask 022", OF_MIX),
-    Rule("what config providers write for eval is the user's", COMMANDS, "umask 077", "umask 022", OF_COMMANDS),
+    Rule("what config providers write for eval is the user's", COMMANDS, "umask 077 && cat", "umask 022 && cat", OF_COMMANDS),
     Rule("what config providers write for eval goes again", COMMANDS, "trap 'rm -f", "trap ': ", OF_COMMANDS),
     Rule("nothing takes an emulator beside the node for it", COMMANDS, "ERL_ROOTDIR=$ROOTDIR/.", "ERL_ROOTDIR=$ROOTDIR", OF_COMMANDS),
-    Rule("the cookie is in no argument of bin/NAME", COMMANDS, "-noinput +fnu", '-noinput -setcookie "$(cat ~/.erlang.cookie)" +fnu', OF_COMMANDS),
-    Rule("arguments of bin/NAME are UTF-8 without locales", COMMANDS, " +fnu +pc", " +pc", (REAL + "test_box.py",)),
+    Rule("the cookie is in no argument of bin/NAME", CALLS, "-noinput +fnu", '-noinput -setcookie "$(cat ~/.erlang.cookie)" +fnu', OF_COMMANDS),
+    Rule("arguments of bin/NAME are UTF-8 without locales", CALLS, " +fnu +pc", " +pc", (REAL + "test_box.py",)),
     Rule("a shell of bin/NAME is in the node, or there is none", COMMANDS, "andalso halt(9)", "andalso ok", (REAL + "test_box.py",)),
     Rule("an emulator beside the node works where its user can read", COMMANDS.replace("_node", ""), 'cd "$ROOTDIR" || exit 1', ":", OF_COMMANDS),
     Rule("a shell in the node has no terminal of root", COMMANDS.replace("_node", ""), "exec su --pty", "exec su", OF_COMMANDS),

@@ -41,6 +41,7 @@ options:
   port:
     description:
       - The port on which the node listens, if it runs without C(epmd).
+      - For a node that runs on the host of the task, the default is the port that its emulator was started with.
     type: int
   epmd_port:
     description:

@@ -269,6 +269,7 @@ def target_system(host: Host, package: str, *, root: str = ROOT, name: str = NOD
         "otp_heart": True,
         "otp_heart_beat_timeout": 60,
         "otp_environment": {},
+        "otp_epmd": True,
         "otp_epmd_port": str(host.port),
         "otp_epmd_address": "",
         "otp_service_manager": "sysv",

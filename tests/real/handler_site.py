@@ -198,6 +198,7 @@ class System:
             "otp_heart": self.heart,
             "otp_heart_beat_timeout": 60,
             "otp_environment": {},
+            "otp_epmd": True,
             "otp_epmd_port": str(self.port),
             "otp_epmd_address": "",
             "otp_service_manager": "none",

@@ -75,6 +75,8 @@ class Teams(Templates):
             self.run("mix", "new", name, "--sup", at="market/apps")
         (self.directory / "market/config/runtime.exs").write_text(RUNTIME)
         (self.directory / "market/rel/overlays/bin").mkdir(parents=True)
+        # For nodes without EPMD, as the documentation of mix has it. This one has EPMD.
+        (self.directory / "market/rel/remote.vm.args.eex").write_text("## Not -start_epmd true\n-start_epmd false -erl_epmd_port 1\n-dist_listen false\n")
         # As of mix phx.gen.release.
         (self.directory / "market/rel/overlays/bin/migrate").write_text(MIGRATE)
         (self.directory / "market/rel/overlays/bin/migrate").chmod(0o755)

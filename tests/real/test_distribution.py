@@ -289,7 +289,7 @@ def test_a_name_of_our_own(site: Site):
         def __init__(self, **options) -> None:
             super().__init__(**options)
             self.close()
-            self._connect("localhost", options["port"], 6, time.monotonic() + LIMIT, self._unique_name())
+            self._connect(["localhost"], options["port"], 6, time.monotonic() + LIMIT, self._unique_name())
 
     with site.connect(NODE) as node:
         port = evaluate(node, '{port, Port, _} = erl_epmd:port_please("alpha", {127,0,0,1}), Port.')

@@ -99,6 +99,7 @@ def served(request: pytest.FixtureRequest) -> t.Iterator[Served]:
         "otp_erl_flags": [],
         "otp_code_mode": "",
         "otp_environment": {},
+        "otp_epmd": True,
         "otp_epmd_port": "",
         "otp_epmd_address": "",
         "otp_service_manager": "sysv",

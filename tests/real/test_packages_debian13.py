@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import tempfile
 import typing as t
@@ -43,6 +44,9 @@ class Debian13(Packages):
         inventory = yaml.safe_load(self.inventory.read_text())
         # Of the python here, only the bytecode would be another one.
         inventory["otp"]["vars"] |= {"ansible_python_interpreter": self.enter("python", "/usr/bin/python3 "), "ansible_remote_tmp": f"{self.directory}/tmp"}
+        # A parameter that this OTP has.
+        direct = f"-start_epmd false\n-kernel erl_epmd_node_listen_port {self.ports['tele']}\n"
+        inventory["otp"]["hosts"]["tele"]["otp_vm_args"] = direct
         self.inventory.write_text(yaml.safe_dump(inventory))
 
     def enter(self, name: str, program: str = "") -> str:
@@ -84,6 +88,9 @@ def test_deployed_as_they_are(site: Debian13) -> None:
     assert all(rows[host][0] == "running" and rows[host][1].endswith("0.1.0") for host in HOSTS)
     assert site.call("tele", "erlang", "system_info", Atom("otp_release")) == "27"
     assert site.call("conf", "Elixir.System", "version").startswith(b"1.18.")
+    with socket.create_connection(("127.0.0.1", site.ports["tele"]), LIMIT):
+        pass
+    assert site.run("tele", "ping") == site.run("conf", "ping") == "pong"
 
 
 def test_upgraded_by_a_restart_and_while_they_run(site: Debian13) -> None:

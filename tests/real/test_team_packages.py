@@ -204,9 +204,11 @@ def test_what_is_given_is_what_the_node_gets(site: TeamSite, deployed: Run, by: 
 
 def test_what_eval_leaves(site: TeamSite, deployed: Run) -> None:
     """Elixir writes what runtime.exs has read, secrets included, to a file."""
+    # Of the configuration, and of remote.vm.args, what the emulators have.
+    kept = {"market-0.1.0.runtime.config", "market-0.1.0.remote.vm.args"}
     mode = site.run("market", "eval", 'IO.puts File.stat!(System.get_env("RELEASE_SYS_CONFIG") <> ".config").mode')
     assert mode == (0, str(stat.S_IFREG | 0o600))
-    assert {path.name for path in Path(site.root("market"), "run").iterdir()} == {"emulator.pid", "pipe", "market-0.1.0.runtime.config"}
+    assert {path.name for path in Path(site.root("market"), "run").iterdir()} == {"emulator.pid", "pipe", *kept}
 
 
 def test_in_a_terminal(site: TeamSite, deployed: Run) -> None:

@@ -193,12 +193,20 @@ class Site:
         """EPMD runs; afterwards the nodes are stopped, and the directory is gone."""
         epmd = subprocess.Popen(["epmd", "-address", "127.0.0.1", "-port", str(self.epmd_port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
+            with self.without_epmd():
+                yield
+        finally:
+            epmd.terminate()
+            epmd.wait(LIMIT)
+
+    @contextlib.contextmanager
+    def without_epmd(self) -> t.Iterator[None]:
+        """Afterwards the nodes are stopped, and the directory is gone."""
+        try:
             yield
         finally:
             for host in self.hosts:
                 self.stop(host)
-            epmd.terminate()
-            epmd.wait(LIMIT)
             shutil.rmtree(self.directory)
 
     def start(self, host: str) -> None:

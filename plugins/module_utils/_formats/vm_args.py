@@ -39,10 +39,15 @@ def without_cookie(content: bytes) -> bytes:
     return without_flags(content, ["-setcookie"])[0]
 
 
+def words(content: bytes) -> list[str]:
+    """The arguments that the file gives the emulator."""
+    return [plain for dummy, plain in _words(content.decode("utf-8", "surrogateescape"))]
+
+
 def find_name(content: bytes) -> tuple[str, str] | None:
     """The flag -name or -sname that counts, which is the first one, and its value; None if there is none."""
-    words = [plain for dummy, plain in _words(content.decode("utf-8", "surrogateescape"))]
-    return next(((flag, name) for flag, name in zip(words, words[1:]) if flag in ("-name", "-sname")), None)
+    found = words(content)
+    return next(((flag, name) for flag, name in zip(found, found[1:]) if flag in ("-name", "-sname")), None)
 
 
 def _words(text: str) -> t.Iterator[tuple[re.Match[str], str]]:

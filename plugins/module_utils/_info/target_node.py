@@ -45,6 +45,7 @@ def describe_node(target: Target, address: NodeAddress, *, timeout: float) -> tu
             if node["pid"] is None:
                 return {**node, "status": "starting" if is_starting else None}, []
         node.update(_since(started_at(node["pid"])))
+        address = address._replace(root=root)
     try:
         with connect(address, timeout=timeout) as connection:
             running = with_files(observe(connection, timeout=timeout), target.tree)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import typing as t
 
@@ -14,6 +15,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.identity import a
 from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.module_utils._core.reading import open_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
+from ansible_collections.erlang.otp.plugins.module_utils._node.listening import listening, listening_as
 
 # In the home directory of the node's user. The emulator reads it, so that the cookie is in no command line.
 COOKIE_FILE = ".erlang.cookie"
@@ -42,6 +44,7 @@ class NodeAddress(t.NamedTuple):
     host: str = ""
     port: int = 0
     epmd_port: int = 0
+    root: str = ""  # the root directory of its system, if that is on this host
 
     def resolved(self) -> NodeAddress:
         """With the transport that auto selects: distribution for a node with a name, else the pipes."""
@@ -71,8 +74,21 @@ def connect(address: NodeAddress, *, timeout: float = 5.0):
 
     if not address.node:
         raise OtpError("The transport distribution needs the name of a node.")
-    cookie = address.cookie or read_cookie(address.cookie_file or os.path.expanduser("~/.erlang.cookie"))
-    return Connection(node=address.node, cookie=cookie, host=address.host, port=address.port, epmd_port=address.epmd_port, timeout=timeout)
+    cookie_file = "" if address.cookie else address.cookie_file or os.path.expanduser("~/.erlang.cookie")
+    cookie = address.cookie or read_cookie(cookie_file)
+    port = address.port or _port_of(address, cookie_file)
+    return Connection(node=address.node, cookie=cookie, host=address.host, port=port, epmd_port=address.epmd_port, timeout=timeout)
+
+
+def _port_of(address: NodeAddress, cookie_file: str) -> int:
+    """The port at which a node of this host listens, if it was started with one that is not EPMD's to know; else 0."""
+    if address.root:
+        return listening(address.root).port
+    if address.host:
+        return 0
+    with as_owner(cookie_file) if cookie_file else contextlib.nullcontext():
+        user = os.stat(cookie_file).st_uid if cookie_file else None
+    return listening_as(address.node, user).port
 
 
 def read_cookie(path: str) -> str:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import socket
@@ -13,10 +14,12 @@ import time
 
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallTimeout, Unreachable, name_of, value_of
 from ansible_collections.erlang.otp.plugins.module_utils._node.distribution_protocol import FLAGS, NEW, Answered, Connected, NameRefused, Protocol
-from ansible_collections.erlang.otp.plugins.module_utils._node.epmd import NoEpmd, NotRegistered, default_port, look_up
+from ansible_collections.erlang.otp.plugins.module_utils._node.epmd import NoEpmd, NotRegistered, Registration, default_port, look_up
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom, Opaque
 
 LOCALHOST = "localhost"
+# A name may have one of its addresses only, and the node may listen at the other one (inet6_tcp_dist).
+LOOPBACK = (LOCALHOST, "::1")
 CHUNK = 1 << 18
 
 
@@ -53,15 +56,20 @@ class Connection:
         deadline = time.monotonic() + timeout
         name, _at, node_host = node.partition("@")
         self._our_host = node_host or LOCALHOST
-        address, port, highest = find(name, [host] if host else [node_host or LOCALHOST, LOCALHOST], port, epmd_port or default_port(), deadline)
-        version = version or min(NEW, highest)
+        places = [host] if host else [node_host or LOCALHOST, LOCALHOST]
+        found = Registration(port, NEW, NEW) if port else None
+        if not found:
+            at, found = find(name, places, epmd_port or default_port(), deadline)
+            places = [at]
+        addresses = [*dict.fromkeys([*places, *LOOPBACK] if LOCALHOST in places else places)]
+        version = version or min(NEW, found.highest)
         try:
-            self._connect(address, port, version, deadline, self._our_host if version == NEW else self._unique_name())
+            self._connect(addresses, found.port, version, deadline, self._our_host if version == NEW else self._unique_name())
         except NameRefused:
             if version != NEW:
                 raise
             # It does not give us a name: use one that no other node has.
-            self._connect(address, port, version, deadline, self._unique_name())
+            self._connect(addresses, found.port, version, deadline, self._unique_name())
         self.node = self._protocol.node
         try:
             self._leader = self._user(max(0.001, deadline - time.monotonic())) if self._protocol.needs_leader else None
@@ -99,14 +107,15 @@ class Connection:
     def _unique_name(self) -> str:
         return f"erlang_otp_{os.urandom(6).hex()}@{self._our_host}"
 
-    def _connect(self, address: str, port: int, version: int, deadline: float, name: str) -> None:
+    def _connect(self, addresses: list[str], port: int, version: int, deadline: float, name: str) -> None:
         """A socket, and the handshake."""
         challenge, creation = (int.from_bytes(os.urandom(4), "big") for dummy in range(2))
         self._protocol = Protocol(
             expected=self._target, name=name, cookie=self._cookie, challenge=challenge, creation=creation | 4, version=version, flags=self._flags
         )
+        address = addresses[0]
         try:
-            self._socket = socket.create_connection((address, port), max(0.001, deadline - time.monotonic()))
+            self._socket = open_socket(addresses, port, deadline)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             # A timeout of the socket itself needs two more system calls for each call.
             self._socket.setblocking(False)
@@ -163,16 +172,21 @@ def wait(events: select.poll, deadline: float) -> None:
         raise socket.timeout
 
 
-def find(name: str, addresses: list[str], port: int, epmd_port: int, deadline: float) -> tuple[str, int, int]:
-    """The address and port where the node listens, and the highest version of its handshake, from the first address whose epmd knows it."""
-    if port:
-        return addresses[0], port, NEW
-    for address in addresses[:-1]:
+def open_socket(addresses: list[str], port: int, deadline: float) -> socket.socket:
+    """A connection to the port at the first of the addresses that has one. Raises OSError, that of the first of them."""
+    failure: OSError | None = None
+    for address in addresses:
         try:
-            found = look_up(name, address, port=epmd_port, deadline=deadline)
-            return address, found.port, found.highest
-        except (NoEpmd, NotRegistered):
-            # The host's name may not resolve, and its node may listen on the loopback interface only.
-            pass
-    found = look_up(name, addresses[-1], port=epmd_port, deadline=deadline)
-    return addresses[-1], found.port, found.highest
+            return socket.create_connection((address, port), max(0.001, deadline - time.monotonic()))
+        except OSError as error:
+            failure = failure or error
+    raise failure or OSError("no address")
+
+
+def find(name: str, addresses: list[str], epmd_port: int, deadline: float) -> tuple[str, Registration]:
+    """The first address whose epmd knows the node, and what it knows."""
+    for address in addresses[:-1]:
+        # The host's name may not resolve, and its node may listen on the loopback interface only.
+        with contextlib.suppress(NoEpmd, NotRegistered):
+            return address, look_up(name, address, port=epmd_port, deadline=deadline)
+    return addresses[-1], look_up(name, addresses[-1], port=epmd_port, deadline=deadline)

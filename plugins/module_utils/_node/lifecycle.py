@@ -20,12 +20,12 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.identity import can_switch, identity_of, kill, working_as
-from ansible_collections.erlang.otp.plugins.module_utils._core.reading import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._core.run import run
 from ansible_collections.erlang.otp.plugins.module_utils._node import service as _service
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import COOKIE_FILE, NodeAddress, connect
 from ansible_collections.erlang.otp.plugins.module_utils._node.epmd import MAX_ANSWER, PORT, request
+from ansible_collections.erlang.otp.plugins.module_utils._node.listening import distribution_of_process
 from ansible_collections.erlang.otp.plugins.module_utils._node.log_tail import STARTS, last_words
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running, observe
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import Starter, find_emulator, find_emulators, find_starters, names_of
@@ -91,10 +91,10 @@ def find_settled(root: str) -> int | None:
 
 def has_no_epmd(node: Node, pid: int) -> bool:
     """Whether nothing listens where the emulator is registered, or was: EPMD has ended, and the node cannot be found. False if it needs none."""
-    arguments = (read_file(f"/proc/{pid}/cmdline") or b"").split(b"\0")
-    if not node.name or remote_host() or {b"-epmd_module", b"-erl_epmd_port"} & set(arguments):
+    if not node.name or remote_host():
         return False
-    if b"-start_epmd" in arguments and not (node.service and _service.epmd_unit(node.service)):
+    found = distribution_of_process(pid)
+    if found.port or not (found.starts_epmd or found.has_epmd and node.service and _service.epmd_unit(node.service)):
         return False
     with contextlib.closing(socket.socket()) as connection:
         connection.settimeout(5.0)
@@ -225,7 +225,7 @@ def failure(node: Node, seconds: float, starts: int, what: str) -> OtpError:
 def address_of(node: Node, cookie: str = "") -> NodeAddress:
     """How to reach a distributed node. cookie: in place of the one in its file."""
     port = node.environment.get("ERL_EPMD_PORT", "")
-    return NodeAddress(node=node.name, cookie=cookie, cookie_file=node.cookie_file, epmd_port=int(port) if port.isdigit() else 0)
+    return NodeAddress(node.name, cookie=cookie, cookie_file=node.cookie_file, epmd_port=int(port) if port.isdigit() else 0, root=node.root)
 
 
 def ask(node: Node, *, cookie: str = "", timeout: float = 5.0) -> Running:

@@ -121,7 +121,17 @@ def start(service: Service) -> None:
 
 def epmd_unit(service: Service) -> list[str]:
     """The name of the unit of EPMD, if the service has one."""
-    return [name for file in service.files if (name := os.path.basename(file.path)) == f"{service.name}-epmd.service"]
+    return [os.path.basename(file.path) for file in service.files if is_of_epmd(service, file)]
+
+
+def is_of_epmd(service: Service, file: ServiceFile) -> bool:
+    """Whether the file is the unit of EPMD."""
+    return os.path.basename(file.path) == f"{service.name}-epmd.service"
+
+
+def without_epmd(service: Service) -> Service:
+    """The service of a node that needs no EPMD. Its unit wants that of EPMD, which does not matter to systemd where there is none."""
+    return service._replace(files=tuple(file for file in service.files if not is_of_epmd(service, file)))
 
 
 def stop(service: Service) -> None:

@@ -79,7 +79,7 @@ class Image(System):
 
     def ensure_service(self) -> None:
         """The files of the service, and the links that enable it at boot."""
-        service = self.options.node.service
+        service = self.service_of_release()
         if service is None:
             return
         etc = self.options.path("/etc")

@@ -220,10 +220,7 @@ class NodeChange:
         """Make the calls of the request. Raises RolledBack, OtpError."""
         if self.changes.check_mode or not self.request.verify:
             return
-        port = self.node.environment.get("ERL_EPMD_PORT", "")
-        address = NodeAddress(self.node.name, cookie_file=self.node.cookie_file, epmd_port=int(port) if port.isdigit() else 0)
-        if not self.node.name:
-            address = NodeAddress(pipe_dir=self.request.pipe_directory)
+        address = _lifecycle.address_of(self.node) if self.node.name else NodeAddress(pipe_dir=self.request.pipe_directory)
         try:
             with connect(address) as connection:
                 verify(connection, self.request.verify, timeout=self.request.verify_timeout)

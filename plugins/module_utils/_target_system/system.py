@@ -13,13 +13,15 @@ import contextlib
 import os
 import typing as t
 
-from ansible_collections.erlang.otp.plugins.module_utils._config.configure import configure_release
+from ansible_collections.erlang.otp.plugins.module_utils._config.configure import Files, configure_release
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions, Owner, ensure_directory, ensure_file
+from ansible_collections.erlang.otp.plugins.module_utils._formats.distribution_flags import distribution_of, kernel_parameters
+from ansible_collections.erlang.otp.plugins.module_utils._formats.vm_args import words
 from ansible_collections.erlang.otp.plugins.module_utils._install.foretell import sources_of
-from ansible_collections.erlang.otp.plugins.module_utils._node.service import ensure_service
+from ansible_collections.erlang.otp.plugins.module_utils._node.service import Service, ensure_service, without_epmd
 from ansible_collections.erlang.otp.plugins.module_utils._target_system import environment as _environment
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.node_state import NodeState
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import File, SystemOptions
@@ -195,8 +197,16 @@ class System:
 
     def ensure_service(self) -> None:
         """The unit or the init script that starts the node when the host boots."""
-        if self.options.node.service is not None:
-            self.diff.extend(ensure_service(self.options.node.service, self.changes))
+        service = self.service_of_release()
+        if service is not None:
+            self.diff.extend(ensure_service(service, self.changes))
+
+    def service_of_release(self) -> Service | None:
+        """The service, without EPMD if the node does not need it by the configuration of the release."""
+        service, directory = self.options.node.service, self.tree.path("releases", self.release.version or "-")
+        files = sources_of(self.options.package["release"]) or {} if self.is_foretold() else Files(directory)
+        found = distribution_of(words(files.get("vm.args") or b""), lambda _paths: kernel_parameters(files.get("sys.config") or b""))
+        return service if service is None or found.has_epmd else without_epmd(service)
 
     def ensure_node(self) -> dict[str, t.Any]:
         """The node in its state; returns that state."""

@@ -38,7 +38,10 @@ def service(variables: t.Mapping[str, t.Any]) -> t.Iterator[str]:
         yield "otp_console is journal and otp_node_name is empty: the node could not be called at all. Set otp_node_name, or otp_console to run_erl."
     yield from numbers(variables)
     yield from epmd_variables(variables)
-    yield from distribution_ports(str(variables.get("otp_dist_ports") or ""))
+    ports = str(variables.get("otp_dist_ports") or "")
+    yield from distribution_ports(ports)
+    if not variables.get("otp_epmd", True) and not ports.isdecimal():
+        yield "otp_epmd is false, so that other nodes must know the port: set otp_dist_ports to one port, such as 9100, on all of them."
 
 
 def numbers(variables: t.Mapping[str, t.Any]) -> t.Iterator[str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 import jinja2
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.values import texts
+from ansible_collections.erlang.otp.plugins.module_utils._formats.distribution_flags import distribution_of
 from ansible_collections.erlang.otp.plugins.module_utils._node import service_manager
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.environment import format_environment
 from ansible_collections.erlang.otp.plugins.module_utils._tree.own_script import CONTROL
@@ -217,9 +218,11 @@ def flags(variables: Variables) -> list[str]:
     found: list[t.Any] = ["-heart"] if variables["otp_heart"] else []
     if variables["otp_node_name"]:
         found += ["-name" if variables["otp_long_names"] else "-sname", variables["otp_node_name"]]
-    if has_epmd_unit(variables):
+    if has_epmd_unit(variables) or not variables["otp_epmd"]:
         found += ["-start_epmd", "false"]
-    if variables["otp_dist_ports"]:
+    if not variables["otp_epmd"]:
+        found += ["-erl_epmd_port", variables["otp_dist_ports"]]
+    elif variables["otp_dist_ports"]:
         ports = str(variables["otp_dist_ports"]).split("-")
         found += ["-kernel", "inet_dist_listen_min", ports[0], "inet_dist_listen_max", ports[-1]]
     for name, directory in sorted(variables["otp_boot_variables"].items()):
@@ -239,4 +242,6 @@ def flags(variables: Variables) -> list[str]:
 
 def has_epmd_unit(variables: Variables) -> bool:
     """Whether EPMD has its own unit. An EPMD that the node starts would keep the unit of the node active after the node has ended."""
-    return variables["otp_service_manager"] == "systemd" and bool(variables["otp_node_name"])
+    if variables["otp_service_manager"] != "systemd" or not variables["otp_node_name"] or not variables["otp_epmd"]:
+        return False
+    return distribution_of(map(str, variables["otp_erl_flags"])).has_epmd

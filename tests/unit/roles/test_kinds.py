@@ -28,7 +28,7 @@ from ansible_collections.erlang.otp.tests.unit.plugins.plugin_utils._target_syst
 
 TOP = Path(__file__).parents[3]
 KINDS = {name: option["type"] for name, option in all_options().items() if option["type"] in SINGLE}
-GOOD = {"otp_root": "/srv/exchange", "otp_node_name": "x@h.example", "otp_cookie": "s3cret"}
+GOOD = {"otp_root": "/srv/exchange", "otp_node_name": "x@h.example", "otp_cookie": "s3cret", "otp_dist_ports": "9100"}
 TEXTS: dict[str, dict[t.Any, tuple[str, ...]]] = {
     "bool": {True: ("true", "True", "yes", "1", "on"), False: ("false", "False", "no", "0", "off")},
     "int": {1000: ("1000",)},

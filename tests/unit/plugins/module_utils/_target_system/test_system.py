@@ -24,10 +24,12 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
 from ansible_collections.erlang.otp.plugins.module_utils._node import rotate_cookie as _rotate_cookie
+from ansible_collections.erlang.otp.plugins.module_utils._node import service as _service
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import read_cookie
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Known, Running
 from ansible_collections.erlang.otp.plugins.module_utils._target_system import node_state as _node_state
 from ansible_collections.erlang.otp.plugins.module_utils._target_system import release as _release
+from ansible_collections.erlang.otp.plugins.module_utils._target_system import system as _system
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import File, SystemOptions
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.system import System
 from ansible_collections.erlang.otp.plugins.module_utils._tree import newer as _newer
@@ -151,6 +153,24 @@ def test_first_all_and_then_nothing(host):
     assert result["before"] is None
     assert (again, actions, system.warnings, system.diff) == ({**result, "before": "FIRST"}, [], [], [])
     assert os.stat(host.root + "/run/pipe").st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "has_epmd"),
+    [
+        (None, "-start_epmd false\n-erl_epmd_port 9100\n", False),
+        (None, "# -start_epmd false\n-erl_epmd_port 9100\n", True),
+        ("[{kernel,[{erl_epmd_node_listen_port,9100}]}].\n", "-start_epmd false\n", False),
+    ],
+)
+def test_a_unit_of_epmd_where_the_release_needs_one(host, monkeypatch, text, arguments, has_epmd):
+    written = []
+    monkeypatch.setattr(_system, "ensure_service", lambda service, changes: written.append(service) or [])
+    files = tuple(_service.ServiceFile(f"/etc/systemd/system/exchange{suffix}.service", "", 0o644) for suffix in ("", "-epmd"))
+    host.node = host.node._replace(service=_service.Service("systemd", "exchange", False, files))
+    monkeypatch.setattr(_service, "is_run_by", lambda service, pid: True)
+    host.settle(configuration=configuration(text, arguments), state="present")
+    assert [len(service.files) == 2 for service in written] == [has_epmd]
 
 
 def test_epmd_that_has_ended_is_started_again(host):

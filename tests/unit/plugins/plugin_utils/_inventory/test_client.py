@@ -40,6 +40,7 @@ def test_nothing_to_say_of_a_client(given):
         ({"otp_node_name": "exchange"}, "otp_node_name has no host"),
         ({"otp_service_manager": "sysv"}, "otp_service_manager is sysv"),
         ({"otp_client_loader": "inet", "otp_static_emulator": False}, "otp_static_emulator is false"),
+        ({"otp_epmd": False, "otp_dist_ports": 9100}, "otp_epmd is false"),
     ],
 )
 def test_each_variable(given, said):

@@ -19,6 +19,7 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.service impo
         {"otp_service_manager": "sysv", "otp_init_script": "/etc/init.d/S80exchange"},
         {"otp_service_manager": "none", "otp_service_name": "what is asked of nobody"},
         {"otp_dist_ports": 9100},
+        {"otp_dist_ports": 9100, "otp_epmd": False},
         {"otp_dist_ports": "9100-9105", "otp_epmd_port": 4370, "otp_log_generations": 1000, "otp_log_max_size": 1000},
         {"otp_console": "journal", "otp_node_name": "exchange@localhost"},
     ],
@@ -43,6 +44,8 @@ def test_nothing_to_say(variables):
         ({"otp_dist_ports": "9105-9100"}, "otp_dist_ports", "9100-9105"),
         ({"otp_dist_ports": "9100-70000"}, "otp_dist_ports", "9100-9105"),
         ({"otp_dist_ports": "0"}, "otp_dist_ports", "9100-9105"),
+        ({"otp_epmd": False, "otp_dist_ports": "9100-9105"}, "otp_dist_ports to one port", "9100"),
+        ({"otp_epmd": False}, "otp_epmd", "otp_dist_ports to one port"),
     ],
 )
 def test_a_problem_and_its_way_out(variables, name, way_out):

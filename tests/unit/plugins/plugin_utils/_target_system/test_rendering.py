@@ -52,6 +52,7 @@ VARIABLES = {
     "otp_console": "run_erl",
     "otp_log_generations": 5,
     "otp_log_max_size": 100000,
+    "otp_epmd": True,
     "otp_epmd_port": 4369,
     "otp_epmd_address": "",
     "otp_dist_ports": "",
@@ -68,6 +69,7 @@ VARIABLES = {
         ({"otp_node_name": "x@h"}, "-sname x@h -mode embedded"),
         ({"otp_node_name": "x@h.example", "otp_long_names": True}, "-name x@h.example -mode embedded"),
         ({"otp_node_name": "x@h", "otp_service_manager": "systemd"}, "-sname x@h -start_epmd false -mode embedded"),
+        ({"otp_node_name": "x@h", "otp_epmd": False, "otp_dist_ports": 9100}, "-sname x@h -start_epmd false -erl_epmd_port 9100 -mode embedded"),
         ({"otp_node_name": "x"}, "-sname x -mode embedded"),
         ({"otp_code_mode": "interactive"}, "-mode interactive"),
         ({"otp_dist_ports": 9100}, "-kernel inet_dist_listen_min 9100 inet_dist_listen_max 9100 -mode embedded"),
@@ -215,6 +217,14 @@ def test_a_host_that_boots_puts_right_what_a_power_cut_has_left(start, releases,
         (
             {"otp_service_manager": "systemd", "otp_node_name": "x@h"},
             ["/etc/systemd/system/ex.change.service", "/etc/systemd/system/ex.change-epmd.service", "/etc/needrestart/conf.d/ex.change.conf"],
+        ),
+        (
+            {"otp_service_manager": "systemd", "otp_node_name": "x@h", "otp_epmd": False, "otp_dist_ports": 9100},
+            ["/etc/systemd/system/ex.change.service", "/etc/needrestart/conf.d/ex.change.conf"],
+        ),
+        (
+            {"otp_service_manager": "systemd", "otp_node_name": "x@h", "otp_erl_flags": ["-start_epmd", "false", "-erl_epmd_port", "9100"]},
+            ["/etc/systemd/system/ex.change.service", "/etc/needrestart/conf.d/ex.change.conf"],
         ),
     ],
 )
