@@ -273,6 +273,14 @@ def test_a_user_that_the_box_has_not_is_refused(box: Box, releases: Releases) ->
     assert in_the_table(box, box.play("erlang.otp.provision"), foretold=False)[2] == "unchanged"
 
 
+@pytest.mark.parametrize("typed", ["lists:map(", '"a string that goes on', "\\007", "timer:sleep(infinity)."])
+def test_whatever_the_shell_is_doing(box: Box, typed: str) -> None:
+    """As test_console.py for other hosts."""
+    assert box.ssh(f"cd /srv/counter/run/pipe && (printf '{typed}\\r'; sleep 2) >erlang.pipe.1.w").returncode == 0
+    said = box.ad_hoc("-m", "erlang.otp.otp_rpc", "-a", "pipe_dir=/srv/counter/run/pipe module=erlang function=node")
+    assert re.search(r'"\$atom\": \"\w+@\w+"', said), said
+
+
 def test_somebody_elses_lock_is_respected(box: Box) -> None:
     lock = box.root / "srv/counter/.box.lock"
     lock.symlink_to(f"somebody@elsewhere 1 2026-01-01T00:00:00Z 00 {box.boot_id.read_text().strip()}")

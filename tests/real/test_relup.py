@@ -168,7 +168,12 @@ def test_the_emulator_restarts_where_it_is_wished(exchange: Exchange, tmp_path: 
 def other_otp(tree: str, workshop: Workshop) -> Otp:
     """That of a word of OTP_TREES: the root directory of an OTP, or of a whole system with one."""
     if tree == "renumbered":
-        return renumber(workshop.otp, workshop.directory / "renumbered", erts="13.0.9", applications={"sasl": before(workshop.otp, "sasl")})
+        return renumber(
+            workshop.otp,
+            workshop.directory / "renumbered",
+            erts=workshop.otp.erts_version.partition(".")[0] + ".0.9",
+            applications={"sasl": before(workshop.otp, "sasl")},
+        )
     places = (Path(tree) / place for place in ("", "usr/lib/erlang", "usr/local/lib/erlang", "usr/lib64/erlang"))
     return read_otp(str(next(place for place in places if (place / "lib").is_dir() and list(place.glob("erts-*")))))
 

@@ -46,7 +46,8 @@ STEPS = (
     Step(None, ((b".\r", None),)),  # an unfinished expression
     Step(None, ((b'".\r', None),)),  # an unfinished string
     Step(None, ((b"'.\r", None),)),  # an unfinished atom
-    Step(None, ((INTERRUPT, JOB_CONTROL), (b"s\r", JOB_CONTROL), (b"c\r", PROMPT))),  # a new shell beside a busy one
+    # From OTP 29 on, the terminal gives it to a busy shell with the end of the line only.
+    Step(None, ((INTERRUPT + b"\r", JOB_CONTROL), (b"s\r", JOB_CONTROL), (b"c\r", PROMPT))),  # a new shell beside a busy one
 )
 STEP_SECONDS = 1.0
 # run_erl opens its end anew after each client, on a loaded host not at once. One that runs is awaited longer.

@@ -4,8 +4,8 @@
 
 """The text of Erlang terms, cut into tokens.
 
-The tokens are those of OTP 27's scanner, with its additions (triple-quoted strings, sigils) and its restriction that adjacent strings need
-white space between them. The rules were found by giving texts to file:consult/1.
+The tokens are those of OTP 28's scanner, with the additions of OTP 27 (triple-quoted strings, sigils) and 28 (floats of any base, EEP 75), and the
+restriction that adjacent strings need white space between them. The rules were found by giving texts to file:consult/1.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ NEW_RESERVED_WORDS = frozenset(("else", "maybe"))
 MAX_ATOM_LENGTH = 255
 # Python refuses to convert longer decimal numbers, as the time grows with the square of the length.
 MAX_DIGITS = 4300
+MAX_EXPONENT = 30_000
 
 WHITE_SPACE = r"\x00-\x20\x80-\xa0"
 LOWER = r"a-z\xdf-\xf6\xf8-\xff"
 UPPER = r"A-Z\xc0-\xd6\xd8-\xde"
 NAME_CHARACTER = rf"[{LOWER}{UPPER}0-9_@]"
 DIGITS = r"[0-9]+(?:_[0-9]+)*"
+ALPHANUMERIC = "[0-9A-Za-z]+(?:_[0-9A-Za-z]+)*"
 ESCAPE = r"\\(?:x\{[0-9A-Fa-f]+\}|x[0-9A-Fa-f]{2}|[0-7]{1,3}|\^[@-_a-z?]|[^x^])"
 
 TOKEN = re.compile(
@@ -41,7 +43,8 @@ TOKEN = re.compile(
     | "(?P<string> [^"\\]* (?: \\. [^"\\]* )* )"
     | '(?P<quoted> [^'\\]* (?: \\. [^'\\]* )* )'
     | (?P<float> {DIGITS} \. {DIGITS} (?: [eE] [+-]? {DIGITS} )? )
-    | (?P<based> {DIGITS} \# (?: [0-9A-Za-z]+ (?: _[0-9A-Za-z]+ )* )? )
+    | (?P<based_float> {DIGITS} \# {ALPHANUMERIC} \. {ALPHANUMERIC} (?: \#[eE] [+-]? {DIGITS} )? )
+    | (?P<based> {DIGITS} \# (?: {ALPHANUMERIC} )? )
     | (?P<integer> {DIGITS} )
     | \$(?P<char> {ESCAPE} | [^\\] )
     | (?P<stop> \. (?= [{WHITE_SPACE}%] | \Z ) )
@@ -142,10 +145,30 @@ def _float(source: Source, start: int, end: int, value: str) -> Token:
 
 def _based(source: Source, start: int, end: int, value: str) -> Token:
     base, dummy, digits = value.partition("#")
+    return Token("integer", _integer(source, start, digits, _base(source, start, base, value)), start, end)
+
+
+def _based_float(source: Source, start: int, end: int, value: str) -> Token:
+    """``16#F.8#e2``: the exponent is decimal, and of that base."""
+    base, dummy, rest = value.replace("_", "").partition("#")
+    digits, dummy, exponent = rest.lower().partition("#e")
+    whole, dummy, fraction = digits.partition(".")
+    radix = _base(source, start, base, value)
+    mantissa = _integer(source, start, whole + fraction, radix)
+    # Further away, it is 0.0 or too large for each mantissa.
+    power = max(-MAX_EXPONENT, min(MAX_EXPONENT, int(exponent[-MAX_DIGITS:] or "0"))) - len(fraction)
+    try:
+        number = mantissa / radix**-power if power < 0 else float(mantissa * radix**power)
+    except OverflowError:
+        raise source.error(start, "expected a smaller float", value) from None
+    return Token("float", number, start, end)
+
+
+def _base(source: Source, start: int, base: str, value: str) -> int:
     number = _integer(source, start, base, 10)
     if not 2 <= number <= 36:
         raise source.error(start, "expected a base from 2 to 36", value)
-    return Token("integer", _integer(source, start, digits, number), start, end)
+    return number
 
 
 def _integer(source: Source, start: int, digits: str, base: int) -> int:
@@ -237,7 +260,16 @@ def _other(source: Source, start: int, end: int, value: str) -> Token:
     return Token("other", value, start, end)
 
 
-_READERS = {"quoted": _quoted, "float": _float, "based": _based, "char": _char, "triple": _triple, "sigil": _sigil, "other": _other}
+_READERS = {
+    "quoted": _quoted,
+    "float": _float,
+    "based": _based,
+    "based_float": _based_float,
+    "char": _char,
+    "triple": _triple,
+    "sigil": _sigil,
+    "other": _other,
+}
 
 
 def _unterminated(source: Source, start: int, what: str, quotes: str) -> TermError:

@@ -33,7 +33,9 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._box.shell import pack
 Files = t.Callable[[str], dict[str, bytes]]
 
 # Typed before the line, one after the other until the shell reads the line. As in run_erl_console, what is harmless to a slow shell comes first.
-KEYS = (b"", b"c\r", b".\r", b'".\r', b"'.\r", INTERRUPT + b"s\rc\r")
+KEYS = (b"", b"c\r", b".\r", b'".\r', b"'.\r", INTERRUPT + b"\r", b"s\r", b"c\r")
+# Only if the shell waits for a choice of job control.
+CHOICES = (b"s\r", b"c\r")
 STEP_SECONDS = 1
 # Functions of release_handler that need the files on the box; those in WRITES change files there as well.
 READS = {"check_install_release"}
@@ -75,7 +77,7 @@ class BoxConsole:
     def _call(self, what: str, files: Files, timeout: float) -> t.Any:
         shown = b""
         for keys in KEYS:
-            if keys == KEYS[1] and not JOB_CONTROL.search(shown):
+            if keys in CHOICES and not JOB_CONTROL.search(shown):
                 continue
             word, rest = self._attempt(keys, files, timeout)
             if word == "outcome":

@@ -14,10 +14,10 @@ import pytest
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import as_text, consult_bytes, format_term, format_terms, parse, parse_one
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import MAX_DEPTH, Atom, Bits, ExternalFun, ImproperList, Map, TermError, identity
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._terms.terms_invalid import INVALID, INVALID_FILES
-from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._terms.terms_valid import FILES, VALID, VALID_27
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._terms.terms_valid import FILES, VALID, VALID_27, VALID_28
 
 
-@pytest.mark.parametrize("text, terms", VALID + VALID_27)
+@pytest.mark.parametrize("text, terms", VALID + VALID_27 + VALID_28)
 def test_valid(text, terms):
     found = parse(text)
     # Python's == is too lenient with numbers, repr is not.
@@ -25,7 +25,7 @@ def test_valid(text, terms):
     assert found == terms
 
 
-@pytest.mark.parametrize("text, terms", VALID + VALID_27)
+@pytest.mark.parametrize("text, terms", VALID + VALID_27 + VALID_28)
 @pytest.mark.parametrize("width", [1, 20, 80])
 def test_printed_and_read_back(text, terms, width):
     for term in terms:
