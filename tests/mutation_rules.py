@@ -65,6 +65,8 @@ OF_RUNNING, OF_CLIENT = (UNIT + "_handler/test_running.py",), (UNIT + "_client/t
 KEPT_OF_CLIENT, OF_KEPT_CLIENT, OF_CLIENT_CHANGE = CLIENT + "kept.py", (UNIT + "_client/test_kept.py",), (UNIT + "_client/test_node_change.py",)
 PLAN, OF_PLAN = "plugins/plugin_utils/_clients/client_plan.py", ("tests/unit/plugins/plugin_utils/_clients/test_client_plan.py",)
 OF_LIFECYCLE = (UNIT + "_node/test_lifecycle.py",)
+TLS, TLS_FILES, OF_TLS = UTILS + "_node/tls.py", UTILS + "_target_system/tls_files.py", (REAL + "test_tls.py",)
+OF_TLS_FILES, INVENTORY_TLS = (UNIT + "_target_system/test_tls_files.py",), "plugins/plugin_utils/_inventory/tls.py"
 LISTENING, OF_LISTENING = UTILS + "_node/listening.py", (UNIT + "_node/test_listening.py",)
 ROTATE = UTILS + "_node/rotate_cookie.py"
 REMOVAL, OF_REMOVAL = UTILS + "_target_system/removal.py", (UNIT + "_target_system/test_removal.py",)
@@ -570,6 +572,17 @@ RULES = (
         (UNIT + "_formats/test_releases_file.py",),
     ),
     Rule("a base leads nowhere else", UTILS + "_package/thin_base.py", "all(map(is_directory_name, path", "any(map(is_directory_name, path", OF_THIN),
+    Rule("a key of TLS is its owner's alone", TLS_FILES, '"key": 0o400', '"key": 0o444', OF_TLS_FILES),
+    Rule("a node is asked over the connection that its old certificate has opened", TLS_FILES, "if is_new else", "if False else", OF_TLS_FILES),
+    Rule("no call is tried that a node of TLS would refuse", TLS, "and not texts[0]", "and False", (UNIT + "_node/test_tls.py",)),
+    Rule("the certificate of a node is checked", TLS, "ssl.CERT_REQUIRED if files.ca else ssl.CERT_NONE", "ssl.CERT_NONE", OF_TLS),
+    Rule(
+        "a certificate that does not fit is refused before a host is touched",
+        INVENTORY_TLS,
+        "    if problem:\n",
+        "    if False:\n",
+        ("tests/unit/plugins/plugin_utils/_inventory/test_tls.py",),
+    ),
     Rule("a node is found by its name among those of the cookie's owner", LISTENING, "user_of(pid) in (0, user)", "True", OF_LISTENING),
     Rule("a cookie is a file", CONNECT, "open_file(path) as file", 'open(path, "rb") as file', (UNIT + "_node/test_connect.py",)),
     Rule("a log is a file", UTILS + "_node/log_tail.py", "read_end(path, BYTES)", 'open(path, "rb").read(BYTES)', (UNIT + "_node/test_log_tail.py",)),

@@ -29,8 +29,8 @@ options:
     type: path
   pipe_dir:
     description:
-      - The directory of the pipes of C(run_erl), its first argument, for a node that is not distributed. The path of the pipes
-        without C(.r) and C(.w) is accepted too.
+      - The directory of the pipes of C(run_erl), its first argument, for a node that is not distributed, or that is distributed over TLS with
+        files that are not for others. The path of the pipes without C(.r) and C(.w) is accepted too.
       - The task must run as root or as the node's user.
       - A line that is being typed into the shell of the node is deleted.
     type: path

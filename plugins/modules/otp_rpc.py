@@ -15,7 +15,8 @@ description:
     through the pipes of C(run_erl). Both work without an Erlang installation on the host.
   - Fails if the node cannot be reached, if the function raises an exception or does not answer in time, and if its result does not match
     O(expect). To wait for a result, use C(retries) and C(delay) of the task.
-  - The distribution protocol is spoken without TLS, to nodes of Erlang/OTP 23 and later.
+  - The distribution protocol is spoken to nodes of Erlang/OTP 23 and later. A node of the host of the task that is distributed over TLS is called over TLS,
+    with the certificate and the key that its C(-ssl_dist_optfile) has for a client.
 author:
   - The erlang.otp authors (@erlang-otp)
 extends_documentation_fragment:
@@ -34,7 +35,9 @@ attributes:
       - The function is called each time.
 options:
   transport:
-    description: V(auto) is V(distribution) when O(node) is given, and V(pipe) otherwise.
+    description:
+      - V(auto) is V(distribution) when O(node) is given, and V(pipe) otherwise. It is V(pipe) as well for a node that is distributed over TLS with files that
+        are not for others, if O(pipe_dir) is given.
     type: str
     choices: [auto, distribution, pipe]
     default: auto

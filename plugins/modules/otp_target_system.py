@@ -104,6 +104,22 @@ options:
     description: More such variables, which must not show. They are in no output.
     type: dict
     default: {}
+  tls:
+    description: The files of a node that is distributed over TLS, in C(tls) in O(root). None of them is in the diff.
+    type: dict
+    suboptions:
+      certificate:
+        description: The certificate of the host, with its chain behind it (PEM).
+        type: str
+        required: true
+      key:
+        description: Its key (PEM), without a password. Only its owner can read the file.
+        type: str
+        required: true
+      ca:
+        description: The CA by which nodes check each other (PEM).
+        type: str
+        default: ""
   pipe_dir:
     description: The directory of run_erl's pipes. The default is C(run/pipe) in O(root).
     type: path
@@ -353,6 +369,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import URL_OPTIONS
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import FILE, SERVICE, every_service, parse_options
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.system import System
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.tls_files import TLS
 from ansible_collections.erlang.otp.plugins.module_utils._tree.mark import CLAIM_ARGUMENTS
 
 ARGUMENT_SPEC = {
@@ -374,6 +391,7 @@ ARGUMENT_SPEC = {
     "cookie": {"type": "str", "no_log": True},
     "environment": {"type": "dict", "default": {}},
     "environment_secrets": {"type": "dict", "default": {}, "no_log": True},
+    "tls": TLS,
     "pipe_dir": {"type": "path"},
     "log_dir": {"type": "path"},
     "run_dir": {"type": "path"},

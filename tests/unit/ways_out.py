@@ -83,6 +83,7 @@ WAYS = {
     "Or name in otp_optional_native (option optional_native) the applications": REAL + "test_native.py::test_deploy",
     "unpack its archive there first": INSTALL + "test_variable_libraries.py::test_libraries_that_are_there_already",
     # _node
+    "and there is no certificate to call it with: set otp_dist_tls": REAL + "test_tls.py::test_a_call_without_any_way",
     "There is no way to the node": REAL + "test_handler_current.py::test_a_wrong_package_and_none",
     "this host has neither update-rc.d nor chkconfig": NODE + "test_service.py::test_the_boot_without_a_program_for_it",
     "this host has not been booted with systemd": NODE + "test_service.py::test_a_host_without_systemd_is_told_so",
@@ -92,6 +93,9 @@ WAYS = {
     "the certificate of the server does not verify": REAL + "test_hostile_download.py::test_a_certificate_that_does_not_verify",
     "if it will never end, set otp_take_over": REAL + "test_two_operators.py::test_who_takes_over_is_not_disturbed_by_the_first_one",
     # _target_system
+    "Give the certificate of this host, its key, and the CA that signed it": REAL
+    + "test_tls.py::test_a_key_that_does_not_fit_is_refused_before_anything_is_touched",
+    "has no application ssl, which distribution over TLS needs: add ssl": REAL + "test_tls.py::test_a_release_without_ssl",
     "would start it beside bin/start": SYSTEM + "test_adoption.py::test_a_unit_of_its_own_is_replaced_and_not_doubled",
     "Set otp_user to the user that it runs as, or stop it": SYSTEM + "test_adoption.py::test_the_node_of_the_options_alone",
     "Set otp_node_name and otp_cookie to its name and its cookie": REAL + "test_adoption.py::test_taken_over_as_check_mode_has_said",

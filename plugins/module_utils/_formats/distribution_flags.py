@@ -25,6 +25,14 @@ class Distribution(t.NamedTuple):
     port: int = 0  # at which it listens, if that is not to be asked of EPMD
     starts_epmd: bool = True  # whether erlexec starts one
     has_epmd: bool = True  # whether it needs one, or has started it
+    protocol: str = ""  # of -proto_dist: inet_tcp if empty
+    tls_options: str = ""  # the file of -ssl_dist_optfile
+    is_ready: bool = True  # whether it can speak TLS already
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether the node speaks TLS: a connection without it leaves an error report in its log."""
+        return self.protocol.endswith("_tls")
 
 
 def distribution_of(arguments: t.Iterable[str], config: t.Callable[[list[str]], t.Mapping[str, t.Any]] = lambda _paths: {}) -> Distribution:
@@ -44,7 +52,9 @@ def distribution_of(arguments: t.Iterable[str], config: t.Callable[[list[str]], 
         # Only the module knows how its nodes find each other, but for a port that cannot be another one.
         first, last = (as_port(flags.get(f"-kernel inet_dist_listen_{end}", [])) for end in ("min", "max"))
         port = first if first == last else 0
-    return Distribution(name[0] if name else "", port, starts, starts or not (port or has_module))
+    protocol, tls_options = (flags.get(flag) or [[]] for flag in ("-proto_dist", "-ssl_dist_optfile"))
+    has_epmd = starts or not (port or has_module)
+    return Distribution("".join(name[:1]), port, starts, has_epmd, "".join(protocol[0][:1]), "".join(tls_options[0][:1]))
 
 
 def flags_of(arguments: t.Iterable[str]) -> dict[str, list[list[str]]]:

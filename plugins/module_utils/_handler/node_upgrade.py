@@ -43,8 +43,8 @@ class NodeUpgrade(Upgrade):
 
     def __init__(self, request: Request, changes: Changes) -> None:
         super().__init__(request, changes)
-        address = request.address._replace(transport=request.transport, root="" if request.client else request.root).resolved()
-        self.transport = address.transport
+        address = request.address._replace(transport=request.transport, root="" if request.client else request.root)
+        self.transport = address.resolved().transport
         self.session = Session(address, timeout=request.timeout, log_directory=request.log_dir or self.tree.path("log"), is_remote=bool(request.client))
         self._running: Running = None  # type: ignore[assignment]
         # Of the start program of heart, before anything was installed.

@@ -15,7 +15,12 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.identity import a
 from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.module_utils._core.reading import open_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
+from ansible_collections.erlang.otp.plugins.module_utils._formats.distribution_flags import Distribution
+from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import Unreachable
 from ansible_collections.erlang.otp.plugins.module_utils._node.listening import listening, listening_as
+
+if t.TYPE_CHECKING:
+    from ansible_collections.erlang.otp.plugins.module_utils._node.tls import TlsFiles
 
 # In the home directory of the node's user. The emulator reads it, so that the cookie is in no command line.
 COOKIE_FILE = ".erlang.cookie"
@@ -47,8 +52,11 @@ class NodeAddress(t.NamedTuple):
     root: str = ""  # the root directory of its system, if that is on this host
 
     def resolved(self) -> NodeAddress:
-        """With the transport that auto selects: distribution for a node with a name, else the pipes."""
-        return self._replace(transport="distribution" if self.node else "pipe") if self.transport == "auto" else self
+        """With the transport that auto selects: distribution for a node with a name, else the pipes; these too for TLS with files that are not for us."""
+        if self.transport != "auto":
+            return self
+        has_way = bool(self.node) and not (self.pipe_dir and (found := found_as(self)).is_tls and tls_of(found) is None)
+        return self._replace(transport="distribution" if has_way else "pipe")
 
     def __repr__(self) -> str:
         """Without the cookie: what is printed may be logged."""
@@ -74,21 +82,45 @@ def connect(address: NodeAddress, *, timeout: float = 5.0):
 
     if not address.node:
         raise OtpError("The transport distribution needs the name of a node.")
-    cookie_file = "" if address.cookie else address.cookie_file or os.path.expanduser("~/.erlang.cookie")
-    cookie = address.cookie or read_cookie(cookie_file)
-    port = address.port or _port_of(address, cookie_file)
-    return Connection(node=address.node, cookie=cookie, host=address.host, port=port, epmd_port=address.epmd_port, timeout=timeout)
+    cookie = address.cookie or read_cookie(cookie_file_of(address))
+    found = found_as(address)
+    tls = tls_of(found) if found.is_tls else None
+    if found.is_tls and tls is None:
+        raise OtpError(
+            f"The node {address.node} is distributed over TLS (-proto_dist {found.protocol}), and there is no certificate to call it with: set otp_dist_tls,"
+            f" or {named('pipe_dir')}."
+        )
+    if not found.is_ready:
+        raise Unreachable(f"The node {address.node} has not booted.")
+    port = address.port or found.port
+    return Connection(node=address.node, cookie=cookie, host=address.host, port=port, epmd_port=address.epmd_port, tls=tls, timeout=timeout)
 
 
-def _port_of(address: NodeAddress, cookie_file: str) -> int:
-    """The port at which a node of this host listens, if it was started with one that is not EPMD's to know; else 0."""
+def cookie_file_of(address: NodeAddress) -> str:
+    """The file that has the cookie; empty if the address itself has it."""
+    return "" if address.cookie else address.cookie_file or os.path.expanduser("~/.erlang.cookie")
+
+
+def found_as(address: NodeAddress) -> Distribution:
+    """How the node is distributed, as far as that is known: it runs on this host, or the address does not say where it runs."""
+    if remote_host() or address.host and not address.root:
+        return Distribution()
     if address.root:
-        return listening(address.root).port
-    if address.host:
-        return 0
-    with as_owner(cookie_file) if cookie_file else contextlib.nullcontext():
-        user = os.stat(cookie_file).st_uid if cookie_file else None
-    return listening_as(address.node, user).port
+        return listening(address.root)
+    file, user = cookie_file_of(address), None
+    if file:
+        # If there is none, the connection says so.
+        with contextlib.suppress(OSError), as_owner(file):
+            user = os.stat(file).st_uid
+    return listening_as(address.node, user)
+
+
+def tls_of(found: Distribution) -> TlsFiles | None:
+    """The files of a node that speaks TLS, if it has them for us as well."""
+    # Lazy, for start-up time.
+    from ansible_collections.erlang.otp.plugins.module_utils._node.tls import files_of
+
+    return files_of(found.tls_options) if found.tls_options else None
 
 
 def read_cookie(path: str) -> str:

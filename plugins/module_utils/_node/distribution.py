@@ -11,11 +11,15 @@ import os
 import select
 import socket
 import time
+import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallTimeout, Unreachable, name_of, value_of
 from ansible_collections.erlang.otp.plugins.module_utils._node.distribution_protocol import FLAGS, NEW, Answered, Connected, NameRefused, Protocol
 from ansible_collections.erlang.otp.plugins.module_utils._node.epmd import NoEpmd, NotRegistered, Registration, default_port, look_up
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom, Opaque
+
+if t.TYPE_CHECKING:
+    from ansible_collections.erlang.otp.plugins.module_utils._node.tls import TlsFiles
 
 LOCALHOST = "localhost"
 # A name may have one of its addresses only, and the node may listen at the other one (inet6_tcp_dist).
@@ -30,8 +34,8 @@ class Connection:
             releases = node.call("release_handler", "which_releases", [])
 
     node: NAME@HOST, or NAME alone on any host. The connection is to that host, or to this one if that fails.
-    host: another address to connect to. port: of a node without epmd. epmd_port: if it is not that of the environment.
-    timeout: seconds until it is connected. version, flags: of the handshake, if they are not to be negotiated.
+    host: another address to connect to. port: of a node without epmd. epmd_port: if it is not that of the environment. tls: of a node that
+    speaks TLS, the files for that. timeout: seconds until it is connected. version, flags: of the handshake, if they are not to be negotiated.
 
     Raises CallError: NoEpmd, NotRegistered, WrongCookie and other kinds of Unreachable, or CallTimeout. The node
     ends a connection without calls after its net_ticktime, a minute.
@@ -45,6 +49,7 @@ class Connection:
         host: str = "",
         port: int = 0,
         epmd_port: int = 0,
+        tls: TlsFiles | None = None,
         timeout: float = 5.0,
         version: int = 0,
         flags: int = FLAGS,
@@ -52,6 +57,7 @@ class Connection:
         self._target = node
         self._cookie = cookie
         self._flags = flags
+        self._tls = tls
         self._leader: Opaque | None = None
         deadline = time.monotonic() + timeout
         name, _at, node_host = node.partition("@")
@@ -111,11 +117,18 @@ class Connection:
         """A socket, and the handshake."""
         challenge, creation = (int.from_bytes(os.urandom(4), "big") for dummy in range(2))
         self._protocol = Protocol(
-            expected=self._target, name=name, cookie=self._cookie, challenge=challenge, creation=creation | 4, version=version, flags=self._flags
+            expected=self._target,
+            name=name,
+            cookie=self._cookie,
+            challenge=challenge,
+            creation=creation | 4,
+            version=version,
+            flags=self._flags,
+            prefix=4 if self._tls else 2,
         )
         address = addresses[0]
         try:
-            self._socket = open_socket(addresses, port, deadline)
+            self._socket = self._open(addresses, port, deadline)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             # A timeout of the socket itself needs two more system calls for each call.
             self._socket.setblocking(False)
@@ -137,6 +150,20 @@ class Connection:
             self._socket.close()
             raise
 
+    def _open(self, addresses: list[str], port: int, deadline: float) -> t.Any:
+        """A connected socket. Raises OSError, CallError."""
+        connection = open_socket(addresses, port, deadline)
+        if self._tls is None:
+            return connection
+        # Lazy, for start-up time: few nodes speak TLS.
+        from ansible_collections.erlang.otp.plugins.module_utils._node.tls import TlsSocket
+
+        try:
+            return TlsSocket(connection, self._tls, f"{self._target} at port {port}", timeout=max(0.001, deadline - time.monotonic()))
+        except BaseException:
+            connection.close()
+            raise
+
     def _exchange(self, deadline: float) -> list:
         """Send what has to be sent, and wait for data. Returns the events in it. Raises socket.timeout at the deadline."""
         try:
@@ -145,6 +172,9 @@ class Connection:
             data = self._socket.recv(CHUNK)
         except socket.timeout:
             raise
+        except BlockingIOError:
+            # Of TLS, a part of a record.
+            return []
         except OSError:
             data = b""
         if not data:

@@ -98,10 +98,12 @@ class Protocol:
 
     expected: the node's name, without a host if any host is right. The node that answers at an address may be another one.
     name: our name, NAME@HOST, or the host alone for a name that the node chooses (version 6 only).
-    challenge, creation: random numbers below 2 ** 32.
+    challenge, creation: random numbers below 2 ** 32. prefix: how many bytes have the length of a message in the handshake, 4 over TLS.
     """
 
-    def __init__(self, *, expected: str, name: str, cookie: str, challenge: int, creation: int, version: int = NEW, flags: int = FLAGS) -> None:
+    def __init__(
+        self, *, expected: str, name: str, cookie: str, challenge: int, creation: int, version: int = NEW, flags: int = FLAGS, prefix: int = 2
+    ) -> None:
         self.node = ""  # theirs, as soon as it is known
         self.name = name
         self._expected = expected
@@ -118,7 +120,7 @@ class Protocol:
         self._calls: dict[str, int] = {}  # by the text of the reference
         self._last_call = 0
         self._received = bytearray()
-        self._needed = 2
+        self._handshake_prefix = self._needed = prefix
         self._deadline = math.inf
         self._outgoing = bytearray()
         self._state: t.Callable[[bytes], t.Any] = self._status
@@ -194,7 +196,7 @@ class Protocol:
 
     @property
     def _prefix(self) -> int:
-        return 4 if self._state == self._connected else 2
+        return 4 if self._state == self._connected else self._handshake_prefix
 
     def _them(self) -> str:
         return f"The node {self.node}" if self.node else "The node"
@@ -215,7 +217,7 @@ class Protocol:
     # The handshake.
 
     def _send(self, message: bytes) -> None:
-        self._outgoing += struct.pack(">H", len(message)) + message
+        self._outgoing += len(message).to_bytes(self._handshake_prefix, "big") + message
 
     def _send_name(self) -> None:
         name = self.name.encode("utf-8")

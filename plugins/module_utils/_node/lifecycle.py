@@ -41,6 +41,7 @@ class Node(t.NamedTuple):
     name: str = ""  # empty: not distributed
     environment: t.Mapping[str, str] = {}
     service: _service.Service | None = None  # what runs it; None: bin/start, and heart
+    pipe_directory: str = ""  # for a node that cannot be called otherwise
 
     @property
     def cookie_file(self) -> str:
@@ -225,7 +226,8 @@ def failure(node: Node, seconds: float, starts: int, what: str) -> OtpError:
 def address_of(node: Node, cookie: str = "") -> NodeAddress:
     """How to reach a distributed node. cookie: in place of the one in its file."""
     port = node.environment.get("ERL_EPMD_PORT", "")
-    return NodeAddress(node.name, cookie=cookie, cookie_file=node.cookie_file, epmd_port=int(port) if port.isdigit() else 0, root=node.root)
+    address = NodeAddress(node.name, cookie=cookie, cookie_file=node.cookie_file, pipe_dir=node.pipe_directory, root=node.root)
+    return address._replace(epmd_port=int(port) if port.isdigit() else 0)
 
 
 def ask(node: Node, *, cookie: str = "", timeout: float = 5.0) -> Running:

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
 from ansible_collections.erlang.otp.plugins.module_utils._formats.distribution_flags import Distribution, distribution_of, kernel_parameters
-from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, user_of
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, started_at, user_of
+
+# The native code that ssl loads by on_load functions: crypto(3), asn1.
+NATIVE = (b"/crypto.so", b"/asn1rt_nif.so")
+# Seconds after which an emulator without them has them in another way.
+BOOTED = 10
 
 
 def listening(root: str) -> Distribution:
@@ -25,7 +31,8 @@ def listening(root: str) -> Distribution:
 
 def distribution_of_process(pid: int) -> Distribution:
     """That of the emulator."""
-    return distribution_of(_arguments(pid), _kernel_parameters)
+    found = distribution_of(_arguments(pid), _kernel_parameters)
+    return found._replace(is_ready=_has_loaded_tls(pid)) if found.is_tls else found
 
 
 def listening_as(node: str, user: int | None) -> Distribution:
@@ -58,6 +65,18 @@ def _arguments(pid: int) -> t.Sequence[str]:
     except OSError:
         # It has ended meanwhile, or is not for us.
         return ()
+
+
+def _has_loaded_tls(pid: int) -> bool:
+    """Whether the emulator has what TLS needs. It listens before it has run the on_load functions of all modules, and then reports each handshake as an error.
+
+    Native code may be a part of the emulator: then its age counts.
+    """
+    try:
+        maps = read_file(f"/proc/{pid}/maps") or b""
+    except (OSError, OtpError):
+        return True
+    return all(library in maps for library in NATIVE) or time.time_ns() - started_at(pid) > BOOTED * 10**9
 
 
 def _kernel_parameters(paths: t.Iterable[str]) -> dict[str, t.Any]:

@@ -73,6 +73,7 @@ class SystemOptions(t.NamedTuple):
     claim: Claim = Claim()
     environment_secrets: t.Mapping[str, str] = {}  # more variables of the node's environment, which are in no diff
     warnings: tuple[str, ...] = ()
+    tls: t.Mapping[str, str] | None = None  # certificate, key, ca: PEM
 
     def path(self, path: str) -> str:
         """Where a file of the host is written: below destdir."""
@@ -89,6 +90,7 @@ def node_of(parameters: dict[str, t.Any], found: Found) -> Node:
         log_directory=parameters["log_dir"] or f"{root}/log",
         name=parameters["node_name"],
         environment=texts("environment", parameters["environment"]),
+        pipe_directory=parameters["pipe_dir"] or f"{root}/run/pipe",
         service=None if found.manager == "none" else _service(parameters["service"], found.manager),
     )
 
@@ -105,7 +107,8 @@ def parse_options(parameters: dict[str, t.Any], *, init: str = "") -> SystemOpti
     return SystemOptions(
         node=node,
         group=parameters["group"] or user,
-        pipe_directory=parameters["pipe_dir"] or f"{root}/run/pipe",
+        pipe_directory=node.pipe_directory,
+        tls=parameters["tls"],
         run_directory=parameters["run_dir"] or f"{root}/run",
         destdir=destdir,
         package={

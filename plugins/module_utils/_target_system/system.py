@@ -23,6 +23,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._formats.vm_args import
 from ansible_collections.erlang.otp.plugins.module_utils._install.foretell import sources_of
 from ansible_collections.erlang.otp.plugins.module_utils._node.service import Service, ensure_service, without_epmd
 from ansible_collections.erlang.otp.plugins.module_utils._target_system import environment as _environment
+from ansible_collections.erlang.otp.plugins.module_utils._target_system import tls_files as _tls_files
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.node_state import NodeState
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import File, SystemOptions
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.release import Release, ensure_release
@@ -61,6 +62,8 @@ class System:
             if not self.is_image:
                 check_claim(self.tree, self.options.claim)
             before = self.tree.start_erl_data()
+            if self.options.tls:
+                _tls_files.check(self.options.tls, self.options.node.name)
             if self.options.package["package"] is None and not self.changes.check_mode:
                 # What is missing is reported here, and not when the user is created or the node is stopped already.
                 ensure_release(self.options, self.tree, self.owner, self.changes, is_image=self.is_image, only_check=True)
@@ -77,6 +80,8 @@ class System:
         # Again, because the installation may have made the root directory.
         with self.as_owner():
             self.diff.extend(self.release.diff)
+            if self.options.tls:
+                self.warnings.extend(self.ensure_tls(self.options.tls))
             self.ensure_directories()
             self.configure()
             # Before bin/start, which reads it.
@@ -127,6 +132,12 @@ class System:
         target = self.link_target(options.run_directory)
         if not os.path.islink(path) or os.readlink(path) != target:
             self.changes.do(f"link {path} to {options.run_directory}", link, target, path, self.owner)
+
+    def ensure_tls(self, tls: t.Mapping[str, str]) -> list[str]:
+        """The files of the distribution over TLS. Returns warnings."""
+        applications = (self.options.package["release"] or {}).get("applications") or ()
+        _tls_files.check_release(self.tree, self.release.version or "", applications)
+        return _tls_files.ensure_tls(tls, self.options.node, self.tree, self.owner, self.changes)
 
     def is_foretold(self) -> bool:
         """Whether this is check mode, and the release is not there yet."""

@@ -19,7 +19,7 @@ def files_of(tree: Tree, start: StartErlData | None) -> list[str]:
     if start is None:
         return []
     of_release = [tree.path("releases", start.release_version, name) for name in ("sys.config", "vm.args")]
-    return [tree.path("bin", name) for name in ("start", "start_erl", "environment")] + of_release
+    return [tree.path("bin", name) for name in ("start", "start_erl", "environment", "ssl_dist.conf")] + of_release
 
 
 def find_newer(tree: Tree, start: StartErlData | None, pid: int, *more: str, written: t.Collection[str] = ()) -> list[str]:

@@ -25,6 +25,7 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.client impor
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.run import OF_A_RUN, run
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.service import service
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.specs import options, typed
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.tls import tls
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.upgrade import upgrade
 from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import checksum_of
 
@@ -69,7 +70,7 @@ def problems(variables: Variables, *, target: bool = True) -> list[str]:
         return found
     if not target:
         return [*found, *builder(values)]
-    for check in (root, user, directories, node, cookie, flags, environment, timeouts, package, configuration, service, image, box, client, upgrade):
+    for check in (root, user, directories, node, cookie, flags, environment, timeouts, package, configuration, service, tls, image, box, client, upgrade):
         found.extend(check(values))
     return found
 

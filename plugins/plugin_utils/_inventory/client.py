@@ -31,6 +31,8 @@ def client(variables: Variables) -> t.Iterator[str]:
         yield "otp_service_manager is sysv: a client node supports systemd or none; with none, call bin/start in a script of the host."
     if not variables.get("otp_epmd", True):
         yield "otp_epmd is false: a client node is called from its master, which asks EPMD for it. Do not set it."
+    if variables.get("otp_dist_tls"):
+        yield "otp_dist_tls is set: a client node is called from its master without TLS. Remove it for this host."
     if variables.get("otp_client_loader") == "inet" and not variables.get("otp_static_emulator", True):
         yield "otp_static_emulator is false: a client without a disk always has a static emulator. Do not set it."
 

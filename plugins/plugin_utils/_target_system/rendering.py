@@ -20,6 +20,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.values import tex
 from ansible_collections.erlang.otp.plugins.module_utils._formats.distribution_flags import distribution_of
 from ansible_collections.erlang.otp.plugins.module_utils._node import service_manager
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.environment import format_environment
+from ansible_collections.erlang.otp.plugins.module_utils._terms.printer import format_terms
+from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom
 from ansible_collections.erlang.otp.plugins.module_utils._tree.own_script import CONTROL
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.specs import of_their_kinds
 from ansible_collections.erlang.otp.plugins.plugin_utils._target_system.hardening import epmd_hardening, hardening
@@ -31,6 +33,7 @@ MANAGED = f"{service_manager.MANAGED}target_system): changes made here are overw
 
 # The clients of the boot server are in a separate file: the playbook "clients" brings a change to the running server, without a restart.
 BOOT_SERVER = "bin/boot_server.args"
+TLS_OPTIONS = "bin/ssl_dist.conf"
 
 Variables = t.Mapping[str, t.Any]
 
@@ -109,9 +112,21 @@ def scripts(variables: Variables) -> list[dict[str, str]]:
     """bin/start, bin/start_erl, bin/stop and bin/NAME, and the list of the boot server: the option files of otp_target_system."""
     files = [{"path": f"bin/{name}", "content": rendered(name, variables), "mode": "0755"} for name in ("start", "start_erl", "stop")]
     files.append({"path": CONTROL, "content": rendered("control", variables), "mode": "0755"})
+    if variables.get("_otp_tls"):
+        files.append({"path": TLS_OPTIONS, "content": tls_options(variables), "mode": "0644"})
     if variables["otp_boot_server"]:
         files.append({"path": BOOT_SERVER, "content": boot_server(variables["otp_boot_server_clients"]), "mode": "0644"})
     return files
+
+
+def tls_options(variables: Variables) -> str:
+    """The options of ssl for connections that other nodes make, and for those that the node makes. With a CA, each side checks the other one."""
+    is_mutual = variables["_otp_tls"] == "mutual"
+    names = {"certfile": "certificate", "keyfile": "key", **({"cacertfile": "ca"} if is_mutual else {})}
+    options = [(Atom(option), f"{variables['otp_root']}/tls/{name}.pem") for option, name in names.items()]
+    client = [*options, (Atom("verify"), Atom("verify_peer" if is_mutual else "verify_none"))]
+    server = [*client, *([(Atom("fail_if_no_peer_cert"), Atom("true"))] if is_mutual else [])]
+    return format_terms([[(Atom("server"), server), (Atom("client"), client)]]).decode("utf-8")
 
 
 def boot_server(addresses: t.Iterable[str]) -> str:
@@ -225,6 +240,9 @@ def flags(variables: Variables) -> list[str]:
     elif variables["otp_dist_ports"]:
         ports = str(variables["otp_dist_ports"]).split("-")
         found += ["-kernel", "inet_dist_listen_min", ports[0], "inet_dist_listen_max", ports[-1]]
+    if variables.get("_otp_tls"):
+        found += [] if "-proto_dist" in variables["otp_erl_flags"] else ["-proto_dist", "inet_tls"]
+        found += ["-ssl_dist_optfile", f"{variables['otp_root']}/{TLS_OPTIONS}"]
     for name, directory in sorted(variables["otp_boot_variables"].items()):
         found += ["-boot_var", name, directory]
     if variables["otp_console"] == "journal":

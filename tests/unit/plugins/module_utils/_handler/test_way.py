@@ -17,7 +17,8 @@ import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError
-from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._handler.test_running import ENTRY, REL, Node, go, outcomes, root, upgrade_of
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._handler.test_running import ENTRY, Node, go, outcomes, root, upgrade_of
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.handler_node import REL
 
 __all__ = ["root"]
 

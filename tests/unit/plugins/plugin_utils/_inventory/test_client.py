@@ -17,6 +17,7 @@ from ansible_collections.erlang.otp.plugins.filter.boot_server_clients import Fi
 from ansible_collections.erlang.otp.plugins.filter.fleet_problems import FilterModule as FleetProblems
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.checks import problems
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.client import client
+from ansible_collections.erlang.otp.tests.real.authority import Authority
 
 fleet_problems = FleetProblems().filters()["fleet_problems"]
 boot_server_clients = BootServerClients().filters()["boot_server_clients"]
@@ -41,6 +42,7 @@ def test_nothing_to_say_of_a_client(given):
         ({"otp_service_manager": "sysv"}, "otp_service_manager is sysv"),
         ({"otp_client_loader": "inet", "otp_static_emulator": False}, "otp_static_emulator is false"),
         ({"otp_epmd": False, "otp_dist_ports": 9100}, "otp_epmd is false"),
+        ({"otp_dist_tls": Authority().issue("c")}, "otp_dist_tls is set"),
     ],
 )
 def test_each_variable(given, said):

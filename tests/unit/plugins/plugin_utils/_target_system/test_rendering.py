@@ -69,6 +69,11 @@ VARIABLES = {
         ({"otp_node_name": "x@h"}, "-sname x@h -mode embedded"),
         ({"otp_node_name": "x@h.example", "otp_long_names": True}, "-name x@h.example -mode embedded"),
         ({"otp_node_name": "x@h", "otp_service_manager": "systemd"}, "-sname x@h -start_epmd false -mode embedded"),
+        ({"_otp_tls": "mutual", "otp_root": "/srv/x"}, "-proto_dist inet_tls -ssl_dist_optfile /srv/x/bin/ssl_dist.conf -mode embedded"),
+        (
+            {"_otp_tls": "one-way", "otp_root": "/srv/x", "otp_erl_flags": ["-proto_dist", "inet6_tls"]},
+            "-ssl_dist_optfile /srv/x/bin/ssl_dist.conf -mode embedded -proto_dist inet6_tls",
+        ),
         ({"otp_node_name": "x@h", "otp_epmd": False, "otp_dist_ports": 9100}, "-sname x@h -start_epmd false -erl_epmd_port 9100 -mode embedded"),
         ({"otp_node_name": "x"}, "-sname x -mode embedded"),
         ({"otp_code_mode": "interactive"}, "-mode interactive"),
@@ -207,6 +212,20 @@ def test_a_host_that_boots_puts_right_what_a_power_cut_has_left(start, releases,
     permanent = boots.split()[1]
     assert (directory / "RELEASES").read_text() == released(permanent)
     assert not list(directory.glob("*.saved"))
+
+
+@pytest.mark.parametrize(
+    ("given", "server", "client"),
+    [
+        ("mutual", ',{cacertfile,"/r/tls/ca.pem"},{verify,verify_peer},{fail_if_no_peer_cert,true}', ',{cacertfile,"/r/tls/ca.pem"},{verify,verify_peer}'),
+        ("one-way", ",{verify,verify_none}", ",{verify,verify_none}"),
+    ],
+)
+def test_the_options_of_tls(given, server, client):
+    files = '{certfile,"/r/tls/certificate.pem"},{keyfile,"/r/tls/key.pem"}'
+    found = {file["path"]: file["content"] for file in options({**VARIABLES, "otp_root": "/r", "_otp_tls": given})["files"]}
+    coding, dummy, text = found["bin/ssl_dist.conf"].partition("\n")
+    assert coding == "%% coding: utf-8" and "".join(text.split()) == f"[{{server,[{files}{server}]}},{{client,[{files}{client}]}}]."
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,101 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Distribution over TLS: the user's guide of ssl, "Using TLS for Erlang Distribution". We are a client with the files that the node itself has as one."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
+from ansible_collections.erlang.otp.plugins.module_utils._core.reading import read_file
+from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallTimeout, Unreachable
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, as_text, decode, parse
+
+
+class TlsFiles(t.NamedTuple):
+    """What a client presents, and by which it knows the node. Empty: nothing."""
+
+    certificate: str
+    key: str
+    ca: str
+    password: str = ""
+
+
+def files_of(path: str) -> TlsFiles | None:
+    """Those that the file of -ssl_dist_optfile has for a client; None if it cannot be read, or if the node wants a certificate and the file has none."""
+    try:
+        with as_owner(path):
+            (options,) = parse(decode(read_file(path) or b"", filename=path), filename=path)
+        sections = {name: dict(pairs(section)) for name, section in pairs(options)}
+        server, client = sections.get("server", {}), sections.get("client", {})
+        texts = [text_of(client.get(name, "")) for name in ("certfile", "keyfile", "cacertfile", "password")]
+    except (OSError, OtpError, ValueError, TypeError):
+        return None
+    if server.get("fail_if_no_peer_cert") == Atom("true") and not texts[0]:
+        return None
+    return TlsFiles(texts[0], texts[1] or texts[0], *texts[2:])
+
+
+def pairs(options: t.Iterable[t.Any]) -> t.Iterator[tuple[str, t.Any]]:
+    for option in options:
+        if isinstance(option, tuple) and len(option) == 2 and isinstance(option[0], Atom):
+            yield option[0].name, option[1]
+
+
+def text_of(value: t.Any) -> str:
+    return value.decode("utf-8") if isinstance(value, bytes) else as_text(value)
+
+
+def context_of(files: TlsFiles) -> ssl.SSLContext:
+    """That of a client. Names are not compared: the handshake of the distribution shows the name of the node. Raises OtpError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    # As a node without such a file does.
+    context.verify_mode = ssl.CERT_REQUIRED if files.ca else ssl.CERT_NONE
+    path = ""
+    try:
+        for path in filter(None, (files.ca,)):
+            with as_owner(path):
+                context.load_verify_locations(path)
+        if files.certificate:
+            path = files.key
+            with as_owner(path):
+                # A function, because OpenSSL asks at the terminal otherwise.
+                context.load_cert_chain(files.certificate, files.key, password=lambda: files.password)
+    except (OSError, ValueError) as error:
+        raise OtpError(f"{path} cannot be used for TLS: {error}.") from None
+    return context
+
+
+class TlsSocket:
+    """A connected socket with TLS, which does not block: BlockingIOError where there is nothing yet. Raises Unreachable, CallTimeout."""
+
+    def __init__(self, connection: socket.socket, files: TlsFiles, where: str, *, timeout: float) -> None:
+        connection.settimeout(timeout)
+        try:
+            self._tls = context_of(files).wrap_socket(connection)
+        except socket.timeout:
+            raise CallTimeout(f"{where} has not answered in time.") from None
+        except OSError as error:
+            reason = getattr(error, "verify_message", "") or getattr(error, "reason", "") or str(error)
+            raise Unreachable(f"{where} does not agree on TLS ({reason}): compare the certificates of both sides.") from None
+
+    def __getattr__(self, name: str) -> t.Any:
+        return getattr(self._tls, name)
+
+    def send(self, data: t.Any) -> int:
+        try:
+            return self._tls.send(data)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise BlockingIOError from None
+
+    def recv(self, size: int) -> bytes:
+        try:
+            return self._tls.recv(size)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise BlockingIOError from None
