@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 import typing as t
+from pathlib import Path
 
 import pytest
 
@@ -18,9 +19,11 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors impor
 from ansible_collections.erlang.otp.plugins.module_utils._node.distribution import Connection
 from ansible_collections.erlang.otp.plugins.module_utils._node.distribution_protocol import FLAGS, HANDSHAKE_23, OLD, SPAWN, ProtocolError
 from ansible_collections.erlang.otp.plugins.module_utils._node.epmd import NoEpmd, NotRegistered
+from ansible_collections.erlang.otp.plugins.module_utils._node.tls import TlsFiles
 from ansible_collections.erlang.otp.plugins.module_utils._terms.etf_decoder import MAX_TERMS
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import parse, parse_one
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom, ExternalFun, ImproperList, Map, Opaque, TermError, identity
+from ansible_collections.erlang.otp.tests.real.authority import Authority
 from ansible_collections.erlang.otp.tests.real.nodes import COOKIE, TREES, Otp, Site, end, otp_of
 from ansible_collections.erlang.otp.tests.real.waiting import LIMIT, free_port, wait_until
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._terms.terms_valid import VALID
@@ -296,6 +299,24 @@ def test_a_name_of_our_own(site: Site):
     with Named(node=NODE, cookie=COOKIE, port=port) as node:
         assert node._protocol.name.startswith("erlang_otp_")
         assert node.call("erlang", "node", []) == Atom(NODE)
+
+
+def test_over_tls(site: Site):
+    """The node takes only who shows a certificate; and the process that caches the files answers, as a deployment needs it."""
+    inside = site.home[len(site.otp.system) :]
+    for name, text in Authority().issue("localhost").items():
+        Path(site.home, f"{name}.pem").write_text(text)
+    options = "".join(f'{{{option}file,"{inside}/{name}.pem"}},' for option, name in (("cert", "certificate"), ("key", "key"), ("cacert", "ca")))
+    options += "{verify,verify_peer}"
+    Path(site.home, "tls.conf").write_text(f"[{{server,[{options},{{fail_if_no_peer_cert,true}}]}},{{client,[{options}]}}].\n")
+    process = site.start("-sname", "secure@localhost", "-proto_dist", "inet_tls", "-ssl_dist_optfile", f"{inside}/tls.conf")
+    files = TlsFiles(*(f"{site.home}/{name}.pem" for name in ("certificate", "key", "ca")))
+    with site.connect_when_up("secure@localhost", process, tls=files) as node:
+        assert node.call("lists", "seq", [1, 50_000]) == list(range(1, 50_001)), "of more than one record"
+        assert node.call("gen_server", "call", [Atom("ssl_pem_cache_dist"), (Atom("unconditionally_clear_pem_cache"), [])]) == Atom("ok")
+    with pytest.raises(Unreachable):
+        site.connect("secure@localhost", tls=TlsFiles("", "", files.ca))
+    end(process)
 
 
 def test_by_rex(site: Site):

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 from authority import Authority
 from release_workshop import MINIMAL, Workshop
+from terminal import Terminal
 from test_without_epmd import HOSTS_FILE
 from upgrade_site import Run, Site, bring_exchange
 from waiting import LIMIT, free_port
@@ -131,6 +132,13 @@ def test_the_key_is_the_node_s_alone(site: Secure, deployed: Run) -> None:
 def test_commands(site: Secure, deployed: Run, host: str) -> None:
     assert site.run(host, "ping") == "pong"
     assert site.run(host, "rpc", "erlang", "node") == f"{host}@localhost"
+
+
+def test_a_shell_in_the_node(site: Secure, deployed: Run) -> None:
+    with Terminal(f"{site.root('north')}/bin/exchange", "remote") as terminal:
+        terminal.expect("(north@localhost)1>")
+        terminal.type("1000 + 234.\r")
+        terminal.expect("1234")
 
 
 def test_upgraded_while_they_run_and_back(site: Secure, deployed: Run) -> None:
