@@ -2,10 +2,14 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The OTP at hand under other version numbers, for systools and release_handler another OTP; it builds and runs releases."""
+"""Other OTPs: the one at hand under other version numbers, for systools and release_handler another OTP; and those of ``OTP_TREES``.
+
+They build and run releases.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import typing as t
@@ -13,6 +17,18 @@ from pathlib import Path
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp, read_otp
 from ansible_collections.erlang.otp.plugins.module_utils._formats.appup import parse_appup
+
+# By word: the one at hand, renumbered; the root directory of another OTP, or of a whole system with one.
+TREES = ["renumbered", *filter(None, os.environ.get("OTP_TREES", "").split(":"))]
+
+
+def other_otp(tree: str, otp: Otp, place: Path) -> Otp:
+    """That of a word of TREES. place: where the one at hand is, renumbered."""
+    if tree == "renumbered":
+        erts = otp.erts_version.partition(".")[0] + ".0.9"
+        return renumber(otp, place, erts=erts, applications={"sasl": before(otp, "sasl")})
+    places = (Path(tree) / place for place in ("", "usr/lib/erlang", "usr/local/lib/erlang", "usr/lib64/erlang"))
+    return read_otp(str(next(place for place in places if (place / "lib").is_dir() and list(place.glob("erts-*")))))
 
 
 def version_of(otp: Otp, application: str) -> str:

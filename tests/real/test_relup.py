@@ -15,13 +15,13 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from other_otp import before, renumber
+from other_otp import TREES, other_otp
 from release_workshop import MINIMAL, Workshop, content, erl, members, unpack
 from upgrade_site import bring_exchange
 from waiting import LIMIT, free_port
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.boot_scripts import SystoolsError
-from ansible_collections.erlang.otp.plugins.module_utils._build.otp import Otp, find_otp, read_otp
+from ansible_collections.erlang.otp.plugins.module_utils._build.otp import find_otp
 from ansible_collections.erlang.otp.plugins.module_utils._build.systools import ScriptOptions
 from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import sha256
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
@@ -165,23 +165,10 @@ def test_the_emulator_restarts_where_it_is_wished(exchange: Exchange, tmp_path: 
 # --- a change of OTP
 
 
-def other_otp(tree: str, workshop: Workshop) -> Otp:
-    """That of a word of OTP_TREES: the root directory of an OTP, or of a whole system with one."""
-    if tree == "renumbered":
-        return renumber(
-            workshop.otp,
-            workshop.directory / "renumbered",
-            erts=workshop.otp.erts_version.partition(".")[0] + ".0.9",
-            applications={"sasl": before(workshop.otp, "sasl")},
-        )
-    places = (Path(tree) / place for place in ("", "usr/lib/erlang", "usr/local/lib/erlang", "usr/lib64/erlang"))
-    return read_otp(str(next(place for place in places if (place / "lib").is_dir() and list(place.glob("erts-*")))))
-
-
-@pytest.mark.parametrize("tree", ["renumbered", *filter(None, os.environ.get("OTP_TREES", "").split(":"))])
+@pytest.mark.parametrize("tree", TREES)
 def test_from_another_otp_the_emulator_restarts_and_it_is_told(workshop: Workshop, tree: str) -> None:
     workshop.application("pea")
-    other = Workshop(workshop.directory, other_otp(tree, workshop))
+    other = Workshop(workshop.directory, other_otp(tree, workshop.otp, workshop.directory / "renumbered"))
     first = other.rel(*MINIMAL, "pea-1.0", stem="first")
     options = {
         "rel": workshop.rel(*MINIMAL, "pea-1.0", stem="second", version="SECOND"),

@@ -57,6 +57,7 @@ WAYS = {
     "and nothing says how to reach it": REAL + "test_handler_current.py::test_a_wrong_package_and_none",
     "to try release {self.version} again": HANDLER + "test_running.py::test_what_fails_its_checks_is_not_committed",
     "Set otp_allow_restart (option allow_restart) to allow it": REAL + "test_upgrade_restart.py::test_an_upgrade_that_restarts_is_awaited_and_verified",
+    "or compile them with the option no_long_atoms": REAL + "test_erts_change.py::test_by_the_relup",
     "List the applications in otp_keep_env": REAL + "test_live_environment.py::test_what_is_kept_is_there_at_any_moment",
     "Leave otp_keep_env (option keep_env) empty": REAL + "test_client_readonly.py::test_one_is_upgraded_and_the_other_stays",
     "names {', '.join(unknown)}, and neither release": REAL + "test_live_environment.py::test_what_is_kept_is_there_at_any_moment",

@@ -184,4 +184,6 @@ def _ask_release_handler(upgrade: NodeUpgrade) -> list[Problem]:
         if refused.lacks_attributes:
             # Of a box, and of a disk-less client, the files are not read here.
             return [_preflight.no_attributes(f"release {upgrade.version}, or of the one that runs,", _method(upgrade))]
+        if refused.is_of_newer_code:
+            return [_preflight.newer_code(upgrade.version, _method(upgrade))]
         return [Problem(refused.kind or "refused", str(refused).rstrip("."), "Install the release again from its package")]

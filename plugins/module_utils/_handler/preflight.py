@@ -219,6 +219,13 @@ def no_attributes(library: str, method: str) -> Problem:
     return Problem("attributes", cause, INSTEAD[method][:1].upper() + INSTEAD[method][1:])
 
 
+def newer_code(version: str, method: str) -> Problem:
+    """Of a release that the release_handler of an OTP older than 28 cannot read (compile(3), no_long_atoms). method: one of INSTEAD."""
+    cause = f"modules of release {version} were compiled by OTP 28 or newer, and the node is on an older one, whose release_handler cannot read them"
+    remedy = INSTEAD[method][:1].upper() + INSTEAD[method][1:]
+    return Problem("newer_code", cause, f"{remedy}; or compile them with the option no_long_atoms")
+
+
 def check_made_from(tree: Tree, version: str, earlier: str, *, made_from: MadeFrom | None = None) -> t.Iterator[Problem]:
     """Whether the relup of the release was made from the content that this host has of the earlier one. made_from: of a relup that is still in its package."""
     shared = getattr(tree, "shared", tree)

@@ -184,8 +184,24 @@ class Refused(OtpError):
         return (module, problem, chunk) == (Atom("beam_lib"), Atom("missing_chunk"), "Attr")
 
     @property
+    def is_of_newer_code(self) -> bool:
+        """Whether a module was compiled by OTP 28 or newer, and the node is on an older one: its beam_lib cannot read such a table of atoms."""
+        return any((Atom("beam_lib"), Atom(function)) in _calls(self.reason) for function in ("extract_atom", "extract_atoms"))
+
+    @property
     def is_harmless(self) -> bool:
         return self.kind in HARMLESS
+
+
+def _calls(reason: t.Any) -> t.Iterator[tuple[t.Any, t.Any]]:
+    """Module and function of each entry of a stack trace, wherever in the term it is."""
+    waiting = [reason]
+    while waiting:
+        term = waiting.pop()
+        if isinstance(term, tuple) and len(term) == 4:
+            yield term[:2]
+        if isinstance(term, (list, tuple)):
+            waiting += term
 
 
 def observe(node, *, timeout: float = 10.0) -> Running:

@@ -185,3 +185,19 @@ def test_expressions_that_a_node_does_not_evaluate(number, answer) -> None:
 def test_processes_in_old_code_that_cannot_be(answer) -> None:
     with pytest.raises(BadAnswer, match="old code"):
         processes_in_old_code(answering(answer))
+
+
+def test_code_of_a_newer_otp_is_known_by_who_failed_to_read_it() -> None:
+    """What release_handler of OTP 27 answers for a module that OTP 29 has compiled, with the calls in the middle of it left out."""
+    badarg = (
+        Atom("badarg"),
+        [(Atom("erlang"), Atom("binary_to_atom"), [b"counterPstart\xa0", Atom("utf8")], []), (Atom("beam_lib"), Atom("extract_atom"), 2, [])],
+    )
+    reason = (Atom("EXIT"), ((Atom("badmatch"), (Atom("EXIT"), badarg)), [(Atom("beam_lib"), Atom("version"), 1, [])]))
+    assert Refused("check_install_release", reason).is_of_newer_code
+    other = (Atom("EXIT"), (Atom("badarg"), [(Atom("beam_lib"), Atom("version"), 1, [])]))
+    assert not Refused("check_install_release", other).is_of_newer_code
+    deep: list = []
+    for _level in range(100_000):
+        deep = [deep]
+    assert not Refused("check_install_release", deep).is_of_newer_code
