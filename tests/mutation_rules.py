@@ -32,6 +32,7 @@ NATIVE, ATTRIBUTES = UTILS + "_build/native_code.py", UTILS + "_handler/attribut
 OF_NATIVE, OF_ATTRIBUTES = (UNIT + "_build/test_native_code.py",), (UNIT + "_handler/test_attributes.py",)
 OPTIONS, OF_OPTIONS = UTILS + "_handler/install_options.py", (UNIT + "_handler/test_install_options.py",)
 OF_FILES = (UNIT + "_core/test_files.py",)
+OWN_FILES, OF_OWN_FILES = UTILS + "_target_system/own_files.py", (UNIT + "_target_system/test_own_files.py",)
 OF_EXTRACT = (UNIT + "_package/test_extract.py", UNIT + "_package/test_writer.py")
 OF_STDIN = ("tests/unit/plugins/plugin_utils/_transport/test_stdin_transport.py",)
 TRANSPORT = "plugins/plugin_utils/_transport/packages.py"
@@ -1177,6 +1178,18 @@ RULES = (
         OF_PREVIOUS,
     ),
     Rule("a file that did not exist goes again", KEPT, "os.unlink(path)\n                os.rmdir", "pass\n                os.rmdir", OF_PREVIOUS),
+    # The operator's files.
+    Rule("a file is not written through a link", OWN_FILES, "if stat.S_ISLNK(mode):", "if False:", OF_OWN_FILES),
+    Rule("what was changed on the host is not removed", OWN_FILES, "if hashlib.sha256(content).hexdigest() != entry.sha256:", "if False:", OF_OWN_FILES),
+    Rule("the call of a killed run is made", OWN_FILES, "is_other[file.path] or self._is_due(file, pid)", "is_other[file.path]", OF_OWN_FILES),
+    Rule("a file whose call fails comes back", OWN_FILES, "_put_back(self.place(path), earlier)", "pass", OF_OWN_FILES),
+    Rule(
+        "the list of the operator's files names no other file",
+        UTILS + "_tree/own_files.py",
+        " and not path_problem(parts[3])",
+        "",
+        (UNIT + "_tree/test_own_files.py",),
+    ),
     # What a build says of its input.
     Rule("a list of integers is text if it is Latin-1", UTILS + "_terms/plain_data.py", "ord(character) < 256", "True", (UNIT + "_terms/test_plain_data.py",)),
     Rule("classes of POSIX are those of OTP", APPUP, 'f"[{IN_BRACKETS.sub(_posix, found[1])}]"', "found[0]", OF_APPUP),

@@ -173,8 +173,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.erlang.otp.plugins.module_utils._client.node_change import ClientNodeRequest, NotUp, change_client
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress
-from ansible_collections.erlang.otp.plugins.module_utils._node.verify import CHECK, as_checks
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import CHECK, NodeAddress
+from ansible_collections.erlang.otp.plugins.module_utils._node.verify import as_checks
 from ansible_collections.erlang.otp.plugins.module_utils._tree.mark import CLAIM_ARGUMENTS, Held, claim_of
 
 ARGUMENT_SPEC: dict = {

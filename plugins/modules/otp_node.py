@@ -194,7 +194,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._node.verify import CHECK, as_checks
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import CHECK
+from ansible_collections.erlang.otp.plugins.module_utils._node.verify import as_checks
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.node_change import NodeError, NodeRequest, change_node
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import SERVICE, node_of, service_manager
 from ansible_collections.erlang.otp.plugins.module_utils._tree.mark import CLAIM_ARGUMENTS, Held, claim_of

@@ -490,8 +490,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.values import exp
 from ansible_collections.erlang.otp.plugins.module_utils._handler.local import apply_local
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Request
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded
-from ansible_collections.erlang.otp.plugins.module_utils._node.connect import ADDRESS_ARGUMENTS, address_of
-from ansible_collections.erlang.otp.plugins.module_utils._node.verify import CHECK, as_checks
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import ADDRESS_ARGUMENTS, CHECK, address_of
+from ansible_collections.erlang.otp.plugins.module_utils._node.verify import as_checks
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import URL_OPTIONS
 from ansible_collections.erlang.otp.plugins.module_utils._tree.mark import CLAIM_ARGUMENTS, claim_of
 

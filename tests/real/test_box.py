@@ -10,6 +10,7 @@ One box goes through it all, as a box does: the tests come in their order.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import secrets
@@ -146,6 +147,48 @@ def test_a_second_run_changes_nothing_and_costs_little_and_no_secret_shows(box: 
     assert COOKIE not in said.output
     others = [path for path in (*box.root.glob("srv/**/*"), *box.root.glob("etc/**/*"), *box.root.glob("tmp/*")) if path.is_file()]
     assert not [path for path in others if COOKIE.encode() in path.read_bytes()]
+
+
+def test_files_of_the_operator_and_a_call_that_reads_them(box: Box, releases: Releases) -> None:
+    """The call leaves its mark in the node; what is changed wants the one, or a restart."""
+    path, given = box.root / "srv/counter/etc/a b/limits.script", {"otp_package": releases.packages["FIRST"], "otp_cookie": COOKIE, "otp_user": "erlang"}
+    rpc = {"module": "file", "function": "script", "arguments": ['"/srv/counter/etc/a b/limits.script"'], "expect": "{ok,_}"}
+    first = {"path": "etc/a b/limits.script", "content": "application:set_env(counter, limit, 1).\n", "on_change": {"rpc": rpc}}
+    started = {"path": "etc/start.conf", "content": "one\n", "mode": "0400", "on_change": {"restart": True}}
+    box.inventory(**given, otp_files=[first, started])
+    said = box.play("erlang.otp.provision", "--check", "--diff")
+    assert said.changed == 1 and "+one" in said.output and not path.exists()
+    (foretold,) = said.results("line")
+    *_asked, result = box.play("erlang.otp.provision").results("line")
+    assert result["actions"] == foretold["actions"] and (path.read_text(), (path.parent.parent / "start.conf").read_text()) == (first["content"], "one\n")
+    assert path.stat().st_mode & 0o777 == 0o640 and path.stat().st_uid == (box.root / "srv/counter").stat().st_uid != 0
+    assert limit_of(box) == "{ok,1}" and box.play("erlang.otp.provision").results("line")[-1]["actions"] == []
+    box.inventory(**given, otp_files=[{**first, "content": "oops("}, started])
+    said = box.play("erlang.otp.provision", fails=True)
+    assert "The earlier file is back, and the node has read it by the same call." in said.output and path.read_text() == first["content"]
+    box.inventory(**given, otp_files=[{**started, "content": "two\n"}])
+    said = box.play("erlang.otp.provision")
+    assert "runs with an earlier version of /srv/counter/etc/start.conf" in " ".join(said.output.split()) and not path.exists()
+    assert limit_of(box) == "{ok,1}"
+    box.play("erlang.otp.restart", "-e", "otp_hosts=all")
+    assert limit_of(box) == "undefined" and box.play("erlang.otp.provision").changed == 0
+    elsewhere = box.root / "srv/elsewhere"
+    elsewhere.mkdir()
+    (box.root / "srv/counter/linked").symlink_to("/srv/elsewhere")
+    box.inventory(**given, otp_files=[{"path": "linked/a", "content": ""}])
+    assert "/srv/counter/linked is not a directory on this host" in box.play("erlang.otp.provision", fails=True).output and not os.listdir(elsewhere)
+    (box.root / "srv/counter/linked").unlink()
+    box.inventory(**given)
+    box.play("erlang.otp.provision")
+    assert not (box.root / "srv/counter/etc/start.conf").exists()
+    box.play("erlang.otp.restart", "-e", "otp_hosts=all")
+
+
+def limit_of(box: Box) -> str:
+    """What the node has, as text."""
+    call = {"module": "application", "function": "get_env", "arguments": ["counter", "limit"], "pipe_dir": "/srv/counter/run/pipe", "read_only": True}
+    found = re.search(r'"text": "([^"]*)"', box.ad_hoc("-m", "erlang.otp.otp_rpc", "-a", json.dumps(call)))
+    return found[1] if found else ""
 
 
 def test_a_clock_that_was_wrong_invents_no_restart(box: Box) -> None:

@@ -113,6 +113,11 @@ WAYS = {
     "create it, or set otp_manage_user": SYSTEM + "test_service_user.py::test_a_missing_user_that_must_not_be_created",
     "use become, or set otp_user": SYSTEM + "test_service_user.py::test_only_root_creates_users",
     "stop the node and remove {path} first": SYSTEM + "test_system.py::test_a_run_directory_of_an_earlier_deployment_is_in_the_way",
+    "otp_files (option own_files) has {problem}": SYSTEM + "test_own_files.py::test_the_option_as_the_module_has_it",
+    "otp_files (option own_files), {entry['path']}": SYSTEM + "test_own_files.py::test_the_option_as_the_module_has_it",
+    "Nothing has been changed. Remove it, or choose another path": REAL + "test_files.py::test_what_leads_elsewhere_is_refused_before_anything_is_changed",
+    "{self._go_back(address, call, paths)}": REAL + "test_files.py::test_a_call_makes_the_node_read_a_change_and_one_that_fails_takes_it_back",
+    "and stays, because it was changed on this host: remove it": REAL + "test_files.py::test_what_is_removed_from_the_list_wants_what_a_change_wants",
     # _box
     "otp_box is {otp_box}: set it to true or false": UNIT + "action/test_actions.py::test_a_box_that_is_neither",
     "remote_src is not supported for a host without Python": REAL + "test_box.py::test_a_package_on_the_box_is_not_installed",
@@ -120,7 +125,9 @@ WAYS = {
     "add the user to the image of the box": REAL + "test_box.py::test_a_user_that_the_box_has_not_is_refused",
     "systemd on a host without Python": UNIT + "plugin_utils/_box/test_system.py::test_a_service_of_another_kind",
     "rcS runs scripts whose name begins with S": UNIT + "plugin_utils/_box/test_system.py::test_a_script_that_the_box_may_not_run",
-    # _clients, _fleet, _package, _transport
+    # _clients, _fleet, _package, _target_system, _transport
+    "otp_files, {file['path']}: {error}": UNIT + "plugin_utils/_target_system/test_own_files.py::test_a_source_that_gives_nothing_is_named",
+    "are sent in each run: put it into the package": UNIT + "plugin_utils/_target_system/test_own_files.py::test_a_large_file_is_refused",
     "was started before its scripts or its configuration changed": REAL + "test_client_role.py::test_the_next_run_knows_who_is_outdated_and_a_gate_ends_it",
     "Remove them with -e otp_clients_prune=true": "extensions/molecule/clients/test_clients.py::test_one_leaves",
     "run erlang.otp.clients with -e otp_clients_prune=true": "extensions/molecule/clients/test_clients.py::test_one_leaves",
@@ -151,4 +158,6 @@ FACTS = (
     "The node, or its host, is down, and otp_down is skip",
     "there is nothing to roll back to: no system is installed below otp_root",
     " (otp_upgrade_to is {bring['release']})",
+    "list the files of otp_files in",
+    "which is not in otp_files any more",
 )

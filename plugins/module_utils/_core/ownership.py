@@ -182,9 +182,12 @@ def ensure_file(
     """Ensure content, mode and owner of the file. Return the old content if it was different, else None. keep: called before it is replaced."""
 
     def write() -> None:
+        write_file(path, content, mode=mode, uid=owner.uid, gid=owner.gid)
+
+    def replace() -> None:
         if keep is not None:
             keep(path)
-        write_file(path, content, mode=mode, uid=owner.uid, gid=owner.gid)
+        write()
 
     def write_as_it_was(found: os.stat_result) -> None:
         write()
@@ -194,7 +197,7 @@ def ensure_file(
     with as_owner(os.path.dirname(path) if can_switch() else path):
         before = read_file(path)
         if before != content:
-            changes.do(sentence, write)
+            changes.do(sentence, replace)
             return before or b""
         found = os.stat(path)
         if stat.S_IMODE(found.st_mode) != mode or not _fits(found, owner):

@@ -35,6 +35,13 @@ ADDRESS_ARGUMENTS: dict[str, dict[str, t.Any]] = {
     "port": {"type": "int"},
     "epmd_port": {"type": "int"},
 }
+# The argument spec of a call, and of what it must return.
+CHECK: dict[str, dict[str, t.Any]] = {
+    "module": {"type": "str", "required": True},
+    "function": {"type": "str", "required": True},
+    "arguments": {"type": "list", "elements": "raw", "default": []},
+    "expect": {"type": "raw"},
+}
 
 
 class NodeAddress(t.NamedTuple):

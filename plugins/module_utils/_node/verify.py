@@ -14,13 +14,6 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors impor
 from ansible_collections.erlang.otp.plugins.module_utils._terms.patterns import as_pattern, as_term, matches
 
 PAUSE = 0.1
-# The argument spec of a check.
-CHECK: dict[str, dict[str, t.Any]] = {
-    "module": {"type": "str", "required": True},
-    "function": {"type": "str", "required": True},
-    "arguments": {"type": "list", "elements": "raw", "default": []},
-    "expect": {"type": "raw"},
-}
 
 
 class Check(t.NamedTuple):
@@ -36,11 +29,11 @@ class NotVerified(OtpError):
     """A check did not return the expected value in time."""
 
 
-def as_checks(given: t.Sequence[dict[str, t.Any]]) -> tuple[Check, ...]:
-    """The checks of a user: module, function, arguments, expect. Raises OtpError with the name of the wrong one."""
+def as_checks(given: t.Sequence[dict[str, t.Any]], option: str = "verify") -> tuple[Check, ...]:
+    """The checks of a user: module, function, arguments, expect. Raises OtpError with the name of the wrong one, one of the option."""
     checks = []
     for number, item in enumerate(given):
-        name = f"verify[{number}]"
+        name = f"{option}[{number}]"
         arguments = [as_term(value, name=f"{name}.arguments[{index}]") for index, value in enumerate(item.get("arguments") or [])]
         expect = item.get("expect")
         checks.append(Check(item["module"], item["function"], arguments, None if expect is None else as_pattern(expect, name=f"{name}.expect")))

@@ -14,6 +14,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host impor
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _lifecycle
 from ansible_collections.erlang.otp.plugins.module_utils._node import rotate_cookie as _rotate_cookie
 from ansible_collections.erlang.otp.plugins.module_utils._node import service as _service
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running
 from ansible_collections.erlang.otp.plugins.module_utils._target_system import adoption as _adoption
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.boot import boot
@@ -36,12 +37,22 @@ class NodeState:
         # In check mode, the cookie of a node that is taken over; else that of its file. Then what taking it over has changed.
         self.cookie = ""
         self.actions: list[str] = []
+        # The files of otp_files that it reads at its start.
+        self.reads: list[str] = []
 
     def stop(self) -> None:
         """Stop the node if it runs, or if its service is about to start it."""
         root = self.node.root
         if find_emulator(root) or find_starters(root) or (self.node.service and _service.is_up(self.node.service)):
             self.changes.do(f"stop the node {self.title}", _lifecycle.halt, self.node)
+
+    def find_pid(self) -> int | None:
+        """The process of the emulator that runs, or that heart is about to start."""
+        return _lifecycle.find_settled(self.node.root)
+
+    def address(self) -> NodeAddress:
+        """How to call the node: through the pipes if it is not distributed."""
+        return _lifecycle.address_of(self.node) if self.node.name else NodeAddress(pipe_dir=self.options.pipe_directory)
 
     def ensure(self, written: set[str]) -> dict[str, t.Any]:
         """Start the node if its state needs that. written: files that this run wrote. Return the state of the node. Raises OtpError."""
@@ -65,7 +76,7 @@ class NodeState:
         newer = self.find_newer(pid, written)
         if newer and not self.options.restart_on_change:
             # Of these files, an upgrade loads no other one without a restart.
-            or_upgrade = ", or upgrade it" if all(path.endswith("/sys.config") for path in newer) else ""
+            or_upgrade = ", or upgrade it" if all(path.endswith("/sys.config") and path not in self.reads for path in newer) else ""
             self.warnings.append(
                 f"the node {self.title} runs with an earlier version of {', '.join(newer)}: restart it, by the playbook erlang.otp.restart or with"
                 f" otp_restart_on_change{or_upgrade}."
@@ -154,7 +165,7 @@ class NodeState:
     def find_newer(self, pid: int, written: set[str]) -> list[str]:
         """The files that the emulator read at its start, or its start scripts, that have changed since: not a cookie that it has got in another way."""
         cookie_file = self.options.path(self.node.cookie_file)
-        newer = find_newer(self.tree, self.tree.start_erl_data(), pid, cookie_file, written=written)
+        newer = find_newer(self.tree, self.tree.start_erl_data(), pid, cookie_file, *self.reads, written=written)
         if cookie_file in newer and cookie_file not in written and self.node.name and not self.options.destdir:
             with contextlib.suppress(_lifecycle.NoAnswer):
                 _lifecycle.ask(self.node)

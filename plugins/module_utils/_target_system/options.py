@@ -11,10 +11,14 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import parse_mode
 from ansible_collections.erlang.otp.plugins.module_utils._core.values import texts
+from ansible_collections.erlang.otp.plugins.module_utils._node.connect import CHECK
 from ansible_collections.erlang.otp.plugins.module_utils._node.lifecycle import Node
 from ansible_collections.erlang.otp.plugins.module_utils._node.service import Service, ServiceFile
 from ansible_collections.erlang.otp.plugins.module_utils._node.service_manager import MANAGERS, Found, find_manager
 from ansible_collections.erlang.otp.plugins.module_utils._tree.mark import Claim, claim_of
+
+if t.TYPE_CHECKING:
+    from ansible_collections.erlang.otp.plugins.module_utils._target_system.own_files import OwnFile
 
 # Argument specs of modules.
 FILE: dict[str, dict[str, t.Any]] = {
@@ -36,6 +40,17 @@ SERVICE: dict[str, t.Any] = {
             "options": {**FILE, "optional": {"type": "bool", "default": False}},
         },
     },
+}
+
+
+# A file of otp_files.
+OWN_FILE: dict[str, dict[str, t.Any]] = {
+    "path": {"type": "str", "required": True},
+    "content": {"type": "str", "required": True},
+    "encoding": {"type": "str", "choices": ["text", "base64"], "default": "text"},
+    "mode": {"type": "str", "default": "0640"},
+    "secret": {"type": "bool", "default": False, "no_log": False},
+    "on_change": {"type": "dict", "options": {"restart": {"type": "bool", "default": False}, "rpc": {"type": "dict", "options": CHECK}}},
 }
 
 
@@ -74,6 +89,7 @@ class SystemOptions(t.NamedTuple):
     environment_secrets: t.Mapping[str, str] = {}  # more variables of the node's environment, which are in no diff
     warnings: tuple[str, ...] = ()
     tls: t.Mapping[str, str] | None = None  # certificate, key, ca: PEM
+    own_files: tuple[OwnFile, ...] = ()
 
     def path(self, path: str) -> str:
         """Where a file of the host is written: below destdir."""
@@ -122,6 +138,7 @@ def parse_options(parameters: dict[str, t.Any], *, init: str = "") -> SystemOpti
         claim=claim_of(parameters),
         environment_secrets=texts("environment_secrets", parameters["environment_secrets"]),
         defer_start=bool(parameters["_defer_start"]),
+        own_files=_own_files(parameters["own_files"]) if parameters["own_files"] else (),
         **given("manage_user", "cookie", "state", "start_timeout", "restart_on_change"),
     )
 
@@ -130,6 +147,13 @@ def _file(entry: dict[str, t.Any]) -> File:
     if entry["path"].startswith("/") or ".." in entry["path"].split("/"):
         raise OtpError(f"files: {entry['path']!r} is not a path below the root directory. Give a relative path without '..'.")
     return File(entry["path"], entry["content"], parse_mode(entry["mode"]), entry["secret"])
+
+
+def _own_files(given: list[dict[str, t.Any]]) -> tuple[OwnFile, ...]:
+    # Lazy, for start-up time: few systems have any.
+    from ansible_collections.erlang.otp.plugins.module_utils._target_system.own_files import parse_files
+
+    return parse_files(given)
 
 
 def service_manager(entry: dict[str, t.Any] | None, destdir: str = "", init: str = "") -> Found:

@@ -34,6 +34,9 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import 
 from ansible_collections.erlang.otp.plugins.module_utils._tree.root_directory import ensure_root_directory
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
+if t.TYPE_CHECKING:
+    from ansible_collections.erlang.otp.plugins.module_utils._target_system.own_files import OwnFiles
+
 
 class System:
     """Brings a host to the options: ``apply`` runs the steps, each of which records in ``changes`` what it does."""
@@ -52,6 +55,7 @@ class System:
         # Paths of files that this run writes, or would write in check mode.
         self.written: set[str] = set()
         self.node = NodeState(options, self.tree, changes, self.warnings)
+        self.own_files: OwnFiles | None = None
 
     def apply(self) -> dict[str, t.Any]:
         """Run all steps and return the result.
@@ -69,6 +73,7 @@ class System:
                 ensure_release(self.options, self.tree, self.owner, self.changes, is_image=self.is_image, only_check=True)
             if not self.is_image:
                 self.node.check()
+            self.check_own_files()
             if self.options.state == "stopped":
                 # First, so that it never runs with half of the changes.
                 self.stop_node()
@@ -91,6 +96,7 @@ class System:
                     self.write_control_script(file)
                 else:
                     self.write(file)
+            self.write_own_files()
             self.write_cookie()
             self.ensure_service()
             node = self.ensure_node()
@@ -197,6 +203,25 @@ class System:
             self.warnings.extend(set_aside(self.tree, path, self.changes, FileOptions(*self.owner), coming=coming))
             self.write(file._replace(path=path))
 
+    def check_own_files(self) -> None:
+        """Raise OtpError, before anything is changed, for a file of otp_files whose place leads elsewhere."""
+        if self.options.own_files or self.tree.has("releases", "own_files"):
+            # Lazy, for start-up time: few systems have any.
+            from ansible_collections.erlang.otp.plugins.module_utils._target_system.own_files import OwnFiles
+
+            run_directory = self.options.path(self.options.run_directory) if self.is_image else ""
+            self.own_files = OwnFiles(self.options.own_files, self.tree, self.changes, self.node.previous.keep, run_directory)
+            self.own_files.check_places()
+
+    def write_own_files(self) -> None:
+        """The operator's files."""
+        if self.own_files is not None:
+            self.own_files.write(self.owner, None if self.is_image else self.node.find_pid())
+            self.diff.extend(self.own_files.diff)
+            self.warnings.extend(self.own_files.warnings)
+            self.written |= self.own_files.written & {*self.own_files.restarts}
+            self.node.reads = self.own_files.restarts
+
     def write_cookie(self) -> None:
         """The cookie file of the service user. A running node gets the cookie first."""
         path, cookie = self.options.path(self.options.node.cookie_file), self.options.cookie
@@ -222,6 +247,10 @@ class System:
     def ensure_node(self) -> dict[str, t.Any]:
         """The node in its state; returns that state."""
         state = self.node.ensure(self.written)
+        # A node that has another name or cookie until it is restarted reads the files then.
+        is_lost = self.options.node.name and "status" not in state and state.get("outdated")
+        if self.own_files is not None and state["running"] and not is_lost:
+            self.own_files.call(self.node.address())
         if self.node.actions:
             headers = {"before_header": "node", "after_header": "node"}
             self.diff.append({**headers, "before": "", "after": "".join(f"{sentence}\n" for sentence in self.node.actions)})

@@ -26,13 +26,17 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._box.shell import Shell
 
 
 class BoxTarget(t.NamedTuple):
-    """The system on a box. user: of the node, "" for the login user; outside: files and directories that matter and are not below root."""
+    """The system on a box. user: of the node, "" for the login user; outside: files and directories that matter and are not below root.
+
+    own: the operator's files below root.
+    """
 
     root: str
     pipe_dir: str
     user: str = ""
     init_script: str = ""
     outside: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
     writes: bool = True
     lock_timeout: float = 60.0
 
@@ -66,7 +70,7 @@ class Box:
 
     def _inspect(self, **variables: str) -> Inspection:
         shared = {"TAKE": variables.get("TAKE", ""), "FILES": "\n".join((self.target.root, *self.mirror.outside))}
-        own = {"BREAK": "", "SUMS": "", "NODE_USER": self.target.user, "LIMIT": str(MAX_FILE)}
+        own = {"BREAK": "", "SUMS": "", "NODE_USER": self.target.user, "LIMIT": str(MAX_FILE), "OWN": "\n".join(self.target.own)}
         found = parse_inspection(self.shell.run("inspect", {**own, **shared, **variables}, as_root=shared))
         if found.missing:
             raise OtpError(f"the box has no {', '.join(found.missing)}: nothing can be installed there. Build these programs into its BusyBox.")

@@ -53,7 +53,8 @@ def run_on_box(action: ActionBase, name: str, parameters: Parameters, task_vars:
             raise OtpError(f"a system is not removed from a box without Python (otp_box): stop the node, and remove {root} and its init script there.")
         if name in ("otp_target_system", "otp_node"):
             node = node_of(parameters, service_manager(parameters["service"], init="rcS"))
-            target = target._replace(init_script=node.service.files[0].path if node.service else "", outside=paths_outside(node, parameters))
+            own = tuple(file["path"] for file in parameters.get("own_files") or [])
+            target = target._replace(init_script=node.service.files[0].path if node.service else "", outside=paths_outside(node, parameters), own=own)
         with open_box(action, target) as box:
             return _run(name, parameters, changes, box)
     except OtpError as error:

@@ -22,6 +22,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.names import chec
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory import names
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.builder import builder
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.client import client
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.own_files import own_files
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.run import OF_A_RUN, run
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.service import service
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.specs import options, typed
@@ -70,7 +71,8 @@ def problems(variables: Variables, *, target: bool = True) -> list[str]:
         return found
     if not target:
         return [*found, *builder(values)]
-    for check in (root, user, directories, node, cookie, flags, environment, timeouts, package, configuration, service, tls, image, box, client, upgrade):
+    of_system = (root, user, directories, node, cookie, flags, environment, timeouts, package, configuration, own_files, service, tls)
+    for check in (*of_system, image, box, client, upgrade):
         found.extend(check(values))
     return found
 

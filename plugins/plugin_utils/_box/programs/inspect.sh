@@ -12,6 +12,15 @@
 # SUMS        "yes": the checksums of all files
 # LIMIT       bytes of a small file; the content of a larger one is not asked for
 # FILES       the files and directories outside of ROOT that matter, one a line
+# OWN         the operator's files below ROOT, one a line; releases/own_files lists those of earlier runs
+
+# list_own PATH: the directories above the path, and the path
+list_own() {
+    case $1 in
+    */*) list_own "${1%/*}" ;;
+    esac
+    LC_ALL=C ls -lnd -- "$1" 2>/dev/null
+}
 
 inspect() {
     cd / || return
@@ -58,6 +67,13 @@ inspect() {
     # No system yet.
     cd "$ROOT" 2>/dev/null || return
     LC_ALL=C ls -lnA .
+    own=$({
+        echo "$OWN"
+        cut -d ' ' -f 3- releases/own_files 2>/dev/null
+    } | sort -u)
+    echo "$own" | while IFS= read -r f; do
+        [ -z "$f" ] || list_own "$f"
+    done
     for d in bin lib releases erts-* run .previous; do
         [ ! -d "$d" ] || LC_ALL=C ls -lnAR "$d"
     done
@@ -79,13 +95,18 @@ inspect() {
     done
     # The content of small files.
     # shellcheck disable=SC2012  # one ls for all of them
-    LC_ALL=C ls -lnd bin/start bin/start_erl bin/stop bin/erl erts-*/bin/erl erts-*/bin/start erts-*/bin/start_erl erts-*/bin/*.src \
-        releases/* releases/*/* run/emulator.pid 2>/dev/null | {
+    {
+        LC_ALL=C ls -lnd bin/start bin/start_erl bin/stop bin/erl erts-*/bin/erl erts-*/bin/start erts-*/bin/start_erl erts-*/bin/*.src \
+            releases/* releases/*/* run/emulator.pid
+        echo "$own" | while IFS= read -r f; do
+            [ -z "$f" ] || LC_ALL=C ls -lnd -- "$f"
+        done
+    } 2>/dev/null | {
         set --
         # shellcheck disable=SC2034  # of the nine fields three count
         while read -r mode links uid gid size month day hour f; do
             case $mode,$f in
-            *.boot | *.script | *.tar.gz) ;;
+            *,releases/*.boot | *,releases/*.script | *,releases/*.tar.gz) ;;
             -*) [ "$size" -gt "$LIMIT" ] || set -- "$@" "$f" ;;
             esac
         done

@@ -67,6 +67,11 @@ copy() {
 place() {
     if [ -d "tree/$1" ]; then
         [ ! -e "$ROOT/$1" ] || fail "$ROOT/$1 exists, made by something else during this run: run it again"
+        # Of the operator's files the time counts, as a node may be older.
+        case $1 in
+        bin | erts-* | lib | lib/* | log | releases | releases/* | run) ;;
+        *) find "tree/$1" -type f -exec touch -c {} + 2>/dev/null || true ;;
+        esac
     else
         [ ! -d "$ROOT/$1" ] || fail "$ROOT/$1 on the box is a directory, and a file is to be there: remove it"
         touch -c "tree/$1" 2>/dev/null || true

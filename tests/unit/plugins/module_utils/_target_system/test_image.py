@@ -20,6 +20,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.service import Se
 from ansible_collections.erlang.otp.plugins.module_utils._target_system import image as _image
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.image import Image
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import SystemOptions
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.own_files import OwnFile
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import release_members, write_package
 
 PASSWD = f"root:x:0:0::/:/bin/sh\nerlang:x:{os.getuid()}:{os.getgid()}::/:/bin/false\n"
@@ -90,6 +91,17 @@ def test_no_node_starts_and_no_lock_is_left(tmp_path: Path, etc: Path) -> None:
     again = Changes()
     Image(options(tmp_path), again).apply()
     assert again.actions == []
+
+
+def test_files_of_the_operator_are_in_the_image(tmp_path: Path, etc: Path) -> None:
+    """$ROOT/run leads to a directory of the host that makes the image."""
+    files = (OwnFile("etc/a.conf", b"a"), OwnFile("run/b.conf", b"b", restart=True))
+    for expected in (True, False):
+        changes = Changes()
+        Image(options(tmp_path)._replace(own_files=files, run_directory=f"{tmp_path}/run", pipe_directory=f"{tmp_path}/run/pipe"), changes).apply()
+        assert any(action.startswith("write ") for action in changes.actions) is expected
+    assert (tmp_path / "image/srv/x/etc/a.conf").read_text() == "a" and not (tmp_path / "run").exists()
+    assert Path(f"{tmp_path}/image{tmp_path}/run/b.conf").read_text() == "b"
 
 
 @pytest.mark.parametrize("manager", ["systemd", "sysv"])

@@ -35,7 +35,7 @@ class Action:
 
 def box_of(directory: Path, *, writes: bool = True) -> tuple[Box, Action]:
     action = Action()
-    target = BoxTarget("/srv/exchange", PIPE, "exchange", SCRIPT, (HOME, COOKIE, LOG, RUN, PIPE, "/etc/init.d", SCRIPT), writes)
+    target = BoxTarget("/srv/exchange", PIPE, "exchange", SCRIPT, (HOME, COOKIE, LOG, RUN, PIPE, "/etc/init.d", SCRIPT), writes=writes)
     box = Box(action, target, str(directory))  # type: ignore[arg-type]
     box._fill(Inspection(free=1 << 40))
     (directory / "srv/exchange/bin").mkdir(parents=True)

@@ -21,6 +21,8 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.checks impor
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import release_members, write_package
 
 GOOD = {"otp_root": "/srv/exchange", "otp_node_name": "exchange@localhost", "otp_cookie": "s3cret"}
+BOTH = {"path": "a", "content": "", "on_change": {"restart": True, "rpc": {"module": "m", "function": "f"}}}
+COOKIE_FILE = {"path": "home/.erlang.cookie", "content": ""}
 
 
 def told(**variables):
@@ -42,6 +44,9 @@ def told(**variables):
         {"otp_image": "/srv/north.tar.gz", "otp_image_directory": "/srv/north"},
         {"otp_hosts": "boxes", "otp_serial": 1, "otp_max_fail_percentage": 0, "otp_environment": {"LANG": "C"}},
         {"otp_heart_beat_timeout": "11", "otp_status_page": "fleet.html", "otp_stdin_transport": False},
+        {"otp_files": [], "otp_master": ""},
+        {"otp_files": [{"path": "etc/a", "content": "", "mode": "0400"}, {"path": "run/b", "file": "b", "on_change": {}}, {"path": "c", "template": "c.j2"}]},
+        {"otp_files": [{"path": "run/b", "content": "b", "on_change": {"rpc": {"module": "m", "function": "f", "arguments": [1]}}}], "otp_box": True},
         {"otp_erl_flags": ["-kernel", "inet_dist_use_interface", "{127, 0, 0, 1}"], "otp_user": "_exchange-1", "otp_log_dir": "/var/log/exchange"},
     ],
 )
@@ -89,6 +94,32 @@ def test_nothing_to_say(variables):
         ({"otp_erl_flags": [["+P", 500000]]}, "otp_erl_flags", "a list of single values"),
         ({"otp_release_extra_files": [{"src": "x"}]}, "otp_release_extra_files", "missing required arguments: dest"),
         ({"otp_release_extra_files": [{"src": "x", "dest": "y", "mod": "z"}]}, "otp_release_extra_files.mod", "there are dest, src"),
+        ({"otp_files": [{"content": ""}]}, "otp_files", "missing required arguments: path"),
+        ({"otp_files": [{"path": "a", "contents": ""}]}, "otp_files.contents", "there are content, file"),
+        ({"otp_files": [{"path": "a", "content": "", "on_change": {"reload": True}}]}, "otp_files.on_change.reload", "there are restart, rpc"),
+        ({"otp_files": [{"path": "/etc/a", "content": ""}]}, "otp_files has '/etc/a'", "it is absolute. Give the path below"),
+        ({"otp_files": [{"path": "a/../b", "content": ""}]}, "otp_files has 'a/../b'", "write it without"),
+        ({"otp_files": [{"path": "bin/start", "content": ""}]}, "otp_files has 'bin/start'", "Use another directory, such as etc"),
+        ({"otp_files": [{"path": "a", "content": ""}, {"path": "a", "content": ""}]}, "otp_files has 'a' twice", "leave one of them out"),
+        ({"otp_files": [{"path": "a"}]}, "otp_files, a: it has none of", "give it one of them"),
+        ({"otp_files": [{"path": "a", "content": "", "file": "b"}]}, "otp_files, a: it has content and file of", "give it one of them"),
+        ({"otp_files": [{"path": "a", "content": {"b": 1}}]}, "otp_files, a: its content is not a text", "by the filter to_nice_yaml"),
+        ({"otp_files": [{"path": "a", "template": "/no/a.j2"}]}, "otp_files, a: its template is '/no/a.j2'", "not a file on the controller"),
+        ({"otp_files": [{"path": "a", "file": "/no/a"}]}, "otp_files, a: its file is '/no/a'", "not a file on the controller"),
+        ({"otp_files": [{"path": "a", "content": "", "mode": 416}]}, "otp_files, a: its mode is the number 416", "write it in quotes, such as '0640'"),
+        ({"otp_files": [{"path": "a", "content": "", "mode": "rw"}]}, "otp_files, a: mode: 'rw'", "Give digits in quotes"),
+        ({"otp_files": [BOTH]}, "otp_files, a: on_change has restart and rpc", "leave one of them out"),
+        ({"otp_files": [COOKIE_FILE], "otp_home": "/srv/exchange/home"}, "otp_files, home/.erlang.cookie", "set otp_cookie instead"),
+        (
+            {"otp_files": [{"path": "a", "content": ""}], "otp_master": "north", "otp_node_name": "a@b"},
+            "otp_files is not for a client node",
+            "set it for the master",
+        ),
+        (
+            {"otp_files": [{"path": "run/a", "content": ""}], "otp_box": True, "otp_run_dir": "/run/exchange"},
+            "otp_files, run/a: on a box",
+            "choose a path that does not begin with run",
+        ),
         ({"otp_root": ["/srv/exchange"]}, "otp_root", "must be a single value"),
         ({"otp_vm_args": ["+K", "true"]}, "otp_vm_args", "must be a single value"),
         ({"otp_environment": ["LANG=C"]}, "otp_environment", "must be a mapping"),
