@@ -32,6 +32,7 @@ NATIVE, ATTRIBUTES = UTILS + "_build/native_code.py", UTILS + "_handler/attribut
 OF_NATIVE, OF_ATTRIBUTES = (UNIT + "_build/test_native_code.py",), (UNIT + "_handler/test_attributes.py",)
 OPTIONS, OF_OPTIONS = UTILS + "_handler/install_options.py", (UNIT + "_handler/test_install_options.py",)
 OF_FILES = (UNIT + "_core/test_files.py",)
+EXTRA_FILES, OF_EXTRA_FILES = UTILS + "_tree/extra_files.py", (UNIT + "_tree/test_extra_files.py",)
 OWN_FILES, OF_OWN_FILES = UTILS + "_target_system/own_files.py", (UNIT + "_target_system/test_own_files.py",)
 OF_EXTRACT = (UNIT + "_package/test_extract.py", UNIT + "_package/test_writer.py")
 OF_STDIN = ("tests/unit/plugins/plugin_utils/_transport/test_stdin_transport.py",)
@@ -1150,7 +1151,7 @@ RULES = (
     Rule("a third user's file is not given away", ROOT_DIRECTORY, "if status.st_uid != 0:", "if False:", OF_ROOT_DIRECTORY),
     # What --check foresees.
     Rule("with --check, a host that lacks a package has room for it", FORETELL, "needed > free_space(tree.directory)", "False", OF_FORETELL),
-    Rule("what the tree has needs no room", FORETELL, "if not tree.has(path))", ")", OF_FORETELL),
+    Rule("what the tree has needs no room", FORETELL, "if is_extra(path) or not tree.has(path))", ")", OF_FORETELL),
     Rule("a library that is missing is refused", FITS, "            if place is None:\n", "            if False:\n", OF_FITS),
     Rule("a symbol version that is missing is refused", FITS, "in host.lacks(place, needed):", "in ():", OF_FITS),
     Rule("libraries of the release are found", FITS, "            if name in native.brought:\n", "            if False:\n", OF_FITS),
@@ -1186,10 +1187,14 @@ RULES = (
     Rule(
         "the list of the operator's files names no other file",
         UTILS + "_tree/own_files.py",
-        " and not path_problem(parts[3])",
+        " and not problem(parts[3])",
         "",
         (UNIT + "_tree/test_own_files.py",),
     ),
+    # The extra files of packages.
+    Rule("what was changed on the host is kept beside", EXTRA_FILES, "if found is not None and found not in", "if False and found not in", OF_EXTRA_FILES),
+    Rule("a change of a file that both releases bring stays", EXTRA_FILES, "if coming.get(path) != there.get(path)]", "]", OF_EXTRA_FILES),
+    Rule("the list of extra files names no other file", EXTRA_FILES, 'return "" if is_extra(path) and', 'return "" if True or', OF_EXTRA_FILES),
     # What a build says of its input.
     Rule("a list of integers is text if it is Latin-1", UTILS + "_terms/plain_data.py", "ord(character) < 256", "True", (UNIT + "_terms/test_plain_data.py",)),
     Rule("classes of POSIX are those of OTP", APPUP, 'f"[{IN_BRACKETS.sub(_posix, found[1])}]"', "found[0]", OF_APPUP),

@@ -166,6 +166,8 @@ options:
   extra_files:
     description:
       - More files and directories for the package.
+      - On a host, each release has its own, and those in the root directory are those of the permanent release, as C(bin) is. A file that was changed on the
+        host is kept as C(NAME.kept) when another release brings another file of that name.
       - V(releases/VERSION/sys.config) and V(releases/VERSION/relup) are checked, as by C(systools).
     type: list
     elements: dict

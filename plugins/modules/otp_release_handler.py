@@ -409,7 +409,9 @@ after:
   returned: when it could be read
   type: dict
 problems:
-  description: The problems that the preflight found.
+  description:
+    - The problems that the preflight found.
+    - C(kept_beside) names an extra file of a package that was changed on the host, and is kept beside that of the release that is permanent now.
   returned: always
   type: list
   elements: dict

@@ -233,7 +233,9 @@ directory:
   type: str
   sample: /srv/exchange/releases/1.0
 kept:
-  description: Files below the root directory that differ from those in the package and were not changed, such as C(sys.config).
+  description:
+    - Files below the root directory that differ from those in the package and were not changed, such as C(sys.config).
+    - Extra files of the package are not among them, because each release has its own.
   returned: when O(state) is not V(absent)
   type: list
   elements: str

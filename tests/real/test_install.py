@@ -144,6 +144,7 @@ DIFFERENCES = {
     "releases/FIRST/start_clean.boot": "an upgrade brings bin/start.boot up to date from the release directory",
     "releases/start_erl.data": "ends in a newline",
     "bin/start": "%VSN% is replaced as well",
+    "releases/FIRST/extra_files": "only ours: the extra files of the release",
 }
 
 

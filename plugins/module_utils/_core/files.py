@@ -13,6 +13,7 @@ import io
 import os
 import re
 import time
+import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.reading import NOT_A_FILE, open_file, read_end, read_file
@@ -52,11 +53,13 @@ def inherited_owner(directory: str) -> tuple[int, int]:
     return found.st_uid, found.st_gid
 
 
-def write_file(path: str, content: bytes, *, mode: int = 0o644, uid: int = -1, gid: int = -1, flush: bool = True, beside: str | None = None) -> None:
+def write_file(
+    path: str, content: bytes | t.Iterator[bytes], *, mode: int = 0o644, uid: int = -1, gid: int = -1, flush: bool = True, beside: str | None = None
+) -> None:
     """Replace the file, so that at any moment a reader, or a boot after a power cut (only with flush), sees the whole old or the whole new file.
 
     The file has its mode and owner (numeric; -1: unchanged) before it has any content or its name. beside: another directory of the same
-    file system for the temporary file; what killed processes left there is removed.
+    file system for the temporary file; what killed processes left there is removed. content: in pieces, if it is large.
     """
     directory, name = os.path.split(path)
     new = os.path.join(beside or directory, f".{name}.{os.getpid()}.new")
@@ -69,7 +72,8 @@ def write_file(path: str, content: bytes, *, mode: int = 0o644, uid: int = -1, g
                 os.fchown(descriptor, uid, gid)
             os.fchmod(descriptor, mode)
             with open(descriptor, "wb", closefd=False) as file:
-                file.write(content)
+                for piece in content if isinstance(content, t.Iterator) else (content,):
+                    file.write(piece)
             if flush:
                 os.fsync(descriptor)
         finally:

@@ -107,7 +107,7 @@ class FileOptions(t.NamedTuple):
             return
         os.chown(path, self.uid, self.gid)
 
-    def file(self, path: str, content: bytes, mode: int = 0o644) -> None:
+    def file(self, path: str, content: bytes | t.Iterator[bytes], mode: int = 0o644) -> None:
         """Write the file as write_file() does."""
         write_file(path, content, mode=mode & self.mask | 0o400, uid=self.uid, gid=self.gid, flush=self.flush, beside=self.beside)
 

@@ -29,6 +29,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler i
 from ansible_collections.erlang.otp.plugins.module_utils._node.without_sasl import with_files
 from ansible_collections.erlang.otp.plugins.module_utils._tree.backup import forget_saved, save
 from ansible_collections.erlang.otp.plugins.module_utils._tree.bin_directory import refresh_bin
+from ansible_collections.erlang.otp.plugins.module_utils._tree.extra_files import KEPT, follow_extra
 from ansible_collections.erlang.otp.plugins.module_utils._tree.history import FAILED
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import program_of
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import make_permanent, read_release, register
@@ -116,11 +117,14 @@ class NodeUpgrade(Upgrade):
         forget_saved(self.tree)
 
     def refresh_bin(self) -> None:
-        """Update bin to the release, which is permanent now."""
+        """Update bin and the extra files to the release, which is permanent now."""
         release = read_release(self.tree, self.version)
         if release is not None and self.tree.has(f"erts-{release.erts_version}"):
             with lock(self.tree.path(LOCK), timeout=self.request.lock_timeout):
-                refresh_bin(self.tree, self.version, release.erts_version, self.changes, self.tree.file_options())
+                options = self.tree.file_options()
+                refresh_bin(self.tree, self.version, release.erts_version, self.changes, options)
+                kept = follow_extra(self.tree, self.version, self.changes, options)
+            self.report([_kept_beside(self.tree.path(path)) for path in kept])
 
     def program(self) -> str:
         """A program that is made for the machine on which the node runs."""
@@ -183,3 +187,8 @@ class NodeUpgrade(Upgrade):
         # A rollback may follow.
         current = f"Then it ran release {self.running.current}" + (f", restarted as process {self.running.pid}" if is_restarted else "")
         return HandlerError(f"release {self.version}: {reason.rstrip('.')}. {current}. Set {named('force')} to try release {self.version} again.")
+
+
+def _kept_beside(path: str) -> Problem:
+    remedy = "Take what you need of it, and remove it"
+    return Problem("kept_beside", f"{path} of the package was changed on this host, and is kept as {path}{KEPT}", remedy, fatal=False)

@@ -17,6 +17,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host impor
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, ReleaseApplication
 from ansible_collections.erlang.otp.plugins.module_utils._install.native import NativeCode, check_native
 from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import Unpacked, check_complete
+from ansible_collections.erlang.otp.plugins.module_utils._tree.extra_files import is_extra
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 
@@ -35,7 +36,9 @@ def foretell(tree: Tree, release: dict, *, has_variables: bool = False, optional
     if not has_variables and not release["base"]:
         check_complete(unpacked, tree, release["package"])
     check_native(unpacked.native, tree, unpacked.release, release["package"], optional_native)
-    needed = sum(size for path, size in release["sizes"].items() if not tree.has(path))
+    # Each release has its extra files, and those of the first one are in the root as well.
+    copies = 1 if tree.has("releases", "start_erl.data") else 2
+    needed = sum(size * (copies if is_extra(path) else 1) for path, size in release["sizes"].items() if is_extra(path) or not tree.has(path))
     if not remote_host() and needed > free_space(tree.directory):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
@@ -24,6 +25,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._install.variable_libra
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import Writer
 from ansible_collections.erlang.otp.plugins.module_utils._package.opened import OpenPackage
 from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import BASE, Base, check_base, find_base, parse_base
+from ansible_collections.erlang.otp.plugins.module_utils._tree.extra_files import EXTRA, LIST, list_of
 from ansible_collections.erlang.otp.plugins.module_utils._tree.made_from import is_of_the_way
 from ansible_collections.erlang.otp.plugins.module_utils._tree.own_script import is_own, script_of, set_aside
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import flush_file_systems, publish, staging
@@ -159,6 +161,7 @@ def _publish(installation: Installation, unpacked: Unpacked, writer: Writer, oth
         writer.make_directories("log")
         writer.make_directories(f"releases/{release.version}")
         writer.write_file(record, [content], 0o644)
+    _stage_extra(tree, release.version, writer)
     if options.flush:
         flush_file_systems([tree, *others])
     # A .rel beside RELEASES is that of the package installed last, and so is a relup.
@@ -167,6 +170,15 @@ def _publish(installation: Installation, unpacked: Unpacked, writer: Writer, oth
     if is_there:
         # The rest is equal, so it is the release of this package.
         options.file(tree.path(record), content)
+
+
+def _stage_extra(tree: Tree, version: str, writer: Writer) -> None:
+    """Move the extra files, which were unpacked before the version was known, into the staged release directory, with their list."""
+    staged, directory = tree.path(STAGING, EXTRA), f"releases/{version}"
+    writer.make_directories(directory)
+    writer.write_file(f"{directory}/{LIST}", [list_of(staged)], 0o644)
+    if os.path.isdir(staged):
+        os.rename(staged, tree.path(STAGING, directory, EXTRA))
 
 
 def _record(digest: str, release: Release, unpacked: Unpacked) -> dict:

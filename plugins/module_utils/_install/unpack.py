@@ -6,8 +6,8 @@
 
 A versioned directory (``lib/APP-VSN``, ``erts-VSN``, ``releases/VSN``) is installed and removed as a whole. One that the tree has is not
 written again: its files must be the same (release_handler would silently keep the old ones), as far as they count (``_formats/significant``); but the
-relup, which leads to the release, is that of the last package. All other files of a package (``bin``, ``log``, extra files) belong to the first release
-that has them.
+relup, which leads to the release, is that of the last package. Extra files are each release's (``_tree/extra_files``). All other files of a package
+(``bin``, ``log``) belong to the first release that has them.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._package.extract import
 from ansible_collections.erlang.otp.plugins.module_utils._package.read import find_release, is_text, read_text
 from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import ERTS_SCRIPTS, is_appup
 from ansible_collections.erlang.otp.plugins.module_utils._tree.bin_directory import CLEAN_BOOT
+from ansible_collections.erlang.otp.plugins.module_utils._tree.extra_files import EXTRA, is_extra
 from ansible_collections.erlang.otp.plugins.module_utils._tree.made_from import is_of_the_way
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import RECORD, STAGING
 from ansible_collections.erlang.otp.plugins.module_utils._tree.scripts import is_foreign, make_scripts
@@ -83,9 +84,10 @@ def unpack(stream: Inflated, tree: Tree, writer: CanWrite | None, *, max_size: i
             if member.kind == "file" and path.endswith(_ARCHIVE) and path[: -len(_ARCHIVE)] in variables:
                 unpacked.archives[path[: -len(_ARCHIVE)]] = _put_aside(pieces, aside)
                 continue
-            directory = versioned_directory(path, is_directory=member.kind == "directory") or path
+            directory, extra = versioned_directory(path, is_directory=member.kind == "directory") or path, is_extra(path) and member.kind != "directory"
             if directory not in present:
-                present[directory] = tree.has(directory)
+                # Each release has its extra files.
+                present[directory] = not extra and tree.has(directory)
             unpacked.sizes[directory] = unpacked.sizes.get(directory, 0) + member.size
             if member.kind != "directory":
                 unpacked.paths.add(path)
@@ -102,7 +104,7 @@ def unpack(stream: Inflated, tree: Tree, writer: CanWrite | None, *, max_size: i
                 elif member.kind == "file" and may_be_native(path):
                     unpacked.native.add_there(path, tree)
             elif writer is not None:
-                writer.write(path, member, pieces)
+                writer.write(f"{EXTRA}/{path}" if extra else path, member, pieces)
     _refuse_one_directory(unpacked.paths, package)
     unpacked.native.add_names(unpacked.paths)
     unpacked.release = find_release(unpacked.texts, package=package)

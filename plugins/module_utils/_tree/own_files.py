@@ -11,13 +11,14 @@ It is a file of the service user, so nothing in it is trusted: with its paths, t
 from __future__ import annotations
 
 import re
+import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.reading import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 LIST = "releases/own_files"
-MAX_LIST = 1 << 20
+MAX_LIST = 16 << 20
 # $ROOT/run is the run directory, or a link to it.
 RUN = "run"
 # Directories of packages and of the collection, and what a node has in its run directory.
@@ -63,16 +64,16 @@ def path_problem(path: str) -> str:
     return ""
 
 
-def read_list(tree: Tree) -> dict[str, Entry]:
-    """The files that are laid out, by path. Other lines do not count."""
+def read_list(tree: Tree, name: str = LIST, problem: t.Callable[[str], str] = path_problem) -> dict[str, Entry]:
+    """The files that are laid out, by path. Other lines do not count. name: of another list of this form; problem: of a path there."""
     try:
-        content = read_file(tree.path(LIST), limit=MAX_LIST, follow=False) or b""
+        content = read_file(tree.path(name), limit=MAX_LIST, follow=False) or b""
     except (NotADirectoryError, OtpError):
         return {}
     found = {}
     for line in content.decode("utf-8", "replace").split("\n"):
         parts = _LINE.fullmatch(line)
-        if parts and not path_problem(parts[3]):
+        if parts and not problem(parts[3]):
             words = parts[2].split(",")
             gone = next((word[len(GONE) :] for word in words if word.startswith(GONE)), "")
             found[parts[3]] = Entry(parts[1], frozenset({RESTART, DUE}.intersection(words)), int(gone) if gone.isdecimal() and len(gone) < 20 else 0)

@@ -26,6 +26,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file 
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, parse_rel
 from ansible_collections.erlang.otp.plugins.module_utils._tree.backup import forget_saved, save
 from ansible_collections.erlang.otp.plugins.module_utils._tree.bin_directory import foretell_bin, refresh_bin
+from ansible_collections.erlang.otp.plugins.module_utils._tree.extra_files import follow_extra
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_temporary
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import missing_part
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, absolute_library, emulators, library_path
@@ -60,6 +61,7 @@ def register(
         refresh_bin(tree, boots.release_version, boots.erts_version, changes, options, emulator=emulator, only_missing=True, brought=brought)
     else:
         foretell_bin(tree, boots.release_version, boots.erts_version, changes, brought)
+    follow_extra(tree, boots.release_version, changes, options, is_first=start is None)
     if entries != before:
         _write_releases(tree, entries, f"record release {release.version} as {status}", changes, options)
     if start is None:
@@ -87,6 +89,7 @@ def make_permanent(
         )
     if tree.has(f"erts-{release.erts_version}"):
         refresh_bin(tree, release.version, release.erts_version, changes, options, emulator=emulator)
+    follow_extra(tree, release.version, changes, options)
     if not changes.check_mode:
         save(tree, options)
     if after != entries:

@@ -67,7 +67,7 @@ def outcome_of(host: Data, *, down: str = "fail", check_mode: bool = False) -> d
     reached = {"done": bring.get("release"), "not finished": bring.get("release"), "failed": "?", "rolled back": after.get("running") if is_node else permanent}
     return {
         "outcome": "would change" if can_go and check_mode else outcome,
-        "reason": "; ".join(filter(None, (foreseen(bring) if can_go and check_mode else found.get("reason"), *remarks(bring)))),
+        "reason": "; ".join(filter(None, (foreseen(bring) if can_go and check_mode else found.get("reason"), *remarks(bring), *kept_beside(result.values())))),
         "before": before,
         "back": permanent,
         # In check mode, the release that it would run then.
@@ -89,6 +89,12 @@ def outcome_of(host: Data, *, down: str = "fail", check_mode: bool = False) -> d
         "is_back": not failure,
         "is_held": ([False] + [each["held"] for each in result.values() if "held" in each])[-1],
     }
+
+
+def kept_beside(results: t.Iterable[Data]) -> list[str]:
+    """What the permanent release has replaced on the host."""
+    problems = [problem for result in results for problem in result.get("problems") or [] if problem["kind"] == "kept_beside"]
+    return [*dict.fromkeys(f"{problem['cause']}. {problem['remedy']}." for problem in problems)]
 
 
 def after_bring(bring: Data, down: str) -> dict[str, t.Any]:

@@ -12,7 +12,7 @@
 # SUMS        "yes": the checksums of all files
 # LIMIT       bytes of a small file; the content of a larger one is not asked for
 # FILES       the files and directories outside of ROOT that matter, one a line
-# OWN         the operator's files below ROOT, one a line; releases/own_files lists those of earlier runs
+# OWN         the operator's files below ROOT, one a line; releases/own_files lists those of earlier runs, the others are extra files of packages
 
 # list_own PATH: the directories above the path, and the path
 list_own() {
@@ -69,7 +69,7 @@ inspect() {
     LC_ALL=C ls -lnA .
     own=$({
         echo "$OWN"
-        cut -d ' ' -f 3- releases/own_files 2>/dev/null
+        cut -d ' ' -f 3- releases/own_files releases/extra_files releases/*/extra_files 2>/dev/null
     } | sort -u)
     echo "$own" | while IFS= read -r f; do
         [ -z "$f" ] || list_own "$f"
