@@ -23,7 +23,8 @@ NEW_RESERVED_WORDS = frozenset(("else", "maybe"))
 MAX_ATOM_LENGTH = 255
 # Python refuses to convert longer decimal numbers, as the time grows with the square of the length.
 MAX_DIGITS = 4300
-MAX_EXPONENT = 30_000
+# Floats are between 2 to these powers.
+MAX_POWER = 1100
 
 WHITE_SPACE = r"\x00-\x20\x80-\xa0"
 LOWER = r"a-z\xdf-\xf6\xf8-\xff"
@@ -155,8 +156,12 @@ def _based_float(source: Source, start: int, end: int, value: str) -> Token:
     whole, dummy, fraction = digits.partition(".")
     radix = _base(source, start, base, value)
     mantissa = _integer(source, start, whole + fraction, radix)
-    # Further away, it is 0.0 or too large for each mantissa.
-    power = max(-MAX_EXPONENT, min(MAX_EXPONENT, int(exponent[-MAX_DIGITS:] or "0"))) - len(fraction)
+    power = _integer(source, start, exponent or "0", 10) - len(fraction)
+    # Such powers take time, and the result is known.
+    if not mantissa or power < -MAX_POWER - mantissa.bit_length():
+        return Token("float", 0.0, start, end)
+    if power > MAX_POWER:
+        raise source.error(start, "expected a smaller float", value)
     try:
         number = mantissa / radix**-power if power < 0 else float(mantissa * radix**power)
     except OverflowError:
