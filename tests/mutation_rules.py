@@ -575,7 +575,7 @@ RULES = (
     ),
     Rule("a base leads nowhere else", UTILS + "_package/thin_base.py", "all(map(is_directory_name, path", "any(map(is_directory_name, path", OF_THIN),
     Rule("a key of TLS is its owner's alone", TLS_FILES, '"key": 0o400', '"key": 0o444', OF_TLS_FILES),
-    Rule("a node is asked over the connection that its old certificate has opened", TLS_FILES, "if is_new else", "if False else", OF_TLS_FILES),
+    Rule("a node is asked over the connection that its old certificate has opened", TLS_FILES, "if is_new(tls, tree) else", "if False else", OF_TLS_FILES),
     Rule("no call is tried that a node of TLS would refuse", TLS, "and not texts[0]", "and False", (UNIT + "_node/test_tls.py",)),
     Rule("the certificate of a node is checked", TLS, "ssl.CERT_REQUIRED if files.ca else ssl.CERT_NONE", "ssl.CERT_NONE", OF_TLS),
     Rule(

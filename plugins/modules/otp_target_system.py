@@ -427,9 +427,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import URL_OPTIONS
-from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import FILE, OWN_FILE, SERVICE, every_service, parse_options
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import FILE, OWN_FILE, SERVICE, TLS, every_service, parse_options
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.system import System
-from ansible_collections.erlang.otp.plugins.module_utils._target_system.tls_files import TLS
 from ansible_collections.erlang.otp.plugins.module_utils._tree.mark import CLAIM_ARGUMENTS
 
 ARGUMENT_SPEC = {

@@ -41,8 +41,15 @@ SERVICE: dict[str, t.Any] = {
         },
     },
 }
-
-
+# The files of a node that is distributed over TLS.
+TLS: dict[str, t.Any] = {
+    "type": "dict",
+    "options": {
+        "certificate": {"type": "str", "required": True},
+        "key": {"type": "str", "required": True, "no_log": True},
+        "ca": {"type": "str", "default": ""},
+    },
+}
 # A file of otp_files.
 OWN_FILE: dict[str, dict[str, t.Any]] = {
     "path": {"type": "str", "required": True},

@@ -23,7 +23,6 @@ from ansible_collections.erlang.otp.plugins.module_utils._formats.vm_args import
 from ansible_collections.erlang.otp.plugins.module_utils._install.foretell import sources_of
 from ansible_collections.erlang.otp.plugins.module_utils._node.service import Service, ensure_service, without_epmd
 from ansible_collections.erlang.otp.plugins.module_utils._target_system import environment as _environment
-from ansible_collections.erlang.otp.plugins.module_utils._target_system import tls_files as _tls_files
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.node_state import NodeState
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import File, SystemOptions
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.release import Release, ensure_release
@@ -67,7 +66,10 @@ class System:
                 check_claim(self.tree, self.options.claim)
             before = self.tree.start_erl_data()
             if self.options.tls:
-                _tls_files.check(self.options.tls, self.options.node.name)
+                # Lazy, for start-up time, and for hosts whose Python has no ssl.
+                from ansible_collections.erlang.otp.plugins.module_utils._target_system.tls_files import check
+
+                check(self.options.tls, self.options.node.name, self.tree)
             if self.options.package["package"] is None and not self.changes.check_mode:
                 # What is missing is reported here, and not when the user is created or the node is stopped already.
                 ensure_release(self.options, self.tree, self.owner, self.changes, is_image=self.is_image, only_check=True)
@@ -141,6 +143,8 @@ class System:
 
     def ensure_tls(self, tls: t.Mapping[str, str]) -> list[str]:
         """The files of the distribution over TLS. Returns warnings."""
+        from ansible_collections.erlang.otp.plugins.module_utils._target_system import tls_files as _tls_files
+
         applications = (self.options.package["release"] or {}).get("applications") or ()
         _tls_files.check_release(self.tree, self.release.version or "", applications)
         return _tls_files.ensure_tls(tls, self.options.node, self.tree, self.owner, self.changes)

@@ -13,7 +13,6 @@ import contextlib
 import os
 import typing as t
 
-from ansible_collections.erlang.otp.plugins.module_utils._core.certificates import misfit
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
@@ -25,15 +24,6 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.listening import 
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
-# The options of a module.
-TLS: dict[str, t.Any] = {
-    "type": "dict",
-    "options": {
-        "certificate": {"type": "str", "required": True},
-        "key": {"type": "str", "required": True, "no_log": True},
-        "ca": {"type": "str", "default": ""},
-    },
-}
 DIRECTORY = "tls"
 # Each with its mode. The key comes first: a certificate without its key is of no use.
 FILES = {"key": 0o400, "certificate": 0o644, "ca": 0o644}
@@ -43,8 +33,13 @@ LACKS_SSL = (
 )
 
 
-def check(tls: t.Mapping[str, str], node: str) -> None:
-    """Raise OtpError if the files do not fit together. node: its name, whose host the others look for in the certificate."""
+def check(tls: t.Mapping[str, str], node: str, tree: Tree) -> None:
+    """Raise OtpError if files that are not there yet do not fit together. node: its name, whose host the others look for in the certificate."""
+    if not is_new(tls, tree):
+        return
+    # Lazy, for start-up time: it imports ssl.
+    from ansible_collections.erlang.otp.plugins.module_utils._core.certificates import misfit
+
     problem = misfit(tls["certificate"], tls["key"], tls["ca"], node.partition("@")[2])
     if problem:
         raise OtpError(f"otp_dist_tls: {problem}. Give the certificate of this host, its key, and the CA that signed it, each as PEM.")
@@ -61,16 +56,24 @@ def check_release(tree: Tree, version: str, applications: t.Collection[str]) -> 
 def ensure_tls(tls: t.Mapping[str, str], node: _lifecycle.Node, tree: Tree, owner: Owner, changes: Changes) -> list[str]:
     """Ensure the files, and that the node which runs with them reads them. Returns warnings. Raises OtpError."""
     ensure_directory(tree.path(DIRECTORY), mode=0o750, owner=owner, changes=changes)
-    files = {tree.path(DIRECTORY, f"{name}.pem"): (tls[name].strip() + "\n", mode) for name, mode in FILES.items() if tls[name]}
-    is_new = any((read_file(path) or b"") != text.encode() for path, (text, dummy) in files.items())
     with contextlib.ExitStack() as stack:
         # With the old files, which a node whose CA is replaced would accept alone.
-        connection, warnings = _connected(node, tree, stack) if is_new else (None, [])
-        for path, (text, mode) in files.items():
-            ensure_file(path, text.encode(), mode=mode, owner=owner, sentence=f"write {path}", changes=changes)
+        connection, warnings = _connected(node, tree, stack) if is_new(tls, tree) else (None, [])
+        for path, (content, mode) in files_of(tls, tree).items():
+            ensure_file(path, content, mode=mode, owner=owner, sentence=f"write {path}", changes=changes)
         if connection is not None:
             changes.do(f"have the node {node.name} read its certificate again", _clear_cache, connection)
     return warnings
+
+
+def files_of(tls: t.Mapping[str, str], tree: Tree) -> dict[str, tuple[bytes, int]]:
+    """The content and the mode of each file, by its path."""
+    return {tree.path(DIRECTORY, f"{name}.pem"): (tls[name].strip().encode() + b"\n", mode) for name, mode in FILES.items() if tls[name]}
+
+
+def is_new(tls: t.Mapping[str, str], tree: Tree) -> bool:
+    """Whether any of the files is not there as it should be."""
+    return any(read_file(path) != content for path, (content, dummy) in files_of(tls, tree).items())
 
 
 def _connected(node: _lifecycle.Node, tree: Tree, stack: contextlib.ExitStack) -> tuple[t.Any, list[str]]:

@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,3 +97,19 @@ def test_a_release_without_ssl(system):
     tls_files.check_release(system.tree, "1.0", [])
     with pytest.raises(OtpError, match="release 1.0 has no application ssl"):
         tls_files.check_release(system.tree, "1.0", ["kernel"])
+
+
+def test_files_that_are_there_are_not_checked_again(system):
+    with pytest.raises(OtpError, match="is not PEM"):
+        tls_files.check(FILES, "a@localhost", system.tree)
+    system.ensure()
+    tls_files.check(FILES, "a@localhost", system.tree)
+
+
+def test_a_host_without_tls_needs_no_ssl():
+    """Not even that of Python: each run imports this."""
+    collections = Path(sys.modules[Changes.__module__].__file__).parents[6]
+    names = ("plugins.module_utils._target_system.system", "plugins.module_utils._target_system.tls_files", "plugins.module_utils._target_system.options")
+    program = "import sys; sys.path.insert(0, sys.argv[1])\n" + "".join(f"import ansible_collections.erlang.otp.{name}\n" for name in names)
+    command = [sys.executable, "-I", "-S", "-c", program + "print('ssl' in sys.modules)", str(collections)]
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "False\n"
