@@ -4,7 +4,7 @@
 
 """playbooks/deploy.yml over SSH: a login user who becomes root by sudo, a service user, and no secret where others could see it.
 
-The sshd is the tests' own, with a configuration, keys and a port of its own; these tests need root, sshd and sudo.
+These tests need root, sshd and sudo.
 """
 
 from __future__ import annotations
@@ -15,64 +15,37 @@ import pwd
 import re
 import secrets
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import typing as t
 from pathlib import Path
 
 import pytest
 import yaml
 from secrecy import Watch, files_with
+from ssh_host import SshHost, run, ssh_host
 from waiting import LIMIT, free_port
 
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
 
 EXCHANGE = Path(__file__).parents[2] / "examples" / "exchange"
-SSHD_CONFIG = """\
-Port {port}
-ListenAddress 127.0.0.1
-HostKey {directory}/host_key
-AuthorizedKeysFile {directory}/login_key.pub
-PidFile {directory}/sshd.pid
-StrictModes no
-UsePAM no
-PasswordAuthentication no
-Subsystem sftp internal-sftp
-"""
-
-
-def run(*command: str | Path, **options: t.Any) -> str:
-    done = subprocess.run([*command], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False, **options)
-    assert done.returncode == 0, done.stdout
-    return done.stdout
 
 
 class Remote:
     """A host that is reached by SSH, and its inventory."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.login = f"login{os.getpid()}"
-        self.user = f"otps{os.getpid()}"
+    def __init__(self, host: SshHost) -> None:
+        self.host = host
+        self.directory = directory = host.directory
+        self.login, self.user = host.login, host.user
         self.cookie = secrets.token_hex(16)
         self.root = f"{directory}/srv/exchange"
         self.home = f"{directory}/srv/home"
-        self.port = free_port()
-        self.ports = {"ERL_EPMD_PORT": free_port(), "EXCHANGE_PORT": free_port()}
+        self.ports = {"ERL_EPMD_PORT": host.epmd_port, "EXCHANGE_PORT": free_port()}
 
     def write_inventory(self) -> None:
         local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-        ssh = {
-            "ansible_host": "127.0.0.1",
-            "ansible_port": self.port,
-            "ansible_user": self.login,
-            "ansible_ssh_private_key_file": f"{self.directory}/login_key",
-            "ansible_ssh_common_args": "-F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ControlPath=none",
-            "ansible_become": True,
-        }
         of_builder = {
             "otp_release_name": "exchange",
             "otp_release_version": "FIRST",
@@ -91,7 +64,7 @@ class Remote:
             "otp_erl_flags": ["-kernel", "inet_dist_use_interface", "{127,0,0,1}"],
             "otp_sys_config": {"exchange": {"port": self.ports["EXCHANGE_PORT"]}},
         }
-        groups = {"otp_builders": {"hosts": {"builder": {**local, **of_builder}}}, "otp": {"hosts": {"remote": {**ssh, **of_host}}}}
+        groups = {"otp_builders": {"hosts": {"builder": {**local, **of_builder}}}, "otp": {"hosts": {"remote": {**self.host.variables(), **of_host}}}}
         (self.directory / "inventory").mkdir()
         (self.directory / "inventory" / "hosts.yml").write_text(yaml.safe_dump(groups))
 
@@ -112,38 +85,15 @@ class Remote:
 
 @pytest.fixture(scope="module")
 def remote() -> t.Iterator[Remote]:
-    sshd = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/sbin")
-    assert sshd and shutil.which("sudo") and os.geteuid() == 0, "these tests need root, openssh-server and sudo"
-    # pytest's own directories are closed to other users.
-    directory = Path(tempfile.mkdtemp(prefix="otp-ssh-"))
-    directory.chmod(0o755)
-    remote = Remote(directory)
-    sudoers = Path("/etc/sudoers.d", remote.login)
-    # The node would start one that outlives it.
-    epmd = subprocess.Popen(["epmd", "-address", "127.0.0.1", "-port", str(remote.ports["ERL_EPMD_PORT"])], stdout=subprocess.DEVNULL)
-    try:
-        shutil.copytree(EXCHANGE / "1.0", directory / "exchange", ignore=shutil.ignore_patterns("*.beam"))
-        run("erlc", "-o", directory / "exchange/ebin", *sorted((directory / "exchange/src").glob("*.erl")))
-        for key in ("host_key", "login_key"):
-            run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", directory / key)
-        # "*" is no password, and yet not locked: sshd lets nobody in who is.
-        run("useradd", "--home-dir", directory / "login", "--create-home", "--shell", "/bin/sh", "--password", "*", remote.login)
-        sudoers.write_text(f"{remote.login} ALL=(ALL) NOPASSWD: ALL\n")
-        (directory / "sshd_config").write_text(SSHD_CONFIG.format(port=remote.port, directory=directory))
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-        run(sshd, "-f", directory / "sshd_config", "-E", directory / "sshd.log")
+    with ssh_host() as host:
+        remote = Remote(host)
+        shutil.copytree(EXCHANGE / "1.0", host.directory / "exchange", ignore=shutil.ignore_patterns("*.beam"))
+        run("erlc", "-o", host.directory / "exchange/ebin", *sorted((host.directory / "exchange/src").glob("*.erl")))
         remote.write_inventory()
-        yield remote
-    finally:
-        remote.remove()
-        epmd.terminate()
-        epmd.wait(LIMIT)
-        if (directory / "sshd.pid").exists():
-            os.kill(int((directory / "sshd.pid").read_text()), signal.SIGTERM)
-        sudoers.unlink(missing_ok=True)
-        for user in (remote.user, remote.login):
-            subprocess.run(["userdel", user], check=False, capture_output=True)
-        shutil.rmtree(directory)
+        try:
+            yield remote
+        finally:
+            remote.remove()
 
 
 @pytest.mark.parametrize("pipelining", [False, True], ids=["files", "pipelining"])
