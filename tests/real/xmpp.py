@@ -92,7 +92,7 @@ class Talk(threading.Thread):
     pace: seconds from one message to the next.
     """
 
-    def __init__(self, port: int, pace: float = 0.01) -> None:
+    def __init__(self, port: int, pace: float = 0.02) -> None:
         super().__init__(daemon=True)
         self.pace = pace
         self.sender, self.receiver = Session(port), Session(port)
