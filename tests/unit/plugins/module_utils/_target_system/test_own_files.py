@@ -164,7 +164,7 @@ def test_a_call_that_fails_takes_the_change_back(host, fails):
 def test_the_call_of_a_run_that_was_killed_is_made_by_the_next_one(host):
     file = FILE._replace(call=CALL)
     host.settle(own_files=(file,))
-    host.value = lambda: (_ for _ in ()).throw(KeyboardInterrupt)
+    host.value = lambda: (dummy for dummy in ()).throw(KeyboardInterrupt)
     with pytest.raises(KeyboardInterrupt):
         host.settle(own_files=(file._replace(content=b"two\n"),))
     host.value = lambda: Atom("ok")
