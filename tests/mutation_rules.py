@@ -1194,6 +1194,15 @@ RULES = (
     # The extra files of packages.
     Rule("what was changed on the host is kept beside", EXTRA_FILES, "if found is not None and found not in", "if False and found not in", OF_EXTRA_FILES),
     Rule("a change of a file that both releases bring stays", EXTRA_FILES, "if coming.get(path) != there.get(path)]", "]", OF_EXTRA_FILES),
+    Rule(
+        "extra files are written with the rights of who can write there",
+        EXTRA_FILES,
+        "as_owner(os.path.dirname(tree.path(path)), tree.destdir)",
+        "contextlib.nullcontext()",
+        OF_EXTRA_FILES,
+    ),
+    Rule("no extra file is written through a link", EXTRA_FILES, "        if not stat.S_ISDIR(mode):", "        if False:", OF_EXTRA_FILES),
+    Rule("a file that was kept beside before stays", EXTRA_FILES, "if not os.path.lexists(name))", ")", OF_EXTRA_FILES),
     Rule("the list of extra files names no other file", EXTRA_FILES, 'return "" if is_extra(path) and', 'return "" if True or', OF_EXTRA_FILES),
     # What a build says of its input.
     Rule("a list of integers is text if it is Latin-1", UTILS + "_terms/plain_data.py", "ord(character) < 256", "True", (UNIT + "_terms/test_plain_data.py",)),

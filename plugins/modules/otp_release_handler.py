@@ -411,7 +411,8 @@ after:
 problems:
   description:
     - The problems that the preflight found.
-    - C(kept_beside) names an extra file of a package that was changed on the host, and is kept beside that of the release that is permanent now.
+    - C(kept_beside) names an extra file of a package that was changed on the host, and is kept beside that of the release that is permanent now, or one that
+      was not brought, because a link or another user's directory is in the way.
   returned: always
   type: list
   elements: dict

@@ -235,7 +235,8 @@ directory:
 kept:
   description:
     - Files below the root directory that differ from those in the package and were not changed, such as C(sys.config).
-    - Extra files of the package are not among them, because each release has its own.
+    - Of the extra files of the package, those of the host that were there before, under the names under which they are kept (C(NAME.kept)), and those that were
+      not brought, because a link or another user's directory is in the way.
   returned: when O(state) is not V(absent)
   type: list
   elements: str

@@ -80,8 +80,18 @@ def test_they_follow_a_system_that_is_down(packages: Packages) -> None:
         told = system.take("SECOND", "permanent", check_mode=True, transport="offline")
         assert extra(system) == FILES["FIRST"]
         done = system.take("SECOND", "permanent", transport="offline")
-        assert extra(system) == FILES["SECOND"] and told["actions"] == done["actions"]
+        assert extra(system) == FILES["SECOND"] and told["actions"] == done["actions"] and done["problems"] == []
+        Path(system.root, "etc/counter.conf").write_text("by hand\n")
+        down = system.take("FIRST", "permanent", package=False, transport="offline")
+        kept = Path(system.root, "etc/counter.conf.kept")
+        assert extra(system) == {**FILES["FIRST"], "etc/counter.conf.kept": "by hand\n"}
+        assert [(problem["kind"], f"is kept as {kept}" in problem["cause"]) for problem in down["problems"]] == [("kept_beside", True)]
+        Path(system.root, "etc/counter.conf").write_text("by hand as well\n")
+        installed = install_release(root=system.root, package=packages.packages["SECOND"], changes=Changes(), flush=False, state="permanent")
+        assert installed["kept"] == ["etc/counter.conf.kept2"]
         system.take("FIRST", "permanent", package=False, transport="offline")
+        for beside in (kept, Path(f"{kept}2")):
+            beside.unlink()
         assert extra(system) == FILES["FIRST"]
         system.take("SECOND", "absent", transport="offline")
         assert extra(system) == FILES["FIRST"] and not Path(system.root, "releases/SECOND").exists()

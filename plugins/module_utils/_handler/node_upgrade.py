@@ -19,7 +19,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import d
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
 from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.module_utils._handler.install_options import check_options, install_options
-from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import Problem
+from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import Problem, kept_beside
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Request
 from ansible_collections.erlang.otp.plugins.module_utils._handler.upgrade import Upgrade
 from ansible_collections.erlang.otp.plugins.module_utils._node import release_handler
@@ -29,7 +29,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler i
 from ansible_collections.erlang.otp.plugins.module_utils._node.without_sasl import with_files
 from ansible_collections.erlang.otp.plugins.module_utils._tree.backup import forget_saved, save
 from ansible_collections.erlang.otp.plugins.module_utils._tree.bin_directory import refresh_bin
-from ansible_collections.erlang.otp.plugins.module_utils._tree.extra_files import KEPT, follow_extra
+from ansible_collections.erlang.otp.plugins.module_utils._tree.extra_files import Kept, follow_extra
 from ansible_collections.erlang.otp.plugins.module_utils._tree.history import FAILED
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import program_of
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import make_permanent, read_release, register
@@ -108,9 +108,11 @@ class NodeUpgrade(Upgrade):
             self.call_with_copies("make_permanent", self.version)
             return
         release, options = read_release(self.tree, self.version), self.tree.file_options()
+        kept: list[Kept] = []
         with lock(self.tree.path(LOCK), timeout=self.request.lock_timeout):
-            entries = register(self.tree, release, Changes(), options)
-            make_permanent(self.tree, release, entries, Changes(), options, may_run=True)
+            entries = register(self.tree, release, Changes(), options, kept=kept)
+            make_permanent(self.tree, release, entries, Changes(), options, may_run=True, kept=kept)
+        self.report(map(kept_beside, kept))
 
     def flush(self) -> None:
         """Flush what release_handler has written in place, before anything relies on it."""
@@ -124,7 +126,7 @@ class NodeUpgrade(Upgrade):
                 options = self.tree.file_options()
                 refresh_bin(self.tree, self.version, release.erts_version, self.changes, options)
                 kept = follow_extra(self.tree, self.version, self.changes, options)
-            self.report([_kept_beside(self.tree.path(path)) for path in kept])
+            self.report(map(kept_beside, kept))
 
     def program(self) -> str:
         """A program that is made for the machine on which the node runs."""
@@ -187,8 +189,3 @@ class NodeUpgrade(Upgrade):
         # A rollback may follow.
         current = f"Then it ran release {self.running.current}" + (f", restarted as process {self.running.pid}" if is_restarted else "")
         return HandlerError(f"release {self.version}: {reason.rstrip('.')}. {current}. Set {named('force')} to try release {self.version} again.")
-
-
-def _kept_beside(path: str) -> Problem:
-    remedy = "Take what you need of it, and remove it"
-    return Problem("kept_beside", f"{path} of the package was changed on this host, and is kept as {path}{KEPT}", remedy, fatal=False)

@@ -14,10 +14,11 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import THIS_PROGRAM
-from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import check_release, check_tree
+from ansible_collections.erlang.otp.plugins.module_utils._handler.preflight import check_release, check_tree, kept_beside
 from ansible_collections.erlang.otp.plugins.module_utils._handler.remove import remove_files
 from ansible_collections.erlang.otp.plugins.module_utils._handler.unpack import install_package, no_release
 from ansible_collections.erlang.otp.plugins.module_utils._handler.upgrade import Upgrade, describe
+from ansible_collections.erlang.otp.plugins.module_utils._tree.extra_files import Kept
 from ansible_collections.erlang.otp.plugins.module_utils._tree.history import has_removal
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import make_permanent, read_release, register
 from ansible_collections.erlang.otp.plugins.module_utils._tree.repair import repair
@@ -111,13 +112,16 @@ def _register(upgrade: Upgrade, then=None) -> None:
         # The user of the system has removed it meanwhile.
         raise no_release(upgrade, tree)
 
+    kept: list[Kept] = []
+
     def write() -> None:
-        entries = register(tree, release, changes, options)
+        entries = register(tree, release, changes, options, kept=kept)
         if then is not None:
-            then(tree, release, entries, changes, options)
+            then(tree, release, entries, changes, options, kept=kept)
 
     if changes.check_mode:
         write()
-        return
-    with lock(tree.path(LOCK), timeout=upgrade.request.lock_timeout):
-        write()
+    else:
+        with lock(tree.path(LOCK), timeout=upgrade.request.lock_timeout):
+            write()
+    upgrade.report(map(kept_beside, kept))

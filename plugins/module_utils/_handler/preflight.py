@@ -28,6 +28,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._install.native import 
 from ansible_collections.erlang.otp.plugins.module_utils._node.disagreements import disagreements
 from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Running, is_made_up
 from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import digest_there
+from ansible_collections.erlang.otp.plugins.module_utils._tree.extra_files import Kept
 from ansible_collections.erlang.otp.plugins.module_utils._tree.made_from import MADE_FROM, MadeFrom, parse_made_from
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import second_emulator
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import missing_part
@@ -304,3 +305,8 @@ def check_heart(running: Running) -> t.Iterator[Problem]:
 def fatal(problems: t.Iterable[Problem]) -> list[Problem]:
     """The problems that end a run."""
     return [problem for problem in problems if problem.fatal]
+
+
+def kept_beside(kept: Kept) -> Problem:
+    """The file of the host that the permanent release has not replaced, or has replaced."""
+    return Problem("kept_beside", kept.cause, kept.remedy, fatal=False)

@@ -25,7 +25,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._install.variable_libra
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import Writer
 from ansible_collections.erlang.otp.plugins.module_utils._package.opened import OpenPackage
 from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import BASE, Base, check_base, find_base, parse_base
-from ansible_collections.erlang.otp.plugins.module_utils._tree.extra_files import EXTRA, LIST, list_of
+from ansible_collections.erlang.otp.plugins.module_utils._tree.extra_files import EXTRA, LIST, Kept, list_of
 from ansible_collections.erlang.otp.plugins.module_utils._tree.made_from import is_of_the_way
 from ansible_collections.erlang.otp.plugins.module_utils._tree.own_script import is_own, script_of, set_aside
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import flush_file_systems, publish, staging
@@ -99,6 +99,7 @@ def _work(installation: Installation, changes: Changes, descriptor: int) -> dict
     # Another run may have installed it while this one waited for the lock.
     record = find_record(tree.directory, installation.digest, tree.destdir, installation.variables)
     kept: list[str] = []
+    extra: list[Kept] = []
     paths: t.Collection[str] = ()
     if record is None:
         release, kept, paths = _install(installation, changes, descriptor)
@@ -108,14 +109,15 @@ def _work(installation: Installation, changes: Changes, descriptor: int) -> dict
         tidy_elsewhere(record, tree, changes, installation.lock_timeout)
     # In check mode, what the package would bring is not there yet.
     brought = paths if changes.check_mode else ()
-    after = register(tree, release, changes, installation.options, emulator=installation.emulator, brought=brought)
+    after = register(tree, release, changes, installation.options, emulator=installation.emulator, brought=brought, kept=extra)
     script = script_of(release.name)
     if script and is_own(tree, script):
         # The package has brought another one.
         set_aside(tree, script, changes, installation.options, coming=(installation.release or {}).get("scripts"))
     if installation.state == "permanent":
-        after = make_permanent(tree, release, after, changes, installation.options, emulator=installation.emulator)
+        after = make_permanent(tree, release, after, changes, installation.options, emulator=installation.emulator, kept=extra)
     (status,) = [entry.status for entry in after if entry.version == release.version]
+    kept += [os.path.relpath(each.name, tree.directory) for each in extra]
     return result_of(record, tree.root, status, kept=kept, before=describe(before), after=describe(after))
 
 

@@ -26,18 +26,25 @@ from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file 
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, parse_rel
 from ansible_collections.erlang.otp.plugins.module_utils._tree.backup import forget_saved, save
 from ansible_collections.erlang.otp.plugins.module_utils._tree.bin_directory import foretell_bin, refresh_bin
-from ansible_collections.erlang.otp.plugins.module_utils._tree.extra_files import follow_extra
+from ansible_collections.erlang.otp.plugins.module_utils._tree.extra_files import Kept, follow_extra
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_temporary
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import missing_part
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree, absolute_library, emulators, library_path
 
 
 def register(
-    tree: Tree, release: Release, changes: Changes, options: FileOptions, *, emulator: str = "beam", brought: t.Collection[str] = ()
+    tree: Tree,
+    release: Release,
+    changes: Changes,
+    options: FileOptions,
+    *,
+    emulator: str = "beam",
+    brought: t.Collection[str] = (),
+    kept: list[Kept] | None = None,
 ) -> list[InstalledRelease]:
     """Ensure that the release of the tree is in RELEASES: permanent when it is the first one, else unpacked.
 
-    brought: paths of files that are missing in check mode alone.
+    brought: paths of files that are missing in check mode alone. kept: gets the files of the host that stay (``_tree/extra_files``).
     Returns the entries of RELEASES then. Raises OtpError for a system whose releases cannot be determined.
     """
     start = tree.start_erl_data()
@@ -61,7 +68,7 @@ def register(
         refresh_bin(tree, boots.release_version, boots.erts_version, changes, options, emulator=emulator, only_missing=True, brought=brought)
     else:
         foretell_bin(tree, boots.release_version, boots.erts_version, changes, brought)
-    follow_extra(tree, boots.release_version, changes, options, is_first=start is None)
+    (kept if kept is not None else []).extend(follow_extra(tree, boots.release_version, changes, options, is_first=start is None))
     if entries != before:
         _write_releases(tree, entries, f"record release {release.version} as {status}", changes, options)
     if start is None:
@@ -70,11 +77,19 @@ def register(
 
 
 def make_permanent(
-    tree: Tree, release: Release, entries: list[InstalledRelease], changes: Changes, options: FileOptions, *, emulator: str = "beam", may_run: bool = False
+    tree: Tree,
+    release: Release,
+    entries: list[InstalledRelease],
+    changes: Changes,
+    options: FileOptions,
+    *,
+    emulator: str = "beam",
+    may_run: bool = False,
+    kept: list[Kept] | None = None,
 ) -> list[InstalledRelease]:
     """Make the release, one of the entries of RELEASES, the one that the stopped system boots next. Returns the new entries.
 
-    may_run: the node has no release_handler. Raises OtpError if the system runs otherwise: only release_handler may change that.
+    may_run: the node has no release_handler. kept: as of register(). Raises OtpError if the system runs otherwise: only release_handler may change that.
     """
     boots = StartErlData(release.erts_version, release.version)
     after = [switched(entry, release.version) for entry in entries if not is_temporary(entry.version)]
@@ -89,7 +104,7 @@ def make_permanent(
         )
     if tree.has(f"erts-{release.erts_version}"):
         refresh_bin(tree, release.version, release.erts_version, changes, options, emulator=emulator)
-    follow_extra(tree, release.version, changes, options)
+    (kept if kept is not None else []).extend(follow_extra(tree, release.version, changes, options))
     if not changes.check_mode:
         save(tree, options)
     if after != entries:

@@ -3,20 +3,35 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Rules: the extra files in the root are those of the permanent release; what was changed on the host is kept beside if the release brings another file, and
-what the operator has listed is the operator's.
+what the operator has listed is the operator's; root follows no link of another user.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
+from ansible_collections.erlang.otp.plugins.module_utils._tree import extra_files as _extra_files
 from ansible_collections.erlang.otp.plugins.module_utils._tree.extra_files import follow_extra, is_extra, list_of
 from ansible_collections.erlang.otp.plugins.module_utils._tree.own_files import Entry, format_list
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
+
+
+@pytest.fixture
+def root_directory():
+    """A directory that every user may enter."""
+    directory = Path(tempfile.mkdtemp(dir="/var/tmp"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory)
 
 
 class Root:
@@ -47,7 +62,7 @@ class Root:
         found = {}
         for above, directories, files in os.walk(self.tree.directory):
             directories[:] = [name for name in directories if name != "releases"]
-            for name in files:
+            for name in (*files, *(name for name in directories if os.path.islink(os.path.join(above, name)))):
                 path = os.path.join(above, name)
                 text = "->" + os.readlink(path) if os.path.islink(path) else open(path).read()
                 found[os.path.relpath(path, self.tree.directory)] = text
@@ -59,6 +74,7 @@ class Root:
         kept = follow_extra(self.tree, version, foretold, FileOptions(), **how)
         assert self.files() == before
         assert follow_extra(self.tree, version, changes, FileOptions(), **how) == kept
+        self.kept = kept
         assert changes.actions == foretold.actions or how
         again = Changes()
         assert follow_extra(self.tree, version, again, FileOptions()) == [] and again.actions == []
@@ -105,7 +121,9 @@ def test_what_was_changed_on_the_host_is_kept_beside_if_there_is_another_file(tm
     root.write({"etc/a": "by hand", "etc/same": "by hand too", "only/one/b": "and this", "etc/new": "in the way", "link": "->by/hand"})
     sentences = root.follow("SECOND")
     kept = ["etc/a", "etc/new", "link", "only/one/b"]
-    assert sentences[:4] == [f"keep {tmp_path}/{path}, which was changed on this host, as {tmp_path}/{path}.kept" for path in kept]
+    why = {path: "was on this host before" if path == "etc/new" else "was changed on this host" for path in kept}
+    assert sentences[:4] == [f"keep {tmp_path}/{path}, which {why[path]}, as {tmp_path}/{path}.kept" for path in kept]
+    assert [each.cause for each in root.kept] == [f"{tmp_path}/{path} of the package {why[path]}, and is kept as {tmp_path}/{path}.kept" for path in kept]
     assert root.files() == {
         **TWO,
         "etc/same": "by hand too",
@@ -144,6 +162,7 @@ def test_a_release_of_an_earlier_version_of_the_collection_changes_nothing(tmp_p
     assert root.follow("FIRST") == [] and root.files() == ONE
     root.follow("SECOND")
     kept = {f"{path}.kept": ONE[path] for path in ("etc/a", "link")}
+    assert all("was on this host before" in each.cause for each in root.kept), "whether it was changed is not known"
     assert root.files() == {**TWO, **kept, "only/one/b": "b"}, "what the first one has brought is not known"
 
 
@@ -156,3 +175,87 @@ def test_a_list_names_no_other_file(tmp_path):
     with open(tmp_path / "releases/extra_files", "a") as file:
         file.writelines(lines)
     assert root.follow("SECOND")[0].endswith("SECOND: etc/a, etc/new, link, without only/one/b")
+
+
+def test_what_was_kept_before_stays(tmp_path):
+    root = Root(tmp_path, FIRST=ONE, SECOND=TWO)
+    root.follow("FIRST")
+    (tmp_path / "etc/a.kept").mkdir()
+    for number, version in enumerate(("SECOND", "FIRST", "SECOND"), 2):
+        root.write({"etc/a": f"by hand {number}"})
+        root.follow(version)
+        assert [each.name for each in root.kept] == [f"{tmp_path}/etc/a.kept{number}"]
+    assert [root.files()[f"etc/a.kept{number}"] for number in (2, 3, 4)] == ["by hand 2", "by hand 3", "by hand 4"]
+
+
+@pytest.mark.parametrize("way", ["->elsewhere", "a file"])
+def test_what_is_in_the_way_of_a_file_stays_and_is_named(tmp_path, way):
+    root = Root(tmp_path, FIRST={"first": "1", "etc/old": "x"}, SECOND={"etc/a": "of the package", "other": "o"})
+    root.follow("FIRST")
+    root.write({"elsewhere/a": "the operator's", "elsewhere/old": "x"})
+    shutil.rmtree(tmp_path / "etc")
+    root.write({"etc": way})
+    root.follow("SECOND")
+    (kept,) = root.kept
+    reason = "a link" if way == "->elsewhere" else "no directory"
+    assert kept.cause == f"{tmp_path}/etc/a of the package was not brought: {tmp_path}/etc is {reason} on this host"
+    assert f"{tmp_path}/releases/SECOND/extra/etc/a" in kept.remedy
+    assert root.files() == {"elsewhere/a": "the operator's", "elsewhere/old": "x", "etc": way, "other": "o"}
+
+
+def test_a_link_or_a_file_of_the_earlier_release_is_in_no_way(tmp_path):
+    releases = {"FIRST": {"etc": "->conf", "conf/a": "a"}, "SECOND": {"etc/a": "b", "conf": "file"}}
+    root = Root(tmp_path, **releases)
+    for version in ("FIRST", "SECOND", "FIRST"):
+        root.follow(version)
+        kept = {path: text for path, text in root.files().items() if not path.split("/")[0].endswith(".kept")}
+        assert kept == releases[version]
+
+
+def test_a_large_sparse_file_is_not_read(tmp_path):
+    root = Root(tmp_path, FIRST=ONE, SECOND=TWO)
+    root.follow("FIRST")
+    os.truncate(tmp_path / "etc/a", 1 << 42)
+    follow_extra(root.tree, "SECOND", Changes(), FileOptions())
+    assert (tmp_path / "etc/a").read_text() == "a2" and (tmp_path / "etc/a.kept").stat().st_size == 1 << 42
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize("links", [("etc/sub",), ("etc/sub/a",), ()])
+def test_root_has_only_the_rights_of_who_can_write_the_place(root_directory, links):
+    """The operator has given etc to the service user, who puts links there, also while root works."""
+    user, victim = 65534, root_directory / "victim"
+    root = Root(root_directory / "root", FIRST={"etc/sub/a": "a1", "etc/sub/gone": "g"}, SECOND={"etc/sub/a": "a2", "etc/new/b": "b"})
+    root.follow("FIRST")
+    subprocess.run(["chown", "-R", f"{user}:{user}", root.tree.path("etc")], check=True)
+    victim.mkdir()
+    (victim / "a").write_text("a1")
+    (victim / "gone").write_text("g")
+    for link in links:
+        os.rename(root.tree.path(link), root.tree.path("etc/aside"))
+        os.symlink(victim / "a" if link.endswith("a") else victim, root.tree.path(link))
+    follow_extra(root.tree, "SECOND", Changes(), FileOptions(0, 0))
+    assert sorted(path.name for path in victim.iterdir()) == ["a", "gone"] and (victim / "a").read_text() == "a1"
+    new = os.stat(root.tree.path("etc/new/b"))
+    assert (new.st_uid, new.st_gid) == (user, user), "root gives nothing away there"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_a_link_that_is_put_there_meanwhile_is_refused_by_the_kernel(root_directory, monkeypatch):
+    root, victim = Root(root_directory / "root", FIRST={"etc/sub/a": "a1"}, SECOND={"etc/sub/a": "a2"}), root_directory / "victim"
+    root.follow("FIRST")
+    subprocess.run(["chown", "-R", "65534:65534", root.tree.path("etc")], check=True)
+    victim.mkdir()
+    (victim / "a").write_text("a1")
+    found = _extra_files._problem_of
+
+    def exchange(*arguments):
+        problem = found(*arguments)
+        os.rename(root.tree.path("etc/sub"), root.tree.path("etc/aside"))
+        os.symlink(victim, root.tree.path("etc/sub"))
+        return problem
+
+    monkeypatch.setattr(_extra_files, "_problem_of", exchange)
+    with pytest.raises((PermissionError, OtpError)):
+        follow_extra(root.tree, "SECOND", Changes(), FileOptions())
+    assert (victim / "a").read_text() == "a1"
