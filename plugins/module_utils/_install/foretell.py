@@ -14,10 +14,6 @@ import os
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
-from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, ReleaseApplication
-from ansible_collections.erlang.otp.plugins.module_utils._install.native import NativeCode, check_native
-from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import Unpacked, check_complete
-from ansible_collections.erlang.otp.plugins.module_utils._tree.extra_files import is_extra
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
 
@@ -28,6 +24,12 @@ def foretell(tree: Tree, release: dict, *, has_variables: bool = False, optional
     """
     if "native" not in release:
         return
+    # Lazy, for start-up time: in most runs there is nothing to install.
+    from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, ReleaseApplication
+    from ansible_collections.erlang.otp.plugins.module_utils._install.native import NativeCode, check_native
+    from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import Unpacked, check_complete
+    from ansible_collections.erlang.otp.plugins.module_utils._tree.extra_files import is_extra
+
     unpacked = Unpacked(NativeCode.from_data(release["native"]))
     unpacked.release = Release(
         release["name"], release["version"], release["erts_version"], tuple(ReleaseApplication(*item) for item in release["applications"].items())

@@ -9,12 +9,15 @@ from __future__ import annotations
 import collections
 import os
 import struct
+import subprocess
+import sys
 import typing as t
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.system import System
 from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import contents_of
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.install_host import Host, second
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import checksum
@@ -98,3 +101,10 @@ def test_room(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
         else:
             with pytest.raises(OtpError, match=r"No space left on device. Nothing is half installed. Make room: 0.0 MiB is free, and the whole package needs"):
                 run()
+
+
+def test_a_deploy_with_nothing_to_install_loads_no_code_of_the_installation() -> None:
+    system = System.__module__
+    program = f"import sys, {system}; print([name for name in sys.modules if name.endswith(('_install.unpack', '_tree.extra_files', '_tree.own_files'))])"
+    done = subprocess.run([sys.executable, "-c", program], env={"PYTHONPATH": os.pathsep.join(sys.path)}, stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout == "[]\n"
