@@ -178,7 +178,7 @@ options:
     default: []
     suboptions:
       path:
-        description: The path, relative to O(root). What is below C(run) is in O(run_dir). Not in C(bin), C(erts-VSN), C(lib), C(log) and C(releases).
+        description: The path, relative to O(root). What is below C(run) is in O(run_dir). Not in C(bin), C(erts-VSN), C(lib), C(log), C(releases) and C(tls).
         type: str
         required: true
       content:

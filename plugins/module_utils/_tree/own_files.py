@@ -22,7 +22,7 @@ MAX_LIST = 16 << 20
 # $ROOT/run is the run directory, or a link to it.
 RUN = "run"
 # Directories of packages and of the collection, and what a node has in its run directory.
-TAKEN = {"bin", "lib", "log", "releases"}
+TAKEN = {"bin", "lib", "log", "releases", "tls"}
 TAKEN_IN_RUN = {"emulator.pid", "pipe", "sys.config", "vm.args"}
 
 # Words of a line. The emulator reads the file at its start.

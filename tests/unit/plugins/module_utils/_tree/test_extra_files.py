@@ -99,6 +99,7 @@ TWO = {"etc/a": "a2", "etc/same": "same", "etc/new": "new", "link": "->etc/new"}
         ("erts-15/bin/x", False),
         (".staging/x", False),
         ("run/x", False),
+        ("tls/key.pem", False),
     ],
 )
 def test_which_files_are_extra_files(path, found):

@@ -24,7 +24,7 @@ def test_a_path_for_a_file(path):
 
 
 @pytest.mark.parametrize(
-    "path", ["", "/etc/passwd", "a/../b", "..", "./a", "a//b", "a/", "a\nb", "bin/start", "lib/a-1/x", "log/x", "releases/FIRST/sys.config"]
+    "path", ["", "/etc/passwd", "a/../b", "..", "./a", "a//b", "a/", "a\nb", "bin/start", "lib/a-1/x", "log/x", "releases/FIRST/sys.config", "tls/key.pem"]
 )
 def test_a_path_that_is_refused(path):
     assert path_problem(path)
