@@ -44,7 +44,7 @@ def own_file(action: ActionBase, file: Data, task_vars: dict[str, t.Any] | None)
         found["content"] = rendered(action, path, task_vars)
     elif file.get("file"):
         path = action._find_needle("files", str(file["file"]))
-        content = Path(action._loader.get_real_file(path)).read_bytes()
+        content = content_of(action, path)
         try:
             found["content"] = content.decode("utf-8")
         except UnicodeDecodeError:
@@ -57,6 +57,15 @@ def own_file(action: ActionBase, file: Data, task_vars: dict[str, t.Any] | None)
     if size > MAX_SIZE:
         raise OtpError(f"otp_files, {file['path']}: it has {size} bytes, and at most {MAX_SIZE} are sent in each run: put it into the package.")
     return found
+
+
+def content_of(action: ActionBase, path: str) -> bytes:
+    """The content of the file, decrypted if it is encrypted: what was decrypted stays on no disk."""
+    real = action._loader.get_real_file(path)
+    try:
+        return Path(real).read_bytes()
+    finally:
+        action._loader.cleanup_tmp_file(real)
 
 
 def rendered(action: ActionBase, path: str, task_vars: dict[str, t.Any] | None) -> str:

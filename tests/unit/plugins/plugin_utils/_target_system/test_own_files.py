@@ -13,6 +13,7 @@ import typing as t
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.vault import FileVaultSecret, VaultLib
 from ansible.template import Templar
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
@@ -70,3 +71,17 @@ def test_a_large_file_is_refused(action):
     rendered(action, {"content": "x" * (1 << 20)})
     with pytest.raises(OtpError, match="otp_files, etc/a: it has 1048577 bytes, .* put it into the package"):
         rendered(action, {"content": "x" * ((1 << 20) + 1)})
+
+
+def test_what_was_decrypted_stays_on_no_disk(action, tmp_path):
+    password = tmp_path / "password"
+    password.write_text("x")
+    secret = [("default", FileVaultSecret(filename=str(password), loader=action._loader))]
+    secret[0][1].load()
+    action._loader.set_vault_secrets(secret)
+    (tmp_path / "files/d").write_bytes(VaultLib(secret).encrypt(b"decrypted"))
+    (found,) = rendered(action, {"file": "d"})
+    assert (found["content"], found["secret"]) == ("decrypted", True)
+    assert action._loader._tempfiles == set()
+    rendered(action, {"file": "c"})
+    assert (tmp_path / "files/c").exists()
