@@ -220,7 +220,11 @@ class OwnFiles:
             return "An earlier run has written it, so no earlier file can be put back. Correct the file or the node, and run it again: it calls again."
         for path in back:
             earlier = self.earlier[path]
-            _put_back(self.place(path), earlier)
+            try:
+                _put_back(self.place(path), earlier)
+            except OSError as error:
+                self._write_list(self.entries)
+                return f"The earlier {self.place(path)} cannot be put back ({error.strerror}). Correct the file or the node, and run it again: it calls again."
             self.entries[path].sha256 = hashlib.sha256(earlier[0] if earlier else b"").hexdigest()
         self._write_list(self.entries)
         _send()
@@ -259,4 +263,6 @@ def _put_back(path: str, earlier: tuple[bytes, os.stat_result] | None) -> None:
             os.unlink(path)
         return
     content, found = earlier
-    write_file(path, content, mode=stat.S_IMODE(found.st_mode), uid=found.st_uid, gid=found.st_gid)
+    # Only root can give it back to another user.
+    uid, gid = (found.st_uid, found.st_gid) if os.geteuid() == 0 else (-1, -1)
+    write_file(path, content, mode=stat.S_IMODE(found.st_mode), uid=uid, gid=gid)

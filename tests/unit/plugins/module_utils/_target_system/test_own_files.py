@@ -9,6 +9,8 @@ changed; a running node is called once for a change, also when the run that made
 from __future__ import annotations
 
 import os
+import pwd
+import tempfile
 import time
 import typing as t
 
@@ -16,6 +18,7 @@ import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress
 from ansible_collections.erlang.otp.plugins.module_utils._node.verify import Check
 from ansible_collections.erlang.otp.plugins.module_utils._target_system import own_files as _own_files
@@ -249,3 +252,30 @@ def test_the_address_is_that_of_the_node(host):
     system.node.node = host.node._replace(name="")
     assert system.node.address() == NodeAddress(pipe_dir=host.root + "/run/pipe")
     assert Changes().actions == []
+
+
+def test_an_earlier_file_that_cannot_be_put_back_hides_no_reason(host, monkeypatch):
+    file = FILE._replace(call=CALL)
+    host.settle(own_files=(file,))
+    host.value = lambda: Atom("bad")
+    refused = PermissionError(1, "Operation not permitted")
+    with monkeypatch.context() as patch, pytest.raises(OtpError, match="bad, and ok was expected. The earlier .*/etc/a.conf cannot be put back .Operation not"):
+        patch.setattr(_own_files, "_put_back", lambda *dummy: (_ for _ in ()).throw(refused))
+        host.settle(own_files=(file._replace(content=b"two\n"),))
+    host.value = lambda: Atom("ok")
+    assert of_kind(host.settle(own_files=(file._replace(content=b"two\n"),))[1], "call"), "the next run calls again"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can take on the rights of others")
+def test_an_earlier_file_of_root_comes_back_as_the_users():
+    user = pwd.getpwnam("daemon")
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
+        place = os.path.join(directory, "a")
+        with open(place, "w") as file:
+            file.write("of root")
+        os.chown(directory, user.pw_uid, user.pw_gid)
+        earlier = _own_files._content_of(place)
+        with as_owner(place):
+            _own_files._put_back(place, earlier)
+        with open(place) as file:
+            assert file.read() == "of root" and os.fstat(file.fileno()).st_uid == user.pw_uid
