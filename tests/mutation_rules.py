@@ -576,8 +576,8 @@ RULES = (
     Rule("a base leads nowhere else", UTILS + "_package/thin_base.py", "all(map(is_directory_name, path", "any(map(is_directory_name, path", OF_THIN),
     Rule("a key of TLS is its owner's alone", TLS_FILES, '"key": 0o400', '"key": 0o444', OF_TLS_FILES),
     Rule("a node is asked over the connection that its old certificate has opened", TLS_FILES, "if is_new(tls, tree) else", "if False else", OF_TLS_FILES),
-    Rule("no call is tried that a node of TLS would refuse", TLS, "and not texts[0]", "and False", (UNIT + "_node/test_tls.py",)),
-    Rule("the certificate of a node is checked", TLS, "ssl.CERT_REQUIRED if files.ca else ssl.CERT_NONE", "ssl.CERT_NONE", OF_TLS),
+    Rule("no call is tried that a node of TLS would refuse", TLS, "and not certificate", "and False", (UNIT + "_node/test_tls.py",)),
+    Rule("the certificate of a node is checked", TLS, "ssl.CERT_REQUIRED if files.ca and files.checks else ssl.CERT_NONE", "ssl.CERT_NONE", OF_TLS),
     Rule(
         "a certificate that does not fit is refused before a host is touched",
         INVENTORY_TLS,
@@ -585,7 +585,13 @@ RULES = (
         "    if False:\n",
         ("tests/unit/plugins/plugin_utils/_inventory/test_tls.py",),
     ),
-    Rule("a node is found by its name among those of the cookie's owner", LISTENING, "user_of(pid) in (0, user)", "True", OF_LISTENING),
+    Rule("a node is found by its name among those of the cookie's owner", LISTENING, "runs not in (0, user)", "False", OF_LISTENING),
+    Rule("what su and sudo run is not believed", LISTENING, "if len(users) == 1 and not mode & stat.S_ISUID", "if users", OF_LISTENING),
+    Rule(
+        "two users with a node of a name are not chosen from", LISTENING, "for each in found.values()}) > 1", "for each in found.values()}) > 9", OF_LISTENING
+    ),
+    Rule("a system is its owner's", LISTENING, "user is not None and (user in", "user is not None or (user in", OF_LISTENING),
+    Rule("files that a process names are read as its user", UTILS + "_node/named_files.py", "as_user(user, path)", "as_user(None, path)", OF_LISTENING),
     Rule("a cookie is a file", CONNECT, "open_file(path) as file", 'open(path, "rb") as file', (UNIT + "_node/test_connect.py",)),
     Rule("a log is a file", UTILS + "_node/log_tail.py", "read_end(path, BYTES)", 'open(path, "rb").read(BYTES)', (UNIT + "_node/test_log_tail.py",)),
     Rule("the terms of a file have a size", PARSER, "    if len(data) > MAX_FILE:", "    if False:", (UNIT + "_formats/test_releases_file.py",)),

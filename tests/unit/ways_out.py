@@ -85,6 +85,7 @@ WAYS = {
     "unpack its archive there first": INSTALL + "test_variable_libraries.py::test_libraries_that_are_there_already",
     # _node
     "and there is no certificate to call it with: set otp_dist_tls": REAL + "test_tls.py::test_a_call_without_any_way",
+    "set the option cookie_file, or port": NODE + "test_listening.py::test_two_users_have_a_node_of_the_name",
     "There is no way to the node": REAL + "test_handler_current.py::test_a_wrong_package_and_none",
     "this host has neither update-rc.d nor chkconfig": NODE + "test_service.py::test_the_boot_without_a_program_for_it",
     "this host has not been booted with systemd": NODE + "test_service.py::test_a_host_without_systemd_is_told_so",

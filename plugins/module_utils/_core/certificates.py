@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import ssl
 import typing as t
 
@@ -20,37 +21,55 @@ def misfit(certificate: str, key: str, ca: str, host: str = "") -> str:
     if not hasattr(os, "memfd_create"):
         # A controller without Linux. The host finds out.
         return ""
+    texts = certificate.encode("utf-8"), key.encode("utf-8")
     try:
-        server, client = (context_of(protocol, certificate, key) for protocol in (ssl.PROTOCOL_TLS_SERVER, ssl.PROTOCOL_TLS_CLIENT))
+        server, client = (context_of(protocol, *texts) for protocol in (ssl.PROTOCOL_TLS_SERVER, ssl.PROTOCOL_TLS_CLIENT))
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
             return "the key is not that of the certificate"
         return f"the certificate or the key is not PEM, or the key has a password ({error.reason or 'unreadable'})"
     except ValueError:
         return "the key has a password"
+    except OSError:
+        # Nothing can be in memory there. The node finds out.
+        return ""
     for context in (server, client) if ca else ():
         context.verify_mode = ssl.CERT_REQUIRED
         try:
-            context.load_verify_locations(cadata=ca)
+            context.load_verify_locations(cadata=blocks_of(ca))
         except (ssl.SSLError, ValueError) as error:
             return f"the CA is not PEM ({getattr(error, 'reason', '') or 'unreadable'})"
-    return handshake(server, client, host if ca else "")
+    try:
+        return handshake(server, client, host if ca else "")
+    except (ValueError, TypeError):
+        return f"no certificate can be for the host {host!r:.80}"
 
 
-def context_of(protocol: t.Any, certificate: str, key: str) -> ssl.SSLContext:
-    """A context with the certificate and the key. OpenSSL reads them from files, so these are in memory."""
+def blocks_of(text: str) -> str:
+    """The certificates in a text of PEM. What is between them may be in any language."""
+    found = re.findall(r"-----BEGIN ([A-Z0-9 ]*CERTIFICATE)-----([A-Za-z0-9+/=\s]*)-----END \1-----", text, re.ASCII)
+    return "".join(f"-----BEGIN {name}-----{block}-----END {name}-----\n" for name, block in found)
+
+
+def context_of(protocol: t.Any, certificate: bytes, key: bytes) -> ssl.SSLContext:
+    """A context with the certificate and the key. Raises ssl.SSLError, ValueError for a key with a password, OSError."""
     context = ssl.SSLContext(protocol)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    load(context, certificate, key, no_password)
+    return context
+
+
+def load(context: ssl.SSLContext, certificate: bytes, key: bytes, password: t.Callable[[], str]) -> None:
+    """Load the certificate and the key. OpenSSL reads them from files, so these are in memory. Raises ssl.SSLError, OSError, and what password does."""
     with contextlib.ExitStack() as files:
         paths = []
         for text in (certificate, key):
             file = files.enter_context(open(os.memfd_create("tls"), "wb", buffering=0))
-            file.write(text.encode("utf-8"))
+            file.write(text)
             paths.append(f"/proc/self/fd/{file.fileno()}")
         # Otherwise OpenSSL asks for a password at the terminal.
-        context.load_cert_chain(paths[0], paths[1], password=no_password)
-    return context
+        context.load_cert_chain(paths[0], paths[1], password=password)
 
 
 def no_password() -> str:

@@ -210,6 +210,13 @@ def as_owner(path: str, destdir: str = ""):
     return working_as(identity)
 
 
+def as_user(uid: int | None, path: str):
+    """Work at a path that a process of the user names. Root's own names, and None, are as those of the operator. Raises OtpError."""
+    if not uid:
+        return as_owner(path)
+    return working_as(identity_of(uid, 0) if can_switch() else None)
+
+
 def _refuse_ways_out(image: str, path: str, destdir: str) -> None:
     # Lazy, for start-up time: hosts do not need it.
     from ansible_collections.erlang.otp.plugins.module_utils._core.image_links import refuse_way_out, refuse_ways_out_of

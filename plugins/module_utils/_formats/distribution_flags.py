@@ -28,6 +28,7 @@ class Distribution(t.NamedTuple):
     protocol: str = ""  # of -proto_dist: inet_tcp if empty
     tls_options: str = ""  # the file of -ssl_dist_optfile
     is_ready: bool = True  # whether it can speak TLS already
+    user: int | None = None  # who runs it, with whose rights its files are read; None: not known, and none of them is read
 
     @property
     def is_tls(self) -> bool:
@@ -47,7 +48,8 @@ def distribution_of(arguments: t.Iterable[str], config: t.Callable[[list[str]], 
     starts = ["false"] not in flags.get("-start_epmd", [])
     if not (starts or port or has_module):
         kernel = config([path for values in flags.get("-config", []) for path in values])
-        port, has_module = as_port([[str(kernel.get(PORT, ""))]]), MODULE in kernel
+        given = kernel.get(PORT)
+        port, has_module = given if isinstance(given, int) and 0 < given < 65536 else 0, MODULE in kernel
     if has_module and not port:
         # Only the module knows how its nodes find each other, but for a port that cannot be another one.
         first, last = (as_port(flags.get(f"-kernel inet_dist_listen_{end}", [])) for end in ("min", "max"))
@@ -78,7 +80,8 @@ def flags_of(arguments: t.Iterable[str]) -> dict[str, list[list[str]]]:
 def as_port(values: t.Sequence[t.Sequence[str]]) -> int:
     """The first value as a port; 0 for any other word."""
     text = values[0][0] if values and values[0] else ""
-    return int(text) if text.isascii() and text.isdecimal() and int(text) < 65536 else 0
+    # Python refuses to read numbers of thousands of digits.
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 5 and int(text) < 65536 else 0
 
 
 def kernel_parameters(content: bytes) -> dict[str, t.Any]:

@@ -127,7 +127,7 @@ def tls_of(found: Distribution) -> TlsFiles | None:
     # Lazy, for start-up time.
     from ansible_collections.erlang.otp.plugins.module_utils._node.tls import files_of
 
-    return files_of(found.tls_options) if found.tls_options else None
+    return files_of(found.tls_options, found.user) if found.tls_options and found.user is not None else None
 
 
 def read_cookie(path: str) -> str:

@@ -10,10 +10,10 @@ import socket
 import ssl
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.certificates import blocks_of, load
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
-from ansible_collections.erlang.otp.plugins.module_utils._core.reading import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallTimeout, Unreachable
+from ansible_collections.erlang.otp.plugins.module_utils._node.named_files import read_named
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, as_text, decode, parse
 
 
@@ -24,21 +24,25 @@ class TlsFiles(t.NamedTuple):
     key: str
     ca: str
     password: str = ""
+    checks: bool = True  # whether the node is checked, by the CA
+    user: int | None = None  # whose files they are; None: the operator's
 
 
-def files_of(path: str) -> TlsFiles | None:
-    """Those that the file of -ssl_dist_optfile has for a client; None if it cannot be read, or if the node wants a certificate and the file has none."""
+def files_of(path: str, user: int | None = None) -> TlsFiles | None:
+    """Those that the file of -ssl_dist_optfile has for a client; None if it cannot be read, or if the node wants a certificate and the file has none.
+
+    user: who runs the node, with whose rights the files are read.
+    """
     try:
-        with as_owner(path):
-            (options,) = parse(decode(read_file(path) or b"", filename=path), filename=path)
+        (options,) = parse(decode(read_named(path, user), filename=path), filename=path)
         sections = {name: dict(pairs(section)) for name, section in pairs(options)}
         server, client = sections.get("server", {}), sections.get("client", {})
-        texts = [text_of(client.get(name, "")) for name in ("certfile", "keyfile", "cacertfile", "password")]
+        certificate, key, ca, password = (text_of(client.get(name, "")) for name in ("certfile", "keyfile", "cacertfile", "password"))
     except (OSError, OtpError, ValueError, TypeError):
         return None
-    if server.get("fail_if_no_peer_cert") == Atom("true") and not texts[0]:
+    if server.get("fail_if_no_peer_cert") == Atom("true") and not certificate:
         return None
-    return TlsFiles(texts[0], texts[1] or texts[0], *texts[2:])
+    return TlsFiles(certificate, key or certificate, ca, password, client.get("verify") != Atom("verify_none"), user)
 
 
 def pairs(options: t.Iterable[t.Any]) -> t.Iterator[tuple[str, t.Any]]:
@@ -56,19 +60,19 @@ def context_of(files: TlsFiles) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     # As a node without such a file does.
-    context.verify_mode = ssl.CERT_REQUIRED if files.ca else ssl.CERT_NONE
-    path = ""
+    context.verify_mode = ssl.CERT_REQUIRED if files.ca and files.checks else ssl.CERT_NONE
+    path = files.ca
     try:
-        for path in filter(None, (files.ca,)):
-            with as_owner(path):
-                context.load_verify_locations(path)
+        if context.verify_mode == ssl.CERT_REQUIRED:
+            context.load_verify_locations(cadata=blocks_of(read_named(path, files.user).decode("utf-8", "replace")))
         if files.certificate:
+            path = files.certificate
+            certificate = read_named(path, files.user)
             path = files.key
-            with as_owner(path):
-                # A function, because OpenSSL asks at the terminal otherwise.
-                context.load_cert_chain(files.certificate, files.key, password=lambda: files.password)
-    except (OSError, ValueError) as error:
-        raise OtpError(f"{path} cannot be used for TLS: {error}.") from None
+            # A function, because OpenSSL asks at the terminal otherwise.
+            load(context, certificate, read_named(path, files.user), lambda: files.password)
+    except (OSError, OtpError, ValueError) as error:
+        raise OtpError(f"{path} cannot be used for TLS: {str(error).rstrip('.')}.") from None
     return context
 
 

@@ -146,8 +146,16 @@ def names_of(root: str) -> set[bytes]:
 
 def user_of(pid: int) -> int | None:
     """The effective user of the process; None if it has ended."""
-    lines = (read_file(f"/proc/{pid}/status") or b"").splitlines()
-    return next((int(line.split()[2]) for line in lines if line.startswith(b"Uid:")), None)
+    return next(iter(users_of(pid)[1:2]), None)
+
+
+def users_of(pid: int) -> list[int]:
+    """The real, effective, saved and file system's user of the process (proc(5)); empty if it has ended."""
+    try:
+        lines = (read_file(f"/proc/{pid}/status") or b"").splitlines()
+    except ProcessLookupError:
+        return []
+    return next(([int(number) for number in line.split()[1:]] for line in lines if line.startswith(b"Uid:")), [])
 
 
 def program_of(pid: int) -> str:

@@ -8,11 +8,16 @@ run a node that is found by its name alone."""
 from __future__ import annotations
 
 import os
+import pwd
+import shutil
 import subprocess
 import sys
 
 import pytest
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._formats.distribution_flags import Distribution
+from ansible_collections.erlang.otp.plugins.module_utils._node import listening as _listening
 from ansible_collections.erlang.otp.plugins.module_utils._node.listening import is_name_of, listening, listening_as
 
 HERE = os.uname().nodename
@@ -53,5 +58,70 @@ def test_by_the_root_directory_and_by_the_name(process, tmp_path):
 
 
 def test_a_process_of_another_user_is_not_believed(process, monkeypatch):
-    monkeypatch.setattr("ansible_collections.erlang.otp.plugins.module_utils._node.listening.user_of", lambda pid: 1234)
-    assert listening_as("lonely", 1235).port == 0 and listening_as("lonely", 1234).port == 9100
+    is_run_by(monkeypatch, 1234, 1234, 1234, 1234)
+    assert listening_as("lonely", 1235).port == 0 and listening_as("lonely", 1234).user == 1234
+    # As su, that waits for a password.
+    is_run_by(monkeypatch, 1235, 1234, 1234, 1234)
+    assert listening_as("lonely", None) == listening_as("lonely", 1234) == Distribution()
+
+
+def is_run_by(monkeypatch, *users):
+    monkeypatch.setattr(_listening, "users_of", lambda pid: [*users])
+
+
+def test_a_system_is_its_owner_s_or_root_s_or_whose_process_is_noted_there(process, tmp_path, monkeypatch):
+    is_run_by(monkeypatch, 1234, 1234, 1234, 1234)
+    assert listening(str(tmp_path)) == Distribution()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "emulator.pid").write_text(f"{process.pid}\n")
+    assert listening(str(tmp_path)).name == "lonely@nowhere"
+    is_run_by(monkeypatch, 1235, 1234, 1234, 1234)
+    assert listening(str(tmp_path)) == Distribution()
+
+
+def test_of_sudo_nothing_is_believed(tmp_path):
+    """It becomes root before it asks for a password, so all of its users are root's."""
+    program = tmp_path / "python"
+    shutil.copy(os.path.realpath(sys.executable), program)
+    program.chmod(0o4755)
+    command = [str(program), "-S", "-c", "print(flush=True); input()", "-root", "/", "-sname", "setuid@nowhere", "-erl_epmd_port", "9101"]
+    home = {"PYTHONHOME": sys.base_prefix}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=home) as process:
+        process.stdout.readline()
+        assert listening_as("setuid", None) == Distribution()
+        program.chmod(0o755)
+        assert listening_as("setuid", None).port == 9101
+        process.kill()
+
+
+def test_two_users_have_a_node_of_the_name(process, tmp_path, monkeypatch):
+    other = [sys.executable, "-c", "print(flush=True); input()", "-root", "/x", "-name", "lonely@nowhere", "-erl_epmd_port", "6666"]
+    with subprocess.Popen(other, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as intruder:
+        intruder.stdout.readline()
+        monkeypatch.setattr(_listening, "users_of", lambda pid: [1235 if pid == intruder.pid else 1234] * 4)
+        with pytest.raises(OtpError, match=r"processes of the users .* have the name lonely@nowhere: set the option cookie_file"):
+            listening_as("lonely@nowhere", None)
+        assert listening_as("lonely@nowhere", 1234).user == 1234
+        intruder.kill()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can take on the rights of others")
+def test_files_are_read_with_the_rights_of_the_user_of_the_process(process, tmp_path, monkeypatch):
+    assert listening(str(tmp_path)).port == 9100
+    nobody = pwd.getpwnam("nobody").pw_uid
+    is_run_by(monkeypatch, *[nobody] * 4)
+    tmp_path.chmod(0o755)
+    (tmp_path / "sys.config").chmod(0o600)
+    assert (listening_as("lonely", nobody).user, listening_as("lonely", nobody).port) == (nobody, 0)
+
+
+@pytest.mark.usefixtures("in_time")
+def test_what_a_process_names_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "sys.config")
+    arguments = ["-root", str(tmp_path), "-sname", "lonely@nowhere", "-start_epmd", "false", "-erl_epmd_port", "9" * 5000, "-config"]
+    for path in (f"{tmp_path}/sys", "sys", "/" * 100_000):
+        command = [sys.executable, "-c", "print(flush=True); input()", *arguments, path]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            process.stdout.readline()
+            assert listening_as("lonely", None) == Distribution("lonely@nowhere", 0, False, True, user=os.geteuid())
+            process.kill()

@@ -15,7 +15,16 @@ AUTHORITY, OTHER = Authority(), Authority()
 GOOD, FOREIGN = AUTHORITY.issue("north"), OTHER.issue("north")
 
 
-@pytest.mark.parametrize("given", [GOOD, {**GOOD, "ca": ""}, {**GOOD, "certificate": GOOD["certificate"] + OTHER.issue("x")["certificate"]}, {}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        GOOD,
+        {**GOOD, "ca": ""},
+        {**GOOD, "ca": f"Zertifikat für Köln\n{GOOD['ca']}"},
+        {**GOOD, "certificate": GOOD["certificate"] + OTHER.issue("x")["certificate"]},
+        {},
+    ],
+)
 def test_nothing_to_say(given):
     assert [*tls({"otp_dist_tls": given, "otp_node_name": "exchange@north"})] == []
 
@@ -36,6 +45,20 @@ def test_what_does_not_fit(given, words):
     files = {**GOOD, **given}
     (sentence,) = tls({"otp_dist_tls": files, "otp_node_name": "exchange@north"})
     assert words in sentence and sentence.startswith("otp_dist_tls") and not any(line in sentence for line in files["key"].splitlines())
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 300, ".north"])
+def test_a_host_that_no_certificate_can_be_for(host):
+    (sentence,) = tls({"otp_dist_tls": GOOD, "otp_node_name": f"exchange@{host}"})
+    assert "no certificate can be for the host" in sentence
+
+
+def test_without_files_in_memory_the_node_finds_out(monkeypatch):
+    def refused(name):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.memfd_create", refused)
+    assert [*tls({"otp_dist_tls": {**GOOD, "ca": OTHER.issue("x")["ca"]}, "otp_node_name": "exchange@north"})] == []
 
 
 def test_a_key_with_a_password():
