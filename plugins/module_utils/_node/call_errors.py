@@ -22,6 +22,10 @@ class WrongCookie(Unreachable):
     """The node has another cookie."""
 
 
+class NoTls(Unreachable):
+    """The two sides do not agree on TLS, or what we need for it cannot be used."""
+
+
 class ConnectionLost(CallError):
     """The connection, and most likely the node, ended. It is not known whether the call was carried out."""
 

@@ -16,7 +16,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.options import na
 from ansible_collections.erlang.otp.plugins.module_utils._core.reading import open_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._formats.distribution_flags import Distribution
-from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import Unreachable
+from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import NoTls, Unreachable
 from ansible_collections.erlang.otp.plugins.module_utils._node.listening import listening, listening_as
 
 if t.TYPE_CHECKING:
@@ -79,19 +79,18 @@ def connect(address: NodeAddress, *, timeout: float = 5.0):
     """A Connection or a Console: a context manager with call(module, function, arguments, timeout=seconds). Raises CallError, OtpError."""
     if remote_host():
         return remote_host().connect(address, timeout=timeout)
-    if address.resolved().transport == "pipe":
-        from ansible_collections.erlang.otp.plugins.module_utils._node.run_erl_console import Console
-
-        if not address.pipe_dir:
-            raise OtpError(f"There is no way to the node: set {named('node')}, or {named('pipe_dir')}.")
-        return Console(directory=address.pipe_dir, force=address.force)
+    if address.transport == "pipe" or address.transport == "auto" and not address.node:
+        return _console(address)
     from ansible_collections.erlang.otp.plugins.module_utils._node.distribution import Connection
 
     if not address.node:
         raise OtpError("The transport distribution needs the name of a node.")
-    cookie = address.cookie or read_cookie(cookie_file_of(address))
     found = found_as(address)
     tls = tls_of(found) if found.is_tls else None
+    has_pipes = address.transport == "auto" and bool(address.pipe_dir)
+    if found.is_tls and tls is None and has_pipes:
+        return _console(address)
+    cookie = address.cookie or read_cookie(cookie_file_of(address))
     if found.is_tls and tls is None:
         raise OtpError(
             f"The node {address.node} is distributed over TLS (-proto_dist {found.protocol}), and there is no certificate to call it with: set otp_dist_tls,"
@@ -100,7 +99,21 @@ def connect(address: NodeAddress, *, timeout: float = 5.0):
     if not found.is_ready:
         raise Unreachable(f"The node {address.node} has not booted.")
     port = address.port or found.port
-    return Connection(node=address.node, cookie=cookie, host=address.host, port=port, epmd_port=address.epmd_port, tls=tls, timeout=timeout)
+    try:
+        return Connection(node=address.node, cookie=cookie, host=address.host, port=port, epmd_port=address.epmd_port, tls=tls, timeout=timeout)
+    except NoTls:
+        # Such as a certificate that has expired: without the pipes no other one could be given to the node.
+        if not has_pipes:
+            raise
+        return _console(address)
+
+
+def _console(address: NodeAddress):
+    from ansible_collections.erlang.otp.plugins.module_utils._node.run_erl_console import Console
+
+    if not address.pipe_dir:
+        raise OtpError(f"There is no way to the node: set {named('node')}, or {named('pipe_dir')}.")
+    return Console(directory=address.pipe_dir, force=address.force)
 
 
 def cookie_file_of(address: NodeAddress) -> str:

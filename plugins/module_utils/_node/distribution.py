@@ -13,7 +13,7 @@ import socket
 import time
 import typing as t
 
-from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallTimeout, Unreachable, name_of, value_of
+from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallTimeout, NoTls, Unreachable, name_of, value_of
 from ansible_collections.erlang.otp.plugins.module_utils._node.distribution_protocol import FLAGS, NEW, Answered, Connected, NameRefused, Protocol
 from ansible_collections.erlang.otp.plugins.module_utils._node.epmd import NoEpmd, NotRegistered, Registration, default_port, look_up
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom, Opaque
@@ -175,6 +175,10 @@ class Connection:
         except BlockingIOError:
             # Of TLS, a part of a record.
             return []
+        except NoTls:
+            if not self._protocol.is_connected:
+                raise
+            data = b""
         except OSError:
             data = b""
         if not data:

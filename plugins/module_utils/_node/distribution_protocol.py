@@ -70,6 +70,8 @@ SPAWN_REPLY_BEGINS = bytes((PASS_THROUGH, 131, 104, 5, 97, SPAWN_REPLY))
 
 # The name of a node is an atom.
 MAX_NAME = 255
+# Bytes of a message of who has not shown a cookie yet: what two bytes of a length, without TLS, can be.
+MAX_HANDSHAKE = 0xFFFF
 
 
 class ProtocolError(CallError):
@@ -143,8 +145,9 @@ class Protocol:
         while len(self._received) >= self._needed:
             prefix = self._prefix
             length = int.from_bytes(self._received[:prefix], "big")
-            if length > MAX_SIZE:
-                raise ProtocolError(f"{self._them()} sends a message of {length} bytes; the limit is {MAX_SIZE}.")
+            limit = MAX_SIZE if self.is_connected else MAX_HANDSHAKE
+            if length > limit:
+                raise ProtocolError(f"{self._them()} sends a message of {length} bytes; the limit is {limit}.")
             self._needed = prefix + length
             if len(self._received) < self._needed:
                 break
@@ -193,6 +196,11 @@ class Protocol:
     def needs_leader(self) -> bool:
         """Whether call() needs the pid of a group leader. Without it the node would send us what a function prints."""
         return bool(self._their_flags & SPAWN)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the handshake is done."""
+        return self._state == self._connected
 
     @property
     def _prefix(self) -> int:

@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.certificates import blocks_of, load
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallTimeout, Unreachable
+from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallTimeout, NoTls
 from ansible_collections.erlang.otp.plugins.module_utils._node.named_files import read_named
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, as_text, decode, parse
 
@@ -56,7 +56,7 @@ def text_of(value: t.Any) -> str:
 
 
 def context_of(files: TlsFiles) -> ssl.SSLContext:
-    """That of a client. Names are not compared: the handshake of the distribution shows the name of the node. Raises OtpError."""
+    """That of a client. Names are not compared: the handshake of the distribution shows the name of the node. Raises NoTls."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     # As a node without such a file does.
@@ -72,22 +72,22 @@ def context_of(files: TlsFiles) -> ssl.SSLContext:
             # A function, because OpenSSL asks at the terminal otherwise.
             load(context, certificate, read_named(path, files.user), lambda: files.password)
     except (OSError, OtpError, ValueError) as error:
-        raise OtpError(f"{path} cannot be used for TLS: {str(error).rstrip('.')}.") from None
+        raise NoTls(f"{path} cannot be used for TLS: {str(error).rstrip('.')}.") from None
     return context
 
 
 class TlsSocket:
-    """A connected socket with TLS, which does not block: BlockingIOError where there is nothing yet. Raises Unreachable, CallTimeout."""
+    """A connected socket with TLS, which does not block: BlockingIOError where there is nothing yet. Raises NoTls, CallTimeout."""
 
     def __init__(self, connection: socket.socket, files: TlsFiles, where: str, *, timeout: float) -> None:
+        self._where = where
         connection.settimeout(timeout)
         try:
             self._tls = context_of(files).wrap_socket(connection)
         except socket.timeout:
             raise CallTimeout(f"{where} has not answered in time.") from None
         except OSError as error:
-            reason = getattr(error, "verify_message", "") or getattr(error, "reason", "") or str(error)
-            raise Unreachable(f"{where} does not agree on TLS ({reason}): compare the certificates of both sides.") from None
+            raise self._refused(error) from None
 
     def __getattr__(self, name: str) -> t.Any:
         return getattr(self._tls, name)
@@ -103,3 +103,12 @@ class TlsSocket:
             return self._tls.recv(size)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise BlockingIOError from None
+        except ssl.SSLEOFError:
+            return b""
+        except ssl.SSLError as error:
+            # Since TLS 1.3, a node that does not accept our certificate says so here.
+            raise self._refused(error) from None
+
+    def _refused(self, error: OSError) -> NoTls:
+        reason = getattr(error, "verify_message", "") or getattr(error, "reason", "") or str(error)
+        return NoTls(f"{self._where} does not agree on TLS ({reason}): compare the certificates of both sides.")

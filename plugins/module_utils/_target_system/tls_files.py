@@ -27,6 +27,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 DIRECTORY = "tls"
 # Each with its mode. The key comes first: a certificate without its key is of no use.
 FILES = {"key": 0o400, "certificate": 0o644, "ca": 0o644}
+LATER = "the node {node} reads its new certificate within two minutes, as it cannot be asked to do so now: {error}"
 LACKS_SSL = (
     "release {version} has no application ssl, which distribution over TLS needs: add ssl to the release, with otp_release_applications or in its .rel,"
     " or remove otp_dist_tls."
@@ -62,7 +63,11 @@ def ensure_tls(tls: t.Mapping[str, str], node: _lifecycle.Node, tree: Tree, owne
         for path, (content, mode) in files_of(tls, tree).items():
             ensure_file(path, content, mode=mode, owner=owner, sentence=f"write {path}", changes=changes)
         if connection is not None:
-            changes.do(f"have the node {node.name} read its certificate again", _clear_cache, connection)
+            try:
+                changes.do(f"have the node {node.name} read its certificate again", _clear_cache, connection)
+            except OtpError as error:
+                # The next run finds nothing new.
+                warnings.append(LATER.format(node=node.name, error=error))
     return warnings
 
 
@@ -83,7 +88,7 @@ def _connected(node: _lifecycle.Node, tree: Tree, stack: contextlib.ExitStack) -
     try:
         return stack.enter_context(connect(_lifecycle.address_of(node))), []
     except OtpError as error:
-        return None, [f"the node {node.name} reads its new certificate within two minutes, as it cannot be asked to do so now: {error}"]
+        return None, [LATER.format(node=node.name, error=error)]
 
 
 def _clear_cache(connection: t.Any) -> None:

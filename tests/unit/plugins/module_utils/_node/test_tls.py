@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import os
 import pwd
+import socket
 import ssl
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._node import connect as _connect
+from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import NoTls
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress, connect
+from ansible_collections.erlang.otp.plugins.module_utils._node.distribution import Connection
+from ansible_collections.erlang.otp.plugins.module_utils._node.run_erl_console import Console
 from ansible_collections.erlang.otp.plugins.module_utils._node.tls import TlsFiles, context_of, files_of
 from ansible_collections.erlang.otp.tests.real.authority import Authority
 
@@ -105,7 +111,14 @@ def of_tls(monkeypatch):
     from ansible_collections.erlang.otp.plugins.module_utils._formats.distribution_flags import Distribution
 
     name = "ansible_collections.erlang.otp.plugins.module_utils._node.connect.found_as"
-    monkeypatch.setattr(name, lambda address: Distribution(protocol="inet_tls"))
+    asked = []
+
+    def found_as(address):
+        asked.append(address.node)
+        return Distribution(protocol="inet_tls")
+
+    monkeypatch.setattr(name, found_as)
+    return asked
 
 
 def test_the_pipes_where_no_file_is_for_us(of_tls):
@@ -113,3 +126,53 @@ def test_the_pipes_where_no_file_is_for_us(of_tls):
     assert NodeAddress("n@h", cookie="c", pipe_dir="/p", transport="distribution").resolved().transport == "distribution"
     with pytest.raises(OtpError, match=r"over TLS \(-proto_dist inet_tls\).*set otp_dist_tls"):
         connect(NodeAddress("n@h", cookie="c"))
+
+
+def test_the_pipes_where_the_two_sides_do_not_agree(of_tls, monkeypatch):
+    """Such as with a certificate that has expired. The node is looked for once."""
+    monkeypatch.setattr(_connect, "tls_of", lambda found: TlsFiles("", "", "/ca"))
+    monkeypatch.setattr(Connection, "__init__", refuse)
+    monkeypatch.setattr(Console, "__init__", lambda self, directory, force: None)
+    assert isinstance(connect(NodeAddress("n@h", cookie="c", pipe_dir="/p")), Console) and of_tls == ["n@h"]
+    for address in (NodeAddress("n@h", cookie="c"), NodeAddress("n@h", cookie="c", pipe_dir="/p", transport="distribution")):
+        with pytest.raises(NoTls):
+            connect(address)
+
+
+def refuse(self, **options):
+    raise NoTls("expired")
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_node_that_refuses_our_certificate(files, hours, tmp_path):
+    """Since TLS 1.3, it does so when we believe that the handshake is done. It is not asked again. What ends without a word is no refusal."""
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(files.certificate, files.key)
+    server.verify_mode = ssl.CERT_REQUIRED
+    for name, text in Authority().issue("localhost", hours=hours).items():
+        (tmp_path / f"other-{name}").write_text(text)
+    ours = files._replace(certificate=str(tmp_path / "other-certificate"), key=str(tmp_path / "other-key"))
+    server.load_verify_locations(files.ca)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        count = threading.Thread(target=serve, args=(listener, server, asked := []))
+        count.start()
+        with pytest.raises(NoTls, match="does not agree on TLS .*(UNKNOWN_CA|unknown ca)"):
+            Connection(node="n@localhost", cookie="c", port=listener.getsockname()[1], tls=ours, timeout=60)
+        count.join(60)
+        listener.settimeout(0.1)
+        with pytest.raises(OSError, match="timed out"):
+            listener.accept()
+        assert asked == ["refused"]
+
+
+def serve(listener, server, asked):
+    connection, _address = listener.accept()
+    connection.settimeout(60)
+    with connection.dup() as kept:
+        try:
+            server.wrap_socket(connection, server_side=True)
+        except ssl.SSLError:
+            asked.append("refused")
+            # Until it is read: data that comes after the end would discard it.
+            while kept.recv(1 << 16):
+                pass

@@ -92,6 +92,16 @@ def test_a_node_that_does_not_answer_reads_them_later(system, monkeypatch):
     assert "within two minutes" in system.ensure()[1][0] and system.texts()
 
 
+def test_a_node_that_fails_to_read_them_reads_them_later(system, monkeypatch):
+    """An error would be one of this run alone: the next one finds nothing new."""
+
+    def call(*call, timeout):
+        raise OtpError("no answer")
+
+    monkeypatch.setattr(system, "call", call)
+    assert "within two minutes" in system.ensure()[1][0] and system.texts()
+
+
 def test_a_release_without_ssl(system):
     tls_files.check_release(system.tree, "1.0", ["kernel", "ssl"])
     tls_files.check_release(system.tree, "1.0", [])
