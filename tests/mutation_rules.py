@@ -586,6 +586,13 @@ RULES = (
         ("tests/unit/plugins/plugin_utils/_inventory/test_tls.py",),
     ),
     Rule("a node is found by its name among those of the cookie's owner", LISTENING, "runs not in (0, user)", "False", OF_LISTENING),
+    Rule(
+        "no flag takes TLS away",
+        INVENTORY_TLS,
+        'not protocol.endswith("_tls")',
+        "False",
+        ("tests/unit/plugins/plugin_utils/_inventory/test_tls.py",),
+    ),
     Rule("what su and sudo run is not believed", LISTENING, "if len(users) == 1 and not mode & stat.S_ISUID", "if users", OF_LISTENING),
     Rule(
         "two users with a node of a name are not chosen from", LISTENING, "for each in found.values()}) > 1", "for each in found.values()}) > 9", OF_LISTENING

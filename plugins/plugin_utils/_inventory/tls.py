@@ -26,3 +26,14 @@ def tls(variables: t.Mapping[str, t.Any]) -> t.Iterator[str]:
         yield f"otp_dist_tls: {problem}. Give the certificate of this host, its key, and the CA that signed it, each as PEM."
     if not variables.get("otp_node_name", True):
         yield "otp_dist_tls is set, and otp_node_name is empty: the node is not distributed. Set otp_node_name, or remove otp_dist_tls."
+    flags = [str(word) for word in variables.get("otp_erl_flags") or []]
+    if any(flag == "-proto_dist" and not protocol.endswith("_tls") for flag, protocol in zip(flags, [*flags[1:], ""])):
+        yield "otp_dist_tls is set, and -proto_dist in otp_erl_flags is one without TLS: give inet_tls or inet6_tls there, or leave it out."
+    for flag in ("-ssl_dist_optfile", "-ssl_dist_opt"):
+        if flag in flags:
+            yield f"otp_erl_flags has {flag}, and otp_dist_tls sets -ssl_dist_optfile: leave one of them out."
+    if variables.get("otp_box"):
+        yield (
+            "otp_dist_tls is not supported for a box without Python (otp_box): give it in otp_files the certificate, the key and a file for -ssl_dist_optfile,"
+            " and the flags in otp_erl_flags."
+        )

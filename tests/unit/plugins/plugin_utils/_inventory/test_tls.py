@@ -69,6 +69,33 @@ def test_a_key_with_a_password():
     assert "the key has a password" in sentence and text_of(AUTHORITY.key) != key
 
 
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["-proto_dist", "inet6_tcp"], "is one without TLS"),
+        (["+K", "true", "-proto_dist"], "is one without TLS"),
+        (["-proto_dist", "inet6_tls", "-ssl_dist_optfile", "/etc/other.conf"], "otp_erl_flags has -ssl_dist_optfile"),
+        (["-ssl_dist_opt", "server_secure_renegotiate", "true"], "otp_erl_flags has -ssl_dist_opt,"),
+    ],
+)
+def test_flags_that_take_tls_away(flags, words):
+    (sentence,) = tls({"otp_dist_tls": GOOD, "otp_node_name": "exchange@north", "otp_erl_flags": flags})
+    assert words in sentence
+    # Without the variable they are the operator's.
+    assert [*tls({"otp_erl_flags": flags})] == []
+
+
+def test_flags_of_tls():
+    flags = ["-proto_dist", "inet6_tls", "-name", "-proto"]
+    assert [*tls({"otp_dist_tls": GOOD, "otp_node_name": "exchange@north", "otp_erl_flags": flags})] == []
+
+
+def test_a_box():
+    (sentence,) = tls({"otp_dist_tls": GOOD, "otp_node_name": "exchange@north", "otp_box": True})
+    assert "not supported for a box" in sentence and "otp_files" in sentence
+    assert [*tls({"otp_box": True})] == []
+
+
 def test_a_node_without_a_name():
     (sentence,) = tls({"otp_dist_tls": GOOD, "otp_node_name": ""})
     assert "the node is not distributed. Set otp_node_name" in sentence
