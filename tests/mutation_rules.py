@@ -731,7 +731,7 @@ RULES = (
         "        if False and (",
         (UNIT + "_node/test_distribution_protocol.py",),
     ),
-    Rule("a message has a limit", PROTOCOL, "            if length > MAX_SIZE:\n", "            if False:\n", (UNIT + "_node/test_distribution_protocol.py",)),
+    Rule("a message has a limit", PROTOCOL, "            if length > limit:\n", "            if False:\n", (UNIT + "_node/test_distribution_protocol.py",)),
     Rule(
         "a node that does not take the name says so",
         PROTOCOL,

@@ -180,6 +180,22 @@ def test_another_certificate_without_a_restart(site: Secure, deployed: Run) -> N
             Connection(node="north@localhost", cookie=site.cookie, port=site.port, tls=other, timeout=LIMIT)
 
 
+def test_a_certificate_that_has_expired_is_replaced(site: Secure, deployed: Run) -> None:
+    """Through the pipes: the node is not restarted, and over TLS nobody could ask it any more."""
+    pids, node = site.pids(), site.node("north")
+    for name, text in Authority().issue("localhost", hours=-1).items():
+        Path(site.root("north"), "tls", f"{name}.pem").write_text(text)
+    assert node.pipe_directory
+    with Console(directory=node.pipe_directory) as console:
+        console.call("gen_server", "call", [Atom("ssl_pem_cache_dist"), (Atom("unconditionally_clear_pem_cache"), [])])
+    with pytest.raises(Unreachable, match="does not agree on TLS .*expired"):
+        connect(_node.address_of(node)._replace(transport="distribution"), timeout=LIMIT)
+    run = site.play("deploy", "--limit", "north", "-v", **of_first(site))
+    assert "have the node north@localhost read its certificate again" in run.output and site.pids() == pids
+    with connect(_node.address_of(node), timeout=LIMIT) as connection:
+        assert isinstance(connection, Connection)
+
+
 def test_a_key_that_does_not_fit_is_refused_before_anything_is_touched(site: Secure, deployed: Run) -> None:
     before = {path: path.lstat().st_mtime_ns for path in Path(site.root("north")).rglob("*")}
     other = Authority().issue("elsewhere")

@@ -21,7 +21,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import 
 from ansible_collections.erlang.otp.plugins.module_utils._formats.distribution_flags import distribution_of, kernel_parameters
 from ansible_collections.erlang.otp.plugins.module_utils._formats.vm_args import words
 from ansible_collections.erlang.otp.plugins.module_utils._install.foretell import sources_of
-from ansible_collections.erlang.otp.plugins.module_utils._node.service import Service, ensure_service, without_epmd
+from ansible_collections.erlang.otp.plugins.module_utils._node.service import Service, ensure_service, epmd_unit, without_epmd
 from ansible_collections.erlang.otp.plugins.module_utils._target_system import environment as _environment
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.node_state import NodeState
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import File, SystemOptions
@@ -66,10 +66,7 @@ class System:
                 check_claim(self.tree, self.options.claim)
             before = self.tree.start_erl_data()
             if self.options.tls:
-                # Lazy, for start-up time, and for hosts whose Python has no ssl.
-                from ansible_collections.erlang.otp.plugins.module_utils._target_system.tls_files import check
-
-                check(self.options.tls, self.options.node.name, self.tree)
+                self.check_tls(self.options.tls)
             if self.options.package["package"] is None and not self.changes.check_mode:
                 # What is missing is reported here, and not when the user is created or the node is stopped already.
                 ensure_release(self.options, self.tree, self.owner, self.changes, is_image=self.is_image, only_check=True)
@@ -140,6 +137,15 @@ class System:
         target = self.link_target(options.run_directory)
         if not os.path.islink(path) or os.readlink(path) != target:
             self.changes.do(f"link {path} to {options.run_directory}", link, target, path, self.owner)
+
+    def check_tls(self, tls: t.Mapping[str, str]) -> None:
+        """Raise OtpError for files that do not fit together, and for a package that is known to lack ssl."""
+        # Lazy, for start-up time, and for hosts whose Python has no ssl.
+        from ansible_collections.erlang.otp.plugins.module_utils._target_system import tls_files as _tls_files
+
+        _tls_files.check(tls, self.options.node.name, self.tree)
+        coming = self.options.package["release"] or {}
+        _tls_files.check_release(self.tree, str(coming.get("version")), coming.get("applications") or ())
 
     def ensure_tls(self, tls: t.Mapping[str, str]) -> list[str]:
         """The files of the distribution over TLS. Returns warnings."""
@@ -244,9 +250,11 @@ class System:
     def service_of_release(self) -> Service | None:
         """The service, without EPMD if the node does not need it by the configuration of the release."""
         service, directory = self.options.node.service, self.tree.path("releases", self.release.version or "-")
+        if service is None or not epmd_unit(service):
+            return service
         files = sources_of(self.options.package["release"]) or {} if self.is_foretold() else Files(directory)
         found = distribution_of(words(files.get("vm.args") or b""), lambda _paths: kernel_parameters(files.get("sys.config") or b""))
-        return service if service is None or found.has_epmd else without_epmd(service)
+        return service if found.has_epmd else without_epmd(service)
 
     def ensure_node(self) -> dict[str, t.Any]:
         """The node in its state; returns that state."""

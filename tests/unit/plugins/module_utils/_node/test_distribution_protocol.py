@@ -236,6 +236,13 @@ def test_errors(stream, error, words):
     assert peer.COOKIE not in str(raised.value)
 
 
+def test_who_has_not_shown_a_cookie_sends_no_more_than_a_handshake_needs():
+    """Over TLS, where a length has four bytes."""
+    peer.protocol(prefix=4).receive(struct.pack(">I", 0xFFFF))
+    with pytest.raises(ProtocolError, match="the limit is 65535"):
+        peer.protocol(prefix=4).receive(struct.pack(">I", 0x10000))
+
+
 def test_a_message_is_decoded_until_the_deadline():
     many = struct.pack(">I", 500_000) + b"j" * 500_001
     with pytest.raises(CallTimeout, match="could not be read in time"):

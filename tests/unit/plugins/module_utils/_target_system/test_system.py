@@ -35,6 +35,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._target_system.system i
 from ansible_collections.erlang.otp.plugins.module_utils._tree import newer as _newer
 from ansible_collections.erlang.otp.plugins.module_utils._tree import previous as _previous
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import pid_file
+from ansible_collections.erlang.otp.tests.real.authority import Authority
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.reachable import reachable
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import release_members, write_package
 
@@ -171,6 +172,24 @@ def test_a_unit_of_epmd_where_the_release_needs_one(host, monkeypatch, text, arg
     monkeypatch.setattr(_service, "is_run_by", lambda service, pid: True)
     host.settle(configuration=configuration(text, arguments), state="present")
     assert [len(service.files) == 2 for service in written] == [has_epmd]
+
+
+def test_no_configuration_is_read_where_there_is_no_unit_of_epmd(host, monkeypatch):
+    host.settle()
+    monkeypatch.setattr(_system, "Files", lambda directory: pytest.fail("it is read"))
+    dummy, actions, system = host.settle()
+    assert actions == []
+    service = _service.Service("sysv", "exchange", False, (_service.ServiceFile("/etc/init.d/exchange", "", 0o755),))
+    system.options = system.options._replace(node=host.node._replace(service=service))
+    assert system.service_of_release() == service
+
+
+def test_a_release_without_ssl_is_refused_before_anything_is_done(host):
+    files = Authority().issue("localhost")
+    package = {"package": host.packages["FIRST"], "checksum": None, "release": {"version": "FIRST", "applications": {"kernel": "1"}}}
+    with pytest.raises(OtpError, match="release FIRST has no application ssl"):
+        host.settle(tls=files, package=package)
+    assert not os.path.exists(host.root)
 
 
 def test_epmd_that_has_ended_is_started_again(host):
