@@ -21,6 +21,9 @@ from ansible_collections.erlang.otp.plugins.module_utils._node import listening 
 from ansible_collections.erlang.otp.plugins.module_utils._node.listening import is_name_of, listening, listening_as
 
 HERE = os.uname().nodename
+# Tests that run at the same time see the processes of each other.
+NAME = f"lonely{os.getpid()}"
+NODE = f"{NAME}@nowhere"
 
 
 @pytest.mark.parametrize(
@@ -44,7 +47,7 @@ def test_names(node, given, is_it):
 def process(tmp_path):
     """What looks like an emulator."""
     (tmp_path / "sys.config").write_text("[{kernel,[{erl_epmd_node_listen_port,9100}]}].\n")
-    arguments = ["-root", str(tmp_path), "-sname", "lonely@nowhere", "-start_epmd", "false", "-config", str(tmp_path / "sys")]
+    arguments = ["-root", str(tmp_path), "-sname", NODE, "-start_epmd", "false", "-config", str(tmp_path / "sys")]
     command = [sys.executable, "-c", "print(flush=True); input()", *arguments]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         process.stdout.readline()
@@ -53,16 +56,16 @@ def process(tmp_path):
 
 
 def test_by_the_root_directory_and_by_the_name(process, tmp_path):
-    assert listening(str(tmp_path)).port == listening_as("lonely@nowhere", None).port == listening_as("lonely", os.geteuid()).port == 9100
-    assert listening(str(tmp_path / "other")).port == listening_as("lonely@elsewhere", None).port == 0
+    assert listening(str(tmp_path)).port == listening_as(NODE, None).port == listening_as(NAME, os.geteuid()).port == 9100
+    assert listening(str(tmp_path / "other")).port == listening_as(f"{NAME}@elsewhere", None).port == 0
 
 
 def test_a_process_of_another_user_is_not_believed(process, monkeypatch):
     is_run_by(monkeypatch, 1234, 1234, 1234, 1234)
-    assert listening_as("lonely", 1235).port == 0 and listening_as("lonely", 1234).user == 1234
+    assert listening_as(NAME, 1235) == Distribution() and listening_as(NAME, 1234).user == 1234
     # As su, that waits for a password.
     is_run_by(monkeypatch, 1235, 1234, 1234, 1234)
-    assert listening_as("lonely", None) == listening_as("lonely", 1234) == Distribution()
+    assert listening_as(NAME, None) == listening_as(NAME, 1234) == Distribution()
 
 
 def is_run_by(monkeypatch, *users):
@@ -74,34 +77,34 @@ def test_a_system_is_its_owner_s_or_root_s_or_whose_process_is_noted_there(proce
     assert listening(str(tmp_path)) == Distribution()
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "emulator.pid").write_text(f"{process.pid}\n")
-    assert listening(str(tmp_path)).name == "lonely@nowhere"
+    assert listening(str(tmp_path)).name == NODE
     is_run_by(monkeypatch, 1235, 1234, 1234, 1234)
     assert listening(str(tmp_path)) == Distribution()
 
 
 def test_of_sudo_nothing_is_believed(tmp_path):
     """It becomes root before it asks for a password, so all of its users are root's."""
-    program = tmp_path / "python"
-    shutil.copy(os.path.realpath(sys.executable), program)
+    # The shell needs nothing beside it.
+    program = tmp_path / "sh"
+    shutil.copy(os.path.realpath("/bin/sh"), program)
     program.chmod(0o4755)
-    command = [str(program), "-S", "-c", "print(flush=True); input()", "-root", "/", "-sname", "setuid@nowhere", "-erl_epmd_port", "9101"]
-    home = {"PYTHONHOME": sys.base_prefix}
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=home) as process:
+    command = [str(program), "-c", "echo; read dummy", "sh", "-root", "/", "-sname", NODE, "-erl_epmd_port", "9101"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         process.stdout.readline()
-        assert listening_as("setuid", None) == Distribution()
+        assert listening_as(NAME, None) == Distribution()
         program.chmod(0o755)
-        assert listening_as("setuid", None).port == 9101
+        assert listening_as(NAME, None).port == 9101
         process.kill()
 
 
 def test_two_users_have_a_node_of_the_name(process, tmp_path, monkeypatch):
-    other = [sys.executable, "-c", "print(flush=True); input()", "-root", "/x", "-name", "lonely@nowhere", "-erl_epmd_port", "6666"]
+    other = [sys.executable, "-c", "print(flush=True); input()", "-root", "/x", "-name", NODE, "-erl_epmd_port", "6666"]
     with subprocess.Popen(other, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as intruder:
         intruder.stdout.readline()
         monkeypatch.setattr(_listening, "users_of", lambda pid: [1235 if pid == intruder.pid else 1234] * 4)
-        with pytest.raises(OtpError, match=r"processes of the users .* have the name lonely@nowhere: set the option cookie_file"):
-            listening_as("lonely@nowhere", None)
-        assert listening_as("lonely@nowhere", 1234).user == 1234
+        with pytest.raises(OtpError, match=r"processes of the users .* have the name lonely.*@nowhere: set the option cookie_file"):
+            listening_as(NODE, None)
+        assert listening_as(NODE, 1234).user == 1234
         intruder.kill()
 
 
@@ -112,16 +115,16 @@ def test_files_are_read_with_the_rights_of_the_user_of_the_process(process, tmp_
     is_run_by(monkeypatch, *[nobody] * 4)
     tmp_path.chmod(0o755)
     (tmp_path / "sys.config").chmod(0o600)
-    assert (listening_as("lonely", nobody).user, listening_as("lonely", nobody).port) == (nobody, 0)
+    assert (listening_as(NAME, nobody).user, listening_as(NAME, nobody).port) == (nobody, 0)
 
 
 @pytest.mark.usefixtures("in_time")
 def test_what_a_process_names_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "sys.config")
-    arguments = ["-root", str(tmp_path), "-sname", "lonely@nowhere", "-start_epmd", "false", "-erl_epmd_port", "9" * 5000, "-config"]
+    arguments = ["-root", str(tmp_path), "-sname", NODE, "-start_epmd", "false", "-erl_epmd_port", "9" * 5000, "-config"]
     for path in (f"{tmp_path}/sys", "sys", "/" * 100_000):
         command = [sys.executable, "-c", "print(flush=True); input()", *arguments, path]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             process.stdout.readline()
-            assert listening_as("lonely", None) == Distribution("lonely@nowhere", 0, False, True, user=os.geteuid())
+            assert listening_as(NAME, None) == Distribution(NODE, 0, False, True, user=os.geteuid())
             process.kill()
