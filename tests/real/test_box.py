@@ -270,13 +270,24 @@ def test_a_shell_in_the_node(box: Box) -> None:
         terminal.expect("[5,6,7,8]")
 
 
+EXTRA = {"etc/words": 1000, "share/large": 5 << 20}
+
+
+def extra(box: Box) -> dict[str, tuple[int, str]]:
+    """The size and the first letter of the extra files."""
+    found = [path for top in ("etc", "share") for path in (box.root / "srv/counter" / top).rglob("*") if path.is_file()]
+    return {str(path.relative_to(box.root / "srv/counter")): (path.stat().st_size, path.read_text()[:1]) for path in found}
+
+
 def thin_package(releases: Releases, release: str) -> str:
-    """What FIRST lacks of the release."""
+    """What FIRST lacks of the release, with two extra files: one has more bytes than what a box sends of a file."""
     directory = releases.workshop.directory
+    for name, size in EXTRA.items():
+        Path(directory, os.path.basename(name)).write_bytes(size * release[:1].encode())
     built = releases.workshop.build(
         rel=f"{directory}/{release}.rel",
         sys_config="[].\n",
-        extra_files=((f"{directory}/{release}/relup", f"releases/{release}/relup"),),
+        extra_files=((f"{directory}/{release}/relup", f"releases/{release}/relup"), *((f"{directory}/{os.path.basename(name)}", name) for name in EXTRA)),
         output_dir=f"{directory}/thin-{release}",
         base=releases.packages["FIRST"],
     )
@@ -291,7 +302,9 @@ def test_a_thin_package_and_a_restart_of_the_emulator(box: Box, releases: Releas
     said = box.play("erlang.otp.upgrade")
     assert re.search(r"mast +FIRST +RESTARTS", said.output)
     assert box.read("run/emulator.pid") != pid
-    assert box.permanent() == "RESTARTS"
+    assert box.permanent() == "RESTARTS" and extra(box) == {name: (size, "R") for name, size in EXTRA.items()}
+    (box.root / "srv/counter/etc/words").write_text("by hand")
+    Path(box.root, "srv/counter/etc/words.kept").write_text("earlier")
 
 
 def test_after_a_power_cut_it_boots_and_the_next_run_has_nothing_to_do(box: Box) -> None:
@@ -354,13 +367,15 @@ def test_a_release_is_removed(box: Box) -> None:
 def test_a_hot_upgrade_with_a_thin_package_and_back(box: Box, releases: Releases) -> None:
     box.inventory(**NAMED, otp_allow_restart=True)
     box.play("erlang.otp.rollback")
-    assert box.permanent() == "FIRST"
+    kept = {"etc/words.kept": (7, "e"), "etc/words.kept2": (7, "b")}
+    assert box.permanent() == "FIRST" and extra(box) == kept, "the large one, which has not changed, is gone"
     pid = box.read("run/emulator.pid")
     box.inventory(otp_package=thin_package(releases, "SECOND"), otp_upgrade_to="SECOND", **NAMED)
     box.play("erlang.otp.upgrade")
     assert box.permanent() == "SECOND" and box.read("run/emulator.pid") == pid
+    assert extra(box) == {**kept, **{name: (size, "S") for name, size in EXTRA.items()}}
     box.play("erlang.otp.rollback")
-    assert box.permanent() == "FIRST" and box.read("run/emulator.pid") == pid
+    assert box.permanent() == "FIRST" and box.read("run/emulator.pid") == pid and extra(box) == kept
 
 
 def test_a_package_on_the_box_is_not_installed(box: Box, releases: Releases) -> None:

@@ -26,6 +26,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.files import flus
 from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
 from ansible_collections.erlang.otp.plugins.module_utils._core.reading import open_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._tree.own_files import TAKEN, Entry, format_list, read_list
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 
@@ -148,7 +149,10 @@ def _digest(path: str) -> str | None:
         return None
     if stat.S_ISLNK(found.st_mode):
         return hashlib.sha256(b"link to " + os.fsencode(os.readlink(path))).hexdigest()
-    return sha256(path) if stat.S_ISREG(found.st_mode) and found.st_size <= _MAX_FILE else ""
+    if not stat.S_ISREG(found.st_mode) or found.st_size > _MAX_FILE:
+        return ""
+    host = remote_host()
+    return (host.sha256_of(path) if host else "") or sha256(path)
 
 
 def _not_brought(tree: Tree, version: str, path: str, problem: str) -> Kept:

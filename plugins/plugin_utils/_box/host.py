@@ -23,6 +23,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import 
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.box import Box, BoxTarget
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.console import BoxConsole
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.inspection import parse_processes
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.mirror import MARK
 
 # Bytes of the end of a log, as emulators.sh prints it.
 LOG_SIZE = 8192
@@ -66,6 +67,13 @@ class BoxHost:
     def has(self, path: str) -> bool:
         """Whether the box has this loader of programs."""
         return path in self._box.inspection.loaders
+
+    def sha256_of(self, path: str) -> str:
+        """What the box has reported of a file of the copy whose content it has not sent; empty for one whose content is here."""
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+            content = file.read(len(MARK) + 65)
+        found = re.fullmatch(rb"[0-9a-f]{64}", content[len(MARK) :]) if content.startswith(MARK) else None
+        return found[0].decode("ascii") if found else ""
 
     def emulators(self, root: str) -> list[int]:
         return self._box.inspection.emulators if self._is_fresh else self._find_processes()[0]

@@ -12,7 +12,8 @@
 # SUMS        "yes": the checksums of all files
 # LIMIT       bytes of a small file; the content of a larger one is not asked for
 # FILES       the files and directories outside of ROOT that matter, one a line
-# OWN         the operator's files below ROOT, one a line; releases/own_files lists those of earlier runs, the others are extra files of packages
+# OWN         the operator's files below ROOT, one a line; releases/own_files lists those of earlier runs
+# Of the extra files of packages, which other lists have, the checksums are enough.
 
 # list_own PATH: the directories above the path, and the path
 list_own() {
@@ -20,6 +21,13 @@ list_own() {
     */*) list_own "${1%/*}" ;;
     esac
     LC_ALL=C ls -lnd -- "$1" 2>/dev/null
+}
+
+# paths_of LIST...: the paths in the lists. Anything else in their place could block.
+paths_of() {
+    for f in "$@"; do
+        [ ! -f "$f" ] || cut -d ' ' -f 3- "$f"
+    done
 }
 
 inspect() {
@@ -69,10 +77,20 @@ inspect() {
     LC_ALL=C ls -lnA .
     own=$({
         echo "$OWN"
-        cut -d ' ' -f 3- releases/own_files releases/extra_files releases/*/extra_files 2>/dev/null
+        paths_of releases/own_files
     } | sort -u)
-    echo "$own" | while IFS= read -r f; do
+    extra=$(paths_of releases/extra_files releases/*/extra_files | sort -u)
+    {
+        echo "$own"
+        echo "$extra"
+    } | sort -u | while IFS= read -r f; do
         [ -z "$f" ] || list_own "$f"
+    done
+    # A run that keeps a file beside takes a name that is free.
+    echo "$extra" | while IFS= read -r f; do
+        for kept in "$f".kept*; do
+            [ -z "$f" ] || [ ! -e "$kept" ] || LC_ALL=C ls -lnd -- "$kept"
+        done
     done
     for d in bin lib releases erts-* run .previous; do
         [ ! -d "$d" ] || LC_ALL=C ls -lnAR "$d"
@@ -80,6 +98,9 @@ inspect() {
     echo "=sums"
     for f in bin/* erts-*/bin/epmd erts-*/bin/run_erl erts-*/bin/to_erl releases/*/start_clean.boot .incoming/*; do
         [ ! -f "$f" ] || sha256sum "$f"
+    done
+    echo "$extra" | while IFS= read -r f; do
+        [ ! -f "$f" ] || [ -L "$f" ] || sha256sum -- "$f"
     done
     if [ -n "$SUMS" ]; then
         for d in lib erts-* releases; do
