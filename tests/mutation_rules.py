@@ -1216,6 +1216,14 @@ RULES = (
     ),
     Rule("no extra file is written through a link", EXTRA_FILES, "        if not stat.S_ISDIR(mode):", "        if False:", OF_EXTRA_FILES),
     Rule("a file that was kept beside before stays", EXTRA_FILES, "if not os.path.lexists(name))", ")", OF_EXTRA_FILES),
+    Rule("where otp_files has a file no more, that of the package comes back", OWN_FILES, "if version := self._release_with(path):", "if False:", OF_OWN_FILES),
+    Rule(
+        "of an extra file of a box the checksum is enough",
+        EXTRA_FILES,
+        'return (host.sha256_of(path) if host else "") or sha256(path)',
+        "return sha256(path)",
+        ("tests/unit/plugins/plugin_utils/_box/test_extra_files.py",),
+    ),
     Rule("the list of extra files names no other file", EXTRA_FILES, 'return "" if is_extra(path) and', 'return "" if True or', OF_EXTRA_FILES),
     # What a build says of its input.
     Rule("a list of integers is text if it is Latin-1", UTILS + "_terms/plain_data.py", "ord(character) < 256", "True", (UNIT + "_terms/test_plain_data.py",)),

@@ -20,12 +20,14 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import flush_directory, read_file, write_file
-from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, ensure_directory, ensure_file, parse_mode
+from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions, Owner, ensure_directory, ensure_file, parse_mode
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import name_of, shortened
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress, connect
 from ansible_collections.erlang.otp.plugins.module_utils._node.verify import Check, as_checks
 from ansible_collections.erlang.otp.plugins.module_utils._terms.patterns import matches
+from ansible_collections.erlang.otp.plugins.module_utils._tree.extra_files import LIST as EXTRA_LIST
+from ansible_collections.erlang.otp.plugins.module_utils._tree.extra_files import copy_extra, extra_problem
 from ansible_collections.erlang.otp.plugins.module_utils._tree.own_files import DUE, LIST, RESTART, RUN, Entry, format_list, paths_problem, read_list
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import started_at
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
@@ -120,7 +122,8 @@ class OwnFiles:
                 words.add(DUE)
             self.entries[file.path] = Entry(hashlib.sha256(file.content).hexdigest(), frozenset(words))
         gone = {path: entry for path, entry in self.listed.items() if path not in self.entries}
-        if format_list({**gone, **self.entries}) != format_list(self.listed):
+        before = format_list({**gone, **self.entries})
+        if before != format_list(self.listed):
             # Before the files: an interrupted run must not leave one that the list lacks.
             self.changes.do(f"list the files of otp_files in {self.tree.path(LIST)}", self._write_list, {**gone, **self.entries})
         for directory in self._directories():
@@ -129,7 +132,7 @@ class OwnFiles:
             self._write(file)
         for path, entry in gone.items():
             self._remove(path, entry, pid)
-        if gone and not self.changes.check_mode and format_list(self.entries) != format_list({**gone, **self.entries}):
+        if gone and not self.changes.check_mode and format_list(self.entries) != before:
             self._write_list(self.entries)
 
     def _directories(self) -> list[str]:
@@ -157,10 +160,10 @@ class OwnFiles:
             self.diff.extend([] if file.secret else [{"before_header": path, "after_header": path, **shown}])
 
     def _remove(self, path: str, entry: Entry, pid: int | None) -> None:
-        """Remove a file that is not listed any more, if it is as this collection has written it."""
+        """Remove a file that is not listed any more, or put back that of the permanent release, if it is as this collection has written it."""
         place = self.place(path)
         content = None if self._place_problem(path) else read_file(place)
-        if content is None:
+        if content is None or entry.gone:
             if entry.gone and pid is not None:
                 self.entries[path] = entry
             return
@@ -171,7 +174,23 @@ class OwnFiles:
             self.entries[path] = Entry(entry.sha256, entry.words, time.time_ns())
             self.restarts.append(place)
             self.written.add(place)
-        self.changes.do(f"remove {place}, which is not in otp_files any more", self._unlink, place, self.keep if RESTART in entry.words else None)
+        keep = self.keep if RESTART in entry.words else None
+        if version := self._release_with(path):
+            sentence = f"bring {place} of release {version}, which is not in otp_files any more"
+            self.changes.do(sentence, self._bring_back, version, path, keep)
+            return
+        self.changes.do(f"remove {place}, which is not in otp_files any more", self._unlink, place, keep)
+
+    def _release_with(self, path: str) -> str:
+        """The permanent release, if it has an extra file of that path; else empty."""
+        start = self.tree.start_erl_data()
+        version = start.release_version if start else ""
+        return version if path in read_list(self.tree, f"releases/{version}/{EXTRA_LIST}", extra_problem) else ""
+
+    def _bring_back(self, version: str, path: str, keep: t.Callable[[str], None] | None) -> None:
+        if keep is not None:
+            keep(self.place(path))
+        copy_extra(self.tree, version, path, FileOptions(*self.owner))
 
     def _unlink(self, place: str, keep: t.Callable[[str], None] | None) -> None:
         if keep is not None:

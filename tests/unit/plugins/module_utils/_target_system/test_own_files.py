@@ -24,6 +24,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.verify import Che
 from ansible_collections.erlang.otp.plugins.module_utils._target_system import own_files as _own_files
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.own_files import OwnFile, parse_files
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom
+from ansible_collections.erlang.otp.plugins.module_utils._tree.extra_files import list_of
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._target_system.test_system import Host
 
 CALL = Check("config", "reload", [], Atom("ok"))
@@ -223,6 +224,8 @@ def test_what_a_node_reads_at_its_start_is_kept_and_outdates_it(host):
     result, dummy, system = host.settle(own_files=())
     assert result["node"]["outdated"] == [host.root + "/etc/a.conf"] and "restart it" in system.warnings[-1], "it has read the one that is gone"
     assert place(host, ".previous/etc/a.conf").read() == "one\n"
+    result, actions, dummy = host.settle(own_files=())
+    assert result["node"]["outdated"] == [host.root + "/etc/a.conf"] and actions == [], "until it is restarted"
 
 
 def entry(path: str, **more: t.Any) -> dict[str, t.Any]:
@@ -279,3 +282,24 @@ def test_an_earlier_file_of_root_comes_back_as_the_users():
             _own_files._put_back(place, earlier)
         with open(place) as file:
             assert file.read() == "of root" and os.fstat(file.fileno()).st_uid == user.pw_uid
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_the_file_of_the_package_comes_back(host, restart):
+    host.settle(own_files=(FILE._replace(restart=restart),))
+    of_package = f"{host.root}/releases/FIRST/extra/etc/a.conf"
+    os.makedirs(os.path.dirname(of_package))
+    with open(of_package, "w") as file:
+        file.write("of the package")
+    with open(f"{host.root}/releases/FIRST/extra_files", "wb") as file:
+        file.write(list_of(f"{host.root}/releases/FIRST/extra"))
+    told = host.settle(check_mode=True)[1]
+    result, actions, dummy = host.settle()
+    assert told == actions and of_kind(actions, "bring") and place(host).read() == "of the package"
+    assert result["node"]["outdated"] == ([host.root + "/etc/a.conf"] if restart else [])
+    dummy, actions, system = host.settle()
+    assert not [action for action in actions if "etc/a.conf" in action] and not [
+        warning for warning in system.warnings if "not in otp_files any more" in warning
+    ]
+    host.settle(own_files=(FILE,))
+    assert place(host).read() == "one\n"
