@@ -36,7 +36,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._terms.values import At
 from ansible_collections.erlang.otp.tests.real.other_otp import version_of
 
 # Checked by both sides, and without EPMD; encrypted alone, over IPv6; with files that only the node knows.
-HOSTS = ("north", "south", "west")
+# No node of another test has these names, by which it is looked for among all processes.
+HOSTS = ("bern", "rome", "cork")
 NEEDED = ("asn1", "crypto", "public_key", "ssl")
 
 
@@ -48,22 +49,22 @@ class Secure(Site):
         self.port, self.other_port = free_port(), free_port()
         (directory / "inetrc").write_text(HOSTS_FILE)
         self.files = {host: Authority().issue("localhost") for host in HOSTS}
-        for name, text in self.files["west"].items():
+        for name, text in self.files["cork"].items():
             (directory / f"{name}.pem").write_text(text)
 
     def write(self, release: str, *earlier: str) -> None:
         vm_args = f"-proto_dist inet_tls\n-ssl_dist_opt server_certfile {self.directory}/certificate.pem server_keyfile {self.directory}/key.pem\n"
-        without_ca = {name: text for name, text in self.files["south"].items() if name != "ca"}
+        without_ca = {name: text for name, text in self.files["rome"].items() if name != "ca"}
         of_hosts = {
-            "north": {"otp_dist_tls": self.files["north"], "otp_epmd": False, "otp_dist_ports": self.port},
-            "south": {
+            "bern": {"otp_dist_tls": self.files["bern"], "otp_epmd": False, "otp_dist_ports": self.port},
+            "rome": {
                 "otp_dist_tls": without_ca,
                 "otp_erl_flags": ["-proto_dist", "inet6_tls"],
                 "otp_environment": {"ERL_EPMD_PORT": self.epmd_port, "ERL_INETRC": f"{self.directory}/inetrc"},
                 "otp_epmd": False,
                 "otp_dist_ports": self.other_port,
             },
-            "west": {"otp_vm_args": vm_args + "-ssl_dist_opt client_verify verify_none\n"},
+            "cork": {"otp_vm_args": vm_args + "-ssl_dist_opt client_verify verify_none\n"},
         }
         self.write_inventory(release, *earlier, of_hosts=of_hosts)
 
@@ -80,7 +81,7 @@ class Secure(Site):
     def logs(self, host: str) -> str:
         return "".join(path.read_text("utf-8", "replace") for path in Path(self.root(host), "log").glob("erlang.log.*"))
 
-    def certificate_of_north(self, files: TlsFiles) -> bytes:
+    def certificate_of_bern(self, files: TlsFiles) -> bytes:
         """What the node presents to a client with these files."""
         with socket.create_connection(("127.0.0.1", self.port), LIMIT) as connection, context_of(files).wrap_socket(connection) as secured:
             return t.cast("bytes", secured.getpeercert(True))
@@ -117,13 +118,13 @@ def test_deployed(site: Secure, deployed: Run) -> None:
         with connect(_node.address_of(site.node(host)), timeout=LIMIT) as connection:
             kinds[host] = type(connection)
             assert connection.call("erlang", "node", []) == Atom(f"{host}@localhost")
-    assert kinds == {"north": Connection, "south": Connection, "west": Console}
+    assert kinds == {"bern": Connection, "rome": Connection, "cork": Console}
 
 
 def test_the_key_is_the_node_s_alone(site: Secure, deployed: Run) -> None:
-    key = Path(site.root("north"), "tls/key.pem")
+    key = Path(site.root("bern"), "tls/key.pem")
     assert stat.S_IMODE(key.stat().st_mode) == 0o400 and stat.S_IMODE(key.parent.stat().st_mode) == 0o750
-    for host in ("north", "south"):
+    for host in ("bern", "rome"):
         for line in site.files[host]["key"].splitlines()[1:-1]:
             assert line not in deployed.output and line not in site.logs(host)
 
@@ -135,8 +136,8 @@ def test_commands(site: Secure, deployed: Run, host: str) -> None:
 
 
 def test_a_shell_in_the_node(site: Secure, deployed: Run) -> None:
-    with Terminal(f"{site.root('north')}/bin/exchange", "remote") as terminal:
-        terminal.expect("(north@localhost)1>")
+    with Terminal(f"{site.root('bern')}/bin/exchange", "remote") as terminal:
+        terminal.expect("(bern@localhost)1>")
         terminal.type("1000 + 234.\r")
         terminal.expect("1234")
 
@@ -161,54 +162,54 @@ def of_first(site: Secure) -> dict[str, str]:
 
 def test_another_certificate_without_a_restart(site: Secure, deployed: Run) -> None:
     """And another CA."""
-    pids, earlier = site.pids(), site.files["north"]
-    site.files["north"] = Authority().issue("localhost")
+    pids, earlier = site.pids(), site.files["bern"]
+    site.files["bern"] = Authority().issue("localhost")
     site.write("FIRST")
-    assert site.play("deploy", "--limit", "north", "--check", **of_first(site)).changed["north"] == 1
-    run = site.play("deploy", "--limit", "north", "-v", **of_first(site))
-    assert "have the node north@localhost read its certificate again" in run.output and site.pids() == pids
-    tls = Path(site.root("north"), "tls")
+    assert site.play("deploy", "--limit", "bern", "--check", **of_first(site)).changed["bern"] == 1
+    run = site.play("deploy", "--limit", "bern", "-v", **of_first(site))
+    assert "have the node bern@localhost read its certificate again" in run.output and site.pids() == pids
+    tls = Path(site.root("bern"), "tls")
     files = TlsFiles(*(str(tls / f"{name}.pem") for name in ("certificate", "key", "ca")))
-    assert site.certificate_of_north(files) == ssl.PEM_cert_to_DER_cert(site.files["north"]["certificate"])
-    assert site.play("deploy", "--limit", "north", **of_first(site)).changed["north"] == 0
+    assert site.certificate_of_bern(files) == ssl.PEM_cert_to_DER_cert(site.files["bern"]["certificate"])
+    assert site.play("deploy", "--limit", "bern", **of_first(site)).changed["bern"] == 0
     # Who has the earlier ones is not let in: the other side of a mutual check.
     for name, text in earlier.items():
         (site.directory / f"earlier-{name}.pem").write_text(text)
     old = TlsFiles(*(str(site.directory / f"earlier-{name}.pem") for name in ("certificate", "key")), files.ca)
     for other, words in ((old, None), (files._replace(ca=str(site.directory / "earlier-ca.pem")), "does not agree on TLS .*certificate")):
         with pytest.raises(Unreachable, match=words):
-            Connection(node="north@localhost", cookie=site.cookie, port=site.port, tls=other, timeout=LIMIT)
+            Connection(node="bern@localhost", cookie=site.cookie, port=site.port, tls=other, timeout=LIMIT)
 
 
 def test_a_certificate_that_has_expired_is_replaced(site: Secure, deployed: Run) -> None:
     """Through the pipes: the node is not restarted, and over TLS nobody could ask it any more."""
-    pids, node = site.pids(), site.node("north")
+    pids, node = site.pids(), site.node("bern")
     for name, text in Authority().issue("localhost", hours=-1).items():
-        Path(site.root("north"), "tls", f"{name}.pem").write_text(text)
+        Path(site.root("bern"), "tls", f"{name}.pem").write_text(text)
     assert node.pipe_directory
     with Console(directory=node.pipe_directory) as console:
         console.call("gen_server", "call", [Atom("ssl_pem_cache_dist"), (Atom("unconditionally_clear_pem_cache"), [])])
     with pytest.raises(Unreachable, match="does not agree on TLS .*expired"):
         connect(_node.address_of(node)._replace(transport="distribution"), timeout=LIMIT)
-    run = site.play("deploy", "--limit", "north", "-v", **of_first(site))
-    assert "have the node north@localhost read its certificate again" in run.output and site.pids() == pids
+    run = site.play("deploy", "--limit", "bern", "-v", **of_first(site))
+    assert "have the node bern@localhost read its certificate again" in run.output and site.pids() == pids
     with connect(_node.address_of(node), timeout=LIMIT) as connection:
         assert isinstance(connection, Connection)
 
 
 def test_a_key_that_does_not_fit_is_refused_before_anything_is_touched(site: Secure, deployed: Run) -> None:
-    before = {path: path.lstat().st_mtime_ns for path in Path(site.root("north")).rglob("*")}
+    before = {path: path.lstat().st_mtime_ns for path in Path(site.root("bern")).rglob("*")}
     other = Authority().issue("elsewhere")
-    good = site.files["north"]
+    good = site.files["bern"]
     for files, words in (
         ({**good, "key": other["key"]}, "the key is not that of the certificate"),
         ({**good, "ca": other["ca"]}, "the certificate is not accepted"),
         (other, "Hostname mismatch"),
     ):
-        said = site.play("deploy", "--limit", "north", code=2, otp_dist_tls=files, **of_first(site)).output
+        said = site.play("deploy", "--limit", "bern", code=2, otp_dist_tls=files, **of_first(site)).output
         assert words in " ".join(said.split()) and files["key"].splitlines()[2] not in said
-    assert {path: path.lstat().st_mtime_ns for path in Path(site.root("north")).rglob("*")} == before
-    assert site.play("deploy", "--limit", "north", **of_first(site)).changed["north"] == 0
+    assert {path: path.lstat().st_mtime_ns for path in Path(site.root("bern")).rglob("*")} == before
+    assert site.play("deploy", "--limit", "bern", **of_first(site)).changed["bern"] == 0
 
 
 def test_a_release_without_ssl(site: Secure) -> None:
@@ -217,15 +218,15 @@ def test_a_release_without_ssl(site: Secure) -> None:
     package = site.directory / "plain-0.1.0.tar.gz"
     shutil.move(workshop.build(rel=workshop.rel(*MINIMAL, name="plain", version="0.1.0"), sys_config="[].\n")["package"], package)
     plain = {"otp_package": str(package), "otp_root": f"{site.directory}/plain", "otp_state": "stopped"}
-    said = site.play("deploy", "--limit", "south", code=2, **plain).output
+    said = site.play("deploy", "--limit", "rome", code=2, **plain).output
     assert "release 0.1.0 has no application ssl" in " ".join(said.split())
-    assert site.play("deploy", "--limit", "south", otp_dist_tls={}, **plain).changed["south"] == 1
+    assert site.play("deploy", "--limit", "rome", otp_dist_tls={}, **plain).changed["rome"] == 1
 
 
 def test_a_call_without_any_way(site: Secure, deployed: Run) -> None:
     """By its name alone, the node's pipes are not known."""
-    call = {"node": "west@localhost", "cookie": site.cookie, "epmd_port": site.epmd_port, "module": "erlang", "function": "node"}
-    for more, code, words in (({}, 2, "set otp_dist_tls"), ({"pipe_dir": f"{site.root('west')}/run/pipe"}, 0, "west@localhost")):
-        command = [str(site.programs / "ansible"), "west", "-i", str(site.inventory), "-m", "erlang.otp.otp_rpc", "-a", json.dumps({**call, **more})]
+    call = {"node": "cork@localhost", "cookie": site.cookie, "epmd_port": site.epmd_port, "module": "erlang", "function": "node"}
+    for more, code, words in (({}, 2, "set otp_dist_tls"), ({"pipe_dir": f"{site.root('cork')}/run/pipe"}, 0, "cork@localhost")):
+        command = [str(site.programs / "ansible"), "cork", "-i", str(site.inventory), "-m", "erlang.otp.otp_rpc", "-a", json.dumps({**call, **more})]
         said = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False)
         assert said.returncode == code and words in said.stdout, said.stdout

@@ -22,8 +22,9 @@ from waiting import LIMIT, free_port, wait_until
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
 
 # Each says it in its own way: by the inventory, in vm.args with a long name, with IPv6; and one of IPv6 has EPMD.
-HOSTS = ("north", "south", "west", "east")
-NAMES = {"north": "north@localhost", "south": "south@127.0.0.1", "west": "west@localhost", "east": "east@localhost"}
+# No node of another test has these names, by which it is looked for among all processes.
+HOSTS = ("oslo", "lima", "faro", "kobe")
+NAMES = {"oslo": "oslo@localhost", "lima": "lima@127.0.0.1", "faro": "faro@localhost", "kobe": "kobe@localhost"}
 # What the name of a host is in IPv6.
 HOSTS_FILE = '{file,hosts,"/dev/null"}.\n{host,{0,0,0,0,0,0,0,1},["localhost"]}.\n{host,{127,0,0,1},["localhost"]}.\n{lookup,[file,native]}.\n'
 
@@ -37,18 +38,18 @@ class Direct(Site):
         self.other_epmd = free_port()
 
     def write(self, release: str, *earlier: str) -> None:
-        of_ipv6 = f"-proto_dist inet6_tcp\n-start_epmd false\n-erl_epmd_port {self.listens['west']}\n"
+        of_ipv6 = f"-proto_dist inet6_tcp\n-start_epmd false\n-erl_epmd_port {self.listens['faro']}\n"
         inetrc = {"ERL_EPMD_PORT": self.epmd_port, "ERL_INETRC": f"{self.directory}/inetrc"}
         of_hosts = {
-            "north": {"otp_epmd": False, "otp_dist_ports": self.listens["north"]},
-            "south": {"otp_vm_args": f"-start_epmd false\n-erl_epmd_port {self.listens['south']}\n", "otp_node_name": NAMES["south"]},
-            "west": {"otp_vm_args": of_ipv6, "otp_environment": inetrc},
-            "east": {"otp_erl_flags": ["-proto_dist", "inet6_tcp"], "otp_environment": {**inetrc, "ERL_EPMD_PORT": self.other_epmd}},
+            "oslo": {"otp_epmd": False, "otp_dist_ports": self.listens["oslo"]},
+            "lima": {"otp_vm_args": f"-start_epmd false\n-erl_epmd_port {self.listens['lima']}\n", "otp_node_name": NAMES["lima"]},
+            "faro": {"otp_vm_args": of_ipv6, "otp_environment": inetrc},
+            "kobe": {"otp_erl_flags": ["-proto_dist", "inet6_tcp"], "otp_environment": {**inetrc, "ERL_EPMD_PORT": self.other_epmd}},
         }
         self.write_inventory(release, *earlier, of_hosts=of_hosts)
 
     def node(self, host: str) -> _node.Node:
-        environment = {"ERL_EPMD_PORT": str(self.other_epmd if host == "east" else self.epmd_port)}
+        environment = {"ERL_EPMD_PORT": str(self.other_epmd if host == "kobe" else self.epmd_port)}
         return super().node(host)._replace(name=NAMES[host], environment=environment)
 
     def has_epmd(self) -> bool:
@@ -89,7 +90,7 @@ def test_deployed_and_asked(site: Direct) -> None:
     rows = site.play("status").rows
     assert {rows[host][0] for host in HOSTS} == {"running"}
     for host in HOSTS:
-        if host != "east":
+        if host != "kobe":
             with socket.create_connection(("127.0.0.1", site.listens[host]), LIMIT):
                 pass
     assert not site.has_epmd()
@@ -99,7 +100,7 @@ def test_called_by_a_task_that_knows_the_name_alone(site: Direct) -> None:
     """By a name with and without its host."""
     call = {"cookie": site.cookie, "module": "erlang", "function": "node", "expect": "{{ item.expect }}", "read_only": True, "node": "{{ item.node }}"}
     asked = [{"node": name, "expect": quoted(NAMES[host])} for host in HOSTS[:3] for name in (NAMES[host], host)]
-    play = {"hosts": "north", "gather_facts": False, "tasks": [{"name": "Ask", "erlang.otp.otp_rpc": call, "loop": asked}]}
+    play = {"hosts": "oslo", "gather_facts": False, "tasks": [{"name": "Ask", "erlang.otp.otp_rpc": call, "loop": asked}]}
     (site.directory / "ask.yml").write_text(yaml.safe_dump([play]))
     site.play(f"{site.directory}/ask.yml")
 
@@ -139,11 +140,11 @@ def test_stopped_and_started(site: Direct) -> None:
 
 def test_the_inventory_decides_the_port(site: Direct) -> None:
     """Where vm.args has one as well: it is left out there, as erl_epmd would take neither."""
-    at, of_package = site.listens["south"], free_port()
+    at, of_package = site.listens["lima"], free_port()
     vm_args = f"-start_epmd false\n-erl_epmd_port {of_package}\n"
     changes = {"otp_epmd": False, "otp_dist_ports": at, "otp_vm_args": vm_args, "otp_restart_on_change": True}
-    run = site.play("deploy", "--limit", "south", otp_package=f"{site.directory}/.packages/exchange-FIRST.tar.gz", **changes)
+    run = site.play("deploy", "--limit", "lima", otp_package=f"{site.directory}/.packages/exchange-FIRST.tar.gz", **changes)
     assert "has -start_epmd false, -erl_epmd_port" in " ".join(run.output.split())
-    assert _node.ask(site.node("south")).status == "started"
+    assert _node.ask(site.node("lima")).status == "started"
     with socket.create_connection(("127.0.0.1", at), LIMIT):
         pass

@@ -132,7 +132,7 @@ def found_as(address: NodeAddress) -> Distribution:
         # If there is none, the connection says so.
         with contextlib.suppress(OSError), as_owner(file):
             user = os.stat(file).st_uid
-    return listening_as(address.node, user)
+    return listening_as(address.node, user, address.epmd_port)
 
 
 def tls_of(found: Distribution) -> TlsFiles | None:

@@ -49,10 +49,11 @@ def distribution_of_process(pid: int) -> Distribution:
     return found._replace(is_ready=_has_loaded_tls(pid)) if found.is_tls else found
 
 
-def listening_as(node: str, user: int | None) -> Distribution:
+def listening_as(node: str, user: int | None, epmd_port: int = 0) -> Distribution:
     """That of the emulator of this host, and of its network, that has the name of the node; one without a port if there is none.
 
-    user: who may run it besides root; None: anybody, if no other user runs one that is to be reached in another way. Raises OtpError.
+    user: who may run it besides root; None: anybody, if no other user runs one that is to be reached in another way. epmd_port: of its EPMD, if that is
+    known: nodes with another one may have the same name. Raises OtpError.
     """
     found: dict[int, Distribution] = {}
     for pid in sorted(int(entry) for entry in os.listdir("/proc") if entry.isdigit()):
@@ -60,7 +61,7 @@ def listening_as(node: str, user: int | None) -> Distribution:
         runs = runs_as(pid) if "-root" in arguments else None
         if runs is None or runs in found or user is not None and runs not in (0, user):
             continue
-        if is_name_of(node, distribution_of(arguments).name) and _has_our_network(pid):
+        if is_name_of(node, distribution_of(arguments).name) and _has_our_network(pid) and (not epmd_port or _has_epmd(pid, epmd_port)):
             found[runs] = distribution_of_process(pid)
     if user in found:
         return found[user]
@@ -120,6 +121,17 @@ def _kernel_parameters(paths: t.Sequence[str], user: int | None) -> dict[str, t.
         with contextlib.suppress(OSError, OtpError):
             found.update(kernel_parameters(read_named(path if path.endswith(".config") else f"{path}.config", user)))
     return found
+
+
+def _has_epmd(pid: int, port: int) -> bool:
+    """Whether its EPMD is the one at the port (erl(1), ERL_EPMD_PORT), as far as that can be seen."""
+    try:
+        with as_root():
+            variables = (read_file(f"/proc/{pid}/environ", limit=MAX_ARGUMENTS) or b"").split(b"\0")
+    except (OSError, OtpError):
+        return True
+    given = next((variable.partition(b"=")[2] for variable in variables if variable.startswith(b"ERL_EPMD_PORT=")), b"4369")
+    return given == str(port).encode()
 
 
 def _has_our_network(pid: int) -> bool:

@@ -60,6 +60,10 @@ def test_by_the_root_directory_and_by_the_name(process, tmp_path):
     assert listening(str(tmp_path / "other")).port == listening_as(f"{NAME}@elsewhere", None).port == 0
 
 
+def test_a_node_with_another_epmd_is_another_node(process, monkeypatch):
+    assert listening_as(NODE, None, 4369).port == 9100 and listening_as(NODE, None, 4370).port == 0
+
+
 def test_a_process_of_another_user_is_not_believed(process, monkeypatch):
     is_run_by(monkeypatch, 1234, 1234, 1234, 1234)
     assert listening_as(NAME, 1235) == Distribution() and listening_as(NAME, 1234).user == 1234
