@@ -52,6 +52,7 @@ STILL_ROOT = {
     ("_core/ownership.py", "_place_of"),  # the same
     ("_install/install.py", "_downloaded"),  # a package from a URL; the key of a client certificate may be root's
     ("_install/install.py", "_opened"),  # the package of a task with remote_src
+    ("_node/listening.py", "_has_epmd"),  # of a process, in its environment
     ("_node/listening.py", "_has_our_network"),  # of a process
     ("_node/listening.py", "runs_as"),  # its program
     ("_node/service.py", "_run_as_root"),  # units and init scripts
