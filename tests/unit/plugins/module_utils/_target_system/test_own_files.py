@@ -263,7 +263,7 @@ def test_an_earlier_file_that_cannot_be_put_back_hides_no_reason(host, monkeypat
     host.value = lambda: Atom("bad")
     refused = PermissionError(1, "Operation not permitted")
     with monkeypatch.context() as patch, pytest.raises(OtpError, match="bad, and ok was expected. The earlier .*/etc/a.conf cannot be put back .Operation not"):
-        patch.setattr(_own_files, "_put_back", lambda *dummy: (_ for _ in ()).throw(refused))
+        patch.setattr(_own_files, "_put_back", lambda *dummy: (dummy for dummy in ()).throw(refused))
         host.settle(own_files=(file._replace(content=b"two\n"),))
     host.value = lambda: Atom("ok")
     assert of_kind(host.settle(own_files=(file._replace(content=b"two\n"),))[1], "call"), "the next run calls again"
