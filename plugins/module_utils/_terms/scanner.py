@@ -158,10 +158,10 @@ def _based_float(source: Source, start: int, end: int, value: str) -> Token:
     mantissa = _integer(source, start, whole + fraction, radix)
     power = _integer(source, start, exponent or "0", 10) - len(fraction)
     # Such powers take time, and the result is known.
-    if not mantissa or power < -MAX_POWER - mantissa.bit_length():
-        return Token("float", 0.0, start, end)
     if power > MAX_POWER:
         raise source.error(start, "expected a smaller float", value)
+    if power < -MAX_POWER - mantissa.bit_length():
+        return Token("float", 0.0, start, end)
     try:
         number = mantissa / radix**-power if power < 0 else float(mantissa * radix**power)
     except OverflowError:

@@ -47,6 +47,7 @@ INVALID = [
     ("37#1.1.", 1, 1, "expected a base from 2 to 36"),
     ("2#1.0#e1024.", 1, 1, "expected a smaller float"),
     ("36#1.0#e" + "9" * 5000 + ".", 1, 1, "expected a number of at most 4300 digits"),
+    ("36#0.0#e99999.", 1, 1, "expected a smaller float"),
     ("36#1.0#e99999999.", 1, 1, "expected a smaller float"),
     ("16#1._8.", 1, 5, "expected a full stop, and white space after it"),
     ("16#1.8_.", 1, 7, "expected a full stop, and white space after it"),
