@@ -17,6 +17,8 @@ from pathlib import Path
 
 from waiting import LIMIT, free_port
 
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.user_record import path_of
+
 SSHD_CONFIG = """\
 Port {port}
 ListenAddress 127.0.0.1
@@ -77,6 +79,7 @@ class SshHost:
         Path("/etc/sudoers.d", self.login).unlink(missing_ok=True)
         for user in (self.user, self.login):
             subprocess.run(["userdel", user], check=False, capture_output=True)
+            Path(path_of(user)).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
