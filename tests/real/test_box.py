@@ -125,6 +125,14 @@ def test_from_there_to_a_node_that_answers(box: Box, releases: Releases, record_
     assert {path.stat().st_uid for path in root.rglob("*")} == {100}
 
 
+@pytest.mark.parametrize("typed", ["lists:map(", '"a string that goes on', "\\007", "timer:sleep(infinity)."])
+def test_whatever_the_shell_is_doing(box: Box, typed: str) -> None:
+    """As test_console.py for other hosts."""
+    assert box.ssh(f"cd /srv/counter/run/pipe && (printf '{typed}\\r'; sleep 2) >erlang.pipe.1.w").returncode == 0
+    said = box.ad_hoc("-m", "erlang.otp.otp_rpc", "-a", "pipe_dir=/srv/counter/run/pipe module=erlang function=node")
+    assert re.search(r'"\$atom\": \"\w+@\w+"', said), said
+
+
 def test_the_script_of_the_release(box: Box) -> None:
     """By root, for whom start-stop-daemon makes the service user: BusyBox has no su here."""
     assert box.ssh("/srv/counter/bin/COUNTER status").stdout.startswith("running, pid ")
@@ -327,14 +335,6 @@ def test_a_user_that_the_box_has_not_is_refused(box: Box, releases: Releases) ->
     assert "the box has no user 'nobody'" in said.output and in_the_table(box, said) == ["-", "-", "failed"]
     box.inventory(**NAMED, otp_package="")
     assert in_the_table(box, box.play("erlang.otp.provision"), foretold=False)[2] == "unchanged"
-
-
-@pytest.mark.parametrize("typed", ["lists:map(", '"a string that goes on', "\\007", "timer:sleep(infinity)."])
-def test_whatever_the_shell_is_doing(box: Box, typed: str) -> None:
-    """As test_console.py for other hosts."""
-    assert box.ssh(f"cd /srv/counter/run/pipe && (printf '{typed}\\r'; sleep 2) >erlang.pipe.1.w").returncode == 0
-    said = box.ad_hoc("-m", "erlang.otp.otp_rpc", "-a", "pipe_dir=/srv/counter/run/pipe module=erlang function=node")
-    assert re.search(r'"\$atom\": \"\w+@\w+"', said), said
 
 
 def test_somebody_elses_lock_is_respected(box: Box) -> None:
