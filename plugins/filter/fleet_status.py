@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import os
+import re
 import typing as t
 
 from ansible.errors import AnsibleFilterError
@@ -19,7 +20,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.values import map
 
 DOCUMENTATION = r"""
 name: fleet_status
-short_description: What runs where in a fleet, for a terminal and for a page
+short_description: What runs where in a fleet, for a terminal, a page and other programs
 version_added: 0.1.0
 author:
   - The erlang.otp authors
@@ -43,7 +44,7 @@ options:
     type: str
     required: true
   time:
-    description: The time of the report, as text.
+    description: The time of the report in UTC, as C(2026-01-31 12:00:00).
     type: str
     required: true
   packages:
@@ -65,7 +66,7 @@ EXAMPLES = r"""
 
 - name: Report what runs where
   ansible.builtin.debug:
-    msg: "{{ (hostvars | erlang.otp.fleet_status(hosts=ansible_play_hosts_all, register='asked', time=now(utc=true) | string)).lines }}"
+    msg: "{{ (hostvars | erlang.otp.fleet_status(hosts=ansible_play_hosts_all, register='asked', time=now(utc=true, fmt='%Y-%m-%d %H:%M:%S'))).lines }}"
   run_once: true
 """
 
@@ -81,6 +82,12 @@ _value:
     page:
       description: The report as data for a template, C(time), C(rows), C(notes), C(releases), C(states) and C(mixed). All text in it is escaped for HTML.
       type: dict
+    data:
+      description: The report for other programs, as C(docs/status.schema.json) of the collection describes it.
+      type: dict
+    metrics:
+      description: The report for Prometheus, as a file of the textfile collector of its C(node_exporter).
+      type: str
 """
 
 
@@ -88,8 +95,12 @@ def fleet_status(hostvars: t.Any, *, hosts: t.Iterable[str], register: str, time
     """The report on the hosts."""
     if not isinstance(hostvars, t.Mapping):
         raise AnsibleFilterError("fleet_status needs hostvars, the variables of all hosts")
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", time):
+        raise AnsibleFilterError(f"fleet_status needs a time such as 2026-01-31 12:00:00, and not {time!r}")
     # Here, as Ansible loads all filters of the collection for any of them.
     from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.fleet import describe_fleet
+    from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.fleet_data import fleet_data
+    from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.fleet_metrics import fleet_metrics
     from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.fleet_text import fleet_lines
 
     known = {host: _known_of(hostvars[host], register) for host in hosts}
@@ -98,7 +109,9 @@ def fleet_status(hostvars: t.Any, *, hosts: t.Iterable[str], register: str, time
     clients = {(host["master"], host["node"]) for host in everybody}
     fleet = cleaned(describe_fleet(known, time=time, clients=clients, packages=_packages(known, packages) if packages else None))
     # Escaped here, so that no template can forget a text.
-    return {"lines": fleet_lines(fleet), "page": mapped(fleet, lambda value: html.escape(value) if isinstance(value, str) else value, keys=True)}
+    page = mapped(fleet, lambda value: html.escape(value) if isinstance(value, str) else value, keys=True)
+    data = cleaned(fleet_data(fleet, known))
+    return {"lines": fleet_lines(fleet), "page": page, "data": data, "metrics": fleet_metrics(data)}
 
 
 def _packages(known: t.Mapping[str, dict[str, t.Any]], directory: str) -> dict[tuple[str, str], tuple[str, str]]:

@@ -222,6 +222,11 @@ running:
     heart:
       description: The command of C(heart), which may be empty. Null if the node runs without C(heart).
       type: str
+    outdated:
+      description: The files, such as C(sys.config), that were written after the emulator was started. The node has read an earlier version of them.
+      type: list
+      elements: str
+      sample: [/srv/exchange/releases/1.0/sys.config]
     releases:
       description: The result of C(release_handler:which_releases(\)).
       type: list

@@ -20,13 +20,16 @@ import time
 import typing as t
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 from upgrade_site import HOSTS, Run, Site, upgrade_site
 from waiting import LIMIT, wait_until
 
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, find_emulators
 
+TOP = Path(__file__).parents[2]
 # HTML, and an Ansible template: when a host says them, both are text.
 HOSTILE = "<script>alert(1)</script> {{ 6 * 7 }}"
 
@@ -43,10 +46,10 @@ def site() -> t.Iterator[Site]:
 
 
 def status(site: Site, *arguments: str, code: int = 0, **variables: t.Any) -> Run:
-    """What the playbook said of these hosts, having changed nothing but its page, and having fitted into 100 columns."""
+    """What the playbook said of these hosts, having changed nothing but what it writes for others, and having fitted into 100 columns."""
     before = {host: digest(site.root(host)) for host in HOSTS}
     run = site.play("status", "-i", str(site.directory / "more.yml"), *arguments, code=code, **variables)
-    assert sum(run.changed.values()) == ("otp_status_page" in variables)
+    assert sum(run.changed.values()) == ("otp_status_page" in variables) + bool({"otp_status_json", "otp_status_metrics"} & set(variables))
     assert {host: digest(site.root(host)) for host in HOSTS} == before
     assert all(len(line) <= 100 for line in run.output.split("\n") if line.startswith('        "'))
     return run
@@ -93,12 +96,14 @@ def test_a_changed_configuration_and_a_second_emulator_are_told(site: Site) -> N
     os.utime(config, (time.time() + 1, time.time() + 1))
     with subprocess.Popen([str(root / "bin/erl"), *flags], stdin=subprocess.DEVNULL, cwd=site.directory) as second:
         wait_until(lambda: len(find_emulators(str(root))) == 2, "another emulator has started", running=second)
-        run = status(site, "--limit", "north,south,west")
+        run = status(site, "--limit", "north,south,west", otp_status_json=str(site.directory / "outdated.json"))
         os.utime(config, ns=(before.st_atime_ns, before.st_mtime_ns))
         # The way out ends both.
         assert site.play("restart", "--limit", "south").rows["south"][3] == "done"
     assert len(find_emulators(str(root))) == 1 and status(site, "--limit", "south").rows["south"][0] == "running"
     assert run.rows["south"][0] == "disagrees" and run.rows["north"][0] == "running"
+    document = json.loads((site.directory / "outdated.json").read_text(encoding="utf-8"))
+    assert {host["host"]: host["outdated"] for host in document["hosts"]} == {"north": [], "west": [], "south": [str(config)]}
     assert f"the node runs with an earlier version of {config}" in told(run) and "a second emulator runs the system below" in told(run)
 
 
@@ -113,8 +118,8 @@ def test_what_failed_what_is_not_committed_and_what_cannot_be_asked(site: Site) 
     with open(f"{site.root('south')}/releases/history.jsonl", "a", encoding="utf-8") as history:
         entry = {"time": "2026-01-31T12:00:00Z", "action": "verify", "release": HOSTILE, "from": "FIRST", "outcome": "failed", "reason": HOSTILE}
         history.write(json.dumps(entry) + "\n")
-    page = site.directory / "fleet.html"
-    run = status(site, code=2, otp_status_page=str(page))
+    page, document, metrics = (site.directory / name for name in ("fleet.html", "fleet.json", "fleet.prom"))
+    run = status(site, code=2, otp_status_page=str(page), otp_status_json=str(document), otp_status_metrics=str(metrics))
     states = {host: run.rows[host][:3] for host in (*HOSTS, "away", "bare")}
     assert states["north"] == ["running", "SECOND", "SECOND"] and states["south"] == ["running", "FIRST", "FIRST"]
     assert states["west"] == ["not committed", "SECOND", "FIRST"]
@@ -133,6 +138,34 @@ def test_what_failed_what_is_not_committed_and_what_cannot_be_asked(site: Site) 
     assert not re.search(r"(src|href)=\"[^#]|@import|url\(", text)
     for said in ("verify <b>SECOND</b>", "release SECOND runs and is not committed", "not committed</span>", "unreachable</span>"):
         assert said in text
+
+    told_to_programs(run, json.loads(document.read_text(encoding="utf-8")), metrics.read_text(encoding="utf-8"))
+    assert document.stat().st_mode & 0o777 == metrics.stat().st_mode & 0o777 == 0o644
+    assert site.cookie not in document.read_text(encoding="utf-8") + metrics.read_text(encoding="utf-8")
+
+
+def told_to_programs(run: Run, document: dict[str, t.Any], metrics: str) -> None:
+    """The document is what its schema says, Prometheus' own client takes the metrics, and both say of each host what the table says."""
+    schema = json.loads((TOP / "docs/status.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker()).validate(document)
+    hosts = {host["host"]: [host["state"], host["release"] or "-", host["permanent"] or "-"] for host in document["hosts"]}
+    assert hosts == {host: run.rows[host][:3] for host in hosts} and len(hosts) == 5
+    assert any(HOSTILE in note for host in document["hosts"] for note in host["notes"])
+    samples = [sample for family in text_string_to_metric_families(metrics) for sample in family.samples]
+    states = {sample.labels["host"]: sample.labels["state"] for sample in samples if sample.name == "otp_host_state"}
+    assert states == {host: state for host, (state, *_rest) in hosts.items()}
+    releases = {sample.labels["host"]: [sample.labels["release"], sample.labels["permanent"]] for sample in samples if sample.name == "otp_release_info"}
+    assert releases == {host: row for host, (_state, *row) in hosts.items() if row[0] != "-"}
+    assert {sample.labels["host"]: sample.value for sample in samples if sample.name == "otp_failed_releases"}["south"] == 2
+    (asked,) = [sample.value for sample in samples if sample.name == "otp_status_time_seconds"]
+    assert abs(time.time() - asked) < LIMIT
+
+
+def test_a_relative_path_is_below_the_directory_of_the_one_who_runs_it(site: Site) -> None:
+    """Ansible's own is that of the playbook, in the collection."""
+    site.play("status", "--limit", "north", environment={"PWD": str(site.directory)}, otp_status_page="relative.html", otp_status_json="relative.json")
+    for name in ("relative.html", "relative.json"):
+        assert (site.directory / name).is_file() and not list(TOP.rglob(name))
 
 
 def test_what_disagrees_what_is_down_and_what_does_not_answer(site: Site) -> None:

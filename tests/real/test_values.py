@@ -91,7 +91,9 @@ def test_each_boolean_and_number_may_be_text(fleet: Fleet) -> None:
     """On the command line. The run goes as far as without a node it can; a node without EPMD wants a port."""
     texts = {"bool": "false", "int": "1000"}
     given = [f"{name}={texts[option['type']]}" for name, option in options().items() if option["type"] in texts]
-    said = fleet.play("erlang.otp.upgrade", "--skip-tags", "build", *(word for text in [*given, "otp_serial=1", "otp_dist_ports=9100"] for word in ("-e", text)))
+    said = fleet.play(
+        "erlang.otp.upgrade", "--skip-tags", "build", *(word for text in [*given, "otp_serial=1", "otp_dist_ports=9100"] for word in ("-e", text))
+    )
     assert len(given) > 20 and said.count(NONE) >= 2 and "HOST   BEFORE" in said
 
 

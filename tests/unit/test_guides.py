@@ -12,6 +12,7 @@ import re
 import pytest
 import yaml
 
+from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.fleet_metrics import METRICS
 from ansible_collections.erlang.otp.tests.unit.test_ways_out import FILES, TOP, text_of, texts_of_tasks
 
 GUIDES = sorted((TOP / "docs/docsite/rst").glob("*.rst"))
@@ -36,7 +37,7 @@ def test_each_is_there_once() -> None:
 def test_what_guides_name_exists() -> None:
     specs = [yaml.safe_load(path.read_text("utf-8"))["argument_specs"] for path in TOP.glob("roles/*/meta/argument_specs.yml")]
     known = {name for entries in specs for entry in entries.values() for name in entry.get("options", {})}
-    known |= {path.stem for path in TOP.glob("plugins/*/*.py")} | {"otp_stdin_transport"}
+    known |= {path.stem for path in TOP.glob("plugins/*/*.py")} | {"otp_stdin_transport", *METRICS}
     # Variables of a run.
     known |= set(re.findall(r"\botp_[a-z_]+", "".join(path.read_text("utf-8") for path in TOP.glob("playbooks/*.yml"))))
     named = {(path.name, name) for path in GUIDES for name in re.findall(r"\botp_[a-z_]+", path.read_text("utf-8"))}

@@ -34,7 +34,7 @@ def describe_node(target: Target, address: NodeAddress, *, timeout: float) -> tu
     """
     is_here = not isinstance(target.tree, ClientTree)
     names = ("pid", "error", "name", "status", "release", "permanent", "heart", "erts_version", "started", "uptime")
-    node: dict[str, t.Any] = {**dict.fromkeys(names), "answers": False, "releases": []}
+    node: dict[str, t.Any] = {**dict.fromkeys(names), "answers": False, "outdated": [], "releases": []}
     if is_here:
         root = target.tree.root
         node["pid"] = find_emulator(root)
@@ -61,17 +61,12 @@ def describe_node(target: Target, address: NodeAddress, *, timeout: float) -> tu
     found = [each.text for each in disagreements(running, target.tree, target.start, target.releases or None)]
     if is_here and running.heart is None and b" -heart" in (read_file(target.tree.path("bin", "start"), limit=MAX_SCRIPT) or b""):
         found.append("the node runs without heart, which bin/start gives it: heart does not start it after a crash, until it has been restarted")
-    return node, [*found, *(_unlike_the_files(target, node["pid"]) if is_here else [])]
-
-
-def _unlike_the_files(target: Target, pid: int) -> t.Iterator[str]:
-    """Another emulator of the same system, and files that the node has not read."""
-    second = second_emulator(target.tree.root, pid)
-    if second:
-        yield second
-    newer = find_newer(target.tree, target.start, pid)
-    if newer:
-        yield f"the node runs with an earlier version of {', '.join(newer)}"
+    if is_here:
+        second = second_emulator(target.tree.root, node["pid"])
+        found += [second] if second else []
+        node["outdated"] = find_newer(target.tree, target.start, node["pid"])
+        found += [f"the node runs with an earlier version of {', '.join(node['outdated'])}"] if node["outdated"] else []
+    return node, found
 
 
 def _milliseconds(answer) -> int:

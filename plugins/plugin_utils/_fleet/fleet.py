@@ -48,6 +48,7 @@ def describe_fleet(
     for row in rows:
         master = hosts[row["host"]].get("master") or ""
         row["master"] = master if master in hosts else ""
+        row["groups"] = [group for group in hosts[row["host"]].get("groups") or [] if group not in GROUPS_OF_ANSIBLE]
         row["notes"] += [{"text": text, "time": ""} for text in unnamed_clients(row["host"], hosts[row["host"]].get("result") or {}, clients)]
     note_packages(rows, packages or {})
     rows.sort(key=lambda row: SEVERITY[row["state"]])
@@ -57,7 +58,7 @@ def describe_fleet(
         "notes": notes_of(rows),
         "releases": releases_of(rows),
         "states": states_of(rows),
-        "mixed": mixed_groups(rows, {host: data.get("groups") or [] for host, data in hosts.items()}),
+        "mixed": mixed_groups(rows),
     }
 
 
@@ -89,6 +90,8 @@ def row_of(host: str, result: Data, node: str) -> dict[str, t.Any]:
         "release": release or "",
         "package": package_of(result, release or permanent),
         "permanent": permanent or "",
+        "outdated": list(running.get("outdated") or []),
+        "disagreements": list(result.get("disagreements", [])),
         "erts": running.get("erts_version") or "",
         "started": readable_time(running.get("started") or ""),
         "uptime": running.get("uptime"),
@@ -117,9 +120,11 @@ def note_packages(rows: t.Sequence[dict[str, t.Any]], packages: t.Mapping[tuple[
             continue
         what = f"release {release[1]} is from the package with sha256 {row['package'][:12]}..."
         if digest not in ("", row["package"]):
-            row["notes"].append({"text": f"{what}, not from {path} ({digest[:12]}...): it may have other content than its version says", "time": ""})
+            sentence = f"{what}, not from {path} ({digest[:12]}...): it may have other content than its version says"
         else:
-            row["notes"].append({"text": f"{what}, and other hosts have this version from another package, which may have other content", "time": ""})
+            sentence = f"{what}, and other hosts have this version from another package, which may have other content"
+        row["notes"].append({"text": sentence, "time": ""})
+        row["disagreements"].append(sentence)
         row["state"] = "disagrees" if row["state"] == "running" else row["state"]
 
 
@@ -193,13 +198,12 @@ def states_of(rows: t.Iterable[Data]) -> list[dict[str, t.Any]]:
     return [{"state": state, "meaning": STATES[state], "rows": found[state]} for state in STATES if state in found]
 
 
-def mixed_groups(rows: t.Iterable[Data], groups_of: t.Mapping[str, t.Iterable[str]]) -> list[dict[str, t.Any]]:
+def mixed_groups(rows: t.Iterable[Data]) -> list[dict[str, t.Any]]:
     """Groups whose hosts run several versions of one release: group, and releases as of releases_of. Of groups with the same hosts, the first."""
     members: dict[str, list[Data]] = {}
     for row in rows:
-        for group in groups_of[row["host"]]:
-            if group not in GROUPS_OF_ANSIBLE:
-                members.setdefault(group, []).append(row)
+        for group in row["groups"]:
+            members.setdefault(group, []).append(row)
     mixed, seen = [], set()
     for group, of_group in members.items():
         releases = releases_of(of_group)

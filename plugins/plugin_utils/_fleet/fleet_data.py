@@ -1,0 +1,45 @@
+# Copyright (c) The erlang.otp authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A fleet for other programs: one document, as docs/status.schema.json describes it."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.fleet import Data
+
+# Another number with each change that breaks those who read the document.
+SCHEMA = 1
+OF_A_ROW = ("host", "state", "master", "groups", "name", "release", "permanent", "erts", "node", "outdated", "disagreements")
+OF_THE_HISTORY = ("time", "action", "release", "from", "outcome", "reason")
+OF_A_RELEASE = ("name", "version", "erts_version", "status", "package_sha256")
+
+
+def fleet_data(fleet: Data, hosts: t.Mapping[str, Data]) -> dict[str, t.Any]:
+    """The document. fleet, hosts: what describe_fleet returned and was given. What is not known is None, and times are those of RFC 3339."""
+    return {
+        "schema": SCHEMA,
+        "time": f"{fleet['time'].replace(' ', 'T')}Z",
+        "hosts": [_host(row, hosts[row["host"]].get("result") or {}) for row in fleet["rows"]],
+        "mixed": [{"group": mixed["group"], "releases": [_release(release) for release in mixed["releases"]]} for mixed in fleet["mixed"]],
+    }
+
+
+def _host(row: Data, result: Data) -> dict[str, t.Any]:
+    running = result.get("running") or {}
+    return {
+        **{key: row[key] if row[key] != "" else None for key in OF_A_ROW},
+        "started": running.get("started"),
+        "uptime": row["uptime"],
+        "package_sha256": row["package"] or None,
+        "failed_releases": sorted(result.get("failed_releases", {})),
+        "notes": [note["text"] for note in row["notes"]],
+        "releases": [{key: release.get(key) for key in OF_A_RELEASE} for release in result.get("releases", [])],
+        "history": [{key: entry.get(key) for key in OF_THE_HISTORY} for entry in result.get("history", [])],
+    }
+
+
+def _release(release: Data) -> dict[str, t.Any]:
+    return {"name": release["name"], "version": release["version"], "hosts": [row["host"] for row in release["rows"]]}
