@@ -74,8 +74,9 @@ ROTATE = UTILS + "_node/rotate_cookie.py"
 REMOVAL, OF_REMOVAL = UTILS + "_target_system/removal.py", (UNIT + "_target_system/test_removal.py",)
 MANAGER, OF_MANAGER = UTILS + "_node/service_manager.py", (UNIT + "_node/test_service_manager.py",)
 SYSTEM, START = UTILS + "_target_system/", "roles/target_system/templates/start.j2"
-OF_SYSTEM = (UNIT + "_target_system/test_system.py", UNIT + "_target_system/test_environment.py")
-OF_RENDERING = ("tests/unit/plugins/plugin_utils/_target_system/test_rendering.py",)
+OF_SYSTEM = (UNIT + "_target_system/test_system.py",)
+OF_ENVIRONMENT = (UNIT + "_target_system/test_system_files.py", UNIT + "_target_system/test_environment.py")
+OF_SCRIPTS = ("tests/unit/plugins/plugin_utils/_target_system/test_scripts.py",)
 CONFIGURE, OF_CONFIGURE = UTILS + "_config/configure.py", (UNIT + "_config/test_configure.py",)
 AS_USER = "roles/target_system/templates/as_user.j2"
 COMMANDS, CALLS = (f"roles/target_system/templates/control_{part}.j2" for part in ("node", "call"))
@@ -680,14 +681,14 @@ RULES = (
         UTILS + "_target_system/system.py",
         "ensure_release(self.options, self.tree, self.owner, self.changes, is_image=self.is_image, only_check=True)",
         "pass",
-        (UNIT + "_target_system/test_system.py",),
+        OF_SYSTEM,
     ),
     Rule(
         "a deploy does not change which release is permanent",
         UTILS + "_target_system/release.py",
         'state="present" if is_kept else "permanent"',
         'state="permanent"',
-        (UNIT + "_target_system/test_system.py",),
+        OF_SYSTEM,
     ),
     # A module through standard input.
     Rule("a package that is cut is not installed", STDIN, "            if not block:\n", "            if False:\n", OF_STDIN),
@@ -769,7 +770,7 @@ RULES = (
         "roles/target_system/templates/is_emulator.j2",
         '"*) return 0 ;; esac',
         '"*) return 1 ;; esac',
-        ("tests/unit/plugins/plugin_utils/_target_system/test_rendering.py",),
+        OF_SCRIPTS,
     ),
     Rule(
         "the number of an emulator leads to no other file",
@@ -1041,16 +1042,16 @@ RULES = (
         OF_LIFECYCLE,
     ),
     # Secrets in the environment.
-    Rule("only the service user can read the environment", SYSTEM + "environment.py", "MODE = 0o400", "MODE = 0o444", OF_SYSTEM),
+    Rule("only the service user can read the environment", SYSTEM + "environment.py", "MODE = 0o400", "MODE = 0o444", OF_ENVIRONMENT),
     Rule(
         "the environment is there before bin/start reads it",
         SYSTEM + "system.py",
         "            self.write_environment()\n            for file",
         "        for file",
-        OF_SYSTEM,
+        OF_ENVIRONMENT,
     ),
-    Rule("a diff has no value of a secret", SYSTEM + "environment.py", "value if name in shown else '********'", "value", OF_SYSTEM),
-    Rule("a variable that becomes a secret is in no diff", SYSTEM + "system.py", " - self.options.environment_secrets.keys()", "", OF_SYSTEM),
+    Rule("a diff has no value of a secret", SYSTEM + "environment.py", "value if name in shown else '********'", "value", OF_ENVIRONMENT),
+    Rule("a variable that becomes a secret is in no diff", SYSTEM + "system.py", " - self.options.environment_secrets.keys()", "", OF_ENVIRONMENT),
     Rule("a secret cannot become a second variable", SYSTEM + "environment.py", '"[\\n\\0', '"[\\0', (UNIT + "_target_system/test_environment.py",)),
     Rule("no path that is read otherwise", "plugins/plugin_utils/_inventory/names.py", "        elif refused:\n", "        elif False:\n", OF_NAMES),
     Rule("a line of a unit does not join the next", "plugins/plugin_utils/_inventory/service.py", "=.*(?<!\\\\)", "=.*", OF_NAMES),
@@ -1103,8 +1104,8 @@ RULES = (
     Rule("the second name of sys.config goes", RESOLVED, "            os.unlink(built)\n", "            os.replace(built, present)\n", OF_RESOLVED),
     Rule("env.sh changes nothing that the host has", MIX, 'eval "$HOST_ENVIRONMENT"', ":", OF_MIX),
     Rule("a script of relx is not a program", UTILS + "_tree/own_script.py", "content, 0o644)", "content, 0o755)", (UNIT + "_tree/test_own_script.py",)),
-    Rule("no shell evaluates the environment", START, 'export "$NODE_VARIABLE"', 'eval "export $NODE_VARIABLE"', OF_RENDERING),
-    Rule("a backslash in the environment stays", START, "IFS= read -r NODE_VARIABLE", "IFS= read NODE_VARIABLE", OF_RENDERING),
+    Rule("no shell evaluates the environment", START, 'export "$NODE_VARIABLE"', 'eval "export $NODE_VARIABLE"', OF_SCRIPTS),
+    Rule("a backslash in the environment stays", START, "IFS= read -r NODE_VARIABLE", "IFS= read NODE_VARIABLE", OF_SCRIPTS),
     Rule(
         "all members of a package have the same time",
         ASSEMBLE,

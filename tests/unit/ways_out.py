@@ -113,7 +113,7 @@ WAYS = {
     "remove these clients first, with otp_client_state=absent": REAL + "test_remove.py::test_clients_are_removed_first",
     "create it, or set otp_manage_user": SYSTEM + "test_service_user.py::test_a_missing_user_that_must_not_be_created",
     "use become, or set otp_user": SYSTEM + "test_service_user.py::test_only_root_creates_users",
-    "stop the node and remove {path} first": SYSTEM + "test_system.py::test_a_run_directory_of_an_earlier_deployment_is_in_the_way",
+    "stop the node and remove {path} first": SYSTEM + "test_system_files.py::test_a_run_directory_of_an_earlier_deployment_is_in_the_way",
     "otp_files (option own_files) has {problem}": SYSTEM + "test_own_files.py::test_the_option_as_the_module_has_it",
     "otp_files (option own_files), {entry['path']}": SYSTEM + "test_own_files.py::test_the_option_as_the_module_has_it",
     "Nothing has been changed. Remove it, or choose another path": REAL + "test_files.py::test_what_leads_elsewhere_is_refused_before_anything_is_changed",

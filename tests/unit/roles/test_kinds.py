@@ -24,7 +24,7 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.specs import
 from ansible_collections.erlang.otp.plugins.plugin_utils._target_system.rendering import Client, client_files, options
 from ansible_collections.erlang.otp.tests.unit.plugins.plugin_utils._clients.test_client_plan import OLD, RUNS
 from ansible_collections.erlang.otp.tests.unit.plugins.plugin_utils._clients.test_client_plan import VARIABLES as OF_A_CLIENT
-from ansible_collections.erlang.otp.tests.unit.plugins.plugin_utils._target_system.test_rendering import VARIABLES as OF_A_SYSTEM
+from ansible_collections.erlang.otp.tests.unit.plugins.plugin_utils._target_system.role_variables import VARIABLES as OF_A_SYSTEM
 
 TOP = Path(__file__).parents[3]
 KINDS = {name: option["type"] for name, option in all_options().items() if option["type"] in SINGLE}

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.erlang.otp.plugins.module_utils._tree.previous import Previous
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import pid_file
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
-from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._target_system.test_system import SCRIPT, Host, configuration
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._target_system.target_host import SCRIPT, Host, configuration
 
 
 @pytest.fixture

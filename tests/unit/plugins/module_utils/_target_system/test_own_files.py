@@ -25,7 +25,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._target_system import o
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.own_files import OwnFile, parse_files
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom
 from ansible_collections.erlang.otp.plugins.module_utils._tree.extra_files import list_of
-from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._target_system.test_system import Host
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._target_system.target_host import SCRIPT, Host
 
 CALL = Check("config", "reload", [], Atom("ok"))
 FILE = OwnFile("etc/a.conf", b"one\n")
@@ -209,8 +209,6 @@ def test_a_node_that_must_be_restarted_to_be_called_is_not_called(host):
 
 
 def host_script():
-    from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._target_system.test_system import SCRIPT
-
     return SCRIPT._replace(content="#!/bin/sh\n# other\n")
 
 

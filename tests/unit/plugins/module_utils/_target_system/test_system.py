@@ -3,133 +3,25 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Rules: a second run changes nothing, and check mode changes nothing and reports the same; a package that is needed is requested before
-anything is changed; which release is permanent never changes, and a running node is never restarted; the files that it was started with are kept
-until it has read the new ones; everything belongs to the service user, with the modes of docs; neither the cookie nor a secret file nor
-sys.config with secrets is in the diff.
-
-The release is really installed; only the node is a number.
+anything is changed; which release is permanent never changes, and a running node is never restarted; a running node gets its new cookie.
 """
 
 from __future__ import annotations
 
-import grp
 import os
-import pwd
-import shutil
 
 import pytest
 
-from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
-from ansible_collections.erlang.otp.plugins.module_utils._node import rotate_cookie as _rotate_cookie
 from ansible_collections.erlang.otp.plugins.module_utils._node import service as _service
-from ansible_collections.erlang.otp.plugins.module_utils._node.connect import read_cookie
-from ansible_collections.erlang.otp.plugins.module_utils._node.release_handler import Known, Running
 from ansible_collections.erlang.otp.plugins.module_utils._target_system import node_state as _node_state
-from ansible_collections.erlang.otp.plugins.module_utils._target_system import release as _release
 from ansible_collections.erlang.otp.plugins.module_utils._target_system import system as _system
-from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import File, SystemOptions
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.system import System
-from ansible_collections.erlang.otp.plugins.module_utils._tree import newer as _newer
-from ansible_collections.erlang.otp.plugins.module_utils._tree import previous as _previous
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import pid_file
 from ansible_collections.erlang.otp.tests.real.authority import Authority
-from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.reachable import reachable
-from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import release_members, write_package
-
-USER = pwd.getpwuid(os.getuid()).pw_name
-GROUP = grp.getgrgid(pwd.getpwuid(os.getuid()).pw_gid).gr_name
-SCRIPT = File("bin/start", "#!/bin/sh\n", 0o755)
-
-
-def running(*releases: tuple[str, str]) -> Running:
-    """The node with these releases, as version and status."""
-    known = tuple(Known("SYSTEM", version, status, ()) for version, status in releases)
-    return Running("a@localhost", 1, 1, "started", True, known, "", "", "")
-
-
-class Host:
-    """A host on which a node is a number in its pid file, and its answer what the test says."""
-
-    def __init__(self, directory, monkeypatch):
-        self.root = str(directory / "srv" / "system")
-        self.pid = None
-        self.starts = 0
-        self.silence = ""
-        # What the node answers to; None: to any.
-        self.cookie = None
-        self.has_no_epmd = False
-        self.answer = running(("FIRST", "permanent"))
-        self.packages = {
-            version: write_package(directory / f"{version}.tar.gz", release_members(version, app_version=number))
-            for version, number in (("FIRST", "1.0"), ("SECOND", "2.0"))
-        }
-        self.node = _node.Node(root=self.root, user=USER, home=str(directory / "home"), log_directory=self.root + "/log", name="a@localhost")
-        monkeypatch.setattr(_node_state, "find_emulator", lambda root: self.pid)
-        monkeypatch.setattr(_previous, "find_emulator", lambda root: self.pid)
-        monkeypatch.setattr(_newer, "started_at", lambda pid: os.stat(pid_file(self.root)).st_mtime_ns)
-        monkeypatch.setattr(_node, "has_no_epmd", lambda node, pid: self.has_no_epmd)
-        monkeypatch.setattr(_node, "start_epmd", self.start_epmd)
-        monkeypatch.setattr(_rotate_cookie, "find_emulator", lambda root: self.pid)
-        monkeypatch.setattr(_rotate_cookie, "_set_cookie", self.set_cookie)
-        monkeypatch.setattr(_node, "find_settled", lambda root: self.pid)
-        monkeypatch.setattr(_release, "emulators", lambda tree: [self.pid] if self.pid else [])
-        monkeypatch.setattr(_node, "start", self.start)
-        monkeypatch.setattr(_node, "halt", self.stop)
-        monkeypatch.setattr(_node, "ask", self.ask)
-        monkeypatch.setattr(_node, "wait_until_answering", lambda node, timeout, stops=True: (self.pid, self.ask(node)))
-
-    def start(self, node):
-        self.starts += 1
-        self.cookie = self.in_file
-        self.pid = 1000 + self.starts
-        with open(pid_file(self.root), "w") as file:
-            file.write(f"{self.pid}\n")
-
-    def stop(self, node):
-        self.pid = None
-
-    def start_epmd(self, node):
-        self.has_no_epmd = False
-
-    def ask(self, node, cookie=""):
-        if self.silence or (self.cookie or self.in_file) != (cookie or self.in_file):
-            raise _node.NoAnswer(self.silence or "wrong cookie")
-        return self.answer
-
-    @property
-    def in_file(self):
-        return read_cookie(self.node.cookie_file)
-
-    def set_cookie(self, node, cookie):
-        self.ask(node)
-        self.cookie = cookie
-
-    def settle(self, check_mode=False, version="FIRST", **wanted):
-        values = {
-            "node": self.node,
-            "group": GROUP,
-            "manage_user": False,
-            "pipe_directory": self.root + "/run/pipe",
-            "run_directory": self.root + "/run",
-            "package": {"package": self.packages.get(version), "checksum": None, "release": None},
-            "configuration": {"sys_config": None, "vm_args": None, "variables": {}, "secrets": {}},
-            "files": (SCRIPT,),
-            "cookie": "secret",
-            "state": "started",
-            "start_timeout": 1,
-            "restart_on_change": False,
-            **wanted,
-        }
-        changes = Changes(check_mode=check_mode)
-        system = System(SystemOptions(**values), changes)
-        return system.apply(), changes.actions, system
-
-
-def configuration(text=None, arguments=None):
-    return {"sys_config": text, "vm_args": arguments, "variables": {}, "secrets": {}}
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._target_system.target_host import SCRIPT, Host, configuration, running
 
 
 @pytest.fixture
@@ -323,33 +215,6 @@ def test_configuration_that_an_upgrade_has_loaded_is_no_change(host):
     assert not host.settle()[2].warnings
 
 
-def test_the_diff_has_files_but_no_secret_ones_and_no_cookie(host):
-    files = (SCRIPT, File("etc/key", "very private", 0o600, True))
-    dummy, actions, system = host.settle(files=files)
-    assert {entry["after_header"] for entry in system.diff} == {"releases", host.root + "/bin/start"}, "an environment without variables"
-    assert "very private" not in str(system.diff) + str(actions) and "secret" not in str(system.diff) + str(actions)
-
-
-def test_the_environment_is_a_file_of_the_service_user_whose_secrets_are_in_no_diff(host):
-    host.node = host.node._replace(environment={"LANG": "C", "MOVES": "very private 1"})
-    dummy, actions, system = host.settle(environment_secrets={"KEY": "very private 2"})
-    path = host.root + "/bin/environment"
-    with open(path) as file:
-        assert file.read() == "KEY=very private 2\nLANG=C\nMOVES=very private 1\n"
-    assert os.stat(path).st_mode & 0o777 == 0o400
-    assert actions.index(f"write {path}") < actions.index(f"write {host.root}/bin/start")
-    assert system.diff[-1]["after"] != "KEY=********\nLANG=C\nMOVES=very private 1\n"
-    # A variable that becomes a secret, and another value of one.
-    host.node = host.node._replace(environment={"LANG": "D", "MOVES": "very private 1"})
-    for secrets in ({"KEY": "very private 2", "MOVES": "very private 3"}, {"KEY": "very private 4", "MOVES": "very private 3"}):
-        dummy, actions, system = host.settle(environment_secrets=secrets)
-        assert actions == [f"write {path}"] and "very private" not in str(system.diff)
-        assert f"runs with an earlier version of {path}" in system.warnings[0]
-    assert host.settle(environment_secrets=secrets)[1] == []
-    host.node = host.node._replace(environment={"LANG": "D"})
-    assert host.settle(environment_secrets={"KEY": "very private 5", "MOVES": "x"})[2].diff == []
-
-
 def test_a_cookie_among_the_flags_of_the_release_is_left_out(host):
     dummy, dummy, system = host.settle(configuration=configuration(arguments="-setcookie abc\n"))
     assert "-setcookie" in system.warnings[0] and "abc" not in system.warnings[0]
@@ -368,47 +233,6 @@ def test_what_is_current_is_what_runs(host):
     host.settle()
     host.answer = running(("FIRST", "permanent"), ("SECOND", "current"))
     assert host.settle()[0]["node"]["release"] == "SECOND"
-
-
-def test_a_configuration_with_secrets_is_not_in_the_diff(host):
-    secret = {"sys_config": '[{pea,[{key,"very private"}]}].\n', "vm_args": None, "variables": {}, "secrets": {"KEY": "very private"}}
-    dummy, actions, system = host.settle(configuration=secret)
-    assert "very private" not in str(system.diff) + str(actions)
-    with open(host.root + "/releases/FIRST/sys.config") as file:
-        assert "very private" in file.read()
-
-
-def test_directories_have_their_modes_and_the_run_directory_its_link(host, tmp_path):
-    run = str(tmp_path / "volatile")
-    host.node = host.node._replace(log_directory=str(tmp_path / "logs"))
-    host.settle(run_directory=run, pipe_directory=run + "/pipe")
-    modes = {path: os.stat(path).st_mode & 0o777 for path in (host.node.home, host.node.log_directory, run, run + "/pipe")}
-    assert list(modes.values()) == [0o750, 0o750, 0o755, 0o700]
-    assert os.readlink(host.root + "/run") == run
-    assert host.settle(run_directory=run, pipe_directory=run + "/pipe")[1] == []
-
-
-def test_a_run_directory_of_an_earlier_deployment_is_in_the_way(host, tmp_path):
-    host.settle()
-    with pytest.raises(OtpError, match=r"/run is a directory, and otp_run_dir is .*: stop the node and remove"):
-        host.settle(run_directory=str(tmp_path / "volatile"))
-    host.pid = None
-    shutil.rmtree(host.root + "/run")
-    host.settle(run_directory=str(tmp_path / "volatile"), pipe_directory=str(tmp_path / "volatile/pipe"))
-    assert os.readlink(host.root + "/run") == str(tmp_path / "volatile")
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_everything_belongs_to_the_service_user(host, tmp_path):
-    user = pwd.getpwnam("daemon")
-    reachable(tmp_path)
-    host.node = host.node._replace(user="daemon")
-    host.settle(group=grp.getgrgid(user.pw_gid).gr_name, run_directory=str(tmp_path / "volatile"), pipe_directory=str(tmp_path / "volatile/pipe"))
-    trees = [host.root, host.node.home, str(tmp_path / "volatile")]
-    paths = [os.path.join(path, name) for tree in trees for path, names, files in os.walk(tree) for name in names + files]
-    # The number of the emulator is a file of the test's own node.
-    owners = {path: os.lstat(path)[4:6] for path in [*trees, *paths] if not path.endswith("emulator.pid")}
-    assert {path: owner for path, owner in owners.items() if owner != (user.pw_uid, user.pw_gid)} == {}
 
 
 def test_a_node_that_its_unit_has_not_started(host, monkeypatch):

@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.erlang.otp.plugins.plugin_utils._target_system.hardening import LINES, hardening
 from ansible_collections.erlang.otp.plugins.plugin_utils._target_system.rendering import service
-from ansible_collections.erlang.otp.tests.unit.plugins.plugin_utils._target_system.test_rendering import VARIABLES
+from ansible_collections.erlang.otp.tests.unit.plugins.plugin_utils._target_system.role_variables import VARIABLES
 
 SYSTEMD = {**VARIABLES, "otp_service_manager": "systemd", "otp_node_name": "x@h"}
 

@@ -14,7 +14,7 @@ import subprocess
 import pytest
 
 from ansible_collections.erlang.otp.plugins.plugin_utils._target_system.rendering import rendered
-from ansible_collections.erlang.otp.tests.unit.plugins.plugin_utils._target_system.test_rendering import VARIABLES
+from ansible_collections.erlang.otp.tests.unit.plugins.plugin_utils._target_system.role_variables import VARIABLES
 
 ENV_SH = """\
 export ADDED="$RELEASE_NAME of $RELEASE_VSN"
