@@ -18,7 +18,7 @@ author:
 extends_documentation_fragment:
   - erlang.otp._attributes
   - erlang.otp._claim
-  - erlang.otp._verify
+  - erlang.otp._calls
 attributes:
   check_mode:
     support: full

@@ -20,7 +20,7 @@ extends_documentation_fragment:
   - erlang.otp._attributes
   - erlang.otp._claim
   - erlang.otp._service
-  - erlang.otp._verify
+  - erlang.otp._calls
 attributes:
   check_mode:
     support: full

@@ -37,7 +37,7 @@ extends_documentation_fragment:
   - erlang.otp._claim
   - erlang.otp._package_url
   - erlang.otp._node
-  - erlang.otp._verify
+  - erlang.otp._calls
 attributes:
   check_mode:
     support: full

@@ -18,6 +18,7 @@ author:
   - The erlang.otp authors (@erlang-otp)
 extends_documentation_fragment:
   - erlang.otp._attributes
+  - erlang.otp._calls.own_files
   - erlang.otp._claim
   - erlang.otp._package_url
   - erlang.otp._service
@@ -169,66 +170,6 @@ options:
         elements: str
         choices: [systemd, sysv, rcS, none]
         default: []
-  own_files:
-    description:
-      - More files of the system, such as the configuration files of its applications. C(otp_files) of the role has them, with sources on the controller.
-      - They belong to O(user). What is in the list of an earlier task and not in this one is removed, unless it was changed on the host.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      path:
-        description: The path, relative to O(root). What is below C(run) is in O(run_dir). Not in C(bin), C(erts-VSN), C(lib), C(log), C(releases) and C(tls).
-        type: str
-        required: true
-      content:
-        description: The text.
-        type: str
-        required: true
-      encoding:
-        description: V(base64), if O(own_files[].content) is the content in Base64, such as that of a file that is not text.
-        type: str
-        choices: [text, base64]
-        default: text
-      mode:
-        description: The permissions, octal, V("0400") to V("0777").
-        type: str
-        default: '0640'
-      secret:
-        description: Whether to omit the text from the diff.
-        type: bool
-        default: false
-      on_change:
-        description: How a running node gets a change of the file. Without it, the node is left to find out by itself.
-        type: dict
-        suboptions:
-          restart:
-            description:
-              - Whether the node reads the file at its start. A change of it is one of C(sys.config), see RV(node.outdated) and O(restart_on_change).
-            type: bool
-            default: false
-          rpc:
-            description:
-              - A call in the node, by which it reads the file. It is made after a change of the file, once for all files with the same call.
-              - If the call fails, the earlier file is put back, the call is made once more, and the task fails. A node that is down gets no call.
-            type: dict
-            suboptions:
-              module:
-                description: The module of the function.
-                type: str
-                required: true
-              function:
-                description: The function.
-                type: str
-                required: true
-              arguments:
-                description: Its arguments, as in M(erlang.otp.otp_rpc).
-                type: list
-                elements: raw
-                default: []
-              expect:
-                description: The expected result, as in M(erlang.otp.otp_rpc). By default any result will do.
-                type: raw
   sys_config:
     description: The text of the release's C(sys.config). Without it, the file is made from C(sys.config.src), if the release has that.
     type: str
