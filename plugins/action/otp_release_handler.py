@@ -71,7 +71,7 @@ class ActionModule(ActionBase):
         if not again.get("between") or again.get("failed"):
             return again if again.get("between") else found
         if not is_way(again["between"]):
-            return {**again, "failed": True, "msg": "the host answered with a way that cannot be one", "between": []}
+            return {**again, "failed": True, "msg": "the host answers with what cannot be the releases in between. Look at what runs there.", "between": []}
         results = []
         for version in again["between"]:
             one = {**{name: value for name, value in arguments.items() if name not in OF_THE_RELEASE}, "release": version, "state": "unpacked"}

@@ -144,7 +144,9 @@ def _erts(options: Options, otp: Otp) -> Otp | None:
         return otp if options.erts == "true" else None
     erts = read_otp(options.erts)
     if erts.erts_version != otp.erts_version:
-        raise OtpError(f"erts: {erts.root} has ERTS {erts.erts_version}, but the release is for {otp.erts_version}, that of {otp.root}.")
+        raise OtpError(
+            f"erts: {erts.root} has ERTS {erts.erts_version}, but the release is for {otp.erts_version}, that of {otp.root}. Name a tree with that ERTS."
+        )
     return erts
 
 

@@ -55,7 +55,9 @@ def read_otp(root: str) -> Otp:
         raise OtpError(f"{root} is not an Erlang/OTP tree: it has no erts-VSN/bin/erlexec. Set {named('otp_root')} to what code:root_dir() returns.")
     started, _separator, release = (read_file(os.path.join(root, "releases", "start_erl.data")) or b"").decode("ascii", "replace").strip().partition(" ")
     if len(versions) > 1 and started not in versions:
-        raise OtpError(f"{root} has more than one ERTS ({', '.join(versions)}) and releases/start_erl.data names none of them.")
+        raise OtpError(
+            f"{root} has more than one ERTS ({', '.join(versions)}) and releases/start_erl.data names none of them. Remove those that are not in use."
+        )
     erts_version = started if started in versions else versions[0]
     version = read_file(os.path.join(root, "releases", release.strip(), "OTP_VERSION")) if release else None
     return Otp(root, erts_version, (version or release.encode()).decode("ascii", "replace").strip())

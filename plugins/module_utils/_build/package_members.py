@@ -146,7 +146,7 @@ def _check_extra(group: Group, version: str) -> None:
         elif member.source and member.name == f"releases/{version}/relup":
             leads_to = parse_relup(read_file(member.source) or b"", filename=member.source).version
             if leads_to != version:
-                raise OtpError(f"{member.source} is a relup to release {leads_to}, but the package is release {version}.")
+                raise OtpError(f"{member.source} is a relup to release {leads_to}, but the package is release {version}. Give the relup to that release.")
 
 
 def check_relative(name: str, option: str) -> None:

@@ -125,7 +125,9 @@ class GivenRelup(t.NamedTuple):
         """Raise OtpError if it is not for this release, or does not lead from and to each of the others (relup(4))."""
         relup = parse_relup(self.content, filename=self.source)
         if relup.version != release.version:
-            raise OtpError(f"{self.source} is a relup to release {relup.version}, but the package is release {release.version}.")
+            raise OtpError(
+                f"{self.source} is a relup to release {relup.version}, but the package is release {release.version}. Give the relup to that release."
+            )
         if not up and not down:
             raise OtpError(f"{self.source}: set {named('upgrade_from')} to the releases from which this relup leads.")
         for direction, side, words in (("up", up, "up from"), ("down", down, "down to")):

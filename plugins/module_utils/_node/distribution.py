@@ -136,7 +136,7 @@ class Connection:
             self._readable.register(self._socket, select.POLLIN)
             self._writable.register(self._socket, select.POLLOUT)
         except socket.timeout:
-            raise CallTimeout(f"No connection to {self._target} at {address}, port {port}, in time.") from None
+            raise CallTimeout(f"No connection to {self._target} at {address}, port {port}, in time: is the host up, and its firewall open?") from None
         except OSError as error:
             reason = error.strerror or str(error)
             raise Unreachable(f"No connection to {self._target} at {address}, port {port}: {reason}.") from None

@@ -164,7 +164,7 @@ class Protocol:
         if self._state == self._connected:
             return ConnectionLost(f"{self._them()} has ended, or ended the connection, in the middle of a call.")
         if self._state == self._acknowledgement:
-            return WrongCookie(f"{self._them()} refuses the cookie: it has another one.")
+            return WrongCookie(f"{self._them()} refuses the cookie: it has another one. Give the cookie of that node.")
         if not self.node:
             return NameRefused("The node ended the connection at once: it may use TLS, or need another protocol.")
         return Unreachable(f"{self._them()} ended the connection in the handshake.")

@@ -144,7 +144,7 @@ def stop(root: str, *, timeout: float = 60.0) -> None:
         quiet = 0 if starters or emulators else quiet + 1
         if not quiet and now >= deadline:
             what = [f"the emulator of {root}, process {pid}" for pid in emulators] or [f"{each.program} of {root}, process {each.pid}" for each in starters]
-            raise OtpError(f"{what[0]}, has not ended within {timeout:g} s.")
+            raise OtpError(f"{what[0]}, has not ended within {timeout:g} s. See why in its log, or end it by kill -9.")
         _end_starters(starters, first & set(emulators), emulators)
         # A SIGTERM while the emulator boots is lost: again every second.
         is_due = now - signalled >= 1.0
@@ -241,7 +241,7 @@ def ask(node: Node, *, cookie: str = "", timeout: float = 5.0) -> Running:
     except OtpError as error:
         raise NoAnswer(str(error)) from None
     if running.root.encode("utf-8", "surrogateescape") not in names_of(node.root):
-        raise NoAnswer(f"another node has the name {node.name}: it runs the system below {running.root}")
+        raise NoAnswer(f"another node has the name {node.name}: it runs the system below {running.root}. Give one of the two another name, or stop it.")
     return running
 
 
@@ -250,7 +250,7 @@ def run_as_user(node: Node, command: list[str], *, timeout: float) -> tuple[int,
     try:
         user = pwd.getpwnam(node.user)
     except KeyError:
-        raise OtpError(f"the user {node.user!r} does not exist on this host.") from None
+        raise OtpError(f"the user {node.user!r} does not exist on this host. Create it first.") from None
 
     if os.getuid() not in (0, user.pw_uid):
         raise OtpError(f"only root and {node.user} itself can work as user {node.user}: use become.")

@@ -59,7 +59,7 @@ class Shell:
         output: bytes = answer["stdout"].encode("utf-8", "surrogateescape")
         self.received += len(output)
         if len(output) > MAX_OUTPUT:
-            raise OtpError(f"the answer of the box to {name}.sh has {len(output)} bytes, and no box needs more than {MAX_OUTPUT}.")
+            raise OtpError(f"the answer of the box to {name}.sh has {len(output)} bytes, and no box needs more than {MAX_OUTPUT}. Look at what answers there.")
         if answer["rc"] != 0:
             message = printable((answer["stderr"].strip().encode("utf-8", "replace") or output.strip())[-1000:])
             raise OtpError(message or f"the connection to the box broke ({name}.sh, code {answer['rc']}): run it again")

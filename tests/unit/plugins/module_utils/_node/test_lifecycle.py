@@ -216,5 +216,5 @@ def test_an_answer_of_the_system_below_another_root_is_not_this_nodes(tmp_path, 
     monkeypatch.setattr(_node, "connect", lambda address, timeout: Answering(str(tmp_path / "here")))
     assert _node.ask(node).status == "started"
     monkeypatch.setattr(_node, "connect", lambda address, timeout: Answering(str(tmp_path / "there")))
-    with pytest.raises(_node.NoAnswer, match="there$"):
+    with pytest.raises(_node.NoAnswer, match="there. Give one"):
         _node.ask(node)
