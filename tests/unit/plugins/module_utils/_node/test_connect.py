@@ -10,13 +10,12 @@ error; auto stands for distribution with a name, else for the pipes.
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import Unreachable
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress, connect, read_cookie
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.fed_pipes import make_fed_pipe
 
 
 def test_cookie(tmp_path):
@@ -78,6 +77,6 @@ def test_what_auto_stands_for():
 
 @pytest.mark.usefixtures("in_time")
 def test_a_pipe_in_the_place_of_the_cookie_is_not_waited_for(tmp_path):
-    os.mkfifo(tmp_path / "cookie", 0o400)
+    make_fed_pipe(tmp_path / "cookie")
     with pytest.raises(OtpError, match="cookie is not a regular file"):
         read_cookie(str(tmp_path / "cookie"))
