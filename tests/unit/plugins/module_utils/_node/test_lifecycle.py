@@ -12,10 +12,12 @@ node that runs the system below another root directory does not count.
 
 from __future__ import annotations
 
+import itertools
 import os
 import pwd
 import signal
 import time
+import types
 
 import pytest
 
@@ -32,6 +34,36 @@ pytestmark = pytest.mark.usefixtures("in_time")
 
 def user():
     return pwd.getpwuid(os.getuid()).pw_name
+
+
+@pytest.fixture
+def stays(monkeypatch):
+    """An emulator that ends after so many signals, by a clock that each look at it sets forward by a quarter of a second. Returns the signals."""
+
+    def of(signals):
+        killed, looks = [], itertools.count()
+
+        def find(root):
+            assert next(looks) < 1000, "the stop goes on without end"
+            return [11] if len(killed) < signals else []
+
+        monkeypatch.setattr(_node, "find_starters", lambda root: [])
+        monkeypatch.setattr(_node, "find_emulators", find)
+        monkeypatch.setattr(_node, "_kill", lambda pid, number: killed.append(number))
+        monkeypatch.setattr(_node, "time", types.SimpleNamespace(monotonic=itertools.count(100, 0.25).__next__, sleep=lambda seconds: None))
+        return killed
+
+    return of
+
+
+def test_stop_signals_each_second_until_its_time_is_up(stays):
+    killed = stays(3)
+    _node.stop("/srv/x", timeout=60)
+    assert killed == [signal.SIGTERM] * 3
+    killed = stays(1000)
+    with pytest.raises(OtpError, match="process 11, has not ended within 10 s"):
+        _node.stop("/srv/x", timeout=10)
+    assert len(killed) == 10
 
 
 def test_stop_repeats_the_signal_that_a_booting_emulator_loses(tmp_path, emulator):
@@ -116,7 +148,7 @@ def test_a_node_is_stopped_when_nothing_starts_it_again(tmp_path, emulator, hear
     starting = heart(tmp_path, first.pid)
     kill(first)
     _node.stop(str(tmp_path), timeout=600)
-    assert starting.wait(timeout=600) == -signal.SIGKILL and find_emulators(str(tmp_path)) == []
+    assert starting.poll() == -signal.SIGKILL and find_emulators(str(tmp_path)) == []
 
 
 def test_a_heart_outlives_its_emulator_that_stops(monkeypatch):
