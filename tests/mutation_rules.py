@@ -691,7 +691,7 @@ RULES = (
         OF_SYSTEM,
     ),
     # A module through standard input.
-    Rule("a package that is cut is not installed", STDIN, "            if not block:\n", "            if False:\n", OF_STDIN),
+    Rule("a package that is cut is not installed", STDIN, "            if not block:\n", "            if not block:\n                break\n", OF_STDIN),
     Rule("a package is not waited for without end", STDIN, "            signal.alarm(PATIENCE)\n", "", OF_STDIN),
     Rule("what an interrupted upload has left is removed", TRANSPORT, ' || rm -rf "$each"', "", OF_TRANSPORT),
     Rule("an upload that goes on is left alone", TRANSPORT, " -mmin +5", "", OF_TRANSPORT),
