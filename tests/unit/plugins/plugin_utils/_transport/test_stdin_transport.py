@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import tracemalloc
 import typing as t
 import zlib
@@ -119,7 +120,11 @@ def test_a_package_over_a_dead_connection(tmp_path: Path, package: Path) -> None
         assert running.stdin and running.stdout
         running.stdin.write(content_for(transport, {"root": str(tmp_path / "srv"), "user": "root", "home": str(tmp_path)}, package)[:-3])
         running.stdin.flush()
+        # Without the rule it waits without end.
+        watchdog = threading.Timer(60, running.kill)
+        watchdog.start()
         answer, _rest = split_answer(running.stdout.read().decode(), MARK)
+        watchdog.cancel()
     assert answer and answer["msg"] == "The package is incomplete: nothing arrived for 1 s. Check the connection and run again."
     assert list(tmp_path.iterdir()) == [package]
 
