@@ -9,9 +9,11 @@ It has namespaces of its own for processes and mounts; a power cut is the end of
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import subprocess
@@ -22,6 +24,7 @@ from pathlib import Path
 
 import yaml
 from error_blocks import check_blocks
+from handler_site import Releases
 from waiting import LIMIT, free_port, wait_until
 
 BOOT = """\
@@ -50,6 +53,9 @@ for script in /etc/init.d/S??*; do
 done
 """
 PASSWD = "root:x:0:0:root:/root:/bin/sh\nerlang:x:100:100:erlang:/var/lib/erlang:/bin/sh\n"
+COOKIE = secrets.token_hex(16)
+# Variables of a node that is distributed.
+NAMED = {"otp_cookie": COOKIE, "otp_user": "erlang", "otp_node_name": "counter@localhost", "otp_environment": {"ERL_EPMD_PORT": free_port()}}
 
 
 class Box:
@@ -187,6 +193,18 @@ class Box:
         (_program, *inventory, _playbook), environment = self.command("")
         command = [str(Path(sys.executable).parent / "ansible"), *inventory, self.name, *arguments]
         return subprocess.run(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False).stdout
+
+
+@contextlib.contextmanager
+def a_box(directory: Path, releases: Releases) -> t.Iterator[Box]:
+    """A box for the release FIRST, which it has not yet."""
+    box = Box(directory, *sorted(map(str, Path(releases.workshop.otp.root).glob("erts-*/bin/*"))))
+    box.inventory(otp_package=releases.packages["FIRST"], otp_cookie=COOKIE, otp_user="erlang")
+    try:
+        box.on()
+        yield box
+    finally:
+        box.off()
 
 
 class Said:
