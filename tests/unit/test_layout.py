@@ -5,7 +5,8 @@
 """The layout of plugins: packages only, imports one way, no circle; the READMEs and docs/design.md name what is there.
 
 Rules: a file of module_utils or plugin_utils is in a package; a package imports only what the README of its folder lists above it;
-no circle of files, with lazy imports counted; every package is in the lists and tables. No file and no function is too long to be read at once.
+no circle of files, with lazy imports counted; every package is in the lists and tables. No file and no function is too long to be read at once,
+and no variable has a name that sanity refuses.
 Each file of unit tests has a docstring with its rules, and each file of the packages one with what it carries out. That the packages are private is
 in the READMEs of their folders, and in no file.
 """
@@ -120,7 +121,16 @@ def test_no_file_and_no_function_is_too_long() -> None:
         lines = text.count("\n") - sum(node.end_lineno - node.lineno + 1 for node in documented)  # type: ignore[operator]
         too_long += [f"{path.name}: {lines} lines"] if lines > 400 else []
         too_long += [f"{path.name}: {node.name}: {length(node)}" for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and length(node) > 50]
+    too_long += [path.name for path in (TOP / "tests").rglob("test_*.py") if path.read_text("utf-8").count("\n") > 400]
     assert too_long == [], "cut it where one idea ends and another begins"
+
+
+def test_no_variable_has_a_name_that_sanity_refuses() -> None:
+    """ansible-test's pylint does so, after minutes."""
+    refused = {"_", "bar", "baz", "foo", "tata", "toto", "tutu"}
+    trees = {path: ast.parse(path.read_text("utf-8")) for folder in (PLUGINS, TOP / "tests", TOP / "playbooks") for path in folder.rglob("*.py")}
+    found = [(path, node) for path, tree in trees.items() for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+    assert [f"{path.name}:{node.lineno}: {node.id}" for path, node in found if node.id in refused] == [], "call it dummy"
 
 
 def test_each_file_of_tests_says_what_it_guards() -> None:
