@@ -110,6 +110,7 @@ ROOT_DIRECTORY, OF_ROOT_DIRECTORY = UTILS + "_tree/root_directory.py", (UNIT + "
 
 RECORD, OF_RECORD = UTILS + "_tree/record.py", (UNIT + "_tree/test_record.py",)
 PARSER, OF_THIN = UTILS + "_terms/parser.py", (UNIT + "_build/test_thin.py",)
+COPIES, OF_COPIES = UTILS + "_package/copies.py", (UNIT + "_package/test_copies.py",)
 TRANSPORT_ACTION, PACKAGES = "plugins/plugin_utils/_transport/action.py", "plugins/plugin_utils/_transport/packages.py"
 OF_ACTIONS = ("tests/unit/plugins/action/test_actions.py",)
 PROGRAM, OF_DIAGNOSTICS = UTILS + "_build/systools_program.py", (REAL + "test_diagnostics.py",)
@@ -487,6 +488,33 @@ RULES = (
         "    if False and member.size",
         (UNIT + "_package/test_read.py",),
     ),
+    Rule(
+        "copies lead nowhere else",
+        UTILS + "_package/thin_base.py",
+        "if not all(itertools.starmap(_are_copies",
+        "if False and not all(itertools.starmap(_are_copies",
+        OF_COPIES,
+    ),
+    Rule("a copied file is as in the base", COPIES, "if not digest.startswith(self.copies.files[path]):", "if False:", OF_COPIES),
+    Rule("all copied files together are as in the base", COPIES, "if directory_digest(self.digests) != self.copies.digest:", "if False:", OF_COPIES),
+    Rule("no directory of a copied file is a link", COPIES, "os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd", "os.O_DIRECTORY, dir_fd", OF_COPIES),
+    Rule("a copied file is not a link", COPIES, "dir_fd=current, follow=False)", "dir_fd=current)", OF_COPIES),
+    Rule(
+        "a copy is checked as a member is",
+        EXTRACT,
+        "            path = rules.check(member)\n            if path in rules.repeated:\n                raise",
+        "            path = member.name\n            if path in rules.repeated:\n                raise",
+        OF_COPIES,
+    ),
+    Rule("check mode compares what is to be copied", UTILS + "_install/steps.py", "content=changes.check_mode)", "content=False)", OF_COPIES),
+    Rule(
+        "release_handler does not unpack what lacks files",
+        UTILS + "_build/thin.py",
+        ", *(_rels_twice(found, release.version) if copies else ())}",
+        "}",
+        OF_COPIES,
+    ),
+    Rule("a file with another mode is not copied", UTILS + "_build/thin_copies.py", "_File((member.mode, exact)", "_File((0, exact)", OF_COPIES),
     Rule(
         "a thin package names checksums",
         UTILS + "_package/thin_base.py",

@@ -266,11 +266,14 @@ options:
   base:
     description:
       - The package of an earlier release, or the O(output_dir) of its build. The module then also makes a thin package C(NAME-thin.tar.gz),
-        without the libraries, ERTS and other files that the base contains too.
+        without the libraries, ERTS and other files that the base contains too. Of a library that the base contains in another version, it has only
+        the files that differ, see RV(thin.copies).
       - For an upgrade of one small application, the thin package has less than a thousandth of the bytes. If ERTS changes, it has nearly all
         of them, and O(strip) saves more.
-      - On systems that have the base release, it is installed like any other package, also with C(release_handler) under the name of its
-        release resource file. On other systems, M(erlang.otp.otp_release_install) refuses it before it changes anything.
+      - On systems that have the base release, it is installed like any other package. On other systems, M(erlang.otp.otp_release_install) refuses it
+        before it changes anything.
+      - C(release_handler) unpacks it under the name of its release resource file, but not if RV(thin.copies) has a library. It fails then before it
+        unpacks anything.
       - An application with the same version as in the base must have the same content.
     type: path
   replace:
@@ -523,6 +526,12 @@ thin:
       type: list
       elements: str
       sample: ["erts-13.1.5", "lib/kernel-8.5.3", "lib/sasl-4.2", "lib/stdlib-4.2"]
+    copies:
+      description:
+        - The libraries of which it contains only the files that differ from another version of the library, and that version, which the base contains.
+        - The host copies the other files, if they are as in the base.
+      type: dict
+      sample: {"lib/myapp-2.0": "lib/myapp-1.0"}
 appups:
   description: The C(.appup) files that were made, see O(appup).
   returned: success

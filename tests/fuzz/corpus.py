@@ -93,6 +93,7 @@ HISTORY = b"".join(json.dumps({**ENTRY, **more}).encode() + b"\n" for more in ({
 RECORD = {"name": "x", "version": "1", "erts_version": "13.1", "sha256": "ab" * 32, "applications": {"kernel": "8"}, "full": "cd" * 32}
 ELSEWHERE = {"places": {"kernel": "/srv/two/kernel-8"}, "variables": {"TWO": "/srv/two"}, "archives": {"TWO": "/srv/two"}}
 BASE = {"name": "x", "version": "1", "sha256": "ab" * 32, "full": "cd" * 32, "directories": {"lib/kernel-8": "ef" * 32}, "files": ["bin/epmd"]}
+COPIES = {"lib/pea-2": {"base": "lib/pea-1", "files": {"ebin/pea.beam": "0123"}, "digest": "ef" * 32, "modes": {"priv/run": 0o755}, "size": 9}}
 FILES = {
     "releases/1/base.json": json.dumps(BASE).encode(),
     "releases/x.rel": REL,
@@ -165,7 +166,7 @@ CORPUS: dict[str, list[bytes]] = {
     "history": [HISTORY, b'{"a":' * 3000],
     "mark": [b'{"operator":"a@b","run":"1-2-c","release":"2","since":1,"renewed":2,"seconds":60}'],
     "record": [json.dumps(RECORD).encode(), json.dumps({**RECORD, **ELSEWHERE}, indent=1).encode()],
-    "base": [json.dumps(BASE).encode()],
+    "base": [json.dumps(BASE).encode(), json.dumps({**BASE, "copies": COPIES}).encode()],
     "tar": PACKAGES,
     "tar_alone": PACKAGES,
     "gzip": [gzip.compress(package, mtime=0) for package in PACKAGES] + PACKAGES,

@@ -13,10 +13,13 @@ from pathlib import Path
 import pytest
 from handler_site import IS_SECOND, OK, Releases, System, files_of
 from release_workshop import MINIMAL, Workshop, members
+from thin_sizes import COUNT, GOAL, Many, changed_files, gzipped
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
+from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
 
 
 class Thin:
@@ -126,3 +129,62 @@ def test_refused_before_anything_is_touched(thin: Thin, tmp_path: Path) -> None:
             with pytest.raises(OtpError, match=r"is thin: .* release MYSYSTEM FIRST has, and the system below .* lacks more 1.0. Nothing has been changed"):
                 install_release(root=system.root, package=package, changes=Changes(check_mode=check_mode))
         assert files_of(system.root) == before and system.statuses() == {"FIRST": "permanent"}
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Thin:
+    """Those of an application of many modules, of which one has changed, but for the server itself."""
+    return Thin(Many(tmp_path_factory.mktemp("releases")), tmp_path_factory.mktemp("thin"))
+
+
+def test_changed_files_alone(many: Thin, record_property: t.Callable[[str, object], None]) -> None:
+    assert many.built["thin"]["copies"] == {"lib/counter-2.0": "lib/counter-1.0"}
+    changed = changed_files(many.full["SECOND"], many.full["FIRST"])
+    found = members(many.packages["SECOND"])
+    homes = {name for name in found if name.startswith("lib/counter-2.0/") and found[name].isfile()}
+    assert homes == {name for name in changed if name.startswith("lib/")} and len(homes) == 4
+    ratio = many.built["thin"]["size"] / gzipped(changed)
+    record_property("figure", f"thin package: {many.built['thin']['size']} bytes, {ratio:.2f} times the changed files, gzipped; {COUNT} modules are the same")
+    assert ratio <= GOAL
+
+
+def test_a_hot_upgrade_with_copied_files(many: Thin) -> None:
+    with System(many) as system:
+        system.start()
+        pid, count = system.pid, system.count()
+        predicted = system.take("SECOND", "permanent", check_mode=True, verify=[IS_SECOND])
+        said = system.take("SECOND", "permanent", verify=[IS_SECOND])
+        assert said["actions"][:2] == predicted["actions"][:2]
+        assert (system.pid, system.count(), system.call("counter", "version")) == (pid, count + 1, "2.0")
+        # The full package is the same release, and has each of the files.
+        assert not install_release(root=system.root, package=many.full["SECOND"], changes=Changes())["kept"]
+        (Path(system.root) / "releases/SECOND/package.json").unlink()
+        assert not install_release(root=system.root, package=many.full["SECOND"], changes=Changes())["kept"]
+        assert system.take("FIRST", "absent")["changed"] and system.statuses() == {"SECOND": "permanent"}
+
+
+def test_release_handler_refuses_what_lacks_files(many: Thin) -> None:
+    with System(many) as system:
+        shutil.copy(many.packages["SECOND"], Path(system.root, "releases/SECOND.tar.gz"))
+        system.start()
+        assert system.operate("unpack_release", "SECOND")[0] == Atom("error")
+        assert not Path(system.root, "lib/counter-2.0").exists() and system.statuses() == {"FIRST": "permanent"}
+
+
+def test_a_file_of_the_base_that_has_changed(many: Thin) -> None:
+    """The node stays as it is; with the full package it is upgraded."""
+    with System(many) as system:
+        system.start()
+        part = Path(system.root, "lib/counter-1.0/ebin/counter_part_7.beam")
+        part.write_bytes(part.with_name("counter_part_8.beam").read_bytes())
+        before = files_of(system.root)
+        message = "has other content in lib/counter-1.0/ebin/counter_part_7.beam. Nothing has been changed. Give the full package"
+        for check_mode in (True, False):
+            with pytest.raises(HandlerError, match=message):
+                system.take("SECOND", "permanent", check_mode=check_mode)
+        assert files_of(system.root) == before and system.statuses() == {"FIRST": "permanent"}
+        many.packages["SECOND"], thin = many.full["SECOND"], many.packages["SECOND"]
+        try:
+            system.take("SECOND", "permanent", verify=[IS_SECOND])
+        finally:
+            many.packages["SECOND"] = thin

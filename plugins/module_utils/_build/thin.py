@@ -4,6 +4,8 @@
 
 """A thin package: a full one without the libraries, the ERTS and the files that its base, the package of an earlier release, has as well.
 
+Of a library that the base has in another version, the files that are the same are left out too (``_build/thin_copies``).
+
 docs/design.md has the reasons.
 """
 
@@ -16,6 +18,7 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.assemble import PackageFile, end_fragment, write_package
 from ansible_collections.erlang.otp.plugins.module_utils._build.earlier_release import only_rel
+from ansible_collections.erlang.otp.plugins.module_utils._build.thin_copies import find_copies
 from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import sha256
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated
@@ -24,6 +27,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._formats.large_file imp
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
 from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_writer import DIRECTORY, FILE, LINK, PackageMember, tar_parts, tar_pieces
 from ansible_collections.erlang.otp.plugins.module_utils._package.contents import read_files
+from ansible_collections.erlang.otp.plugins.module_utils._package.copies import copied_paths
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import checked_members
 from ansible_collections.erlang.otp.plugins.module_utils._package.read import read_package
 from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import BASE, Base, directory_digest, format_base, read_base
@@ -42,7 +46,15 @@ class Thin(t.NamedTuple):
     def describe(self, path: str) -> dict[str, t.Any]:
         """The thin package, at that path, as otp_release_build returns it."""
         base = {"name": self.base.name, "version": self.base.version, "sha256": self.base.sha256}
-        return {"package": path, "sha256": self.written.sha256, "size": self.written.size, "base": base, "without": sorted(self.base.directories)}
+        copies = {directory: copies.base for directory, copies in sorted(self.base.copies.items())}
+        return {
+            "package": path,
+            "sha256": self.written.sha256,
+            "size": self.written.size,
+            "base": base,
+            "without": sorted(self.base.directories),
+            "copies": copies,
+        }
 
 
 def base_package(path: str) -> str:
@@ -65,16 +77,19 @@ def make_thin(full: str, release: Release, base: str, path: str, *, mtime: int) 
     earlier = read_package(base)
     if earlier.version == release.version:
         raise OtpError(f"base: {base} is a package of release {release.version}, as this one is. Name the package of an earlier release.")
-    theirs, ours = _contents(base), _contents(full)
+    found = read_files(full)
+    theirs, ours = _contents(read_files(base)), _contents(found)
     directories = {}
     for directory, content in ours.items():
         if directory and directory in theirs:
             _check_equal(directory, content, theirs[directory], base)
             directories[directory] = directory_digest(content)
     files = sorted(path for path, digest in ours.get("", {}).items() if theirs.get("", {}).get(path) == digest and not _is_archive(path))
-    removed = Base(earlier.name, earlier.version, sha256(base), sha256(full), directories, files)
+    copies = find_copies(full, base, {*ours} - {*theirs}, theirs)
+    removed = Base(earlier.name, earlier.version, sha256(base), sha256(full), directories, files, copies)
+    left_out = {*directories, *files, *copied_paths(removed), *(_rels_twice(found, release.version) if copies else ())}
     first = PackageMember(f"releases/{release.version}/{BASE}", content=format_base(removed))
-    with contextlib.closing(_members_without(full, {*directories, *files}, path + ".member")) as others:
+    with contextlib.closing(_members_without(full, left_out, path + ".member")) as others:
         members = itertools.chain([first], others)
         fragment = make_fragment(tar_pieces(tar_parts(members, mtime=mtime)), Workers(), level=SMALL)
         return Thin(write_package(path, [fragment, end_fragment()]), removed)
@@ -85,11 +100,16 @@ def _is_archive(path: str) -> bool:
     return "/" not in path and path.endswith(".tar.gz")
 
 
-def _contents(package: str) -> dict[str, dict[str, str]]:
-    """What the package has outside of releases/."""
-    found = read_files(package)
-    others = {path: digest for path, digest in found.pop("", {}).items() if not path.startswith("releases/")}
-    return {"": others, **{directory: files for directory, files in found.items() if not directory.startswith("releases/")}}
+def _contents(found: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """What a package has outside of releases/. found: all that it has."""
+    others = {path: digest for path, digest in found.get("", {}).items() if not path.startswith("releases/")}
+    return {**{directory: files for directory, files in found.items() if not directory.startswith("releases/")}, "": others}
+
+
+def _rels_twice(found: dict[str, dict[str, str]], version: str) -> list[str]:
+    """releases/NAME.rel, if releases/VSN/NAME.rel is the same. Without it release_handler does not unpack a package that lacks files of libraries."""
+    inside = found.get(f"releases/{version}", {})
+    return [f"releases/{name}" for name, digest in inside.items() if name.endswith(".rel") and found.get("", {}).get(f"releases/{name}") == digest]
 
 
 def _check_equal(directory: str, ours: dict[str, str], theirs: dict[str, str], base: str) -> None:
@@ -107,7 +127,7 @@ def _members_without(package: str, left_out: t.Container[str], aside: str) -> t.
     with Inflated(package) as stream:
         for path, member, pieces in checked_members(stream):
             directory = versioned_directory(path, is_directory=member.kind == "directory") or path
-            if directory in left_out:
+            if directory in left_out or path in left_out:
                 continue
             made = PackageMember(path, _KINDS[member.kind], member.mode, target=member.target)
             if member.size <= LARGE:

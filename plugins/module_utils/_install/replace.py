@@ -18,6 +18,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import
 from ansible_collections.erlang.otp.plugins.module_utils._install.remove import parts_of, remove_release
 from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import difference, is_of_the_host, may_differ, note_more_modules, other_content
 from ansible_collections.erlang.otp.plugins.module_utils._package.contents import DIRECTORY, is_member
+from ansible_collections.erlang.otp.plugins.module_utils._package.copies import changed_copies, copied_paths
+from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import base_of
 from ansible_collections.erlang.otp.plugins.module_utils._tree import history as _history
 from ansible_collections.erlang.otp.plugins.module_utils._tree.made_from import is_of_the_way
 from ansible_collections.erlang.otp.plugins.module_utils._tree.register import read_release
@@ -74,6 +76,9 @@ def compare(tree: Tree, release: dict) -> None:
         if directory and directory not in other and tree.has(directory) and not is_of_the_way(path) and not is_of_the_host(path, directory):
             if not may_differ(path, tree) and not is_member(tree.path(path), digest):
                 other[directory] = difference(path, tree)
-    note_more_modules(other, dict.fromkeys(filter(None, map(versioned_directory, digests))), digests, tree)
+    base = base_of(release["base"]) if release.get("base") else None
+    note_more_modules(other, dict.fromkeys(filter(None, map(versioned_directory, digests))), {*digests, *copied_paths(base)}, tree)
+    for directory, path in changed_copies(base, tree):
+        other.setdefault(directory, difference(path, tree))
     if other:
         raise OtherContent(other_content(other, tree, release["package"]), release, [*other])

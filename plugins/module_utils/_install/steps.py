@@ -22,9 +22,10 @@ from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import
 from ansible_collections.erlang.otp.plugins.module_utils._install.stage_bin import stage_bin
 from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import Unpacked, check_complete, unpack
 from ansible_collections.erlang.otp.plugins.module_utils._install.variable_libraries import check_variables, locate, tidy_elsewhere, unpack_elsewhere
+from ansible_collections.erlang.otp.plugins.module_utils._package.copies import check_copies
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import Writer
 from ansible_collections.erlang.otp.plugins.module_utils._package.opened import OpenPackage
-from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import BASE, Base, check_base, find_base, parse_base
+from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import BASE, Base, base_of, check_base, find_base, parse_base
 from ansible_collections.erlang.otp.plugins.module_utils._tree.extra_files import EXTRA, LIST, Kept, list_of
 from ansible_collections.erlang.otp.plugins.module_utils._tree.made_from import is_of_the_way
 from ansible_collections.erlang.otp.plugins.module_utils._tree.own_script import is_own, script_of, set_aside
@@ -37,7 +38,10 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import LOCK,
 
 
 class Installation(t.NamedTuple):
-    """A release to install in a tree. package, stream: its file and its content, None if another host has it. The rest: arguments of install_release()."""
+    """A release to install in a tree. package, stream: its file and its content, None if another host has it. base: of a thin package.
+
+    The rest: arguments of install_release().
+    """
 
     tree: Tree
     digest: str
@@ -52,6 +56,7 @@ class Installation(t.NamedTuple):
     optional_native: t.Collection[str] | None = ()
     package: OpenPackage | None = None
     stream: Inflated | None = None
+    base: Base | None = None
 
 
 def install(installation: Installation, changes: Changes) -> dict:
@@ -60,9 +65,12 @@ def install(installation: Installation, changes: Changes) -> dict:
     check_variables(installation.variables, tree)
     if installation.package is not None and installation.digest_is_given:
         installation.package.verify(installation.digest)
-    base = _base(installation)
-    if base is not None:
-        check_base(base, tree, installation.stream.path if installation.stream else installation.release["package"])
+    installation = installation._replace(base=_base(installation))
+    if base := installation.base:
+        package = installation.stream.path if installation.stream else installation.release["package"]
+        check_base(base, tree, package)
+        # Otherwise they are compared while they are copied.
+        check_copies(base, tree, package, content=changes.check_mode)
     is_new = ensure_root_directory(tree, installation.options, changes)
     with as_owner(tree.root, tree.destdir):
         installation = installation._replace(options=installation.options.with_owner_of(tree.directory))
@@ -88,7 +96,7 @@ def _base(installation: Installation) -> Base | None:
             # unpack() reports it.
             return None
     base = (installation.release or {}).get("base")
-    return Base(**base) if base else None
+    return base_of(base) if base else None
 
 
 def _work(installation: Installation, changes: Changes, descriptor: int) -> dict:
@@ -140,7 +148,15 @@ def _install(installation: Installation, changes: Changes, descriptor: int) -> t
 def _unpack_and_publish(installation: Installation, changes: Changes, descriptor: int) -> tuple[Release, list[str], t.Collection[str]]:
     tree, options, package, size = installation.tree, installation.options, installation.stream.path, {"max_size": installation.max_size}
     writer = None if changes.check_mode else Writer(descriptor, uid=options.uid, gid=options.gid, mask=options.mask)
-    unpacked = unpack(installation.stream, tree, writer, emulator=installation.emulator, variables=installation.variables, **size)
+    unpacked = unpack(
+        installation.stream,
+        tree,
+        writer,
+        emulator=installation.emulator,
+        variables=installation.variables,
+        base=installation.base,
+        max_size=installation.max_size,
+    )
     installation.package.verify_read(installation.digest)
     locate(unpacked, installation.variables, package=package)
     with contextlib.ExitStack() as stack:

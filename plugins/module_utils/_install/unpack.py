@@ -25,9 +25,10 @@ from ansible_collections.erlang.otp.plugins.module_utils._formats.significant im
 from ansible_collections.erlang.otp.plugins.module_utils._formats.tar_reader import TarMember
 from ansible_collections.erlang.otp.plugins.module_utils._install.native import NativeCode, may_be_native
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import OtherContent
+from ansible_collections.erlang.otp.plugins.module_utils._package.copies import copied_members
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import PackageError, checked_members
 from ansible_collections.erlang.otp.plugins.module_utils._package.read import find_release, is_text, read_text
-from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import ERTS_SCRIPTS, is_appup
+from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import ERTS_SCRIPTS, Base, is_appup
 from ansible_collections.erlang.otp.plugins.module_utils._tree.bin_directory import CLEAN_BOOT
 from ansible_collections.erlang.otp.plugins.module_utils._tree.extra_files import EXTRA, is_extra
 from ansible_collections.erlang.otp.plugins.module_utils._tree.made_from import is_of_the_way
@@ -70,17 +71,27 @@ class CanWrite(t.Protocol):
     def write(self, path: str, member: TarMember, pieces: t.Iterable[memoryview]) -> None: ...
 
 
-def unpack(stream: Inflated, tree: Tree, writer: CanWrite | None, *, max_size: int, emulator: str = "beam", variables: t.Collection[str] = ()) -> Unpacked:
+def unpack(
+    stream: Inflated,
+    tree: Tree,
+    writer: CanWrite | None,
+    *,
+    max_size: int,
+    emulator: str = "beam",
+    variables: t.Collection[str] = (),
+    base: Base | None = None,
+) -> Unpacked:
     """Read the whole package; write what is new to the tree (nothing without a writer); compare the rest. The archives of variables are kept for later.
 
-    Raises PackageError for a bad package, OtherContent if versioned directories of the tree have other content.
+    base: of a thin package whose release is to be completed from the tree. Raises PackageError for a bad package, OtherContent if versioned directories
+    of the tree have other content.
     """
     package = stream.path
     unpacked = Unpacked(NativeCode(f"package {package}"))
     present: dict[str, bool] = {}
     aside = tree.path(STAGING) if tree.has(STAGING) else None
     with contextlib.closing(unpacked.native):
-        for path, member, pieces in checked_members(stream, max_size=max_size):
+        for path, member, pieces in checked_members(stream, max_size=max_size, more=_completed(unpacked, tree, package, base)):
             if member.kind == "file" and path.endswith(_ARCHIVE) and path[: -len(_ARCHIVE)] in variables:
                 unpacked.archives[path[: -len(_ARCHIVE)]] = _put_aside(pieces, aside)
                 continue
@@ -112,6 +123,17 @@ def unpack(stream: Inflated, tree: Tree, writer: CanWrite | None, *, max_size: i
     if unpacked.other:
         raise OtherContent(other_content(unpacked.other, tree, package), facts_of(unpacked.release), [*unpacked.other])
     return unpacked
+
+
+def _completed(unpacked: Unpacked, tree: Tree, package: str, base: Base | None) -> t.Iterator[tuple[TarMember, t.Iterator[memoryview]]]:
+    """What the release has and the thin package does not. A package that lacks files lacks releases/NAME.rel as well, so that release_handler refuses it."""
+    if base is None or not base.copies:
+        return
+    for path, content in [*unpacked.texts.items()]:
+        name = f"releases/{os.path.basename(path)}"
+        if path.endswith(".rel") and path.count("/") == 2 and name not in unpacked.paths:
+            yield TarMember(name, "file", 0o644, len(content), ""), iter((memoryview(content),))
+    yield from copied_members(base, tree, package)
 
 
 def _refuse_one_directory(paths: set[str], package: str) -> None:

@@ -163,11 +163,12 @@ def _naming(package: str, at: list[str]):
         raise PackageError(f"package {package}{member}: {error}") from None
 
 
-def checked_members(stream: Inflated, *, max_size: int = MAX_SIZE, max_members: int = MAX_MEMBERS):
+def checked_members(stream: Inflated, *, max_size: int = MAX_SIZE, max_members: int = MAX_MEMBERS, more=()):
     """Yield (path, TarMember, pieces of its content) of each member that has passed the rules.
 
     The pieces need not be read; each must be used before the next one is requested. A path comes once: its first copy. At the end, the whole file
-    has been checked, and that all copies are equal. Raises PackageError, which names the package and the member.
+    has been checked, and that all copies are equal. more: members that are not in the file, each with its pieces; they come after the others.
+    Raises PackageError, which names the package and the member.
     """
     rules = Rules(max_size=max_size, max_members=max_members)
     at: list[str] = []
@@ -183,6 +184,12 @@ def checked_members(stream: Inflated, *, max_size: int = MAX_SIZE, max_members: 
         if rules.repeated:
             with stream.again() as copies:
                 _compare_copies(copies, rules.repeated, at)
+        for member, pieces in more:
+            at[:] = [member.name]
+            path = rules.check(member)
+            if path in rules.repeated:
+                raise PackageError(OTHER_COPY)
+            yield path, member, pieces
 
 
 def _compare_copies(stream: Inflated, repeated: set[str], at: list[str]) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import json
 import os
 import re
@@ -34,9 +35,21 @@ ERTS_SCRIPTS = ("bin/erl", "bin/start")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
+class Copies(t.NamedTuple):
+    """Files of a library that are copied from another version of it. base: its directory; files: by path in it, the beginning of the digest of each
+    (``_formats/significant``), to find a changed one; digest: that of all of them (directory_digest); modes: by path, where not 0644; size: bytes of all.
+    """
+
+    base: str
+    files: dict[str, str]
+    digest: str
+    modes: dict[str, int]
+    size: int
+
+
 class Base(t.NamedTuple):
     """name, version, sha256: of the base release and its package. directories: the digest of each lib/APP-VSN and erts-VSN that the thin
-    package leaves out; files: the other files that it leaves out. full: the sha256 of the full package.
+    package leaves out; files: the other files that it leaves out. full: the sha256 of the full package. copies: by the directory of the library.
     """
 
     name: str
@@ -45,17 +58,27 @@ class Base(t.NamedTuple):
     full: str
     directories: dict[str, str]
     files: list[str]
+    copies: dict[str, Copies] = {}
+
+    def as_data(self) -> dict[str, t.Any]:
+        """As JSON has it, and base_of()."""
+        return {**self._asdict(), "copies": {directory: copies._asdict() for directory, copies in self.copies.items()}}
+
+
+def base_of(data: dict) -> Base:
+    """What as_data() was called for. Raises TypeError or AttributeError for other data."""
+    return Base(**{**data, "copies": {directory: Copies(**copies) for directory, copies in data.get("copies", {}).items()}})
 
 
 def format_base(base: Base) -> bytes:
     """The content of base.json."""
-    return json.dumps(base._asdict(), indent=1).encode() + b"\n"
+    return json.dumps(base.as_data(), indent=0, separators=(",", ":")).encode() + b"\n"
 
 
 def parse_base(content: bytes, *, filename: str) -> Base:
     """What format_base() was given. Raises PackageError."""
     try:
-        base = Base(**from_json(content))
+        base = base_of(from_json(content))
         texts = [base.name, base.version, base.sha256, base.full, *base.directories, *base.directories.values(), *base.files]
         if not all(isinstance(text, str) for text in texts) or not isinstance(base.files, list):
             raise TypeError
@@ -66,9 +89,24 @@ def parse_base(content: bytes, *, filename: str) -> Base:
         # By the second one the full package counts as installed.
         if not all(map(_DIGEST.fullmatch, (base.sha256, base.full))):
             raise ValueError
+        if not all(itertools.starmap(_are_copies, base.copies.items())):
+            raise ValueError
     except (ValueError, TypeError, AttributeError, RecursionError):
         raise PackageError(f"{filename} does not name the base of the package: it is damaged") from None
     return base
+
+
+def _are_copies(directory: str, copies: Copies) -> bool:
+    """Whether they are files of a library, from another version of the same. Raises TypeError, AttributeError."""
+    libraries = (directory, copies.base)
+    return (
+        directory != copies.base
+        and all(path.startswith("lib/") and versioned_directory(path, is_directory=True) == path and _is_inside(path) for path in libraries)
+        and len({path.partition("-")[0] for path in libraries}) == 1
+        and all(_is_inside(path) and not is_appup(path) for path in copies.files)
+        and all(isinstance(text, str) for text in (copies.digest, *copies.files.values()))
+        and all(type(number) is int and number >= 0 for number in (copies.size, *copies.modes.values()))
+    )
 
 
 def _is_inside(path: str) -> bool:
@@ -117,17 +155,22 @@ class _Head:
 
 
 def check_base(base: Base, tree: Tree, package: str) -> None:
-    """Raise OtpError, which names what is missing, unless the tree has all that the thin package leaves out."""
+    """Raise OtpError, which names what is missing, unless the tree has all that the thin package leaves out, but for the files that are copied."""
     known = base.sha256 in known_packages(tree.directory, tree.destdir)
     missing = [_title(directory) for directory in base.directories if not os.path.isdir(tree.path(directory))]
     missing += [path for path in base.files if not tree.has(path)]
     other = [] if missing or known else [_title(directory) for directory, digest in base.directories.items() if digest_there(tree, directory) != digest]
     if missing or other:
         what = f"lacks {', '.join(missing)}" if missing else f"has {', '.join(other)} with other content"
-        raise OtpError(
-            f"package {package} is thin: it leaves out what release {base.name} {base.version} has, and the system below {tree.directory} {what}."
-            f" Nothing has been changed. Give the full package, which was built with it (sha256 {base.full})."
-        )
+        raise not_there(base, tree, package, what)
+
+
+def not_there(base: Base, tree: Tree, package: str, what: str) -> OtpError:
+    """The error for a tree that lacks a part of the base. what: a verb and its object."""
+    return OtpError(
+        f"package {package} is thin: it leaves out what release {base.name} {base.version} has, and the system below {tree.directory} {what}."
+        f" Nothing has been changed. Give the full package, which was built with it (sha256 {base.full})."
+    )
 
 
 def _title(directory: str) -> str:

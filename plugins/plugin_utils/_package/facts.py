@@ -47,7 +47,7 @@ def _read_release(package: str, *dummy_version: int) -> dict[str, t.Any]:
         "applications": {item.name: item.version for item in release.applications},
         "upgrade_from": upgrade_from,
         "made_from": made_from,
-        "base": base and base._asdict(),
+        "base": base and base.as_data(),
     }
 
 
@@ -108,9 +108,12 @@ def contents_of(package: str) -> dict[str, t.Any]:
         size, unpacked = stream.size(), unpack(stream, Tree(NOWHERE), sources, max_size=MAX_SIZE)
     directory = f"releases/{unpacked.release.version}/"
     script = script_of(unpacked.release.name)
+    release = release_of(package)
+    for directory, copies in (release["base"] or {}).get("copies", {}).items():
+        unpacked.sizes[directory] = unpacked.sizes.get(directory, 0) + copies["size"]
     programs = {path: text.encode("latin-1") for path, text in sources.found.items() if path.startswith("bin/")}
     return {
-        **release_of(package),
+        **release,
         "digests": read_members(package),
         "size": size,
         "sizes": unpacked.sizes,

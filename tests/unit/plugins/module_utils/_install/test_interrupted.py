@@ -18,9 +18,11 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.erlang.otp.plugins.module_utils._build.thin import make_thin
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._install.remove import remove_release
+from ansible_collections.erlang.otp.plugins.module_utils._package.read import read_package
 from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import release_members, tree, with_variable, write_package
 
@@ -124,6 +126,21 @@ def installed(tmp_path: Path, *packages: str) -> Path:
 def test_second_release(tmp_path: Path, first: str, second: str, flush: bool) -> None:
     def run(root: Path) -> None:
         install_release(root=str(root), package=second, changes=Changes(), flush=flush)
+
+    assert kill_at_steps(tmp_path, installed(tmp_path, first), run, {"FIRST"}) > 50
+
+
+def test_a_thin_package_with_copies(tmp_path: Path) -> None:
+    same: dict[str, bytes] = {f"ebin/same{number}.beam": bytes(300) for number in range(3)}
+    first, second = (
+        write_package(tmp_path / f"{version}.tar.gz", {**release_members(version, app_version=pea), **{f"lib/pea-{pea}/{path}": same[path] for path in same}})
+        for version, pea in (("FIRST", "1.0"), ("SECOND", "2.0"))
+    )
+    thin = make_thin(second, read_package(second), first, str(tmp_path / "thin.tar.gz"), mtime=0)
+    assert len(thin.base.copies["lib/pea-2.0"].files) == 3
+
+    def run(root: Path) -> None:
+        install_release(root=str(root), package=thin.written.path, changes=Changes(), flush=False)
 
     assert kill_at_steps(tmp_path, installed(tmp_path, first), run, {"FIRST"}) > 50
 
