@@ -38,6 +38,9 @@ OF_EXTRACT = (UNIT + "_package/test_extract.py", UNIT + "_package/test_writer.py
 OF_STDIN = ("tests/unit/plugins/plugin_utils/_transport/test_stdin_transport.py",)
 TRANSPORT = "plugins/plugin_utils/_transport/packages.py"
 OF_TRANSPORT = ("tests/unit/plugins/plugin_utils/_transport/test_packages.py",)
+SIGNATURE, SIGNED = "plugins/plugin_utils/_package/signature.py", "plugins/plugin_utils/_transport/signed.py"
+OF_SIGNATURE = ("tests/unit/plugins/plugin_utils/_package/test_signature.py",)
+OF_SIGNED = ("tests/unit/plugins/plugin_utils/_transport/test_signed.py",)
 OF_PUBLISH = (UNIT + "_tree/test_publish.py",)
 STEPS, REMOVE, HISTORY = UTILS + "_install/steps.py", UTILS + "_install/remove.py", UTILS + "_tree/history.py"
 CONNECT, SERVICE, RUN = UTILS + "_node/connect.py", UTILS + "_node/service.py", UTILS + "_core/run.py"
@@ -536,6 +539,29 @@ RULES = (
         "if True:",
         OF_PACKAGES,
     ),
+    # Signed packages.
+    Rule("ssh-keygen decides", SIGNATURE, "        if answer.is_well:\n            return", "        if True:\n            return", OF_SIGNATURE),
+    Rule("a revoked key counts no more", SIGNATURE, '("-r", policy.revoked_keys) if policy.revoked_keys else ()', "()", OF_SIGNATURE),
+    Rule("signers that are not there allow nothing", SIGNATURE, "if path and not os.access(path, os.R_OK):", "if False:", OF_SIGNATURE),
+    Rule(
+        "the digest is of what was verified",
+        SIGNATURE,
+        "Verified(answer.sha256, ",
+        'Verified(__import__("hashlib").sha256(open(package, "rb").read()).hexdigest(), ',
+        OF_SIGNATURE,
+    ),
+    Rule("a package is signed", TRANSPORT, "digest = rule.checksum_of(package)", "digest = ANY.checksum_of(package)", OF_SIGNED),
+    Rule("a thin package is signed itself", TRANSPORT, "digest = rule.checksum_of(thin)", "digest = ANY.checksum_of(thin)", OF_SIGNED),
+    Rule("a package of a mirror is signed", TRANSPORT, "rule.of_a_mirror(arguments) if is_url(package) else", "arguments if is_url(package) else", OF_SIGNED),
+    Rule("a package on the host is not verified", SIGNED, "if self.policies and boolean(", "if False and boolean(", OF_SIGNED),
+    Rule("the host that a task is delegated to has signers", SIGNED, "if other and other in hostvars:", "if False:", OF_SIGNED),
+    Rule(
+        "what the builder has reported is signed",
+        "plugins/plugin_utils/_package/signing.py",
+        "if checksum and digest_of(checksum) != answer.sha256:",
+        "if False:",
+        ("tests/unit/plugins/plugin_utils/_package/test_signing.py",),
+    ),
     Rule("a download has a largest size", DOWNLOAD, "                if received > max_size:\n", "                if False:\n", OF_DOWNLOAD),
     Rule("a download is as large as it says", DOWNLOAD, "if size is not None and received < size:", "if False:", OF_DOWNLOAD),
     Rule("a download has a minimal rate", DOWNLOAD, "if came < self._window * SLOWEST:", "if False:", OF_DOWNLOAD),
@@ -555,7 +581,7 @@ RULES = (
         (REAL + "test_hostile_download.py::test_credentials_go_to_the_server_of_the_url_only",),
     ),
     Rule("a URL has no password", DOWNLOAD, "if urllib.parse.urlsplit(url).username is not None:", "if False:", OF_DOWNLOAD),
-    Rule("a package that is fetched has the checksum", DOWNLOAD, "if found != digest:", "if False:", OF_DOWNLOAD),
+    Rule("a package that is fetched has the checksum", DOWNLOAD, "found != digest:", "False:", OF_DOWNLOAD),
     Rule(
         "files of a call are the node's alone",
         CONSOLE_SCRIPT,

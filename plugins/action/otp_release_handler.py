@@ -10,12 +10,15 @@ import os
 import time
 import typing as t
 
+from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.options import named
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import is_url
 from ansible_collections.erlang.otp.plugins.plugin_utils._secrecy.vaulted import without_vaulted
+from ansible_collections.erlang.otp.plugins.plugin_utils._transport.signed import rule_of
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transport import StdinTransport
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.this_run import run_as_operator
 
@@ -72,11 +75,18 @@ class ActionModule(ActionBase):
             return again if again.get("between") else found
         if not is_way(again["between"]):
             return {**again, "failed": True, "msg": "the host answers with what cannot be the releases in between. Look at what runs there.", "between": []}
+        paths = {version: os.path.join(directory, package_name(release["name"], version)) for version in again["between"] if version in packages}
+        try:
+            # Before the first of them is brought.
+            rule = rule_of(self, task_vars)
+            for path in paths.values() if rule.policies else ():
+                rule.checksum_of(path)
+        except OtpError as error:
+            raise AnsibleActionFail(str(error)) from error
         results = []
         for version in again["between"]:
             one = {**{name: value for name, value in arguments.items() if name not in OF_THE_RELEASE}, "release": version, "state": "unpacked"}
-            path = os.path.join(directory, package_name(release["name"], version)) if version in packages else None
-            results.append(run_as_operator(self, TRANSPORT, {**one, "package": path}, task_vars))
+            results.append(run_as_operator(self, TRANSPORT, {**one, "package": paths.get(version)}, task_vars))
             if results[-1].get("failed"):
                 return {**again, **results[-1], "msg": f"release {version}, which is in between: {results[-1]['msg']}"}
         if not self._task.check_mode:

@@ -13,6 +13,7 @@ REAL, UNIT = "tests/real/", "tests/unit/plugins/"
 BUILD, CLIENT, HANDLER, INSTALL, NODE, SYSTEM = (f"{UNIT}module_utils/_{name}/" for name in ("build", "client", "handler", "install", "node", "target_system"))
 
 TRUTH = f"{REAL}test_table_of_truth.py::"
+SIGNATURE = f"{UNIT}plugin_utils/_package/test_signature.py::"
 
 WAYS = {
     # action. A host that lacks the package is simulated: only one with a checksum and without a package is asked so.
@@ -137,6 +138,14 @@ WAYS = {
     "or set otp_upgrade_from to the packages to make the relup from": REAL
     + "test_relup_of_the_fleet.py::test_a_release_without_a_package_is_named_before_anything_is_built",
     "because env.sh computes {variable}": REAL + "test_team_packages.py::test_names_and_hooks_in_the_inventory",
+    # Signed packages
+    "Have one of the signers sign it: ssh-keygen -Y sign": SIGNATURE + "test_a_refused_package_that_is_signed_as_the_message_says",
+    "which otp_revoked_keys (": SIGNATURE + "test_a_refused_package_that_is_signed_as_the_message_says",
+    "Have one of its signers sign it, or add that key": SIGNATURE + "test_a_key_is_allowed_as_the_message_says",
+    "without signers no signature is verified. Set both": SIGNATURE + "test_a_policy_that_cannot_be_used_allows_nothing",
+    "must be in an agent (ssh-add); otp_sign_key (option key)": UNIT + "plugin_utils/_package/test_signing.py::test_a_key_in_an_agent",
+    "otp_package_url_options (option url_options): ": UNIT + "plugin_utils/_transport/test_signed.py::test_the_options_of_a_mirror_are_checked",
+    "give a file on the controller, or a URL": UNIT + "plugin_utils/_transport/test_signed.py::test_a_package_on_the_host_is_not_verified",
     # The old Python is simulated: no host of the tests has one.
     "install one, and set ansible_python_interpreter to it": UNIT
     + "plugin_utils/_transport/test_stdin_transport.py::test_a_python_that_is_too_old_is_named_and_nothing_else_is_tried",

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 
 OF_A_LIST = ("otp_release_name", "otp_release_version")
@@ -21,3 +22,6 @@ def builder(variables: t.Mapping[str, t.Any]) -> t.Iterator[str]:
         yield f"otp_rel and {', '.join(given)} are set: the .rel file has name, version and applications, so leave one of both out."
     elif missing := [name for name in OF_A_LIST if not rel and not variables.get(name)]:
         yield f"otp_release_applications is set, and {' and '.join(missing)} not: set what is missing."
+    key = os.path.expanduser(str(variables.get("otp_sign_key") or ""))
+    if key and not (os.path.isabs(key) and os.path.isfile(key)):
+        yield f"otp_sign_key is {key!r}: it must be the absolute path of a key on the controller; of one in an agent or a token, of its public part."

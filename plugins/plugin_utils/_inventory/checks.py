@@ -25,6 +25,7 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.client impor
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.own_files import own_files
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.run import OF_A_RUN, run
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.service import service
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.signatures import signatures
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.specs import options, typed
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.tls import tls
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.upgrade import upgrade
@@ -70,8 +71,8 @@ def problems(variables: Variables, *, target: bool = True) -> list[str]:
     if of_another_kind:
         return found
     if not target:
-        return [*found, *builder(values)]
-    of_system = (root, user, directories, node, cookie, flags, environment, timeouts, package, configuration, own_files, service, tls)
+        return [*found, *builder(values), *signatures({**values, "otp_package": ""})]
+    of_system = (root, user, directories, node, cookie, flags, environment, timeouts, package, signatures, configuration, own_files, service, tls)
     for check in (*of_system, image, box, client, upgrade):
         found.extend(check(values))
     return found
@@ -204,7 +205,8 @@ def timeouts(variables: Variables) -> t.Iterator[str]:
 def package(variables: Variables) -> t.Iterator[str]:
     path = str(variables.get("otp_package") or "")
     if is_url(path):
-        if not variables.get("otp_package_checksum"):
+        # What is signed is fetched and summed up on the controller.
+        if not variables.get("otp_package_checksum") and not variables.get("otp_allowed_signers"):
             yield f"otp_package is {path}, from where each host fetches it: set otp_package_checksum to sha256: and the output of sha256sum for the file."
     elif os.path.isdir(os.path.expanduser(path)):
         pack = "rebar3 as prod tar, mix release with :tar in its steps, or tar -C DIRECTORY -czf FILE ."

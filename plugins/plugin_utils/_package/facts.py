@@ -22,14 +22,20 @@ if t.TYPE_CHECKING:
 # Where there is no system, and none can be.
 NOWHERE = "/dev/null/root"
 LARGEST = 1 << 20
+SUFFIX, THIN = ".tar.gz", "-thin.tar.gz"
 SOURCES = ("sys.config", "sys.config.src", "vm.args", "vm.args.src")
 # What an installation looks for in a package: its parts, and how it was made.
 PARTS = (".app", "/erlexec", "/epmd", "/run_erl", "/to_erl", "/start.boot", "/env.sh", "/install_upgrade.escript")
 
 
+def thin_of(package: str) -> str:
+    """The path of the thin package of this one, which has a place there; the role release makes it. Empty if the package has no usual name."""
+    return package[: -len(SUFFIX)] + THIN if package.endswith(SUFFIX) else ""
+
+
 def release_of(package: str) -> dict[str, t.Any]:
     """The release that it has, as the option _package_release takes it; read once in a process. Raises OtpError and OSError."""
-    return {**_read_release(*_version_of(package)), "package": package}
+    return {**_read_release(*version_of(package)), "package": package}
 
 
 @functools.lru_cache
@@ -53,7 +59,7 @@ def _read_release(package: str, *dummy_version: int) -> dict[str, t.Any]:
 
 def ways_of(package: str) -> dict[str, t.Any]:
     """Name, version, upgrade_from and made_from of release_of(), read once in a process, from the beginning of the package. Raises OtpError and OSError."""
-    return {**_read_ways(*_version_of(package))}
+    return {**_read_ways(*version_of(package))}
 
 
 @functools.lru_cache
@@ -66,7 +72,7 @@ def _read_ways(package: str, *dummy_version: int) -> dict[str, t.Any]:
 
 def checksum_of(package: str) -> str:
     """Its sha256 as 64 hexadecimal digits, read once in a process. Raises OtpError and OSError."""
-    return _read_checksum(*_version_of(package))
+    return _read_checksum(*version_of(package))
 
 
 @functools.lru_cache
@@ -74,14 +80,15 @@ def _read_checksum(package: str, *dummy_version: int) -> str:
     return sha256(package)
 
 
-def _version_of(package: str) -> tuple[str, int, int, int]:
+def version_of(package: str) -> tuple[str, int, int, int]:
+    """What is another one if the file is."""
     status = os.stat(package)
     return os.path.realpath(package), status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def contents_in_run(package: str, directory: str) -> dict[str, t.Any]:
     """What contents_of() returns, read once in a run: Ansible forks for each host. directory: that of the run. Raises OtpError and OSError."""
-    name = hashlib.sha256(repr(_version_of(package)).encode("utf-8", "surrogateescape")).hexdigest()
+    name = hashlib.sha256(repr(version_of(package)).encode("utf-8", "surrogateescape")).hexdigest()
     with open(os.path.join(directory, f"erlang.otp-contents-{name}.json"), "a+", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)

@@ -7,6 +7,8 @@
 Only the module decides. Its first call has the package's sha256 instead of the package, and it answers ``needs_package`` if it needs
 more: so a run that changes nothing is one round trip, and sends nothing. If a thin package of the same release is beside the package,
 hosts that know its base get that one; in the place of a package with a given checksum, only if its own checksum is given as well.
+
+All packages go to hosts through here, so here is the rule of ``otp_allowed_signers`` (signed): without a signature nothing is sent, and nothing fetched.
 """
 
 from __future__ import annotations
@@ -21,19 +23,16 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import sha256
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import cleaned
 from ansible_collections.erlang.otp.plugins.module_utils._package.download import is_url
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.action import is_box, on_box
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.numbers import refuse_numbers
-from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import checksum_of, contents_in_run, release_of
+from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import contents_in_run, release_of, thin_of
 from ansible_collections.erlang.otp.plugins.plugin_utils._secrecy.quiet import execute_quietly
+from ansible_collections.erlang.otp.plugins.plugin_utils._transport.signed import ANY, Rule, rule_of
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transport import StdinTransport
 
-SUFFIX = ".tar.gz"
-# The role release gives thin packages this suffix.
-THIN = "-thin.tar.gz"
 # A larger package is uploaded as a file, because each process of Ansible would have it in memory.
 STDIN_LIMIT = 16 << 20
 UPLOADED = "erlang-otp-package.tar.gz"
@@ -50,7 +49,10 @@ def run_module(action: ActionBase, transport: StdinTransport | None, arguments: 
     Returns the module's result, with ``transferred``, as a terminal may show it. Raises AnsibleActionFail.
     """
     refuse_numbers(arguments)
-    return cleaned(_run_with_package(action, transport, arguments, task_vars))  # type: ignore[no-any-return]
+    try:
+        return cleaned(_run_with_package(action, transport, arguments, task_vars))  # type: ignore[no-any-return]
+    except OtpError as error:
+        raise AnsibleActionFail(str(error)) from error
 
 
 def _run_with_package(
@@ -58,6 +60,9 @@ def _run_with_package(
 ) -> dict[str, t.Any]:
     arguments = dict(arguments)
     package, thin_checksum, is_pinned = arguments.get("package"), arguments.pop("thin_checksum", None), bool(arguments.get("checksum"))
+    rule = rule_of(action, task_vars)
+    if package:
+        arguments = rule.of_a_mirror(arguments) if is_url(package) else rule.of_a_file(arguments)
     if is_url(package) and arguments.get("checksum") and transport and not is_box(action, task_vars):
         # Asked without the package first. To fetch it, the module goes Ansible's own way, which brings Ansible's library for that along.
         result = _run(action, transport, {**arguments, "package": None}, task_vars)
@@ -65,31 +70,25 @@ def _run_with_package(
     if not package or is_url(package) or boolean(arguments.get("remote_src", False), strict=False):
         return {**_run(action, transport, arguments, task_vars), "transferred": False}
     package = action._find_needle("files", package)
-    try:
-        digest = f"sha256:{checksum_of(package)}"
-        _check(package, arguments.get("checksum"), digest)
-        arguments = {**arguments, "package": None, "checksum": digest}
-        # With --check the host is asked first, and then gets a report of the package if it needs that. Otherwise a task in check mode is one round trip.
-        is_asked_first = action._task.check_mode and bool((task_vars or {}).get("ansible_check_mode")) and not is_box(action, task_vars)
-        if not is_asked_first and (action._task.check_mode or arguments.get("state") == "ready"):
-            arguments["_package_release"] = release_of(package)
-    except OtpError as error:
-        raise AnsibleActionFail(str(error)) from error
+    digest = rule.checksum_of(package)
+    _check(package, arguments.get("checksum"), digest)
+    arguments = {**arguments, "package": None, "checksum": digest}
+    # With --check the host is asked first, and then gets a report of the package if it needs that. Otherwise a task in check mode is one round trip.
+    is_asked_first = action._task.check_mode and bool((task_vars or {}).get("ansible_check_mode")) and not is_box(action, task_vars)
+    if not is_asked_first and (action._task.check_mode or arguments.get("state") == "ready"):
+        arguments["_package_release"] = release_of(package)
     if transport and is_box(action, task_vars):
         # The controller does the work of a box, and has the package.
         return on_box(action, transport.name, arguments, task_vars, package=package)
     result = _run(action, transport, arguments, task_vars)
     if result.get("needs_package") and action._task.check_mode:
         # Nothing is sent but a report of what is in the package.
-        try:
-            contents = contents_in_run(package, C.DEFAULT_LOCAL_TMP)  # type: ignore[attr-defined]
-            result = _run(action, transport, {**arguments, "_package_release": contents}, task_vars)
-        except OtpError as error:
-            raise AnsibleActionFail(str(error)) from error
+        contents = contents_in_run(package, C.DEFAULT_LOCAL_TMP)  # type: ignore[attr-defined]
+        result = _run(action, transport, {**arguments, "_package_release": contents}, task_vars)
     if not result.get("needs_package") or action._task.check_mode:
         return {**result, "transferred": False}
     if thin_checksum or not is_pinned:
-        package, arguments = _smallest(package, arguments, result, thin_checksum)
+        package, arguments = _smallest(package, arguments, result, thin_checksum, rule)
     sent = transport.run(action, arguments, task_vars, package=package) if transport and os.path.getsize(package) <= STDIN_LIMIT else None
     if sent is None:
         with _uploaded(action, package) as path:
@@ -107,22 +106,23 @@ def _run(action: ActionBase, transport: StdinTransport | None, arguments: dict[s
     return execute_quietly(action, arguments, task_vars)
 
 
-def _smallest(package: str, arguments: dict[str, t.Any], result: dict[str, t.Any], thin_checksum: str | None) -> tuple[str, dict[str, t.Any]]:
+def _smallest(package: str, arguments: dict[str, t.Any], result: dict[str, t.Any], thin_checksum: str | None, rule: Rule = ANY) -> tuple[str, dict[str, t.Any]]:
     """The package to send to a host whose answer names the packages that it knows, and the arguments with its checksum.
 
     A thin package says itself which full one it replaces. thin_checksum, if there is one, is the checksum that it must have.
+    Raises OtpError for one that must be signed, and is not.
     """
     from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import read_base  # only where a package is sent
 
-    thin = package[: -len(SUFFIX)] + THIN if package.endswith(SUFFIX) else ""
+    thin = thin_of(package)
     if thin and result.get("known_packages") and os.path.isfile(thin):
+        digest = rule.checksum_of(thin)
         try:
             base = read_base(thin)
         except OtpError:
             # A damaged thin package is not needed.
             base = None
         if base is not None and f"sha256:{base.full}" == arguments["checksum"] and base.sha256 in result["known_packages"]:
-            digest = f"sha256:{sha256(thin)}"
             if not thin_checksum or thin_checksum.strip().lower() == digest:
                 return thin, {**arguments, "checksum": digest}
     return package, arguments

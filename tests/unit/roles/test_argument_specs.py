@@ -22,7 +22,7 @@ TOP = Path(__file__).parents[3]
 ROLES = TOP / "roles"
 NAMES = sorted(path.name for path in ROLES.iterdir())
 # By action plugins, and by the filter boot_server_clients for a host's master.
-READ_BY_PLUGINS = {"otp_box", "otp_client_address"}
+READ_BY_PLUGINS = {"otp_allowed_signers", "otp_box", "otp_client_address", "otp_revoked_keys"}
 
 
 def options(role):
