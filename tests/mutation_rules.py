@@ -56,6 +56,7 @@ OF_TAR = (UNIT + "_formats/test_tar_reader.py",)
 CLIENT_FILES, OF_CLIENT_FILES = UTILS + "_client/files.py", (UNIT + "_client/test_files.py",)
 IMAGE_LINKS, OF_IMAGE_LINKS = UTILS + "_core/image_links.py", (UNIT + "_core/test_image_links.py",)
 INIT, OF_HOSTILE_INIT = "roles/target_system/templates/init.j2", (REAL + "test_hostile_init.py",)
+OF_HOSTILE_PROCESS = (REAL + "test_hostile_process.py",)
 OF_HOSTILE_TREE = (REAL + "test_hostile_tree.py",)
 OF_CLIENT_EMULATOR = (REAL + "test_hostile_client.py::test_the_emulator_that_goes_to_another_host",)
 OF_CLIENT_REMOVAL = (REAL + "test_hostile_client.py::test_the_directory_of_the_client_on_its_own_host_is_removed",)
@@ -648,7 +649,7 @@ RULES = (
         "False",
         ("tests/unit/plugins/plugin_utils/_inventory/test_tls.py",),
     ),
-    Rule("what su and sudo run is not believed", LISTENING, "if len(users) == 1 and not mode & stat.S_ISUID", "if users", OF_LISTENING),
+    Rule("what su and sudo run is not believed", PROCESSES, "if len(users) == 1 and not mode & stat.S_ISUID", "if users", OF_LISTENING),
     Rule(
         "two users with a node of a name are not chosen from", LISTENING, "for each in found.values()}) > 1", "for each in found.values()}) > 9", OF_LISTENING
     ),
@@ -729,6 +730,9 @@ RULES = (
         'self.request.failure["reason"]',
         (UNIT + "_handler/test_upgrade.py",),
     ),
+    Rule("an emulator of another user is none of the system", PROCESSES, "os.stat(root).st_uid in (0, user)", "True", OF_HOSTILE_PROCESS),
+    Rule("a heart of another user is none of the system", PROCESSES, " or not _may_run(runs_as(pid), pid, root)", "", OF_HOSTILE_PROCESS),
+    Rule("a process of a container is not ours", PROCESSES, 'len(_status(pid, b"NSpid:")) < 2', "True", (UNIT + "_tree/test_processes.py",)),
     Rule("a forked child is not another emulator", PROCESSES, " if _parent(pid) not in found]", "]", (UNIT + "_tree/test_processes.py",)),
     Rule(
         "what is missing is reported before a node is stopped",

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 import time
 import typing as t
 
@@ -20,7 +19,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.files import read
 from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_root
 from ansible_collections.erlang.otp.plugins.module_utils._formats.distribution_flags import Distribution, distribution_of, kernel_parameters
 from ansible_collections.erlang.otp.plugins.module_utils._node.named_files import read_named
-from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, find_emulators, is_noted, started_at, users_of
+from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator, find_emulators, is_noted, runs_as, started_at
 
 # The native code that ssl loads by on_load functions: crypto(3), asn1.
 NATIVE = (b"/crypto.so", b"/asn1rt_nif.so")
@@ -68,15 +67,6 @@ def listening_as(node: str, user: int | None, epmd_port: int = 0) -> Distributio
     if len({each._replace(user=None, is_ready=True) for each in found.values()}) > 1:
         raise OtpError(f"processes of the users {', '.join(map(str, found))} have the name {node}: set the option cookie_file, or port.")
     return next(iter(found.values()), Distribution())
-
-
-def runs_as(pid: int) -> int | None:
-    """The user who runs the process; None if it has ended, or is one of su or sudo, whose arguments are those of another user."""
-    users, mode = {*users_of(pid)}, 0
-    # A container's root may not look.
-    with contextlib.suppress(OSError), as_root():
-        mode = os.stat(f"/proc/{pid}/exe").st_mode
-    return users.pop() if len(users) == 1 and not mode & stat.S_ISUID else None
 
 
 def _is_of_tree(pid: int, root: str) -> bool:

@@ -10,13 +10,16 @@ is never trusted (erlexec of ERTS gives each emulator ``-root ROOT``; proc(5)).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import stat
 import time
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
+from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_root
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 
 # Shells that run bin/start, bin/start_erl, or the command of run_erl.
@@ -54,14 +57,23 @@ def find_emulators(root: str) -> list[int]:
     """The processes of all emulators with this root directory, noted or not."""
     if remote_host():
         return list(remote_host().emulators(root))
-    found = sorted(int(entry) for entry in os.listdir("/proc") if entry.isdigit() and is_emulator(int(entry), root))
-    # An emulator forks once, for erl_child_setup. Until that calls exec, it has the arguments of the emulator.
+    return _without_forks(pid for pid in _all() if is_emulator(pid, root))
+
+
+def _all() -> t.Iterator[int]:
+    return (int(entry) for entry in os.listdir("/proc") if entry.isdigit())
+
+
+def _without_forks(pids: t.Iterable[int]) -> list[int]:
+    """An emulator forks once, for erl_child_setup. Until that calls exec, it has the arguments of the emulator."""
+    found = sorted(pids)
     return [pid for pid in found if _parent(pid) not in found]
 
 
 def second_emulator(root: str, pid: int | None) -> str:
-    """A sentence, without its full stop, about emulators with this root directory besides the process; empty if there is none."""
-    others = [str(other) for other in find_emulators(root) if other != pid]
+    """A sentence, without its full stop, about emulators with this root directory besides the process, of any user; empty if there is none."""
+    found = find_emulators(root) if remote_host() else _without_forks(other for other in _all() if _has_root(other, root))
+    others = [str(other) for other in found if other != pid]
     return f"a second emulator runs the system below {root} (process {', '.join(others)})" if others else ""
 
 
@@ -77,8 +89,7 @@ def find_starters(root: str) -> list[Starter]:
     """What may start another emulator of the system below root, or has not noticed yet that one has ended."""
     if remote_host():
         return list(remote_host().starters(root))
-    found = (_as_starter(int(entry), root) for entry in os.listdir("/proc") if entry.isdigit())
-    return [starter for starter in found if starter is not None]
+    return [starter for starter in (_as_starter(pid, root) for pid in _all()) if starter is not None]
 
 
 def _as_starter(pid: int, root: str) -> Starter | None:
@@ -89,7 +100,9 @@ def _as_starter(pid: int, root: str) -> Starter | None:
         name = os.path.basename(arguments[0])
         if b"-root" in arguments or not (name in (b"heart", b"run_erl") or _SCRIPT.search(command)):
             return None
-        if not _has_environment(pid, root) or not os.path.samestat(os.stat(f"/proc/{pid}/root{root}"), os.stat(root)):
+        if not _has_environment(pid, root) or not _may_run(runs_as(pid), pid, root):
+            return None
+        if not os.path.samestat(os.stat(f"/proc/{pid}/root{root}"), os.stat(root)):
             return None
     except OSError:
         # It has ended meanwhile, or is another user's.
@@ -112,22 +125,35 @@ def _has_environment(pid: int, root: str) -> bool:
 
 
 def is_emulator(pid: int, root: str) -> bool:
-    """Whether the process lives and is an emulator with this root directory, which erlexec gives each as ``-root ROOT``."""
+    """Whether the process lives and is an emulator with this root directory, of a user who may run it."""
+    return _has_root(pid, root) and _may_run(runs_as(pid), pid, root)
+
+
+def _has_root(pid: int, root: str) -> bool:
+    """Whether the process has this root directory, which erlexec gives each emulator as ``-root ROOT``."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             # A zombie's is empty.
             arguments = file.read().split(b"\0")
         if b"-root" not in arguments or arguments[arguments.index(b"-root") + 1] not in names_of(root):
             return False
-        if is_clients(arguments, root):
-            return False
-        # A container may have another system at the same path.
-        return os.path.samestat(os.stat(f"/proc/{pid}/root{root}"), os.stat(root))
-    except PermissionError:
-        return True
+        return not is_clients(arguments, root) and _has_same_directory(pid, root)
     except (OSError, IndexError):
         # It has ended meanwhile.
         return False
+
+
+def _may_run(user: int | None, pid: int, root: str) -> bool:
+    """Anybody can give a process such arguments. A tree that is still root's says nothing of its user, before it is taken over (docs/design.md)."""
+    return user is not None and (user == 0 or os.stat(root).st_uid in (0, user) or is_noted(root, pid))
+
+
+def _has_same_directory(pid: int, root: str) -> bool:
+    """A container may have another system at the same path. Who may not look, as the owner at a process of root, sees whether it numbers its own processes."""
+    try:
+        return os.path.samestat(os.stat(f"/proc/{pid}/root{root}"), os.stat(root))
+    except PermissionError:
+        return len(_status(pid, b"NSpid:")) < 2
 
 
 def is_clients(arguments: list[bytes], root: str) -> bool:
@@ -151,11 +177,25 @@ def user_of(pid: int) -> int | None:
 
 def users_of(pid: int) -> list[int]:
     """The real, effective, saved and file system's user of the process (proc(5)); empty if it has ended."""
+    return _status(pid, b"Uid:")
+
+
+def runs_as(pid: int) -> int | None:
+    """The user who runs the process; None if it has ended, or is one of su or sudo, whose arguments are those of another user."""
+    users, mode = {*users_of(pid)}, 0
+    # A container's root may not look.
+    with contextlib.suppress(OSError), as_root():
+        mode = os.stat(f"/proc/{pid}/exe").st_mode
+    return users.pop() if len(users) == 1 and not mode & stat.S_ISUID else None
+
+
+def _status(pid: int, name: bytes) -> list[int]:
+    """The numbers of the line in /proc/PID/status; empty if the process has ended."""
     try:
         lines = (read_file(f"/proc/{pid}/status") or b"").splitlines()
     except ProcessLookupError:
         return []
-    return next(([int(number) for number in line.split()[1:]] for line in lines if line.startswith(b"Uid:")), [])
+    return next(([int(number) for number in line.split()[1:]] for line in lines if line.startswith(name)), [])
 
 
 def program_of(pid: int) -> str:

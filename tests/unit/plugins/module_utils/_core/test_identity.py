@@ -54,7 +54,7 @@ STILL_ROOT = {
     ("_install/install.py", "_opened"),  # the package of a task with remote_src
     ("_node/listening.py", "_has_epmd"),  # of a process, in its environment
     ("_node/listening.py", "_has_our_network"),  # of a process
-    ("_node/listening.py", "runs_as"),  # its program
+    ("_tree/processes.py", "runs_as"),  # its program
     ("_node/service.py", "_run_as_root"),  # units and init scripts
     ("_target_system/removal.py", "_as_accounts"),  # accounts
     ("_target_system/removal.py", "_unlink_as_root"),  # units and init scripts

@@ -17,8 +17,8 @@ import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._formats.distribution_flags import Distribution
-from ansible_collections.erlang.otp.plugins.module_utils._node import listening as _listening
 from ansible_collections.erlang.otp.plugins.module_utils._node.listening import is_name_of, listening, listening_as
+from ansible_collections.erlang.otp.plugins.module_utils._tree import processes as _processes
 
 HERE = os.uname().nodename
 # Tests that run at the same time see the processes of each other.
@@ -73,7 +73,7 @@ def test_a_process_of_another_user_is_not_believed(process, monkeypatch):
 
 
 def is_run_by(monkeypatch, *users):
-    monkeypatch.setattr(_listening, "users_of", lambda pid: [*users])
+    monkeypatch.setattr(_processes, "users_of", lambda pid: [*users])
 
 
 def test_a_system_is_its_owner_s_or_root_s_or_whose_process_is_noted_there(process, tmp_path, monkeypatch):
@@ -105,7 +105,7 @@ def test_two_users_have_a_node_of_the_name(process, tmp_path, monkeypatch):
     other = [sys.executable, "-c", "print(flush=True); input()", "-root", "/x", "-name", NODE, "-erl_epmd_port", "6666"]
     with subprocess.Popen(other, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as intruder:
         intruder.stdout.readline()
-        monkeypatch.setattr(_listening, "users_of", lambda pid: [1235 if pid == intruder.pid else 1234] * 4)
+        monkeypatch.setattr(_processes, "users_of", lambda pid: [1235 if pid == intruder.pid else 1234] * 4)
         with pytest.raises(OtpError, match=r"processes of the users .* have the name lonely.*@nowhere: set the option cookie_file"):
             listening_as(NODE, None)
         assert listening_as(NODE, 1234).user == 1234

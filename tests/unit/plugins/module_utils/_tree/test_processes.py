@@ -101,6 +101,50 @@ def test_the_child_that_an_emulator_has_forked_is_not_another_one(tmp_path):
         assert _emulator.find_emulators(str(tmp_path)) == [child]
 
 
+def test_a_process_of_another_user_is_none_of_ours(tmp_path, emulator, monkeypatch):
+    """Whatever its arguments are: but for root's, one that bin/start has noted, and as long as the tree is root's."""
+    pid, root = emulator(tmp_path).pid, str(tmp_path)
+    owner, other = 1234, 1235
+    status = os.stat(root)
+    monkeypatch.setattr(os, "stat", owned_by(root, owner))
+    for users, is_one in (([owner] * 4, True), ([0] * 4, True), ([other] * 4, False), ([other, 0, 0, 0], False), ([], False)):
+        monkeypatch.setattr(_emulator, "users_of", lambda pid, users=users: users)
+        assert _emulator.is_emulator(pid, root) is is_one and _emulator.find_emulators(root) == [pid][:is_one], users
+    monkeypatch.setattr(_emulator, "users_of", lambda pid: [other] * 4)
+    assert not _emulator.is_emulator(pid, root)
+    note(tmp_path, pid)
+    assert _emulator.find_emulator(root) == pid
+    note(tmp_path, 0)
+    monkeypatch.setattr(os, "stat", owned_by(root, 0))
+    assert _emulator.find_emulator(root) == pid and status.st_uid == os.geteuid()
+
+
+def owned_by(root, uid):
+    real = os.stat
+
+    def stat(path, *arguments, **keywords):
+        found = real(path, *arguments, **keywords)
+        return os.stat_result((*found[:4], uid, *found[5:])) if path == root else found
+
+    return stat
+
+
+def test_where_it_may_not_look_a_process_of_a_container_is_not_ours(tmp_path, emulator, monkeypatch):
+    pid, root, numbers = emulator(tmp_path).pid, str(tmp_path), [7]
+    real, status = os.stat, _emulator._status
+
+    def refused(path, *arguments, **keywords):
+        if str(path).startswith(f"/proc/{pid}/root"):
+            raise PermissionError(13, "Permission denied")
+        return real(path, *arguments, **keywords)
+
+    monkeypatch.setattr(os, "stat", refused)
+    monkeypatch.setattr(_emulator, "_status", lambda pid, name: numbers if name == b"NSpid:" else status(pid, name))
+    assert _emulator.is_emulator(pid, root)
+    numbers.append(1)
+    assert not _emulator.is_emulator(pid, root)
+
+
 @pytest.mark.parametrize("name", ["/bin/sleep", "sleep"])
 def test_the_program_by_its_path_or_by_the_kernel(name):
     process = subprocess.Popen([name, "60"], executable="/bin/sleep")
