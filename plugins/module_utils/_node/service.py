@@ -104,7 +104,8 @@ def start(service: Service) -> None:
     if service.manager == "sysv":
         must([service.files[0].path, "start"])
         return
-    unit, epmd = f"{service.name}.service", epmd_unit(service)
+    # A release may need none of EPMD, which is decided on the host.
+    unit, epmd = f"{service.name}.service", [os.path.basename(file.path) for file in service.files if is_of_epmd(service, file) and os.path.exists(file.path)]
     try:
         # restart: a unit whose node has ended may still be active for a moment.
         code, output = _run_as_root(["systemctl", "restart", unit])

@@ -166,7 +166,9 @@ def test_a_program_that_fails_or_is_missing():
         must(["/no/such/program"])
 
 
-def test_a_unit_that_does_not_come_up_says_why_and_leaves_no_job(monkeypatch):
+@pytest.mark.parametrize("has_epmd", [True, False])
+def test_a_unit_that_does_not_come_up_says_why_and_leaves_no_job(monkeypatch, tmp_path, has_epmd):
+    """It names no unit of EPMD that the release has not needed."""
     asked = []
 
     def systemd(command, timeout):
@@ -176,10 +178,11 @@ def test_a_unit_that_does_not_come_up_says_why_and_leaves_no_job(monkeypatch):
         return 0, {"is-active": "activating", "--unit": "no port for epmd"}.get(command[1], "")
 
     monkeypatch.setattr(_service, "run", systemd)
-    unit = Service(
-        "systemd", "x", True, (ServiceFile("/etc/systemd/system/x.service", "", 0o644), ServiceFile("/etc/systemd/system/x-epmd.service", "", 0o644))
-    )
-    with pytest.raises(OtpError, match="cannot start x.service: it has not ended. x-epmd.service is activating. The journal ends with:\nno port for epmd"):
+    unit = Service("systemd", "x", True, tuple(ServiceFile(str(tmp_path / f"{name}.service"), "", 0o644) for name in ("x", "x-epmd")))
+    if has_epmd:
+        (tmp_path / "x-epmd.service").touch()
+    state = " x-epmd.service is activating." if has_epmd else ""
+    with pytest.raises(OtpError, match=f"cannot start x.service: it has not ended.{state} The journal ends with:\nno port for epmd"):
         _service.start(unit)
-    assert asked[1] == "systemctl stop --no-block x.service x-epmd.service"
-    assert asked[3].startswith("journalctl --unit x.service --unit x-epmd.service")
+    assert asked[1] == "systemctl stop --no-block x.service" + (" x-epmd.service" if has_epmd else "")
+    assert asked[-1].startswith("journalctl --unit x.service " + ("--unit x-epmd.service --lines" if has_epmd else "--lines"))
