@@ -26,6 +26,10 @@ class NoTls(Unreachable):
     """The two sides do not agree on TLS, or what we need for it cannot be used."""
 
 
+class OtherWay(BlockingIOError):
+    """TLS waits for data before it can send, or for room before it can receive."""
+
+
 class ConnectionLost(CallError):
     """The connection, and most likely the node, ended. It is not known whether the call was carried out."""
 

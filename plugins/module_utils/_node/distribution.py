@@ -13,7 +13,7 @@ import socket
 import time
 import typing as t
 
-from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallTimeout, NoTls, Unreachable, name_of, value_of
+from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallTimeout, NoTls, OtherWay, Unreachable, name_of, value_of
 from ansible_collections.erlang.otp.plugins.module_utils._node.distribution_protocol import FLAGS, NEW, Answered, Connected, NameRefused, Protocol
 from ansible_collections.erlang.otp.plugins.module_utils._node.epmd import NoEpmd, NotRegistered, Registration, default_port, look_up
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom, Opaque
@@ -172,6 +172,9 @@ class Connection:
             data = self._socket.recv(CHUNK)
         except socket.timeout:
             raise
+        except OtherWay:
+            wait(self._writable, deadline)
+            return []
         except BlockingIOError:
             # Of TLS, a part of a record.
             return []
@@ -190,6 +193,8 @@ class Connection:
         while left:
             try:
                 left = left[self._socket.send(left) :]
+            except OtherWay:
+                wait(self._readable, deadline)
             except BlockingIOError:
                 wait(self._writable, deadline)
 

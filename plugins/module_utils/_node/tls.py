@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.certificates import blocks_of, load
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallTimeout, NoTls
+from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallTimeout, NoTls, OtherWay
 from ansible_collections.erlang.otp.plugins.module_utils._node.named_files import read_named
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom, as_text, decode, parse
 
@@ -77,7 +77,7 @@ def context_of(files: TlsFiles) -> ssl.SSLContext:
 
 
 class TlsSocket:
-    """A connected socket with TLS, which does not block: BlockingIOError where there is nothing yet. Raises NoTls, CallTimeout."""
+    """A connected socket with TLS, which does not block: BlockingIOError where a socket raises it, OtherWay. Raises NoTls, CallTimeout."""
 
     def __init__(self, connection: socket.socket, files: TlsFiles, where: str, *, timeout: float) -> None:
         self._where = where
@@ -95,14 +95,18 @@ class TlsSocket:
     def send(self, data: t.Any) -> int:
         try:
             return self._tls.send(data)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        except ssl.SSLWantWriteError:
             raise BlockingIOError from None
+        except ssl.SSLWantReadError:
+            raise OtherWay from None
 
     def recv(self, size: int) -> bytes:
         try:
             return self._tls.recv(size)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        except ssl.SSLWantReadError:
             raise BlockingIOError from None
+        except ssl.SSLWantWriteError:
+            raise OtherWay from None
         except ssl.SSLEOFError:
             return b""
         except ssl.SSLError as error:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import pwd
+import select
 import socket
 import ssl
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -22,7 +24,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors impor
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress, connect
 from ansible_collections.erlang.otp.plugins.module_utils._node.distribution import Connection
 from ansible_collections.erlang.otp.plugins.module_utils._node.run_erl_console import Console
-from ansible_collections.erlang.otp.plugins.module_utils._node.tls import TlsFiles, context_of, files_of
+from ansible_collections.erlang.otp.plugins.module_utils._node.tls import TlsFiles, TlsSocket, context_of, files_of
 from ansible_collections.erlang.otp.tests.real.authority import Authority
 
 SERVER = '{certfile,"/s.pem"},{keyfile,"/s.key"}'
@@ -176,3 +178,47 @@ def serve(listener, server, asked):
             # Until it is read: data that comes after the end would discard it.
             while kept.recv(1 << 16):
                 pass
+
+
+class Wanting:
+    """TLS that wants something each time, and a connection that waits for it."""
+
+    def __init__(self, error):
+        self.error, self.asked = error, 0
+        self.ours, self.theirs = socket.socketpair()
+        self.secured = TlsSocket.__new__(TlsSocket)
+        self.secured._tls = self
+        self.connection = Connection.__new__(Connection)
+        self.connection._socket = self.secured
+        self.connection._readable, self.connection._writable = select.poll(), select.poll()
+        self.connection._readable.register(self.ours, select.POLLIN)
+        self.connection._writable.register(self.ours, select.POLLOUT)
+        self.connection._protocol = self
+
+    def to_send(self):
+        return b""
+
+    def send(self, data):
+        self.asked += 1
+        raise self.error
+
+    recv = send
+
+
+def test_what_it_waits_for_before_it_can_send():
+    """The socket has room all the time."""
+    wanting = Wanting(ssl.SSLWantReadError())
+    with wanting.ours, wanting.theirs, pytest.raises(socket.timeout):
+        wanting.connection._send(b"x", time.monotonic() + 0.2)
+    assert wanting.asked == 1
+
+
+def test_what_it_waits_for_before_it_can_receive():
+    wanting = Wanting(ssl.SSLWantWriteError())
+    with wanting.ours, wanting.theirs, pytest.raises(socket.timeout):
+        wanting.theirs.send(b"x")
+        wanting.ours.setblocking(False)
+        while select.select([], [wanting.ours], [], 0)[1]:
+            wanting.ours.send(bytes(1 << 16))
+        wanting.connection._exchange(time.monotonic() + 0.2)
+    assert wanting.asked == 1
