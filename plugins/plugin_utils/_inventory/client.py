@@ -58,6 +58,10 @@ def client_problems(hostvars: t.Mapping[str, Variables], hosts: t.Iterable[str])
                 yield f"{host}: {variable} differs from that of its master {name}: set the same value for both."
         if "@" not in str(master.get("otp_node_name") or ""):
             yield f"{host}: its master {name} has no otp_node_name with a host: a client writes its releases through the node of its master."
+        if not typed({"otp_epmd": master.get("otp_epmd", True)})[0].get("otp_epmd"):
+            yield f"{host}: its master {name} has otp_epmd false, and a client asks EPMD for the node of its master: remove otp_epmd for {name}."
+        if master.get("otp_dist_tls"):
+            yield f"{host}: its master {name} has otp_dist_tls, and a client speaks to the node of its master without TLS: remove otp_dist_tls for {name}."
         node = str(own.get("otp_node_name"))
         other = seen.setdefault((name, node), host)
         if other != host:
