@@ -73,6 +73,10 @@ _value:
     is_well:
       description: Whether no host counts as failed.
       type: bool
+    report:
+      description: The same as data, for each host C(host), C(before), C(now), C(seconds), C(outcome) and C(reason).
+      type: list
+      elements: dict
     lines:
       description: The report, a table, and below it what is left to do, or why a host failed.
       type: list

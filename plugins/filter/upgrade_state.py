@@ -92,6 +92,10 @@ _value:
     is_one_batch:
       description: Whether the first batch has all of the hosts.
       type: bool
+    report:
+      description: The same as data, for each host C(host), C(before), C(now), C(seconds), C(outcome) and C(reason).
+      type: list
+      elements: dict
     lines:
       description: The report, a table with the reasons below it.
       type: list

@@ -18,7 +18,7 @@ from ansible_collections.erlang.otp.tests.unit.test_ways_out import FILES, TOP, 
 GUIDES = sorted((TOP / "docs/docsite/rst").glob("*.rst"))
 GUIDE = (TOP / "docs/docsite/rst/guide_troubleshooting.rst").read_text("utf-8")
 MESSAGES = re.findall(r"^   \* - ``(.+)``$", GUIDE, re.MULTILINE)
-TASKS = sorted([*TOP.glob("roles/*/tasks/*.yml"), *TOP.glob("playbooks/*.yml")])
+TASKS = sorted([*TOP.glob("roles/*/tasks/*.yml"), *TOP.glob("playbooks/**/*.yml")])
 IN_CODE = [text_of(node) for path in FILES for node in ast.walk(ast.parse(path.read_text("utf-8")))]
 IN_TASKS = [text for path in TASKS for text in texts_of_tasks(yaml.safe_load(path.read_text("utf-8")))]
 
@@ -39,6 +39,6 @@ def test_what_guides_name_exists() -> None:
     known = {name for entries in specs for entry in entries.values() for name in entry.get("options", {})}
     known |= {path.stem for path in TOP.glob("plugins/*/*.py")} | {"otp_stdin_transport", *METRICS}
     # Variables of a run.
-    known |= set(re.findall(r"\botp_[a-z_]+", "".join(path.read_text("utf-8") for path in TOP.glob("playbooks/*.yml"))))
+    known |= set(re.findall(r"\botp_[a-z_]+", "".join(path.read_text("utf-8") for path in TOP.glob("playbooks/**/*.yml"))))
     named = {(path.name, name) for path in GUIDES for name in re.findall(r"\botp_[a-z_]+", path.read_text("utf-8"))}
     assert [each for each in sorted(named) if each[1] not in known] == []

@@ -34,7 +34,7 @@ def tasks_in(value: t.Any) -> t.Iterator[dict]:
 
 
 def all_tasks() -> t.Iterator[dict]:
-    for path in [*TOP.glob("roles/*/tasks/*.yml"), *TOP.glob("playbooks/*.yml")]:
+    for path in [*TOP.glob("roles/*/tasks/*.yml"), *TOP.glob("playbooks/**/*.yml")]:
         for part in yaml.safe_load(path.read_text()):
             yield from tasks_in([part])
             for section in ("pre_tasks", "tasks", "post_tasks"):
@@ -59,7 +59,7 @@ def test_a_report_is_not_hidden() -> None:
 
 def test_what_hides_a_result_has_its_reason_beside_it() -> None:
     found = []
-    for path in [*TOP.glob("roles/*/tasks/*.yml"), *TOP.glob("playbooks/*.yml")]:
+    for path in [*TOP.glob("roles/*/tasks/*.yml"), *TOP.glob("playbooks/**/*.yml")]:
         above = ""
         for number, line in enumerate(path.read_text().splitlines(), 1):
             if hides := re.match(r" +(failed_when|changed_when|ignore_errors|ignore_unreachable):", line):

@@ -72,7 +72,7 @@ def test_each_message_has_its_row() -> None:
 def test_each_message_of_a_task_has_its_row() -> None:
     found = [
         text
-        for path in sorted([*TOP.glob("roles/*/tasks/*.yml"), *TOP.glob("playbooks/*.yml")])
+        for path in sorted([*TOP.glob("roles/*/tasks/*.yml"), *TOP.glob("playbooks/**/*.yml")])
         for text in texts_of_tasks(yaml.safe_load(path.read_text("utf-8")))
         if NAMES.search(re.sub(r"\{\{.*?\}\}", "", text))
     ]

@@ -19,6 +19,9 @@ WAYS = {
     # action. A host that lacks the package is simulated: only one with a checksum and without a package is asked so.
     ": set otp_package (option package).": REAL + "test_handler_current.py::test_a_wrong_package_and_none",
     "and no package is given: set otp_package, or have one built": UNIT + "action/test_actions.py::test_a_host_that_lacks_a_package_where_none_is_given",
+    # _fleet
+    "Give a file that you can write, or an empty text for none": REAL
+    + "test_run_record.py::test_a_server_that_does_not_take_it_and_a_file_that_cannot_be_written_are_warnings",
     # _build
     "Give the version in otp_release_applications": REAL + "test_diagnostics.py::test_the_version_is_given_as_the_message_says",
     "started, leave it out of what": REAL + "test_diagnostics.py::test_an_application_that_another_one_includes_is_not_started",
@@ -158,6 +161,7 @@ TASKS = {
     "select one of them with -e otp_builders=HOST": REAL + "test_release_role.py::test_builders_that_differ_are_refused_and_no_package_is_brought",
     "set otp_destdir to that directory": REAL + "test_image.py::test_again_changes_nothing",
     "Leave these hosts out, with --limit or otp_hosts": REAL + "test_restart.py::test_stopped_and_started_with_hooks",
+    "the record of this run was not taken": REAL + "test_run_record.py::test_a_server_that_does_not_take_it_and_a_file_that_cannot_be_written_are_warnings",
     # remove.yml, where a sentence each is for a box, an image and a client
     "removes no system from a box without Python (otp_box): stop the node,": REAL + "test_box.py::test_it_is_removed_by_hand",
 }

@@ -34,6 +34,7 @@ def deploy_state(
         "to_restart": [host["inventory_hostname"] for host, system in zip(hosts, systems) if goes and node_of(system).get("to_restart")],
         "hosts": [{"outcome": cells[4], **state} for cells, state in rows],
         "is_well": not any(state["is_bad"] for _cells, state in rows),
+        "report": [dict(zip(("host", "before", "now", "seconds", "outcome", "reason"), (*cells[:5], state["reason"]))) for cells, state in rows],
         "lines": summary_lines(HEADER, [(cells, state["reason"]) for cells, state in rows]),
     }
 

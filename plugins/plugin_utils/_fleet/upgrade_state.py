@@ -41,6 +41,7 @@ def upgrade_state(
         "is_well": not any(outcome["is_bad"] or outcome["is_lost"] for outcome in outcomes),
         "is_reached": all(host.get("_otp_batch") and not outcome["is_lost"] for host, outcome in zip(hosts, outcomes)),
         "is_one_batch": is_one_batch(serial, len(hosts)),
+        "report": [dict(zip(("host", "before", "now", "seconds", "outcome", "down", "reason"), (*cells, reason))) for cells, reason in rows],
         "lines": summary_lines(["HOST", "BEFORE", "NOW", "SECONDS", "OUTCOME", "DOWN"], rows),
     }
 

@@ -17,16 +17,24 @@ from ansible.module_utils.errors import UnsupportedError
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 
 ROLES = Path(__file__).parents[3] / "roles"
+# What becomes of a run; no role has it. The guide on playbooks describes these.
+OF_PLAYBOOKS: dict[str, dict[str, t.Any]] = {
+    "otp_run_log": {"type": "path"},
+    "otp_notify": {
+        "type": "dict",
+        "options": {"url": {"type": "str", "required": True}, "headers": {"type": "dict"}, "template": {"type": "path"}, "only_failures": {"type": "bool"}},
+    },
+}
 KINDS = {"list": (list, "a list"), "dict": (dict, "a mapping")}
 SINGLE = {"bool": "true or false", "int": "a number", "float": "a number"}
 
 
 @functools.cache
 def options() -> dict[str, dict[str, t.Any]]:
-    """The options of all roles' main entry points, by name."""
+    """The options of all roles' main entry points, and those of the playbooks, by name."""
     import yaml
 
-    found: dict[str, dict[str, t.Any]] = {}
+    found: dict[str, dict[str, t.Any]] = {**OF_PLAYBOOKS}
     for path in sorted(ROLES.glob("*/meta/argument_specs.yml")):
         found.update(yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["argument_specs"]["main"]["options"])
     return found

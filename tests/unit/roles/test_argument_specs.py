@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.specs import options as known_options
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.specs import OF_PLAYBOOKS, options as known_options
 
 TOP = Path(__file__).parents[3]
 ROLES = TOP / "roles"
@@ -64,7 +64,7 @@ def test_what_is_computed_or_required_is_said_in_words(role):
 
 
 def test_the_preflight_knows_every_variable():
-    assert set(known_options()) == {name for role in NAMES for name in options(role)}
+    assert set(known_options()) == {name for role in NAMES for name in options(role)} | set(OF_PLAYBOOKS)
 
 
 def test_roles_share_no_variable():
@@ -154,7 +154,7 @@ def test_a_test_sets_every_variable():
 
 
 def test_every_entry_point_of_a_playbook_has_a_spec():
-    used = re.findall(r"name: erlang\.otp\.(\w+)\n +tasks_from: (\w+)\.yml", texts("playbooks/*.yml", "roles/*/tasks/*.yml"))
+    used = re.findall(r"name: erlang\.otp\.(\w+)\n +tasks_from: (\w+)\.yml", texts("playbooks/**/*.yml", "roles/*/tasks/*.yml"))
     assert len(set(used)) > 5
     for role, entry in set(used):
         assert entry in yaml.safe_load((ROLES / role / "meta" / "argument_specs.yml").read_text())["argument_specs"], (role, entry)

@@ -69,7 +69,7 @@ def test_what_is_neither_is_refused(name: str, value: t.Any) -> None:
 
 def uses() -> t.Iterator[tuple[str, str, str]]:
     """The name of a variable, the line that uses it, and where."""
-    for path in [*TOP.glob("roles/*/tasks/*.yml"), *TOP.glob("roles/*/vars/*.yml"), *TOP.glob("roles/*/defaults/*.yml"), *TOP.glob("playbooks/*.yml")]:
+    for path in [*TOP.glob("roles/*/tasks/*.yml"), *TOP.glob("roles/*/vars/*.yml"), *TOP.glob("roles/*/defaults/*.yml"), *TOP.glob("playbooks/**/*.yml")]:
         for line in path.read_text().splitlines():
             for name in re.findall(r"(?<!\w)(otp_\w+)(?!\w|:)", re.sub(r"^ *#.*", "", line)):
                 if name in KINDS:

@@ -61,7 +61,7 @@ class Dirty:
         return dict(DIRTY)
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in ACTIONS.glob("otp_r*.py")) + ["otp_target_system"])
+@pytest.mark.parametrize("name", sorted(path.stem for path in ACTIONS.glob("otp_r[ep]*.py")) + ["otp_target_system"])
 @pytest.mark.parametrize("state", ["present", "absent"])
 def test_what_a_host_says_is_clean(monkeypatch: pytest.MonkeyPatch, name: str, state: str) -> None:
     plugin = importlib.import_module(f"{PACKAGE}.{name}")
