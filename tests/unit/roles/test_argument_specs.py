@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.specs import OF_PLAYBOOKS, options as known_options
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.specs import OF_PLAYBOOKS
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.specs import options as known_options
 
 TOP = Path(__file__).parents[3]
 ROLES = TOP / "roles"
