@@ -105,7 +105,7 @@ def _are_copies(directory: str, copies: Copies) -> bool:
         and len({path.partition("-")[0] for path in libraries}) == 1
         and all(_is_inside(path) and not is_appup(path) for path in copies.files)
         and all(isinstance(text, str) for text in (copies.digest, *copies.files.values()))
-        and all(type(number) is int and number >= 0 for number in (copies.size, *copies.modes.values()))
+        and all(isinstance(number, int) and not isinstance(number, bool) and number >= 0 for number in (copies.size, *copies.modes.values()))
     )
 
 
