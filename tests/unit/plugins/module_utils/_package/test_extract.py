@@ -216,7 +216,7 @@ def test_stream_in_pieces(tmp_path: Path, size: int) -> None:
 
 
 def test_the_thread_ends_when_reading_stops_early(tmp_path: Path) -> None:
-    package = write_package(tmp_path / "p", {"a": os.urandom(20 << 20), "b": b"x"})
+    package = write_package(tmp_path / "p", {"a": os.urandom(6 << 20), "b": b"x"})
     before = threading.active_count()
     with Inflated(package) as stream:
         for path, dummy_member, dummy_pieces in checked_members(stream):
