@@ -8,8 +8,8 @@
 The rules are in tests/mutation_rules.py. Each is taken out of a copy of the tree, in which the tests are run that must fail then. Words
 on the command line choose rules: those that have one of the words in their name, their file or their tests.
 
-Without its rule, code of root's may do to any path what it was kept from: a test once had /etc/passwd renamed. So as root the unit tests
-run in name spaces of their own: they can write to /tmp and /var/tmp alone, and see no process but theirs.
+Without its rule, code of root's may do to any path what it was kept from: a test once had /etc/passwd renamed. So as root the tests run in
+name spaces of their own: they can write to /tmp and /var/tmp alone, see no process but theirs, and have no network but themselves.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from mutation_rules import RULES, Rule
 
 ROOT = Path(__file__).resolve().parents[1]
 COLLECTION = "ansible_collections/erlang/otp"
-# Seconds for the tests of one rule. A test that hangs without the rule misses it, too.
-LIMIT = 300
+# Seconds for the tests of one rule, and for those that start nodes. A test that hangs without the rule misses it, too.
+LIMIT, REAL_LIMIT = 300, 1200
 LATE = "not ended within"
 SEALED = """
 set -e
@@ -42,11 +42,12 @@ while read -r _device place _rest; do
     case $place in /proc | /proc/* | /dev/shm | /dev/pts | /tmp | /tmp/* | /var/tmp | /var/tmp/*) continue ;; esac
     mount -n -o remount,bind,ro "$place"
 done </proc/mounts
+ip link set lo up
 set +e
 ANSIBLE_LOCAL_TEMP=/tmp ANSIBLE_REMOTE_TEMP=/tmp "$@"
 exit $?
 """
-NAME_SPACES = ("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc", "--", "sh", "-c", SEALED, "sh")
+NAME_SPACES = ("unshare", "--mount", "--propagation", "private", "--pid", "--net", "--fork", "--kill-child", "--mount-proc", "--", "sh", "-c", SEALED, "sh")
 
 
 class Result(t.NamedTuple):
@@ -71,9 +72,9 @@ class Copy:
 
     def passes(self, tests: t.Sequence[str], limit: float | None = None) -> tuple[bool, str]:
         """Whether the tests pass here, within so many seconds, and what pytest wrote."""
-        environment = {**os.environ, "PYTHONPATH": str(self.top), "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {**os.environ, "PYTHONPATH": str(self.top), "PYTHONDONTWRITEBYTECODE": "1", "HOME": str(self.top)}
         command = [sys.executable, "-m", "pytest", "-x", "--no-header", "-p", "no:cacheprovider", *tests]
-        if os.geteuid() == 0 and not any(test.startswith("tests/real/") for test in tests):
+        if os.geteuid() == 0:
             command = [*NAME_SPACES, *command]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
         with subprocess.Popen(command, cwd=self.root, env=environment, start_new_session=True, **pipes) as run:
@@ -99,6 +100,11 @@ class Copy:
             path.write_text(text, "utf-8")
 
 
+def is_real(rule: Rule) -> bool:
+    """Whether one of its tests may start nodes."""
+    return any(test.startswith("tests/real/") for test in rule.tests)
+
+
 def faults_of(rule: Rule) -> list[str]:
     """What is wrong with the rule's entry in the table."""
     path = ROOT / rule.file
@@ -120,7 +126,7 @@ def try_out(rule: Rule, copies: queue.Queue[Copy]) -> Result:
     copy = copies.get()
     try:
         with copy.without(rule):
-            passes, output = copy.passes(rule.tests, LIMIT)
+            passes, output = copy.passes(rule.tests, REAL_LIMIT if is_real(rule) else LIMIT)
     except RuntimeError as error:
         return Result(rule, "fault", str(error))
     finally:
@@ -145,7 +151,7 @@ def main() -> int:
     arguments = parser.parse_args()
     rules = [rule for rule in RULES if not arguments.words or any(word in f"{rule.name} {rule.file} {rule.tests}" for word in arguments.words)]
     if arguments.unit:
-        rules = [rule for rule in rules if all(test.startswith("tests/unit/") for test in rule.tests)]
+        rules = [rule for rule in rules if not is_real(rule)]
     faults = [f"{rule.name}: {fault}" for rule in rules for fault in faults_of(rule)]
     if faults or not rules:
         print("tests/mutation_rules.py is to be mended:\n" + "\n".join(faults or ["no rule has one of the words"]))
