@@ -38,6 +38,7 @@ OF_EXTRACT = (UNIT + "_package/test_extract.py", UNIT + "_package/test_writer.py
 OF_STDIN = ("tests/unit/plugins/plugin_utils/_transport/test_stdin_transport.py",)
 TRANSPORT = "plugins/plugin_utils/_transport/packages.py"
 OF_TRANSPORT = ("tests/unit/plugins/plugin_utils/_transport/test_packages.py",)
+DRIFT, OF_DRIFT = UTILS + "_drift/", (UNIT + "_drift/test_files.py", UNIT + "_drift/test_verify.py")
 SIGNATURE, SIGNED = "plugins/plugin_utils/_package/signature.py", "plugins/plugin_utils/_transport/signed.py"
 OF_SIGNATURE = ("tests/unit/plugins/plugin_utils/_package/test_signature.py",)
 OF_SIGNED = ("tests/unit/plugins/plugin_utils/_transport/test_signed.py",)
@@ -562,6 +563,17 @@ RULES = (
         "Verified(answer.sha256, ",
         'Verified(__import__("hashlib").sha256(open(package, "rb").read()).hexdigest(), ',
         OF_SIGNATURE,
+    ),
+    Rule("files are put back below no link", DRIFT + "put_back.py", "                _refuse_link(tree, path)\n", "", OF_DRIFT),
+    Rule("files are put back from the package that was named", DRIFT + "put_back.py", "    opened.verify(digest)\n", "", OF_DRIFT),
+    Rule("a link is not what it leads to", DRIFT + "files.py", "status = os.lstat(tree.path(path))", "status = os.stat(tree.path(path))", OF_DRIFT),
+    Rule("a system of another run is not repaired", DRIFT + "verify.py", "            check_claim(tree, request.claim)\n", "", OF_DRIFT),
+    Rule(
+        "what may not go to a host proves nothing there",
+        "plugins/plugin_utils/_package/known.py",
+        'digest = checksum_of(path).rpartition(":")[2]',
+        'digest = "0"',
+        ("tests/unit/plugins/plugin_utils/_package/test_known.py",),
     ),
     Rule("a package is signed", TRANSPORT, "digest = rule.checksum_of(package)", "digest = ANY.checksum_of(package)", OF_SIGNED),
     Rule("a thin package is signed itself", TRANSPORT, "digest = rule.checksum_of(thin)", "digest = ANY.checksum_of(thin)", OF_SIGNED),

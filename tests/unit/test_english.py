@@ -48,9 +48,9 @@ WORDS = {
 ALLOWED = re.compile(r"\w*[._][\w.]+ is none")
 # What names of tasks begin with. Another verb that every reader knows may be added; one that means the same as one of these may not.
 VERBS = set(
-    """Add Ask Authorize Bring Build Call Cause Change Check Clear Commit Compile Configure Create Decide Deploy Drain End Ensure Fail Find
+    """Add Ask Authorize Bring Build Call Cause Change Check Clear Commit Compare Compile Configure Create Decide Deploy Drain End Ensure Fail Find
     Finish Get Initialize Inspect Install Kill List Load Make Migrate Pack Ping Prepare Put Read Reboot Record Refuse Reload Remove Report
-    Reset Restart Restore Roll Run Set Show Sign Skip Start Stop Switch Test Try Unpack Update Upgrade Use Wait Warn Write""".split()
+    Reset Restart Restore Roll Run Set Show Sign Skip Start Stop Switch Test Try Unpack Update Upgrade Use Verify Wait Warn Write""".split()
 )
 
 

@@ -54,7 +54,7 @@ def test_variables_of_an_imported_role_are_those_of_the_play() -> None:
 
 def test_a_report_is_not_hidden() -> None:
     reports = [task for task in all_tasks() if "ansible.builtin.debug" in task]
-    assert len(reports) == 4 and all(task["no_log"] is False for task in reports)
+    assert len(reports) == 5 and all(task["no_log"] is False for task in reports)
 
 
 def test_what_hides_a_result_has_its_reason_beside_it() -> None:

@@ -14,6 +14,7 @@ BUILD, CLIENT, HANDLER, INSTALL, NODE, SYSTEM = (f"{UNIT}module_utils/_{name}/" 
 
 TRUTH = f"{REAL}test_table_of_truth.py::"
 SIGNATURE = f"{UNIT}plugin_utils/_package/test_signature.py::"
+VERIFY, DRIFT = f"{REAL}test_verify.py::", f"{UNIT}module_utils/_drift/test_verify.py::"
 
 WAYS = {
     # action. A host that lacks the package is simulated: only one with a checksum and without a package is asked so.
@@ -141,6 +142,12 @@ WAYS = {
     "or set otp_upgrade_from to the packages to make the relup from": REAL
     + "test_relup_of_the_fleet.py::test_a_release_without_a_package_is_named_before_anything_is_built",
     "because env.sh computes {variable}": REAL + "test_team_packages.py::test_names_and_hooks_in_the_inventory",
+    # What was changed by hand
+    "with -e otp_repair=true": VERIFY + "test_what_was_changed_by_hand_is_found_and_put_back",
+    "or name it in otp_verify_ignore": VERIFY + "test_a_module_that_was_exchanged_in_the_node_and_configuration_that_was_edited",
+    "run erlang.otp.deploy": VERIFY + "test_a_module_that_was_exchanged_in_the_node_and_configuration_that_was_edited",
+    "Leave the host out (--limit)": UNIT + "action/test_otp_release_verify.py::test_a_box_is_left_out",
+    "deploy the system, or correct otp_root": DRIFT + "test_where_nothing_is_installed",
     # Signed packages
     "Have one of the signers sign it: ssh-keygen -Y sign": SIGNATURE + "test_a_refused_package_that_is_signed_as_the_message_says",
     "which otp_revoked_keys (": SIGNATURE + "test_a_refused_package_that_is_signed_as_the_message_says",

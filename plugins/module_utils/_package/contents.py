@@ -26,14 +26,21 @@ DIRECTORY = "directory"
 
 def read_members(package: str) -> dict[str, str]:
     """The digest of each file, link and directory (DIRECTORY) of the package, by path, in its order. Raises PackageError, OSError."""
-    found: dict[str, str] = {}
+    return {path: digest for path, digest, _mode in _members(package)}
+
+
+def read_manifest(package: str) -> dict[str, tuple[str, int]]:
+    """The same, each with the permissions that the package has for it."""
+    return {path: (digest, mode) for path, digest, mode in _members(package)}
+
+
+def _members(package: str) -> t.Iterator[tuple[str, str, int]]:
     with Inflated(package) as stream:
         for path, member, pieces in checked_members(stream):
             if member.kind == "directory":
-                found[path] = DIRECTORY
+                yield path, DIRECTORY, member.mode
             else:
-                found[path] = link_digest(member.target) if member.kind == "link" else digest_of_pieces(path, member.size, pieces)
-    return found
+                yield path, link_digest(member.target) if member.kind == "link" else digest_of_pieces(path, member.size, pieces), member.mode
 
 
 def is_member(path: str, digest: str) -> bool:

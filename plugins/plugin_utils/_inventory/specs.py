@@ -20,6 +20,8 @@ ROLES = Path(__file__).parents[3] / "roles"
 # What becomes of a run; no role has it. The guide on playbooks describes these.
 OF_PLAYBOOKS: dict[str, dict[str, t.Any]] = {
     "otp_run_log": {"type": "path"},
+    "otp_repair": {"type": "bool"},
+    "otp_verify_ignore": {"type": "list", "elements": "str"},
     "otp_notify": {
         "type": "dict",
         "options": {"url": {"type": "str", "required": True}, "headers": {"type": "dict"}, "template": {"type": "path"}, "only_failures": {"type": "bool"}},

@@ -87,18 +87,30 @@ def version_of(package: str) -> tuple[str, int, int, int]:
 
 
 def contents_in_run(package: str, directory: str) -> dict[str, t.Any]:
-    """What contents_of() returns, read once in a run: Ansible forks for each host. directory: that of the run. Raises OtpError and OSError."""
+    """What contents_of() returns, read once in a run. directory: that of the run. Raises OtpError and OSError."""
+    return _once_in_run("contents", contents_of, package, directory)
+
+
+def manifest_in_run(package: str, directory: str) -> dict[str, t.Any]:
+    """What read_manifest() of _package/contents returns, read once in a run. directory: that of the run. Raises OtpError and OSError."""
+    from ansible_collections.erlang.otp.plugins.module_utils._package.contents import read_manifest
+
+    return _once_in_run("manifest", read_manifest, package, directory)
+
+
+def _once_in_run(kind: str, read: t.Callable[[str], t.Any], package: str, directory: str) -> dict[str, t.Any]:
+    """What is read of the package: Ansible forks for each host."""
     name = hashlib.sha256(repr(version_of(package)).encode("utf-8", "surrogateescape")).hexdigest()
-    with open(os.path.join(directory, f"erlang.otp-contents-{name}.json"), "a+", encoding="utf-8") as file:
+    with open(os.path.join(directory, f"erlang.otp-{kind}-{name}.json"), "a+", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
         with contextlib.suppress(ValueError):
             return json.load(file)  # type: ignore[no-any-return]
         # The first one, or one after another that was killed.
         file.truncate(0)
-        contents = contents_of(package)
-        json.dump(contents, file)
-        return contents
+        found = read(package)
+        json.dump(found, file)
+        return found  # type: ignore[no-any-return]
 
 
 def contents_of(package: str) -> dict[str, t.Any]:

@@ -89,6 +89,13 @@ def _run_with_package(
         return {**result, "transferred": False}
     if thin_checksum or not is_pinned:
         package, arguments = _smallest(package, arguments, result, thin_checksum, rule)
+    return {**send_package(action, transport, arguments, task_vars, package), "transferred": True}
+
+
+def send_package(
+    action: ActionBase, transport: StdinTransport | None, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None, package: str
+) -> dict[str, t.Any]:
+    """The result of the module, which gets this file of the controller as its option package."""
     sent = transport.run(action, arguments, task_vars, package=package) if transport and os.path.getsize(package) <= STDIN_LIMIT else None
     if sent is None:
         with _uploaded(action, package) as path:
@@ -97,7 +104,7 @@ def _run_with_package(
             # The operator knows the package by its name on the controller.
             sent["msg"] = str(sent["msg"]).replace(path, package)
             sent.pop("exception", None)
-    return {**sent, "transferred": True}
+    return sent
 
 
 def _run(action: ActionBase, transport: StdinTransport | None, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
