@@ -116,8 +116,9 @@ def test_damaged_files_are_not_judged(host: Host) -> None:
 def test_a_program_that_is_larger_than_a_little(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is in a file meanwhile, and comes to the tree as it was."""
     monkeypatch.setattr(_inflate, "_PIECE", 40)
-    large = here({LIBC: []}) + bytes(range(256)) * 8192
-    made = package(host, {NIF: large, "lib/pea-1.0/priv/more.so": here({"libnone.so.3": []}) + bytes(3 << 20)})
+    monkeypatch.setattr(_native, "_IN_MEMORY", 1 << 14)
+    large = here({LIBC: []}) + bytes(range(256)) * 128
+    made = package(host, {NIF: large, "lib/pea-1.0/priv/more.so": here({"libnone.so.3": []}) + bytes(3 << 14)})
     host.refuses(made, "libnone.so.3, which lib/pea-1.0/priv/more.so needs")
     assert contents_of(made)["native"]["needs"][NIF] == [{LIBC: []}, [], []]
     host.run(package(host, {NIF: large}))
