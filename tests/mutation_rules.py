@@ -56,9 +56,9 @@ OF_OPENED = (UNIT + "_package/test_opened.py",)
 OF_TAR = (UNIT + "_formats/test_tar_reader.py",)
 CLIENT_FILES, OF_CLIENT_FILES = UTILS + "_client/files.py", (UNIT + "_client/test_files.py",)
 IMAGE_LINKS, OF_IMAGE_LINKS = UTILS + "_core/image_links.py", (UNIT + "_core/test_image_links.py",)
-INIT, OF_HOSTILE_INIT = "roles/target_system/templates/init.j2", (REAL + "test_hostile_init.py",)
-OF_HOSTILE_PROCESS = (REAL + "test_hostile_process.py",)
-OF_HOSTILE_TREE = (REAL + "test_hostile_tree.py",)
+INIT, OF_HOSTILE_INIT = "roles/target_system/templates/init.j2", REAL + "test_hostile_init.py::test_"
+OF_HOSTILE_PROCESS = (REAL + "test_hostile_process.py::test_an_emulator_and_a_heart_of_another_user_s_system",)
+OF_HOSTILE_TREE = REAL + "test_hostile_tree.py::test_"
 OF_CLIENT_EMULATOR = (REAL + "test_hostile_client.py::test_the_emulator_that_goes_to_another_host",)
 OF_CLIENT_REMOVAL = (REAL + "test_hostile_client.py::test_the_directory_of_the_client_on_its_own_host_is_removed",)
 FORETELL, OF_FORETELL = UTILS + "_install/foretell.py", (UNIT + "_install/test_foretell.py",)
@@ -425,7 +425,13 @@ RULES = (
         "sorted(gone)",
         (UNIT + "_install/test_variable_libraries.py",),
     ),
-    Rule("only a directory that lists the system is one of its variables", REMOVE, " if tree.root in systems(other)]", "]", OF_HOSTILE_TREE),
+    Rule(
+        "only a directory that lists the system is one of its variables",
+        REMOVE,
+        " if tree.root in systems(other)]",
+        "]",
+        (OF_HOSTILE_TREE + "a_release_that_is_removed_names_what_is_not_its_own",),
+    ),
     Rule(
         "a removal is flushed",
         REMOVE,
@@ -640,7 +646,7 @@ RULES = (
     Rule(
         "an entry of the history has texts", HISTORY, "        if _is_entry(entry):", "        if isinstance(entry, dict):", (UNIT + "_tree/test_history.py",)
     ),
-    Rule("JSON has a depth", READING, "    except RecursionError:", "    except ZeroDivisionError:", (*OF_READING, "tests/unit/test_fuzz.py")),
+    Rule("JSON has a depth", READING, "    except RecursionError:", "    except ZeroDivisionError:", OF_READING),
     Rule("a number of JSON has an end", READING, "    if len(digits) > 20:", "    if False:", OF_READING),
     Rule("a place is in the directory of a variable", RECORD, " and any(place.startswith(", " or any(place.startswith(", OF_RECORD),
     Rule("a place is that of its application", RECORD, "os.path.basename(place) == library and ", "", OF_RECORD),
@@ -866,12 +872,36 @@ RULES = (
         "roles/target_system/templates/is_emulator.j2",
         '    case "$1" in "" | *[!0-9]*) return 1 ;; esac\n',
         "",
-        OF_HOSTILE_INIT,
+        (OF_HOSTILE_INIT + "the_file_with_the_number_is_something_else",),
     ),
-    Rule("an init script works in the tree as its user", INIT, '[ "$(id -u)" = 0 ] &&', "false &&", OF_HOSTILE_INIT),
-    Rule("an init script gives no terminal of root away", AS_USER, "setsid=$(command -v setsid)", "setsid=", OF_HOSTILE_INIT),
-    Rule("what root types is not read by the user's programs", AS_USER, '    [ ! -t 1 ] || exec >"/proc/$$/fd/1"\n', "", OF_HOSTILE_INIT),
-    Rule("an init script makes no directory below one of the user's", INIT, ", otp_run_dir ~ '/', otp_pipe_dir ~ '/', otp_log_dir ~ '/'", "", OF_HOSTILE_INIT),
+    Rule(
+        "an init script works in the tree as its user",
+        INIT,
+        '[ "$(id -u)" = 0 ] &&',
+        "false &&",
+        (OF_HOSTILE_INIT + "programs_of_the_tree_have_neither_root_nor_its_terminal",),
+    ),
+    Rule(
+        "an init script gives no terminal of root away",
+        AS_USER,
+        "setsid=$(command -v setsid)",
+        "setsid=",
+        (OF_HOSTILE_INIT + "programs_of_the_tree_have_neither_root_nor_its_terminal",),
+    ),
+    Rule(
+        "what root types is not read by the user's programs",
+        AS_USER,
+        '    [ ! -t 1 ] || exec >"/proc/$$/fd/1"\n',
+        "",
+        (OF_HOSTILE_INIT + "programs_of_the_tree_have_neither_root_nor_its_terminal",),
+    ),
+    Rule(
+        "an init script makes no directory below one of the user's",
+        INIT,
+        ", otp_run_dir ~ '/', otp_pipe_dir ~ '/', otp_log_dir ~ '/'",
+        "",
+        (OF_HOSTILE_INIT + "directories_of_the_node_below_a_link",),
+    ),
     # Boxes: their trees are data, and root does not work in them.
     Rule(
         "the tree of a box is worked on as the user of the node",
@@ -1246,7 +1276,13 @@ RULES = (
     Rule("a lock that is removed is not held", FILES, "        if not os.fstat(descriptor).st_nlink:\n", "        if False:\n", OF_FILES),
     Rule("root takes on the groups of a user", IDENTITY, "    os.setgroups(identity.groups)\n", "", OF_IDENTITY),
     Rule("root takes on the first group of a user", IDENTITY, "    os.setegid(identity.groups[0])\n", "", OF_IDENTITY),
-    Rule("root works in a tree as its owner", IDENTITY, "    return identity_of(status.st_uid, status.st_gid)\n", "    return ROOT\n", OF_HOSTILE_TREE),
+    Rule(
+        "root works in a tree as its owner",
+        IDENTITY,
+        "    return identity_of(status.st_uid, status.st_gid)\n",
+        "    return ROOT\n",
+        (OF_HOSTILE_TREE + "a_directory_is_exchanged_while_root_works",),
+    ),
     Rule("a switch of users that fails is undone", IDENTITY, "        _set(_Process.identity)\n", "", OF_IDENTITY),
     Rule("modules are imported with the rights of root", IDENTITY, "working_as(None if is_loaded else ROOT)", "working_as(None)", OF_IDENTITY),
     Rule("a program loses the groups of root", IDENTITY, "        os.setresgid(gid, gid, gid)\n", "", OF_IDENTITY),
