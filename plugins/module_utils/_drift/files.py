@@ -20,7 +20,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._formats.significant import digest_of_file
 from ansible_collections.erlang.otp.plugins.module_utils._install.unpack import is_of_the_host
 from ansible_collections.erlang.otp.plugins.module_utils._package.contents import DIRECTORY
-from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import ERTS_SCRIPTS, is_appup, link_digest
+from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import BASE, ERTS_SCRIPTS, is_appup, link_digest
 from ansible_collections.erlang.otp.plugins.module_utils._tree.bin_directory import CLEAN_BOOT
 from ansible_collections.erlang.otp.plugins.module_utils._tree.extra_files import EXTRA, LIST, is_extra
 from ansible_collections.erlang.otp.plugins.module_utils._tree.made_from import OF_THE_WAY
@@ -30,8 +30,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree,
 
 # Of a host whose service user has filled the tree with files.
 MAX_FINDINGS = 1000
-# Below releases/VSN: what the host and the run before an upgrade write there.
-HOST_MAKES = (*OF_THE_WAY, LIST)
+# Below releases/VSN: what the installation writes, of a thin package as well, and what only leads to the release.
+HOST_MAKES = (*OF_THE_WAY, LIST, BASE)
 
 # By path: digest and mode, as of read_manifest() of _package/contents.
 Manifest = t.Mapping[str, t.Sequence[t.Any]]

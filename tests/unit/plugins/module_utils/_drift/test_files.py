@@ -92,6 +92,7 @@ ALLOWED: dict[str, tuple[t.Callable[[Path], t.Any], str]] = {
     "configuration": (lambda path: path.write_bytes(b"[{a,[]}].\n"), "releases/FIRST/sys.config"),
     "its arguments": (lambda path: path.write_bytes(b"+S 1\n"), "releases/FIRST/vm.args"),
     "the record": (lambda path: path.write_bytes(b"{}"), "releases/FIRST/package.json"),
+    "it came as a thin package": (lambda path: path.write_bytes(b"{}"), "releases/FIRST/base.json"),
     "another relup": (lambda path: path.write_bytes(b"relup"), "releases/SECOND/relup"),
     "a corrected appup": (lambda path: path.write_bytes(b"[]."), f"{PEA}/ebin/pea.appup"),
     "compiled elsewhere": (lambda path: path.write_bytes(CODE.replace(b"anna", b"otto")), f"{PEA}/ebin/pod.beam"),
