@@ -12,6 +12,7 @@ import typing as t
 
 from ansible import context
 from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import lookup_loader
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.run_log import append, record_of
@@ -21,7 +22,8 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._transport.this_run imp
 class ActionModule(ActionBase):
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         rows = {"type": "list", "elements": "dict", "required": True}
-        options = self.validate_argument_spec({"path": {"type": "path", "default": ""}, "hosts": rows, "is_well": {"type": "bool", "required": True}})[1]
+        path = {"type": "path", "default": ""}
+        options = self.validate_argument_spec({"path": path, "template": path, "hosts": rows, "is_well": {"type": "bool", "required": True}})[1]
         record = record_of(
             options["hosts"],
             is_well=options["is_well"],
@@ -31,11 +33,19 @@ class ActionModule(ActionBase):
             run=run_of(os.getppid()),
             playbooks=context.CLIARGS.get("args") or (),
         )
-        result = {**super().run(tmp, task_vars), "changed": False, "run": record}
+        warnings: list[str] = []
+        result = {**super().run(tmp, task_vars), "changed": False, "run": record, "template_is_well": True, "warnings": warnings}
+        # What the run has done is done, so that nothing here is a failure.
         if options["path"] and not self._task.check_mode:
             try:
                 append(options["path"], record)
             except OtpError as error:
-                # What the run has done is done.
-                result["warnings"] = [str(error)]
+                warnings.append(str(error))
+        if options["template"]:
+            lookup = lookup_loader.get("ansible.builtin.template", loader=self._loader, templar=self._templar)
+            try:
+                lookup.run([options["template"]], {**(task_vars or {}), "otp_run": record})
+            except Exception as error:  # noqa: BLE001 as Jinja, filters and tests raise what they like
+                result["template_is_well"] = False
+                warnings.append(f"otp_notify.template: {options['template']} cannot be rendered, so that the record itself is posted: {error}")
         return result

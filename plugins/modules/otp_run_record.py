@@ -33,6 +33,12 @@ options:
     description: The file on the controller. It is created. Empty, nothing is written.
     type: path
     default: ''
+  template:
+    description:
+      - A template of the controller that is to be posted, with the record as its variable C(otp_run). It is only tried. One that cannot be rendered is
+        a warning.
+    type: path
+    default: ''
   hosts:
     description: What became of the hosts, C(report) of the filters P(erlang.otp.upgrade_state#filter) and P(erlang.otp.deploy_state#filter).
     type: list
@@ -59,6 +65,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+template_is_well:
+  description: Whether O(template) can be rendered. Without one, true.
+  returned: always
+  type: bool
 run:
   description: The record.
   returned: always

@@ -110,6 +110,29 @@ def test_a_template_makes_the_message_and_only_failures_are_posted_if_that_is_wa
     assert len(receiver.received) == 1 and records(site)[-1]["hosts"][0]["outcome"] == "unchanged"
 
 
+@pytest.mark.one_of(2)
+@pytest.mark.parametrize(
+    ("text", "reason"), [("{{ otp_runs.outcome }}", "otp_runs"), ("{% if %}", "chat.json.j2"), ("{{ 1 / 0 }}", "division"), (None, "chat.json.j2")]
+)
+def test_a_template_with_a_mistake_is_a_warning_and_the_record_is_posted(site: Site, receiver: Receiver, text: str | None, reason: str) -> None:
+    template = site.directory / "chat.json.j2"
+    template.unlink(missing_ok=True)
+    if text is not None:
+        template.write_text(text)
+    receiver.received.clear()
+    run = site.play("restart", otp_notify={"url": receiver.url, "template": str(template)})
+    assert run.rows[HOST][3] == "done"
+    words = " ".join(run.output.split())
+    assert f"otp_notify.template: {template} cannot be rendered, so that the record itself is posted: " in words and reason in words.partition("posted: ")[2]
+    ((_path, _headers, body),) = receiver.received
+    assert json.loads(body) == records(site)[-1]
+    # The way out.
+    template.write_text("{{ otp_run.outcome }}")
+    receiver.received.clear()
+    assert "cannot be rendered" not in site.play("restart", otp_notify={"url": receiver.url, "template": str(template)}).output
+    assert receiver.received[0][2] == "ok"
+
+
 def test_a_server_that_does_not_take_it_and_a_file_that_cannot_be_written_are_warnings(site: Site, receiver: Receiver) -> None:
     count, receiver.status = len(records(site)), 500
     run = site.play("restart", otp_notify={"url": receiver.url}, otp_run_log=str(site.directory))

@@ -286,6 +286,7 @@ def test_restarts_and_what_was_named_as_the_way_out(site: Fleet) -> None:
     assert "commit it by the playbook erlang.otp.upgrade" in site.notes["ada"] and "start it, by the playbook erlang.otp.start" in site.notes["ivy"]
     assert site.drive("upgrade", "--limit", "ada,eve", **AT_ONCE) == {"ada": "done", "eve": "unchanged"}
     assert site.drive("start", "--limit", "ivy") == {"ivy": "done"}
+    assert site.run("restart", "--limit", "ada,ivy", **AT_ONCE) == {"ada": "done", "ivy": "done"}
 
 
 def test_what_the_operator_leaves_out(site: Fleet) -> None:

@@ -23,6 +23,8 @@ WAYS = {
     # _fleet
     "Give a file that you can write, or an empty text for none": REAL
     + "test_run_record.py::test_a_server_that_does_not_take_it_and_a_file_that_cannot_be_written_are_warnings",
+    "cannot be rendered, so that the record itself is posted": REAL
+    + "test_run_record.py::test_a_template_with_a_mistake_is_a_warning_and_the_record_is_posted",
     # _build
     "Give the version in otp_release_applications": REAL + "test_diagnostics.py::test_the_version_is_given_as_the_message_says",
     "started, leave it out of what": REAL + "test_diagnostics.py::test_an_application_that_another_one_includes_is_not_started",
