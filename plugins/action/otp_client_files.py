@@ -2,12 +2,13 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs the module otp_client_files without a trace of its options in the host's log."""
+"""Runs the module otp_client_files on the host of the client."""
 
 from __future__ import annotations
 
-from ansible_collections.erlang.otp.plugins.plugin_utils._secrecy.quiet import QuietAction
+from ansible_collections.erlang.otp.plugins.plugin_utils._transport.action import TransportAction
+from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transport import StdinTransport
 
 
-class ActionModule(QuietAction):
-    module = "otp_client_files"
+class ActionModule(TransportAction):
+    transport = StdinTransport("otp_client_files", for_boxes=False)

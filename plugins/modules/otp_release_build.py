@@ -615,7 +615,6 @@ import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.applications import requested_application
 from ansible_collections.erlang.otp.plugins.module_utils._build.boot_scripts import SystoolsError
@@ -627,6 +626,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import clean
 from ansible_collections.erlang.otp.plugins.module_utils._core.values import expanded
 
+# As Ansible takes them for an option that is a boolean only.
+TRUE, FALSE = ("true", "yes", "on", "y", "t", "1", "1.0"), ("false", "no", "off", "n", "f", "0", "0.0")
 ARGUMENT_SPEC = {
     "rel": {"type": "path"},
     "name": {"type": "str"},
@@ -668,15 +669,20 @@ ARGUMENT_SPEC = {
     "replace": {"type": "bool", "default": False},
     "cache_dir": {"type": "path"},
 }
+ARGUMENT_RULES: dict = {
+    "required_one_of": [("rel", "applications")],
+    "mutually_exclusive": [("rel", "applications"), ("rel", "name"), ("rel", "version")],
+    "required_by": {"applications": ("name", "version")},
+}
 
 
 def _exref(value: t.Any) -> bool | tuple[str, ...]:
     if isinstance(value, list):
         return tuple(map(str, value))
-    try:
-        return boolean(value)
-    except TypeError:
-        raise OtpError(f"exref: {value!r} is neither true or false nor a list of applications.") from None
+    word = str(value).lower()
+    if word not in (*TRUE, *FALSE):
+        raise OtpError(f"exref: {value!r} is neither true or false nor a list of applications.")
+    return word in TRUE
 
 
 def options_of(parameters: dict) -> Options:
@@ -706,13 +712,7 @@ def options_of(parameters: dict) -> Options:
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec=ARGUMENT_SPEC,
-        supports_check_mode=True,
-        required_one_of=[("rel", "applications")],
-        mutually_exclusive=[("rel", "applications"), ("rel", "name"), ("rel", "version")],
-        required_by={"applications": ("name", "version")},
-    )
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True, **ARGUMENT_RULES)
     try:
         result = build_release(options_of(module.params), Changes(check_mode=module.check_mode))
     except SystoolsError as error:

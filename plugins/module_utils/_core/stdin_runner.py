@@ -99,8 +99,7 @@ def run_request(request: dict[str, t.Any]) -> dict[str, t.Any]:
     """The result of the module that is requested, a failure if it raised an exception."""
     parameters = request["params"]
     for option in request["paths"]:
-        if parameters[option] is not None:
-            parameters[option] = os.path.expanduser(os.path.expandvars(parameters[option]))
+        expand(parameters, option)
     basic = types.ModuleType("ansible.module_utils.basic")
     basic.AnsibleModule = lambda **dummy: AnsibleModule(request)  # type: ignore[attr-defined]
     sys.modules["ansible.module_utils.basic"] = basic
@@ -122,6 +121,19 @@ def run_request(request: dict[str, t.Any]) -> dict[str, t.Any]:
         import traceback
 
         return {"failed": True, "msg": f"{type(error).__name__}: {error}", "exception": traceback.format_exc()}
+
+
+def expand(parameters: dict[str, t.Any], option: str) -> None:
+    """Expand the paths of this option, as AnsibleModule does it: a path, a list of them, or with a dot in its name an option of each of a list."""
+    option, _dot, inner = option.partition(".")
+    value = parameters[option]
+    if inner:
+        for item in value or ():
+            expand(item, inner)
+    elif isinstance(value, list):
+        parameters[option] = [os.path.expanduser(os.path.expandvars(path)) for path in value]
+    elif value is not None:
+        parameters[option] = os.path.expanduser(os.path.expandvars(value))
 
 
 def run_main(name: str) -> dict[str, t.Any]:

@@ -14,17 +14,32 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.erlang.otp.plugins.module_utils._core.values import mapped
 
 MODULES = "ansible_collections.erlang.otp.plugins.modules"
+Spec = t.Dict[str, t.Dict[str, t.Any]]
 
 
 def argument_validator(module: str) -> tuple[ArgumentSpecValidator, list[str]]:
-    """What checks the options of the module of this name, and its options that are paths.
+    """What checks the options of the module of this name, and its options that are paths or lists of paths: ``src``, in others ``files.src``.
 
     The validator takes a path for text: it is a path of the host, and the controller must not expand ~ in it.
     """
     loaded = importlib.import_module(f"{MODULES}.{module}")
-    paths = [option for option, entry in loaded.ARGUMENT_SPEC.items() if entry["type"] == "path"]
-    options = {option: {**entry, "type": "str"} if option in paths else entry for option, entry in loaded.ARGUMENT_SPEC.items()}
-    return ArgumentSpecValidator(options, **getattr(loaded, "ARGUMENT_RULES", {})), paths
+    return ArgumentSpecValidator(_as_text(loaded.ARGUMENT_SPEC), **getattr(loaded, "ARGUMENT_RULES", {})), list(_paths(loaded.ARGUMENT_SPEC))
+
+
+def _as_text(spec: Spec) -> Spec:
+    found = {}
+    for option, entry in spec.items():
+        found[option] = {**entry, **{kind: "str" for kind in ("type", "elements") if entry.get(kind) == "path"}}
+        if "options" in entry:
+            found[option]["options"] = _as_text(entry["options"])
+    return found
+
+
+def _paths(spec: Spec, above: str = "") -> t.Iterator[str]:
+    for option, entry in spec.items():
+        if "path" in (entry["type"], entry.get("elements")):
+            yield above + option
+        yield from _paths(entry.get("options", {}), f"{above}{option}.")
 
 
 def secret_values(valid: t.Any) -> list[str]:

@@ -51,8 +51,9 @@ FALLBACK = "erlang.otp: modules go to the hosts in Ansible's own, usually slower
 class StdinTransport:
     """Brings one module to hosts. Made once in a process, because all hosts get the same program."""
 
-    def __init__(self, module: str) -> None:
-        self.name = module
+    def __init__(self, module: str, *, for_boxes: bool = True) -> None:
+        """for_boxes: whether the controller does it for a box without Python; otherwise the module is for builders and masters, which have one."""
+        self.name, self.for_boxes = module, for_boxes
         self.module = f"{PACKAGE}.modules.{module}"
         # Imports the module, so that its files are compiled already.
         self.validator, self.paths = argument_validator(module)
@@ -74,7 +75,7 @@ class StdinTransport:
 
         package: a file of the controller that the module gets as its option package. Raises AnsibleActionFail.
         """
-        if is_box(action, task_vars):
+        if self.for_boxes and is_box(action, task_vars):
             return on_box(action, self.name, arguments, task_vars, package=package)
         variables = variables_of_connection(action, task_vars or {})
         if not is_switched_on(action, variables):

@@ -50,12 +50,31 @@ def test_a_box_gets_no_module(monkeypatch: pytest.MonkeyPatch, otp_box: t.Any, d
     assert calls == (["otp_rpc"] if is_on_box else ["host"])
 
 
+class Builder(TransportAction, Action):
+    transport = stdin_transport.StdinTransport("otp_release_build", for_boxes=False)
+
+
+@pytest.mark.parametrize("seconds", [0, 60])
+def test_a_builder_has_python_whatever_all_hosts_have_and_its_module_may_be_asynchronous(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
+    calls = []
+    monkeypatch.setattr(Action, "_execute_module", lambda *_arguments, wrap_async, **_options: calls.append(wrap_async) or {})
+    monkeypatch.setattr(stdin_transport, "is_switched_on", lambda *_arguments: False)
+    monkeypatch.setattr(stdin_transport, "warn", lambda reason: calls.append(reason))
+    monkeypatch.setattr(Action, "run", lambda *_arguments: {})
+    action = make_action(kind=Builder, async_seconds=seconds)
+    assert action._supports_async
+    action.run(None, {"otp_box": True})
+    assert calls == [seconds]
+
+
 DIRTY = {"msg": "\x1b[2Ja\x9b", "changed": False, "actions": ["b\u202e"], "\x1bc": {"diff": [{"before": "\x1b]0;d\x07\n"}]}}
 CLEAN = {"msg": "[2Ja", "changed": False, "actions": ["b"], "c": {"diff": [{"before": "]0;d\n"}]}}
 
 
 class Dirty:
     """In the place of a StdinTransport: brings results with control characters."""
+
+    for_boxes = True
 
     def execute(self, *_arguments: t.Any) -> dict[str, t.Any]:
         return dict(DIRTY)

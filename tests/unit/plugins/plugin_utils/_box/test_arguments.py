@@ -15,6 +15,14 @@ def test_paths_stay_as_they_are() -> None:
     assert "root" in paths and valid.validated_parameters["root"] == "~/srv" and not valid.error_messages
 
 
+def test_lists_of_paths_and_paths_within_options_stay_as_they_are() -> None:
+    validator, paths = argument_validator("otp_release_build")
+    given = {"rel": "~/a.rel", "code_path": ["~/ebin"], "output_dir": "~/b", "extra_files": [{"src": "~/c", "dest": "c"}]}
+    valid = validator.validate(given)
+    assert {"rel", "code_path", "extra_files.src"} <= set(paths) and not valid.error_messages
+    assert {name: valid.validated_parameters[name] for name in given} == given
+
+
 def test_rules_between_options_are_checked() -> None:
     validator, _paths = argument_validator("otp_rpc")
     assert validator.validate({"module": "erlang", "function": "now"}).error_messages == ["one of the following is required: node, pipe_dir"]

@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 from ansible.utils.display import Display
 
-from ansible_collections.erlang.otp.plugins.module_utils._core.stdin_runner import STARTED
+from ansible_collections.erlang.otp.plugins.module_utils._core.stdin_runner import STARTED, expand
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transport import BOOT, StdinTransport, split_answer
 from ansible_collections.erlang.otp.tests.unit.plugins.plugin_utils._transport.tasks import Action, interpreter, make_action
 
@@ -156,6 +156,16 @@ def test_a_package_has_no_name_on_the_host(tmp_path: Path, package: Path) -> Non
 def test_paths_are_of_the_host() -> None:
     _before, answer = run_program(SYSTEM, {**ABSENT, "root": "~/no/such/system"})
     assert f"{Path.home()}/no/such/system" in answer["msg"]
+    home, parameters = str(Path.home()), {"one": "~/a", "list": ["~/b", "$HOME/c"], "none": None, "files": [{"src": "~/d", "dest": "~"}], "no_files": None}
+    for option in ("one", "list", "none", "files.src", "no_files.src"):
+        expand(parameters, option)
+    assert parameters == {
+        "one": f"{home}/a",
+        "list": [f"{home}/b", f"{home}/c"],
+        "none": None,
+        "files": [{"src": f"{home}/d", "dest": "~"}],
+        "no_files": None,
+    }
 
 
 def test_a_package_is_in_memory_once(package: Path) -> None:
