@@ -5,8 +5,8 @@
 """Each change that a run makes to a file system is disturbed, one in each run: the process is killed there, the disk fails, is full, or is read-only.
 
 Then the tree is whole, as OTP reads it, and the system boots; the error says why the run has failed; and the same run, undisturbed, leaves
-exactly the files of a run that was never disturbed: owners, modes, contents, and nothing besides. By default a third of the changes
-get each of the errors, and of the files that are unpacked only some do; `make faults` does it all.
+exactly the files of a run that was never disturbed: owners, modes, contents, and nothing besides. By default a few of the changes are
+disturbed, each time others by each of the errors; `make faults` does it all.
 """
 
 from __future__ import annotations
@@ -28,9 +28,8 @@ OFFLINE = {"root": ROOT, "transport": "offline"}
 CONFIGURATION = {"sys_config": "[{counter,[{lines,2}]}].\n", "vm_args": "-counter more 1\n"}
 # Many files are written in the same way.
 ALIKE = re.compile(r"/\.staging/(lib|erts-|\d)")
-EACH = 1 if ALL else 60
-# An operation of so few changes is disturbed at all of them.
-FEW = 30
+# By default, about so many of the others are disturbed, and twice as many by the end of the process.
+SAMPLE = 8
 # What a full disk does not forbid.
 WITHOUT_ROOM = re.compile(r"(unlink|unlinkat|rmdir|remove|f?chmod|fchmodat|[fl]?chown|fchownat|fsync|fdatasync|syncfs) ")
 # A program says in its own words what has failed, or nothing.
@@ -95,15 +94,14 @@ class Case:
 
     def chosen(self, fault: Fault) -> t.Iterator[int]:
         """The numbers of the changes to disturb."""
-        residue = FAULTS.index(fault) % 3
-        for number, change in enumerate(self.changes, 1):
-            if ALIKE.search(change):
-                is_chosen = number % EACH == 0
-            else:
-                is_all = ALL or len(self.changes) < FEW or (fault is KILLED and self.name != FIRST_RELEASE)
-                is_chosen = is_all or number % 3 == residue
-            if is_chosen and not (fault.name == "ENOSPC" and WITHOUT_ROOM.match(change)):
-                yield number
+        possible = [number for number, change in enumerate(self.changes, 1) if not (fault.name == "ENOSPC" and WITHOUT_ROOM.match(change))]
+        if ALL:
+            yield from possible
+            return
+        alike = [number for number in possible if ALIKE.search(self.changes[number - 1])]
+        others = [number for number in possible if number not in alike]
+        stride = max(1, len(others) // (SAMPLE * (2 if fault is KILLED else 1)))
+        yield from sorted(others[FAULTS.index(fault) * stride // len(FAULTS) :: stride] + alike[len(alike) // 2 :][:1])
 
     def disturb(self, fault: Fault, at: int) -> Manifest | None:
         """Run it, disturbed at that change. The files then; None if they are those from before, or it was not disturbed: nothing is left to see."""
