@@ -30,7 +30,8 @@ LONG = """
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The order of files; and what only OTP_TESTS=full (``make test-full``) runs.
 
-    These are tests with the mark ``full``, and of the cases of one with the mark ``one_of(n)`` all but every n-th.
+    These are tests with the mark ``full``, and of the cases of one with the mark ``one_of(n)`` all but every n-th, from the
+    first one on or from that of its argument ``first``.
     """
     items.sort(key=lambda item: item.path.stem.partition("_")[2] not in LONG)
     if os.environ.get("OTP_TESTS") == "full":
@@ -42,7 +43,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             items.remove(item)
         elif mark is not None:
             name = item.nodeid.partition("[")[0]
-            if seen[name] % mark.args[0]:
+            if (seen[name] - mark.kwargs.get("first", 0)) % mark.args[0]:
                 items.remove(item)
             seen[name] += 1
 

@@ -4,7 +4,7 @@
 
 """playbooks/upgrade.yml killed at the steps of the role, then run again: it comes to its end, and nothing is lost.
 
-At each step that changes a node, and at every sixth of the others; at each with OTP_TESTS=full (``make test-full``).
+At each step that changes a node, and at every twelfth of the others; at each with OTP_TESTS=full (``make test-full``).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from upgrade_site import Site, upgrade_site
 from upgrade_walk import Case, Walk, cases_of, make_packages, tasks_on_hosts
 
 HOSTS = ("north", "south")
-STRIDE = 1 if os.environ.get("OTP_TESTS") == "full" else 6
+STRIDE = 1 if os.environ.get("OTP_TESTS") == "full" else 12
 # Those that no undisturbed run comes to; they have tests of their own.
 BACK = "Roll back while the node runs"
 BACK_BY_REBOOT = "Reboot the node into the release before"

@@ -130,6 +130,7 @@ def test_gates_of_urls_are_tried_again_and_fail_in_the_end(site: Site) -> None:
     assert ("FIRST", "permanent") in site.releases("west")
 
 
+@pytest.mark.one_of(2, first=1)
 @each_core
 def test_a_node_without_a_way_is_named_before_any_is_touched(site: Site, programs: Path) -> None:
     site.write_inventory("THIRD", "SECOND")
@@ -172,6 +173,7 @@ def cut_off(host: str) -> dict[str, t.Any]:
 PING: dict[str, t.Any] = {"name": "Ping", "ansible.builtin.ping": {}}
 
 
+@pytest.mark.one_of(2, first=1)
 @each_core
 def test_a_host_that_a_hook_cannot_reach_has_failed(site: Site, programs: Path) -> None:
     """It is the whole batch, so that Ansible would end the run. SECOND runs in the north already."""
@@ -193,6 +195,7 @@ def test_a_balancer_that_a_hook_cannot_reach_is_no_passed_hook(site: Site) -> No
     site.play("rollback", "--limit", "west")
 
 
+@pytest.mark.one_of(2)
 @each_core
 def test_a_hook_that_fails_for_all_rolls_all_back(site: Site, programs: Path) -> None:
     hooks = write_hooks(site, gate=[{"name": "Fail", "ansible.builtin.fail": {"msg": "it is raining"}, "any_errors_fatal": True}])
