@@ -15,8 +15,8 @@ description:
   - The records of the host do not count, because they belong to the user of the node. Packages count, and with C(otp_allowed_signers) only those that are
     signed. A release of which the controller has no package is not verified, and RV(releases) says why.
   - Of BEAM files the code counts, of resource files the term, and of all other files each byte. Files that the host makes are not compared. These are
-    C(sys.config), C(vm.args), C(bin), C(RELEASES), C(start_erl.data), relups and appups. The playbook C(erlang.otp.verify) compares configuration and
-    scripts with the inventory.
+    C(sys.config), but see O(given_config), C(vm.args), scripts in C(bin), C(RELEASES), C(start_erl.data), relups and appups. The playbook
+    C(erlang.otp.verify) compares configuration and scripts with the inventory.
   - It fails only if the system cannot be read. What it finds is in RV(drift).
 author:
   - The erlang.otp authors (@erlang-otp)
@@ -49,6 +49,12 @@ options:
       - What is in no package stays, and so does what the node has loaded. Restart the node then.
     type: bool
     default: false
+  given_config:
+    description:
+      - Whether C(sys.config) is made by something else than the package, such as C(otp_sys_config). It is not compared then.
+      - Otherwise that of a package without C(sys.config.src) is compared, as those of mix are.
+    type: bool
+    default: true
   ignore:
     description: Patterns of paths below O(root), and of names of modules, that do not count, such as files that an application writes into its C(priv).
     type: list
@@ -189,6 +195,7 @@ ARGUMENT_SPEC = {
     "root": {"type": "path", "required": True},
     "packages": {"type": "list", "elements": "str", "required": True},
     "repair": {"type": "bool", "default": False},
+    "given_config": {"type": "bool", "default": True},
     "ignore": {"type": "list", "elements": "str", "default": []},
     **ADDRESS_ARGUMENTS,
     "timeout": {"type": "float", "default": 30.0},
@@ -207,7 +214,7 @@ def describe(params: dict, changes: Changes) -> dict:
         if params["_manifests"] is None:
             return {"needs_manifests": [{"name": entry.name, "version": entry.version} for entry in installed_releases(tree)]}
         address = address_of(params) if params["node"] or params["pipe_dir"] else None
-        same = {name: params[name] for name in ("ignore", "timeout", "repair", "package")}
+        same = {name: params[name] for name in ("given_config", "ignore", "timeout", "repair", "package")}
         return verify(tree, Request(params["_manifests"], address, restore=params["_restore"], claim=claim_of(params), **same), changes)
 
 

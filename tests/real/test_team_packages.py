@@ -114,6 +114,8 @@ def deployed(site: TeamSite) -> Run:
 def test_deployed_as_they_are(site: TeamSite, deployed: Run) -> None:
     said = deployed.output.replace("\n", " ")
     assert deployed.changed == dict.fromkeys(HOSTS, 1) and site.play("deploy", v="0.1.0").changed == dict.fromkeys(HOSTS, 0)
+    # What installation and start make of these packages is no drift.
+    assert [run[1:] for run in site.play("verify", v="0.1.0").rows.values() if run[0] == "0.1.0"] == [["the same"] * 3 + ["verified"]] * len(HOSTS)
     assert "has -name duo@127.0.0.1, which the variables of this host decide" in said
     assert "bin/duo runs hooks, and nothing on this host does: PRE_START_HOOKS (hooks/pre_start)" in said
     # Values of the host are in the configuration, and the cookie is not.

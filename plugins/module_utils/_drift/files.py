@@ -80,8 +80,12 @@ def archives_of(tree: Tree, version: str) -> list[str]:
     return sorted((tree.record(version) or {}).get("archives", {}))
 
 
-def join_manifests(tree: Tree, manifests: t.Mapping[str, Manifest], permanent: str | None) -> Packages:
-    """What the packages of these releases have of the tree. permanent: the release whose programs are in bin."""
+def join_manifests(tree: Tree, manifests: t.Mapping[str, Manifest], permanent: str | None, *, given_config: bool = True) -> Packages:
+    """What the packages of these releases have of the tree.
+
+    permanent: the release whose programs are in bin. given_config: whether sys.config comes from the inventory. Else it is that of the package, if that
+    has no sys.config.src.
+    """
     files: dict[str, list[Expected]] = {}
     directories: dict[str, None] = {}
     uncompared: set[str] = set()
@@ -97,7 +101,8 @@ def join_manifests(tree: Tree, manifests: t.Mapping[str, Manifest], permanent: s
                     files.setdefault(path, []).append(Expected(version, digest, mode))
                 continue
             directories[directory] = None
-            if _may_differ(path, directory):
+            is_config = not given_config and path == f"releases/{version}/sys.config" and f"{path}.src" not in manifest
+            if _may_differ(path, directory) and not is_config:
                 uncompared.add(path)
             elif digest != DIRECTORY:
                 files.setdefault(path, []).append(Expected(version, digest, mode))

@@ -24,11 +24,12 @@ NO_PACKAGE = "the controller has no package of it"
 class Request(t.NamedTuple):
     """manifests: what the controller knows of the packages, by the version of the release: package, sha256 and files; or why it does not know them.
 
-    address: None if the node is not to be asked. package: on this host, of the release restore. claim: who repairs.
+    address: None if the node is not to be asked. given_config: as of join_manifests(). package: on this host, of the release restore. claim: who repairs.
     """
 
     manifests: t.Mapping[str, t.Mapping[str, t.Any]]
     address: NodeAddress | None
+    given_config: bool = True
     ignore: t.Sequence[str] = ()
     timeout: float = 30.0
     repair: bool = False
@@ -57,7 +58,7 @@ def verify(tree: Tree, request: Request, changes: Changes) -> dict[str, t.Any]:
     unknown = [entry.version for entry in entries if entry.version not in known]
 
     def files() -> list[Finding]:
-        return find_drift(tree, join_manifests(tree, known, permanent), unknown=unknown, ignore=request.ignore)
+        return find_drift(tree, join_manifests(tree, known, permanent, given_config=request.given_config), unknown=unknown, ignore=request.ignore)
 
     try:
         findings = files()

@@ -108,6 +108,17 @@ def test_what_may_differ_is_not_found(site: Site, name: str) -> None:
     assert site.found() == []
 
 
+def test_configuration_that_only_the_package_makes(site: Site) -> None:
+    def found() -> list[str]:
+        return [finding.path for finding in find_drift(site.tree, join_manifests(site.tree, site.manifests, "FIRST", given_config=False))]
+
+    assert found() == []
+    site.path("releases/FIRST/sys.config").write_bytes(b"[{kernel,[]}].\n")
+    assert found() == ["releases/FIRST/sys.config"]
+    site.manifests["FIRST"]["releases/FIRST/sys.config.src"] = ("", 0o644)
+    assert "releases/FIRST/sys.config" not in found()
+
+
 def test_a_directory_that_became_a_link_is_not_entered(site: Site, tmp_path: Path) -> None:
     site.path(PEA).rename(tmp_path / "elsewhere")
     site.path(PEA).symlink_to(tmp_path / "elsewhere")
