@@ -30,6 +30,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree,
 
 # Of a host whose service user has filled the tree with files.
 MAX_FINDINGS = 1000
+# Bytes: a larger file, which may be sparse, is that of no package.
+MAX_FILE = 4 << 30
 # Below releases/VSN: what the installation writes, of a thin package as well, and what only leads to the release.
 HOST_MAKES = (*OF_THE_WAY, LIST, BASE)
 
@@ -214,6 +216,6 @@ def _digest(path: str, status: os.stat_result) -> str:
     try:
         if stat.S_ISLNK(status.st_mode):
             return link_digest(os.readlink(path))
-        return digest_of_file(path) if stat.S_ISREG(status.st_mode) else ""
+        return digest_of_file(path) if stat.S_ISREG(status.st_mode) and status.st_size <= MAX_FILE else ""
     except (OSError, OtpError):
         return ""

@@ -68,6 +68,7 @@ CHANGES: dict[str, tuple[t.Callable[[Path], t.Any], str, str]] = {
     "made of another file": (lambda path: path.write_bytes(b"other"), "releases/FIRST/start_clean.boot", "changed"),
     "a program": (lambda path: path.write_bytes(b"other"), "bin/run_erl", "changed"),
     "an emulator": (lambda path: path.write_bytes(b"other"), "erts-13.1.5/bin/beam.smp", "changed"),
+    "too large to be read": (lambda path: os.truncate(path, 1 << 42), f"{PEA}/priv/run.sh", "changed"),
     "missing": (lambda path: path.unlink(), f"{PEA}/ebin/pea.app", "missing"),
     "a program is missing": (lambda path: path.unlink(), "bin/epmd", "missing"),
     "added": (lambda path: path.write_bytes(b""), f"{PEA}/priv/new", "added"),
