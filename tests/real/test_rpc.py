@@ -56,6 +56,8 @@ def play(directory: Path, tasks: dict[str, dict], *arguments: str, environment: 
     (directory / "play.yml").write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "vars": variables, "tasks": listed}]))
     surroundings = {
         **os.environ,
+        # Ansible's own way shows the options of the module with -vvv.
+        "ANSIBLE_PIPELINING": "0",
         "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_CALLBACK_FORMAT_PRETTY": "0",
