@@ -44,7 +44,7 @@ def installed_releases(tree: Tree) -> list[InstalledRelease]:
     entries = tree.releases()
     if not entries:
         raise OtpError(
-            f"{tree.path('releases', 'RELEASES')} lists no release, so there is nothing to verify: deploy the system, or correct otp_root (option root)."
+            f"{tree.path('releases', 'RELEASES')} lists no release, so there is nothing to verify: deploy the system, or give the root directory of one."
         )
     return entries
 

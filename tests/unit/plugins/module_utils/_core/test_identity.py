@@ -50,6 +50,7 @@ PLUGINS = Path(_identity.__file__).parents[2]
 STILL_ROOT = {
     ("_core/identity.py", "as_owner"),  # finds whose rights are enough
     ("_core/ownership.py", "_place_of"),  # the same
+    ("_drift/put_back.py", "put_back"),  # the package of the operator
     ("_install/install.py", "_downloaded"),  # a package from a URL; the key of a client certificate may be root's
     ("_install/install.py", "_opened"),  # the package of a task with remote_src
     ("_node/listening.py", "_has_epmd"),  # of a process, in its environment

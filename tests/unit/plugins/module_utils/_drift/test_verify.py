@@ -142,5 +142,5 @@ def test_a_release_without_a_package(site: Site) -> None:
 
 
 def test_where_nothing_is_installed(tmp_path: Path) -> None:
-    with pytest.raises(OtpError, match="lists no release, so there is nothing to verify: deploy the system, or correct otp_root"):
+    with pytest.raises(OtpError, match="lists no release, so there is nothing to verify: deploy the system, or give the root directory of one"):
         verify(Tree(f"{tmp_path}/none"), Request({}, None), Changes())
