@@ -62,9 +62,11 @@ class TeamSite(Packages):
         return super().node(host)._replace(name=f"{host}@127.0.0.1")
 
     def run(self, host: str, *words: str, by: t.Sequence[str] = ()) -> tuple[int, str]:
-        """The exit status of bin/NAME, and what it writes."""
-        command = [*by, f"{self.root(host)}/bin/{host}", *words]
-        said = subprocess.run(command, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False)
+        """The exit status of bin/NAME, and what it writes, in a directory that is root's alone."""
+        command, place = [*by, f"{self.root(host)}/bin/{host}", *words], self.directory / "of-root"
+        place.mkdir(mode=0o700, exist_ok=True)
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        said = subprocess.run(command, cwd=place, timeout=LIMIT, check=False, **pipes)
         return said.returncode, said.stdout.strip()
 
 
