@@ -627,7 +627,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import c
 from ansible_collections.erlang.otp.plugins.module_utils._core.values import expanded
 
 # As Ansible takes them for an option that is a boolean only.
-TRUE, FALSE = ("true", "yes", "on", "y", "t", "1", "1.0"), ("false", "no", "off", "n", "f", "0", "0.0")
+TRUE = ("true", "yes", "on", "y", "t", "1", "1.0")
+FALSE = ("false", "no", "off", "n", "f", "0", "0.0")
 ARGUMENT_SPEC = {
     "rel": {"type": "path"},
     "name": {"type": "str"},
