@@ -59,7 +59,7 @@ def test_a_builder_has_python_whatever_all_hosts_have_and_its_module_may_be_asyn
     calls = []
     monkeypatch.setattr(Action, "_execute_module", lambda *_arguments, wrap_async, **_options: calls.append(wrap_async) or {})
     monkeypatch.setattr(stdin_transport, "is_switched_on", lambda *_arguments: False)
-    monkeypatch.setattr(stdin_transport, "warn", lambda reason: calls.append(reason))
+    monkeypatch.setattr(stdin_transport, "warn", calls.append)
     monkeypatch.setattr(Action, "run", lambda *_arguments: {})
     action = make_action(kind=Builder, async_seconds=seconds)
     assert action._supports_async

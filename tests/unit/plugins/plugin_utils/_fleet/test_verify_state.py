@@ -25,8 +25,8 @@ def finding(kind: str, text: str) -> dict[str, str]:
     return {"kind": kind, "path": "", "text": text}
 
 
-def host(*drift: t.Any, releases: t.Any = (KNOWN,), node: t.Any = NODE, actions: t.Any = (), inventory: t.Any = ()) -> dict[str, t.Any]:
-    verified = {"drift": list(drift), "releases": list(releases), "node": node, "actions": list(actions)}
+def host(*drift: t.Any, releases: t.Any = (KNOWN,), node: t.Any = None, actions: t.Any = (), inventory: t.Any = ()) -> dict[str, t.Any]:
+    verified = {"drift": list(drift), "releases": list(releases), "node": node or NODE, "actions": list(actions)}
     return {"inventory_hostname": "north", "_otp_verified": verified, "_otp_system": {"actions": list(inventory)}}
 
 
