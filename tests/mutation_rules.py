@@ -42,6 +42,7 @@ DRIFT, OF_DRIFT = UTILS + "_drift/", (UNIT + "_drift/test_files.py", UNIT + "_dr
 SIGNATURE, SIGNED = "plugins/plugin_utils/_package/signature.py", "plugins/plugin_utils/_transport/signed.py"
 OF_SIGNATURE = ("tests/unit/plugins/plugin_utils/_package/test_signature.py",)
 OF_SIGNED = ("tests/unit/plugins/plugin_utils/_transport/test_signed.py",)
+CHECKOUTS, OF_CHECKOUTS = UTILS + "_build/checkouts.py", (UNIT + "_build/test_checkouts.py",)
 OF_PUBLISH = (UNIT + "_tree/test_publish.py",)
 STEPS, REMOVE, HISTORY = UTILS + "_install/steps.py", UTILS + "_install/remove.py", UTILS + "_tree/history.py"
 CONNECT, SERVICE, RUN = UTILS + "_node/connect.py", UTILS + "_node/service.py", UTILS + "_core/run.py"
@@ -592,6 +593,18 @@ RULES = (
         "if checksum and digest_of(checksum) != answer.sha256:",
         "if False:",
         ("tests/unit/plugins/plugin_utils/_package/test_signing.py",),
+    ),
+    # What a package was built from.
+    Rule("a checkout runs no monitor of files", CHECKOUTS, '"core.fsmonitor=false"', '"core.pager=cat"', OF_CHECKOUTS),
+    Rule("a checkout runs no filter", CHECKOUTS, '_git(top, *without, "status"', '_git(top, "status"', OF_CHECKOUTS),
+    Rule("a filter that cannot be switched off is not run", CHECKOUTS, "not all(map(FILTER.fullmatch, filters))", "False", OF_CHECKOUTS),
+    Rule("nothing is written to a checkout", CHECKOUTS, '"GIT_OPTIONAL_LOCKS": "0"', '"GIT_OPTIONAL_LOCKS": "1"', OF_CHECKOUTS),
+    Rule(
+        "a document that another has written is not signed",
+        "plugins/action/otp_package_sbom.py",
+        " and (not key or is_signed(document, key))",
+        "",
+        ("tests/unit/plugins/plugin_utils/_package/test_sbom.py",),
     ),
     Rule("a download has a largest size", DOWNLOAD, "                if received > max_size:\n", "                if False:\n", OF_DOWNLOAD),
     Rule("a download is as large as it says", DOWNLOAD, "if size is not None and received < size:", "if False:", OF_DOWNLOAD),

@@ -157,6 +157,8 @@ WAYS = {
     "must be in an agent (ssh-add); otp_sign_key (option key)": UNIT + "plugin_utils/_package/test_signing.py::test_a_key_in_an_agent",
     "otp_package_url_options (option url_options): ": UNIT + "plugin_utils/_transport/test_signed.py::test_the_options_of_a_mirror_are_checked",
     "give a file on the controller, or a URL": UNIT + "plugin_utils/_transport/test_signed.py::test_a_package_on_the_host_is_not_verified",
+    "-m pip install '{LIBRARY}>={OLDEST}'), or set otp_sbom to false": REAL
+    + "test_provenance.py::test_a_library_that_is_too_old_ends_the_run_before_anything_is_built",
     # The old Python is simulated: no host of the tests has one.
     "install one, and set ansible_python_interpreter to it": UNIT
     + "plugin_utils/_transport/test_stdin_transport.py::test_a_python_that_is_too_old_is_named_and_nothing_else_is_tried",

@@ -14,6 +14,11 @@ OF_A_LIST = ("otp_release_name", "otp_release_version")
 
 def builder(variables: t.Mapping[str, t.Any]) -> t.Iterator[str]:
     """Sentences, each with the variable at fault and the way out."""
+    if variables.get("otp_sbom"):
+        # Lazy, for start-up time: only where a document is written.
+        from ansible_collections.erlang.otp.plugins.plugin_utils._package.sbom import missing_library
+
+        yield from filter(None, [missing_library()])
     rel, applications = variables.get("otp_rel"), variables.get("otp_release_applications")
     given = [name for name in (*OF_A_LIST, "otp_release_applications") if variables.get(name)]
     if not rel and not applications:
