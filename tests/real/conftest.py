@@ -30,16 +30,17 @@ LONG = """
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The order of files; and what only OTP_TESTS=full (``make test-full``) runs.
 
-    These are tests with the mark ``full``, and of the cases of one with the mark ``one_of(n)`` all but every n-th, from the
-    first one on or from that of its argument ``first``.
+    These are tests with the mark ``full``, unless the command names their file; and of the cases of a test with the mark ``one_of(n)`` all but every
+    n-th, from the first one on or from that of its argument ``first``.
     """
     items.sort(key=lambda item: item.path.stem.partition("_")[2] not in LONG)
     if os.environ.get("OTP_TESTS") == "full":
         return
     seen: dict[str, int] = collections.Counter()
+    named = {Path(argument.partition("::")[0]).resolve() for argument in config.args}
     for item in list(items):
         mark = item.get_closest_marker("one_of")
-        if item.get_closest_marker("full"):
+        if item.get_closest_marker("full") and item.path.resolve() not in named:
             items.remove(item)
         elif mark is not None:
             name = item.nodeid.partition("[")[0]

@@ -48,6 +48,7 @@ def distributed(box: Box, releases: Releases) -> Box:
     return box
 
 
+@pytest.mark.one_of(2)
 @pytest.mark.parametrize("typed", ["lists:map(", '"a string that goes on', "\\007", "timer:sleep(infinity)."])
 def test_whatever_the_shell_is_doing(box: Box, typed: str) -> None:
     """As test_console.py for other hosts."""

@@ -137,6 +137,7 @@ def test_a_link_in_a_release_directory_brings_nothing_of_the_controller(box: Hos
     assert not [path for path, (*dummy, content) in contents(box.root / "srv").items() if b"SECRET" in content]
 
 
+@pytest.mark.one_of(2)
 @pytest.mark.parametrize("name", ["bin", "log", "releases", "lib", "releases/FIRST"])
 def test_a_link_in_the_place_of_a_directory_has_nothing_written_where_it_leads(box: HostileBox, victim: Path, name: str) -> None:
     (box.root / victim.relative_to("/")).mkdir(parents=True, exist_ok=True)
@@ -149,6 +150,7 @@ def test_a_link_in_the_place_of_a_directory_has_nothing_written_where_it_leads(b
     assert not list((box.root / victim.relative_to("/")).iterdir()), "on the box"
 
 
+@pytest.mark.one_of(2)
 @pytest.mark.parametrize("place", ["releases/FIRST/large", "releases/RELEASES", "bin/large", "run/emulator.pid", "releases/start_erl.data"])
 def test_a_sparse_file_fills_no_memory(box: HostileBox, place: str) -> None:
     box.as_user(f"mkdir -p /{ROOT}/run; rm -f /{ROOT}/{place}; dd if=/dev/zero of=/{ROOT}/{place} bs=1 count=1 seek=2147483647 2>/dev/null")
@@ -168,6 +170,7 @@ def test_many_files_are_too_many(box: HostileBox) -> None:
     assert memory < USUAL
 
 
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize(
     "name",
     ["\"$(printf 'a\\nb')\"", "\"$(printf 'a\\033[2J')\"", "'a b'", "A a", "'a -> b'", "-rf", "$(printf %0250d 1)", "'*'", "'a:'", "\"$(printf '\\377')\""],
@@ -181,7 +184,7 @@ def test_names_are_names(box: HostileBox, name: str) -> None:
     assert set(os.listdir("/")) == before
 
 
-@pytest.mark.one_of(3)
+@pytest.mark.one_of(6)
 @pytest.mark.parametrize("make", ["mkfifo {}", "mknod {} c 1 5", "mknod {} b 7 0", "mkdir {}", "ln /etc/passwd {}"])
 @pytest.mark.parametrize("place", ["releases/FIRST/sys.config", "releases/RELEASES", "bin/start", "releases/FIRST/package.json"])
 def test_what_is_not_a_file_is_waited_for_by_nobody(box: HostileBox, make: str, place: str) -> None:
@@ -266,6 +269,7 @@ def test_root_uses_no_name_below_the_root_directory(box: HostileBox) -> None:
     assert {call.replace(f"/{ROOT}/.", f"/{ROOT}") for call in inside if call.startswith("0 ")} == {f"0 / ls -lnd /{ROOT}"}
 
 
+@pytest.mark.one_of(2)
 @pytest.mark.parametrize("variable", ["otp_log_dir", "otp_run_dir", "otp_pipe_dir", "otp_home"])
 def test_root_makes_no_directory_behind_a_link_of_the_user(box: HostileBox, variable: str) -> None:
     before = contents(box.root / "etc")
@@ -277,6 +281,7 @@ def test_root_makes_no_directory_behind_a_link_of_the_user(box: HostileBox, vari
     assert contents(box.root / "etc") == before and (box.root / "etc").stat().st_uid == 0
 
 
+@pytest.mark.one_of(2)
 @pytest.mark.parametrize("root", ["/var/lib/erlang/system", "/var/lib/erlang/here/system", "/srv/way/system"])
 def test_a_root_directory_that_another_user_can_exchange_is_refused_by_name(box: HostileBox, root: str) -> None:
     box.as_user("mkdir -p /var/lib/erlang/to; ln -sfn /var/lib/erlang/to /var/lib/erlang/here")
@@ -363,6 +368,7 @@ def test_status_writes_nothing(box: HostileBox) -> None:
 # Programs that give up root's rights.
 
 
+@pytest.mark.one_of(2)
 @pytest.mark.parametrize("program", ["su", "setuidgid"])
 def test_another_program_gives_up_the_rights_of_root(box: HostileBox, program: str) -> None:
     (box.root / "sbin/start-stop-daemon").unlink()

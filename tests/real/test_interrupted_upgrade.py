@@ -138,6 +138,7 @@ def test_killed_on_its_way_back(walks: list[Walk], is_alone: bool) -> None:
     assert walk.pid == pid
 
 
+@pytest.mark.full
 def test_killed_on_its_way_back_by_a_reboot(walks: list[Walk]) -> None:
     walk = walks[0]
     pid = walk.pid
@@ -148,6 +149,7 @@ def test_killed_on_its_way_back_by_a_reboot(walks: list[Walk]) -> None:
     assert walk.pid != pid
 
 
+@pytest.mark.full
 def test_killed_on_its_way_to_a_release_by_a_restart(walks: list[Walk]) -> None:
     walk = walks[0]
     pid = walk.pid

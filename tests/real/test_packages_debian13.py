@@ -21,6 +21,8 @@ from waiting import LIMIT
 
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
 
+# By default, the scenario packages of molecule has to do.
+pytestmark = pytest.mark.full
 # What .ci/setup has unpacked.
 ROOT = Path(__file__).parents[2] / "build/debian13"
 HOSTS = ("tele", "conf")

@@ -117,6 +117,7 @@ def add_release(site: Site, release: str, after: str) -> Path:
     return ebin
 
 
+@pytest.mark.full
 def test_a_way_through_more_than_one_release(site: Site) -> None:
     """FOURTH has an appup from THIRD alone: FIRST -> SECOND -> THIRD -> FOURTH, with the gates on each, and back, though only two releases are to be kept."""
     pids, gone, calls = site.pids(), site.directory / "gone", site.ask("south", "calls")

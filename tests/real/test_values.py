@@ -105,6 +105,7 @@ def test_a_builder_that_a_limit_leaves_out_is_named(fleet: Fleet) -> None:
     assert "No package was built" not in fleet.play("erlang.otp.upgrade", "--limit", "north", otp_package=__file__, otp_upgrade_to="")
 
 
+@pytest.mark.one_of(2)
 @pytest.mark.parametrize(
     ("playbook", "task", "said"),
     [
@@ -137,7 +138,7 @@ def test_no_setting_hides_the_table(fleet: Fleet) -> None:
     assert "HOST   BEFORE" in said and f"north: {NONE}" in said and f"south: {NONE}" in said
 
 
-@pytest.mark.one_of(3)
+@pytest.mark.one_of(5)
 @pytest.mark.parametrize("playbook", ["deploy", "rollback", "stop", "upgrade", "restart", "start", "status", "provision", "image", "remove"])
 def test_a_host_that_is_not_reached_has_one_block_and_a_row(fleet: Fleet, playbook: str) -> None:
     """On the way to the south nobody listens."""
