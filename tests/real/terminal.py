@@ -10,6 +10,7 @@ import os
 import pty
 import re
 import select
+import signal
 import typing as t
 
 from waiting import LIMIT, wait_until
@@ -23,6 +24,8 @@ class Terminal:
         self.code: int | None = None
         self.pid, self.line = pty.fork()
         if not self.pid:
+            # As where somebody types: what began under nohup would run on when its terminal is gone.
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
             os.execvpe(command[0], command, {**os.environ, "TERM": "xterm", **variables})
 
     def __enter__(self) -> Terminal:
@@ -30,7 +33,18 @@ class Terminal:
 
     def __exit__(self, *dummy: t.Any) -> None:
         os.close(self.line)
-        self.code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        try:
+            wait_until(self._has_ended, "a command whose terminal is gone has ended")
+        except AssertionError:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+            raise
+
+    def _has_ended(self) -> bool:
+        pid, status = os.waitpid(self.pid, os.WNOHANG)
+        if pid:
+            self.code = os.waitstatus_to_exitcode(status)
+        return pid != 0
 
     def type(self, text: str) -> None:
         os.write(self.line, text.encode())
