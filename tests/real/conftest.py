@@ -10,12 +10,17 @@ import collections
 import fcntl
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
 from case_site import Cases, make_upgrade_cases
 from handler_site import Releases
 from template_packages import Templates
+
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    # nohup: what the tests start would inherit it, and a shell run on when its terminal is gone. It does not inherit a function.
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 # As the guide asks for, and it takes half of the time. Tests of Ansible's own way to hosts switch it off.
 os.environ.setdefault("ANSIBLE_PIPELINING", "1")

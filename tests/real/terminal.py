@@ -24,8 +24,6 @@ class Terminal:
         self.code: int | None = None
         self.pid, self.line = pty.fork()
         if not self.pid:
-            # As where somebody types: what began under nohup would run on when its terminal is gone.
-            signal.signal(signal.SIGHUP, signal.SIG_DFL)
             os.execvpe(command[0], command, {**os.environ, "TERM": "xterm", **variables})
 
     def __enter__(self) -> Terminal:
