@@ -124,11 +124,11 @@ def run_request(request: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def expand(parameters: dict[str, t.Any], option: str) -> None:
-    """Expand the paths of this option, as AnsibleModule does it: a path, a list of them, or with a dot in its name an option of each of a list."""
+    """Expand the paths of this option, as AnsibleModule does it: a path, or a list of them. With a dot in its name, it is one within an option or a list."""
     option, _dot, inner = option.partition(".")
-    value = parameters[option]
+    value = parameters.get(option)
     if inner:
-        for item in value or ():
+        for item in [value] if isinstance(value, dict) else value or ():
             expand(item, inner)
     elif isinstance(value, list):
         parameters[option] = [os.path.expanduser(os.path.expandvars(path)) for path in value]

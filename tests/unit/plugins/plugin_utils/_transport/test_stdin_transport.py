@@ -156,8 +156,11 @@ def test_a_package_has_no_name_on_the_host(tmp_path: Path, package: Path) -> Non
 def test_paths_are_of_the_host() -> None:
     _before, answer = run_program(SYSTEM, {**ABSENT, "root": "~/no/such/system"})
     assert f"{Path.home()}/no/such/system" in answer["msg"]
-    home, parameters = str(Path.home()), {"one": "~/a", "list": ["~/b", "$HOME/c"], "none": None, "files": [{"src": "~/d", "dest": "~"}], "no_files": None}
-    for option in ("one", "list", "none", "files.src", "no_files.src"):
+    home, parameters = (
+        str(Path.home()),
+        {"one": "~/a", "list": ["~/b", "$HOME/c"], "none": None, "files": [{"src": "~/d", "dest": "~"}], "no_files": None, "url": {"key": "~/e"}},
+    )
+    for option in ("one", "list", "none", "files.src", "no_files.src", "url.key", "url.cert"):
         expand(parameters, option)
     assert parameters == {
         "one": f"{home}/a",
@@ -165,6 +168,7 @@ def test_paths_are_of_the_host() -> None:
         "none": None,
         "files": [{"src": f"{home}/d", "dest": "~"}],
         "no_files": None,
+        "url": {"key": f"{home}/e"},
     }
 
 
