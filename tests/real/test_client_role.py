@@ -27,7 +27,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
 from ansible_collections.erlang.otp.plugins.modules.otp_release_client import request_of
 
-# By default, the scenario clients of molecule has to do.
+# By default, test_table_of_truth_clients has to do.
 pytestmark = pytest.mark.full
 CLIENTS = ("c1", "c2", "c3")
 ROLLED = {"otp_restart_on_change": True, "otp_serial": 1}
