@@ -490,7 +490,6 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
 from ansible_collections.erlang.otp.plugins.module_utils._core.values import expanded, texts
-from ansible_collections.erlang.otp.plugins.module_utils._handler.local import apply_local
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError, Request
 from ansible_collections.erlang.otp.plugins.module_utils._install.outcome import PackageNeeded
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import ADDRESS_ARGUMENTS, CHECK, address_of
@@ -587,12 +586,14 @@ def request_of(params: dict) -> Request:
 
 def apply(request: Request, changes: Changes) -> dict:
     """Take the release to the requested state, on a node of this host or on a client of a master here. Raises as apply_local() does."""
+    # Only here: the controller wants nothing but the options of this file, and most hosts only one of the two.
     with as_owner(request.root, request.destdir):
         if request.client:
-            # Only here, as most nodes have no clients, and every import costs start-up time.
             from ansible_collections.erlang.otp.plugins.module_utils._client.upgrade import apply_client
 
             return apply_client(request, changes)
+        from ansible_collections.erlang.otp.plugins.module_utils._handler.local import apply_local
+
         return apply_local(request, changes)
 
 
