@@ -243,7 +243,9 @@ options:
     default: false
   exref:
     description:
-      - Whether C(systools) warns about calls to functions that are not in the release; or a list of the applications whose calls it looks at.
+      - Whether to warn about calls to functions that nothing in the release has; or a list of the applications whose calls are looked at.
+        With V(true), these are all but Erlang/OTP's own, which also call what may be left out, as C(stdlib) does the compiler.
+      - C(xref) finds them, as for C(systools). Unlike there, it does not count that Erlang/OTP on the build host has the function.
       - The warning names who calls what, and which application on O(code_path) or of Erlang/OTP has the module, also as data, see RV(diagnostics).
       - It needs C(tools) of Erlang/OTP on the build host.
     type: raw

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from release_workshop import MINIMAL, Workshop, members
+from release_workshop import MINIMAL, Workshop, erl, members, unpack
 from waiting import LIMIT
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.applications import RequestedApplication, requested_application
@@ -58,10 +58,10 @@ def test_an_appup_with_a_class_of_posix(workshop: Workshop) -> None:
 
 
 def test_calls_to_what_the_release_has_not(workshop: Workshop) -> None:
-    """As xref of OTP, which knows no callers, and by what the applications were made of."""
-    calls = "-export([call/1]).\ncall(A) -> nowhere:function(), chard:version(), leek:version(), (erlang:element(1, A)):version(), %s.\n"
+    """As xref of OTP, which knows no callers, and by what the applications were made of. That this OTP has a function does not make it the release's."""
+    calls = "-export([call/1]).\ncall(A) -> nowhere:function(), chard:version(), leek:version(), init:stop(), (erlang:element(1, A)):version(), %s.\n"
     workshop.application("pea", body=calls % "ok")
-    workshop.application("bean", body=calls % "nowhere:other(1)")
+    workshop.application("bean", body=calls % "nowhere:other(1), compile:file(A)")
     workshop.application("chard")
     workshop.application("leek")
     rel = workshop.rel(*MINIMAL, "pea-1.0", "bean-1.0", "leek-1.0")
@@ -73,16 +73,35 @@ def test_calls_to_what_the_release_has_not(workshop: Workshop) -> None:
         assert functions == {call["function"] for call in warning["calls"]}
         assert all(call["function"] in warning["sentence"] for call in warning["calls"])
         places = {call["function"]: call["directory"] for call in warning["calls"]}
-        assert places["chard:version/0"] == str(workshop.directory / "lib/chard-1.0/ebin") and places["nowhere:function/0"] == ""
+        if "stdlib" not in among:
+            assert places["chard:version/0"] == str(workshop.directory / "lib/chard-1.0/ebin") and places["nowhere:function/0"] == ""
         return {call["function"]: (call["callers"], call["application"]) for call in warning["calls"]}
 
     both = {"nowhere:function/0": (["bean: bean", "pea: pea"], ""), "chard:version/0": (["bean: bean", "pea: pea"], "chard")}
-    assert found() == {**both, "nowhere:other/1": (["bean: bean"], "")}
+    assert found() == {**both, "nowhere:other/1": (["bean: bean"], ""), "compile:file/1": (["bean: bean"], "compiler")}
+    assert_called_is_there(workshop, ["leek:version/0", "init:stop/0"], found())
+    # OTP's own call what may be left out.
+    assert found("kernel", "stdlib")["compile:forms/2"][1] == "compiler"
     assert found("pea") == {function: (["pea: pea"], application) for function, (_callers, application) in both.items()}
     # That way out.
-    rel = workshop.rel(*MINIMAL, "pea-1.0", "bean-1.0", "leek-1.0", "chard-1.0")
+    rel = workshop.rel(*MINIMAL, "compiler", "pea-1.0", "bean-1.0", "leek-1.0", "chard-1.0")
     (warning,) = workshop.build(rel=rel, script=ScriptOptions(exref=True))["diagnostics"]
-    assert "chard" not in warning["sentence"]
+    assert {call["function"] for call in warning["calls"]} == {"nowhere:function/0", "nowhere:other/1"}
+    for _run in range(2):
+        with pytest.raises(SystoolsError, match=r"nowhere:other/1, by bean: bean \(nothing on the code path has the module\)\.$") as caught:
+            workshop.build(rel=rel, script=ScriptOptions(exref=True, warnings_as_errors=True))
+        assert [item.kind for item in caught.value.diagnostics] == ["exref_undef"]
+    with pytest.raises(OtpError, match=r"^exref: the release has no application peas\. It has: .*, pea, bean, leek, chard\.$"):
+        workshop.build(rel=rel, script=ScriptOptions(exref=("pea", "peas")))
+
+
+def assert_called_is_there(workshop: Workshop, there: t.Iterable[str], missing: t.Iterable[str]) -> None:
+    """What the emulator says that has nothing but the release."""
+    root = unpack(str(workshop.output / "mysystem.tar.gz"), workshop.directory / "root")
+    code = "[begin [M, F] = string:split(C, [$:]), [N, A] = string:split(F, [$/]), code:ensure_loaded(list_to_atom(M)), io:format([$~, $w, $ ], [\
+        erlang:function_exported(list_to_atom(M), list_to_atom(N), list_to_integer(A))]) end || C <- init:get_plain_arguments()], halt()."
+    asked = {**dict.fromkeys(there, "true"), **dict.fromkeys(missing, "false")}
+    assert erl(root, workshop.otp, "-boot", str(root / "releases/FIRST/start"), "-eval", code, "-extra", *asked).split() == list(asked.values())
 
 
 def refused(workshop: Workshop, **options: t.Any) -> list[Diagnostic]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._build.systools import 
     Diagnostic,
     Run,
     ScriptOptions,
+    exref_job,
     make_relup_job,
     make_script_job,
     strip_job,
@@ -27,7 +29,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 # Names in the work directory, whatever the user's .rel file is called.
 RELEASE, PLAIN = "release", "plain"
 # Counts up when packed scripts look different.
-PACKED_FORMAT = 2
+PACKED_FORMAT = 3
 # Warnings about a relup that upgrades.py reports with more detail.
 REPORTED_ELSEWHERE = ("erts_vsn_changed", "bad_vsn")
 
@@ -108,6 +110,13 @@ class ScriptRun:
         if layout is not None and self._has_relup:
             path = [*layout.made, *ebins, *layout.ebins]
             jobs.append(make_relup_job(RELEASE, layout.up, layout.down, path, restart_emulator=options.restart_emulator, appups=layout.uses))
+        if options.script.exref:
+            from ansible_collections.erlang.otp.plugins.module_utils._build.undefined_calls import looked_at
+
+            callers = [(found.name, found.ebin) for found in looked_at(options.script.exref, sources.found)]
+            # The modules that the emulator has by itself are there.
+            preloaded = glob.glob(os.path.join(glob.escape(sources.otp.lib), "erts-*", "ebin"))
+            jobs.append(exref_job(callers, [*ebins, *preloaded]))
         self._directory = directory
         self._run = Run(sources.otp, directory, jobs + ([strip_job(options.strip_keep, self.stripped.items())] if strip else []))
 
@@ -120,9 +129,8 @@ class ScriptRun:
             sentences = dict.fromkeys(diagnostic.sentence for diagnostic in refused)
             raise SystoolsError(f"systools refuses the release. {' '.join(sentences)}", refused)
         boot, script, plain = (self._read(name) for name in (RELEASE + ".boot", RELEASE + ".script", PLAIN + ".boot"))
-        warnings = results[0][1]
-        if self._has_relup:
-            warnings = [*warnings, *dict.fromkeys(warning for warning in results[2][1] if warning.kind not in REPORTED_ELSEWHERE)]
+        # Of kernel and stdlib alone they are the same.
+        warnings = list(dict.fromkeys(warning for result in (results[0], *results[2:]) for warning in result[1] if warning.kind not in REPORTED_ELSEWHERE))
         return BootScripts(boot, script, plain, self._read("relup") if self._has_relup else self._relup, warnings)
 
     def stop(self) -> None:

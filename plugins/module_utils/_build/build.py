@@ -17,7 +17,7 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.applications import CodePath, describe_included
 from ansible_collections.erlang.otp.plugins.module_utils._build.assemble import Assembler, PackageFile, end_fragment, strippable
-from ansible_collections.erlang.otp.plugins.module_utils._build.boot_scripts import BootScripts
+from ansible_collections.erlang.otp.plugins.module_utils._build.boot_scripts import BootScripts, SystoolsError
 from ansible_collections.erlang.otp.plugins.module_utils._build.build_record import BuildRecord, read_record, write_record
 from ansible_collections.erlang.otp.plugins.module_utils._build.cache import Cache, default_directory
 from ansible_collections.erlang.otp.plugins.module_utils._build.inputs import Options, Sources, read_sources
@@ -177,13 +177,17 @@ class ReleaseBuild:
         return self._output(f".appups/{application}.appup")
 
     def _explained(self, warnings: list[Diagnostic]) -> list[Diagnostic]:
-        exref = self.options.script.exref
-        if not exref:
+        script = self.options.script
+        if not script.exref:
             return warnings
-        from ansible_collections.erlang.otp.plugins.module_utils._build.undefined_calls import explained
+        from ansible_collections.erlang.otp.plugins.module_utils._build.undefined_calls import KIND, explained, looked_at
 
-        code_path = CodePath(self.options.code_path, self.sources.otp)
-        return [explained(warning, self.sources.found, code_path, exref if isinstance(exref, tuple) else ()) for warning in warnings]
+        code_path, callers = CodePath(self.options.code_path, self.sources.otp), looked_at(script.exref, self.sources.found)
+        warnings = [explained(warning, callers, code_path) for warning in warnings]
+        refused = [warning for warning in warnings if warning.kind == KIND and script.warnings_as_errors]
+        if refused:
+            raise SystoolsError(refused[0].sentence, refused)
+        return warnings
 
     def _about_appups(self) -> t.Iterator[Diagnostic]:
         for found in self.sources.found:

@@ -82,7 +82,7 @@ def read_sources(options: Options, otp: Otp) -> Sources:
     if options.script.exref:
         from ansible_collections.erlang.otp.plugins.module_utils._build.undefined_calls import check_exref
 
-        check_exref(options.script.exref, otp)
+        check_exref(otp)
     code_path = CodePath(options.code_path, otp)
     if options.rel is not None:
         rel = _read(options.rel, "rel")

@@ -44,7 +44,7 @@ class Diagnostic(t.NamedTuple):
 
 
 class ScriptOptions(t.NamedTuple):
-    """The options of systools:make_script/2 that the module has; variables as (name, directory). exref: of all applications, or of these."""
+    """The options of systools:make_script/2 that the module has; variables as (name, directory). exref: see undefined_calls.py."""
 
     src_tests: bool = False
     exref: bool | tuple[str, ...] = False
@@ -55,14 +55,17 @@ class ScriptOptions(t.NamedTuple):
 
     def terms(self) -> list[t.Any]:
         flags: list[t.Any] = [Atom(name) for name in ("src_tests", "warnings_as_errors", "no_warn_sasl", "no_dot_erlang") if getattr(self, name)]
-        if self.exref:
-            flags.append(Atom("exref") if self.exref is True else (Atom("exref"), [Atom(name) for name in self.exref]))
         return flags + ([(Atom("variables"), list(self.variables))] if self.variables else [])
 
 
 def make_script_job(name: str, ebins: t.Iterable[str], options: ScriptOptions) -> tuple:
     """The job that makes NAME.script and NAME.boot from NAME.rel of the work directory."""
     return (Atom("make_script"), name, [(Atom("path"), list(ebins)), *options.terms()])
+
+
+def exref_job(applications: t.Iterable[tuple[str, str]], ebins: t.Iterable[str]) -> tuple:
+    """The job that has xref find the calls which applications, given as (name, ebin), make of functions that nothing in these directories has."""
+    return (Atom("exref"), [(Atom(name), ebin) for name, ebin in applications], list(ebins))
 
 
 class AppupUse(t.NamedTuple):

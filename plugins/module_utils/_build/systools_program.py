@@ -50,6 +50,15 @@ Blamed = fun(Name, Path, {Direction, Earlier, Application, File, Version}) ->
 end,
 Do = fun({make_script, Name, Options}) ->
         Try(fun() -> Verdict(systools:make_script(In(Name), [silent, {outdir, Directory} | Options])) end);
+    ({exref, Applications, Path}) ->
+        Try(fun() ->
+            {ok, _} = xref:start(exref, [{xref_mode, modules}]),
+            {ok, _} = xref:set_default(exref, verbose, false),
+            ok = xref:set_library_path(exref, Path),
+            [{ok, _} = xref:add_application(exref, Ebin, [{name, Name}, {warnings, false}]) || {Name, Ebin} <- Applications],
+            {ok, Undefined} = xref:analyze(exref, undefined_functions),
+            {ok, [(Warning(systools_make))({warning, {exref_undef, Undefined}}) || Undefined =/= []]}
+        end);
     ({make_relup, Name, Up, Down, Options, Uses}) ->
         Files = fun(Names) -> [In(N) || N <- Names] end,
         case Try(fun() -> Verdict(systools:make_relup(In(Name), Files(Up), Files(Down), [silent, {outdir, Directory} | Options])) end) of

@@ -4,7 +4,8 @@
 
 """Calls to functions that nothing in the release has: who makes them, and which application that is left out has the module.
 
-systools finds the functions with xref (systools(3), exref); who calls them is in the import tables of the BEAM files.
+xref finds the functions, as for systools (systools(3), exref), which does not serve: it also takes what the build host's Erlang/OTP has for a part
+of the release. Who calls them is in the import tables of the BEAM files.
 """
 
 from __future__ import annotations
@@ -24,20 +25,33 @@ KIND = "exref_undef"
 SHOWN = 10
 
 
-def check_exref(exref: bool | tuple[str, ...], otp: Otp) -> None:
-    """Raise OtpError without xref, which systools leaves out then, and does not say so."""
+def check_exref(otp: Otp) -> None:
+    """Raise OtpError without xref."""
     if not any(name.split("-")[0] == "tools" for name in os.listdir(otp.lib)):
         raise OtpError(f"exref: {otp.lib} has no application tools, whose xref finds the calls. Install it (erlang-tools), or leave the option out.")
 
 
-def explained(warning: Diagnostic, found: t.Sequence[Found], code_path: CodePath, among: t.Collection[str]) -> Diagnostic:
-    """The warning with ``calls``, if it is about undefined functions. among: the applications that are looked at; none: all."""
+def looked_at(exref: bool | tuple[str, ...], found: t.Sequence[Found]) -> list[Found]:
+    """Those of a release whose calls are looked at: these, or all that are not Erlang/OTP's own. Raises OtpError for one that is not in the release.
+
+    Erlang/OTP's own call what may be left out: stdlib the compiler, for who compiles in the shell.
+    """
+    if isinstance(exref, bool):
+        return [item for item in found if exref and not item.from_otp]
+    missing = [name for name in exref if name not in {item.name for item in found}]
+    if missing:
+        raise OtpError(f"exref: the release has no application {' and no '.join(missing)}. It has: {', '.join(item.name for item in found)}.")
+    return [item for item in found if item.name in exref]
+
+
+def explained(warning: Diagnostic, callers_in: t.Iterable[Found], code_path: CodePath) -> Diagnostic:
+    """The warning with ``calls``, if it is about undefined functions. callers_in: see looked_at."""
     if warning.kind != KIND:
         return warning
     (dummy, (dummy, functions)) = parse_one(warning.term)
     callers: dict[tuple[str, str, int], list[str]] = {(str(module.name), str(name.name), arity): [] for module, name, arity in functions}
-    for item in found:
-        for module in item.application.modules if not among or item.name in among else ():
+    for item in callers_in:
+        for module in item.application.modules:
             for call in _imports(os.path.join(item.ebin, f"{module}.beam")) & callers.keys():
                 callers[call].append(f"{item.name}: {module}")
     places = {module: _place(module, code_path) for module, _name, _arity in callers}

@@ -21,6 +21,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._build.systools import 
     Diagnostic,
     Run,
     ScriptOptions,
+    exref_job,
     make_relup_job,
     make_script_job,
     strip_job,
@@ -32,7 +33,8 @@ from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import fo
 
 OPTIONS = [
     (ScriptOptions(), ""),
-    (ScriptOptions(exref=True, no_warn_sasl=True), ",no_warn_sasl,exref"),
+    # The calls are another job.
+    (ScriptOptions(exref=True, no_warn_sasl=True), ",no_warn_sasl"),
     (ScriptOptions(src_tests=True, warnings_as_errors=True, no_dot_erlang=True), ",src_tests,warnings_as_errors,no_dot_erlang"),
     (ScriptOptions(variables=(("A", "/a"), ("B", "/b"))), ',{variables,[{"A","/a"},{"B","/b"}]}'),
 ]
@@ -48,6 +50,7 @@ def test_jobs(options, expected):
         "".join(format_term(relup).split())
         == '{make_relup,"release",["a","b"],["a"],[{path,["/e/bin"]},restart_emulator],[{dn,"a","pea","/e/bin/pea.appup","1.0"}]}'
     )
+    assert "".join(format_term(exref_job([("pea", "/e/bin")], ["/e/bin", "/f"])).split()) == '{exref,[{pea,"/e/bin"}],["/e/bin","/f"]}'
     assert "".join(format_term(strip_job(["Docs"], [("/a", "/b")])).split()) == '{strip,["Attr","Docs"],[{"/a","/b"}]}'
 
 
