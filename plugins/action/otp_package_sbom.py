@@ -62,5 +62,5 @@ class ActionModule(ActionBase):
             content = write_document(build, answer["provenance"], str(task_vars["inventory_hostname"]), os.path.basename(package))
             write_file(document, content, mode=0o644)
             if key:
-                sign(document, key, f"sha256:{hashlib.sha256(content).hexdigest()}")
+                sign(document, key, f"sha256:{hashlib.sha256(content).hexdigest()}", kind="document")
         return {"changed": True, "document": document, "warnings": [*answer.get("warnings", []), *answer["provenance"]["warnings"]]}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Signs a package on the controller, where the key is, or its agent, or its hardware token: no key goes to a builder."""
+"""Signs a package, or the document about it, on the controller, where the key is, or its agent, or its hardware token: no key goes to a builder."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ def is_signed(package: str, key: str) -> bool:
 def check_digest(package: str, checksum: str | None) -> None:
     """Raise OtpError unless the package has this checksum."""
     if checksum and digest_of(checksum) != checksum_of(package):
-        raise another_package(package, checksum_of(package), checksum)
+        raise another_file("package", package, checksum_of(package), checksum)
 
 
-def another_package(package: str, digest: str, checksum: str) -> OtpError:
-    """The error for a package that is not the one to be signed."""
-    return OtpError(f"package {package}: its sha256 is {digest}, and {checksum} was expected, so it is not signed. Find out what has changed it.")
+def another_file(kind: str, path: str, digest: str, checksum: str) -> OtpError:
+    """The error for a file that is not the one to be signed."""
+    return OtpError(f"{kind} {path}: its sha256 is {digest}, and {checksum} was expected, so it is not signed. Find out what has changed it.")
 
 
-def sign(package: str, key: str, checksum: str | None = None) -> None:
-    """Sign what the package has, if that is what has this checksum, and put the signature beside it. Raises OtpError and OSError."""
-    answer = keygen("sign", "-n", NAMESPACE, "-f", key, package=package)
+def sign(path: str, key: str, checksum: str | None = None, *, kind: str = "package") -> None:
+    """Sign what the file has, if that is what has this checksum, and put the signature beside it. kind: what messages call it. Raises OtpError and OSError."""
+    answer = keygen("sign", "-n", NAMESPACE, "-f", key, package=path)
     if not answer.is_well or "BEGIN SSH SIGNATURE" not in answer.found:
         raise OtpError(
-            f"package {package} cannot be signed with the key {key}: {answer.reported or 'ssh-keygen gave no signature'}. A key with a passphrase must be in"
+            f"{kind} {path} cannot be signed with the key {key}: {answer.reported or 'ssh-keygen gave no signature'}. A key with a passphrase must be in"
             " an agent (ssh-add); otp_sign_key (option key) is then the file with its private or its public part. A token waits for a touch, and for a PIN that"
             " SSH_ASKPASS asks for."
         )
     if checksum and digest_of(checksum) != answer.sha256:
-        raise another_package(package, answer.sha256, checksum)
-    write_file(package + SUFFIX, answer.found.encode("ascii"), mode=0o644)
+        raise another_file(kind, path, answer.sha256, checksum)
+    write_file(path + SUFFIX, answer.found.encode("ascii"), mode=0o644)

@@ -182,6 +182,8 @@ def test_a_document_that_another_has_written_is_not_signed(signers: Signers, tmp
     assert write(**key)["changed"] and REVISION in document.read_text() and not write(**key)["changed"]
     document.write_text(written.replace(REVISION, 40 * "0"))
     assert write(**key)["changed"] and REVISION in document.read_text()
+    # Messages about the signature name what is signed.
+    assert f"document {document} cannot be signed with the key /no/key: " in write(key="/no/key")["msg"]
     # The package of another version is there.
     package.write_bytes(b"Package")
     assert write()["failed"] and f"and the build reported {digest}: bring the package that was built there." in write()["msg"]
