@@ -13,6 +13,8 @@ description:
   - Writes a document of CycloneDX 1.6 (JSON) beside a release package on the controller. It names the package with its digest, its applications with their
     versions, digests and directories, Erlang/OTP and ERTS, the builder, the time of the build, the git revision of each application whose
     directory is in a checkout, and the releases from which the relup leads.
+  - Each application has a package URL, by which scanners look for advisories. It is C(pkg:hex/NAME@VERSION) if C(hex_metadata.config) in its directory
+    names it, as in what rebar3 has fetched, and C(pkg:otp/NAME@VERSION) otherwise.
   - The task runs on the host that has built the package. There it asks git, which runs neither hooks nor filters of a checkout.
   - A document of this very package is kept. With O(key), only if it has a signature by that key.
   - The Python of Ansible on the controller needs C(cyclonedx-python-lib) 11 or newer.

@@ -9,9 +9,11 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import shutil
 import subprocess
 import sys
 import typing as t
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -33,9 +35,28 @@ def said(*command: str | Path) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=LIMIT).stdout.strip()
 
 
+# rebar3's own library of Hex unpacks a package as it does with what it has fetched.
+UNPACK = """
+    Tools = #{<<"build_tools">> => [<<"rebar3">>], <<"requirements">> => #{}},
+    Meta = Tools#{<<"name">> => <<"green_bean">>, <<"app">> => <<"bean">>, <<"version">> => <<"1.0.0">>},
+    {ok, #{tarball := Tarball}} = r3_hex_tarball:create(Meta, [{"src/bean.app.src", <<"{application, bean, []}.">>}]),
+    {ok, _} = r3_hex_tarball:unpack(Tarball, "DIRECTORY"), halt().
+"""
+
+
+def unpack_from_hex(directory: Path, erl: str) -> None:
+    rebar3 = shutil.which("rebar3")
+    assert rebar3
+    with zipfile.ZipFile(rebar3) as archive:
+        archive.extractall(directory.with_name("rebar3"))
+    paths = [str(path) for path in directory.with_name("rebar3").glob("*/ebin")]
+    said(erl, "-noinput", *(word for path in paths for word in ("-pa", path)), "-eval", UNPACK.replace("DIRECTORY", str(directory)))
+
+
 @pytest.fixture
-def site(tmp_path: Path) -> Path:
-    """A builder, and an application in a checkout with a file that is not in it."""
+def site(tmp_path: Path, erl: str) -> Path:
+    """A builder, an application in a checkout with a file that is not in it, and one that is unpacked from a package of Hex."""
+    unpack_from_hex(Workshop(tmp_path, find_otp(None)).application("bean", place="deps/bean"), erl)
     pea = Workshop(tmp_path, find_otp(None)).application("pea")
     said("git", "init", "-q", tmp_path / "lib")
     said("git", "-C", tmp_path / "lib", "add", ".")
@@ -45,8 +66,8 @@ def site(tmp_path: Path) -> Path:
     variables = {
         "otp_release_name": "bare",
         "otp_release_version": "FIRST",
-        "otp_release_applications": ["sasl", "pea"],
-        "otp_code_path": [f"{tmp_path}/lib/*/ebin"],
+        "otp_release_applications": ["sasl", "pea", "bean"],
+        "otp_code_path": [f"{tmp_path}/lib/*/ebin", f"{tmp_path}/deps/*/ebin"],
         "otp_release_erts": "false",
         "otp_build_dir": f"{tmp_path}/build",
         "otp_packages_dir": f"{tmp_path}/packages",
@@ -81,7 +102,10 @@ def test_what_the_package_was_built_from(site: Path, erl: str) -> None:
     assert properties(document["metadata"])["erlang.otp:builder"] == "workshop"
     assert properties(document["metadata"])["erlang.otp:builder:machine"] == said("uname", "-m")
     versions = {item["name"]: item["version"] for item in document["components"]}
-    assert versions == {"pea": "1.0", **dict(line.split(" ") for line in said(erl, "-noinput", "-eval", ASK).splitlines())}
+    assert versions == {"pea": "1.0", "bean": "1.0", **dict(line.split(" ") for line in said(erl, "-noinput", "-eval", ASK).splitlines())}
+    purls = {item["name"]: item.get("purl") for item in document["components"]}
+    assert purls.pop("bean") == "pkg:hex/green_bean@1.0.0" and purls.pop("Erlang/OTP") is None
+    assert purls == {name: f"pkg:otp/{name}@{versions[name]}" for name in ("pea", "kernel", "stdlib", "sasl", "erts")}
     pea = properties(next(item for item in document["components"] if item["name"] == "pea"))
     assert pea["erlang.otp:git:revision"] == said("git", "-C", site / "lib", "rev-parse", "HEAD") and pea["erlang.otp:git:dirty"] == "true"
     assert not [item["name"] for item in document["components"] if "erlang.otp:git:revision" in str(item) and item["name"] != "pea"]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What only the build host knows of a build that is done: when, with which Erlang/OTP, and from which revisions its code is."""
+"""What only the build host knows of a build that is done: when, with which Erlang/OTP, and from which revisions and packages of Hex its code is."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import time
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._build.checkouts import read_checkout, top_of
+from ansible_collections.erlang.otp.plugins.module_utils._build.hex_package import read_hex_package
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import read_otp
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 
@@ -20,12 +21,14 @@ def provenance_of(build: dict[str, t.Any]) -> dict[str, t.Any]:
     """Plain data about the build of which this is the result. Raises OtpError if its package is no longer there."""
     directories = {str(item["name"]): str(item["directory"]) for item in build["applications"]}
     checkouts, warnings = _checkouts_of(directories)
+    packages = {name: read_hex_package(directory, name) for name, directory in directories.items()}
     return {
         "time": _time_of(str(build["package"])),
         "machine": platform.machine(),
         "system": platform.platform(),
         "otp_version": _otp_version(directories.get("kernel", "")),
         "checkouts": checkouts,
+        "hex": {name: package._asdict() for name, package in packages.items() if package},
         "warnings": warnings,
     }
 

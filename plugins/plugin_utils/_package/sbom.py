@@ -6,6 +6,9 @@
 
 What CycloneDX has no place for is a property whose name begins with erlang.otp, as its taxonomy of properties asks for. The digests of libraries are
 such properties, because they are not of one file (_formats/significant): its hashes are those that sha256sum says.
+
+A library has a package URL (https://github.com/package-url/purl-spec), by which scanners look for advisories: of the type hex if it was unpacked from a
+package of Hex, which the definition of otp prefers, else of the type otp. No type fits the release, which is in no repository, nor Erlang/OTP as a whole.
 """
 
 from __future__ import annotations
@@ -60,8 +63,8 @@ def write_document(build: t.Mapping[str, t.Any], provenance: t.Mapping[str, t.An
     from cyclonedx.model.lifecycle import LifecyclePhase, PredefinedLifecycle
     from cyclonedx.output.json import JsonV1Dot6
 
-    def component(kind: ComponentType, name: str, version: str | None, reference: str, digest: str = "", **properties: t.Any) -> Component:
-        return Component(type=kind, name=name, version=version, bom_ref=reference, hashes=_hashes(digest), properties=_properties(properties))
+    def component(kind: ComponentType, name: str, version: str | None, reference: str, digest: str = "", purl: t.Any = None, **properties: t.Any) -> Component:
+        return Component(type=kind, name=name, version=version, bom_ref=reference, hashes=_hashes(digest), purl=purl, properties=_properties(properties))
 
     def application(name: str, version: str, directory: str) -> Component:
         place = f"lib/{name}-{version}"
@@ -69,6 +72,7 @@ def write_document(build: t.Mapping[str, t.Any], provenance: t.Mapping[str, t.An
         return component(
             ComponentType.LIBRARY,
             *(name, version, place),
+            purl=_purl(name, version, provenance["hex"].get(name)),
             digest_of_content=build["digests"].get(place),
             directory=directory,
             **{f"git:{key}": checkout.get(key) for key in ("revision", "dirty", "directory")},
@@ -83,7 +87,11 @@ def write_document(build: t.Mapping[str, t.Any], provenance: t.Mapping[str, t.An
     )
     erts = f"erts-{build['erts_version']}"
     parts = [application(**item) for item in build["applications"]]
-    parts.append(component(ComponentType.PLATFORM, "erts", build["erts_version"], erts, digest_of_content=build["digests"].get(erts)))
+    parts.append(
+        component(
+            ComponentType.PLATFORM, "erts", build["erts_version"], erts, purl=_purl("erts", build["erts_version"]), digest_of_content=build["digests"].get(erts)
+        )
+    )
     needed = [*parts]
     if provenance["otp_version"]:
         parts.append(component(ComponentType.PLATFORM, "Erlang/OTP", provenance["otp_version"], "otp"))
@@ -105,6 +113,15 @@ def _hashes(digest: str) -> list[t.Any]:
     from cyclonedx.model import HashAlgorithm, HashType
 
     return [HashType(alg=HashAlgorithm.SHA_256, content=digest)] if digest else []
+
+
+def _purl(application: str, version: str, package: t.Mapping[str, str] | None = None) -> t.Any:
+    """package: that of Hex. Names of both types have small letters."""
+    from packageurl import PackageURL
+
+    if package:
+        return PackageURL("hex", name=package["name"].lower(), version=package["version"])
+    return PackageURL("otp", name=application.lower(), version=version)
 
 
 def _properties(values: t.Mapping[str, t.Any]) -> list[t.Any]:

@@ -47,6 +47,7 @@ PROVENANCE: dict[str, t.Any] = {
     "system": "Linux",
     "otp_version": "25.2.3",
     "checkouts": {"exchange": {"directory": "/home/anna/exchange", "revision": REVISION, "dirty": True}},
+    "hex": {},
     "warnings": [],
 }
 
@@ -102,6 +103,9 @@ def test_the_document() -> None:
         "erlang.otp:git:directory": "/home/anna/exchange",
     }
     assert not [name for name in properties(parts["kernel"]) if "git" in name]
+    # What is in no repository has no address.
+    purls = {"kernel": "pkg:otp/kernel@8.5.3", "exchange": "pkg:otp/exchange@2.0", "erts": "pkg:otp/erts@13.1.5"}
+    assert {name: item["purl"] for name, item in parts.items() if "purl" in item} == purls and "purl" not in root
     assert parts["exchange-2.0-thin.tar.gz"]["hashes"] == [{"alg": "SHA-256", "content": 64 * "9"}]
     assert properties(parts["exchange-2.0-thin.tar.gz"]) == {
         "erlang.otp:base": "exchange-1.0",
@@ -110,6 +114,17 @@ def test_the_document() -> None:
     }
     needed = next(item for item in document["dependencies"] if item["ref"] == "release")["dependsOn"]
     assert needed == ["erts-13.1.5", "lib/exchange-2.0", "lib/kernel-8.5.3"]
+
+
+def test_what_was_unpacked_from_a_package_of_hex_has_its_address() -> None:
+    """The package may have another name than its application; characters that an address cannot have are escaped."""
+    pytest.importorskip("cyclonedx")
+    applications = [{"name": "Pea", "version": "1.0", "directory": "/lib/pea"}, {"name": "ranch", "version": "2.1.0+p1", "directory": "/lib/ranch"}]
+    packages = {"Pea": {"name": "Green_pea", "version": "1.0.0-rc.1+b"}}
+    document = json.loads(write_document({**BUILD, "applications": applications}, {**PROVENANCE, "hex": packages}, "builder", "exchange-2.0.tar.gz"))
+    validate(document)
+    purls = {item["name"]: item.get("purl") for item in document["components"]}
+    assert (purls["Pea"], purls["ranch"]) == ("pkg:hex/green_pea@1.0.0-rc.1%2Bb", "pkg:otp/ranch@2.1.0%2Bp1")
 
 
 def test_what_is_not_known_is_left_out() -> None:
