@@ -715,6 +715,9 @@ RULES = (
         ("tests/unit/plugins/plugin_utils/_inventory/test_checks.py",),
     ),
     Rule("what a host says is clean", PACKAGES, "return cleaned(_run_with_package(", "return (_run_with_package(", OF_ACTIONS),
+    Rule(
+        "the page runs its own script alone", "playbooks/templates/status.html.j2", "default-src 'none'", "default-src *", ("tests/unit/test_status_page.py",)
+    ),
     Rule("keys of the page are escaped", "plugins/filter/fleet_status.py", ", keys=True)", ")", ("tests/unit/plugins/filter/test_fleet_status.py",)),
     Rule("keys are clean", UTILS + "_core/terminal.py", "{cleaned(key): ", "{key: ", OF_TERMINAL),
     Rule(

@@ -51,6 +51,12 @@ options:
     description: A directory of the controller with packages C(NAME-VERSION.tar.gz). Hosts that have a release from another package are reported.
     type: path
     default: ''
+  application:
+    description:
+      - The name of an application, or V(erts). The report then says which version of it is in which release, and on which hosts that release runs or
+        is installed.
+    type: str
+    default: ''
 """
 
 EXAMPLES = r"""
@@ -80,7 +86,9 @@ _value:
       type: list
       elements: str
     page:
-      description: The report as data for a template, C(time), C(rows), C(notes), C(releases), C(states) and C(mixed). All text in it is escaped for HTML.
+      description:
+        - The report as data for a template, C(time), C(rows), C(notes), C(releases), C(states), C(mixed) and C(application).
+        - All text in it is escaped for HTML.
       type: dict
     data:
       description: The report for other programs, as C(docs/status.schema.json) of the collection describes it.
@@ -91,7 +99,7 @@ _value:
 """
 
 
-def fleet_status(hostvars: t.Any, *, hosts: t.Iterable[str], register: str, time: str, packages: str = "") -> dict[str, t.Any]:
+def fleet_status(hostvars: t.Any, *, hosts: t.Iterable[str], register: str, time: str, packages: str = "", application: str = "") -> dict[str, t.Any]:
     """The report on the hosts."""
     if not isinstance(hostvars, t.Mapping):
         raise AnsibleFilterError("fleet_status needs hostvars, the variables of all hosts")
@@ -107,7 +115,8 @@ def fleet_status(hostvars: t.Any, *, hosts: t.Iterable[str], register: str, time
     has_clients = any((host["result"] or {}).get("clients") for host in known.values())
     everybody = [_known_of(variables, register) for variables in hostvars.values()] if has_clients else []
     clients = {(host["master"], host["node"]) for host in everybody}
-    fleet = cleaned(describe_fleet(known, time=time, clients=clients, packages=_packages(known, packages) if packages else None))
+    compared = _packages(known, packages) if packages else None
+    fleet = cleaned(describe_fleet(known, time=time, clients=clients, packages=compared, application=application))
     # Escaped here, so that no template can forget a text.
     page = mapped(fleet, lambda value: html.escape(value) if isinstance(value, str) else value, keys=True)
     data = cleaned(fleet_data(fleet, known))

@@ -10,6 +10,7 @@ import re
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import clean
+from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.fleet_application import describe_application
 
 # The worst first, and what each means.
 STATES = {
@@ -32,15 +33,22 @@ Data = t.Mapping[str, t.Any]
 
 
 def describe_fleet(
-    hosts: t.Mapping[str, Data], *, time: str, clients: t.Collection[tuple[str, str]] = (), packages: t.Mapping[tuple[str, str], tuple[str, str]] | None = None
+    hosts: t.Mapping[str, Data],
+    *,
+    time: str,
+    clients: t.Collection[tuple[str, str]] = (),
+    packages: t.Mapping[tuple[str, str], tuple[str, str]] | None = None,
+    application: str = "",
 ) -> dict[str, t.Any]:
     """The fleet as plain data.
 
     hosts: by name, in the order of the inventory, ``result`` (the registered one of otp_release_info, or None), ``node``
     (the name that the inventory has), ``groups``, and of a client ``master``, the host it runs from. time: that of the report.
     clients: those of the whole inventory, each with its master and its node. packages: of the controller, path and sha256 by name and version.
+    application: the name of one that is looked for.
     Returns ``time``, ``rows`` (the worst first, clients below their masters), ``notes`` (what is to be known, with the hosts), ``releases``
-    (which of them run on how many hosts), ``states`` (the same of the hosts on which none runs), ``mixed`` (groups with several releases).
+    (which of them run on how many hosts), ``states`` (the same of the hosts on which none runs), ``mixed`` (groups with several releases),
+    ``application`` (where it is, or None).
     """
     rows = [row_of(host, data.get("result") or {}, data.get("node") or "") for host, data in hosts.items()]
     for number, row in enumerate(rows):
@@ -51,10 +59,14 @@ def describe_fleet(
         row["groups"] = [group for group in hosts[row["host"]].get("groups") or [] if group not in GROUPS_OF_ANSIBLE]
         row["notes"] += [{"text": text, "time": ""} for text in unnamed_clients(row["host"], hosts[row["host"]].get("result") or {}, clients)]
     note_packages(rows, packages or {})
-    rows.sort(key=lambda row: SEVERITY[row["state"]])
+    for row in rows:
+        row["severity"] = SEVERITY[row["state"]]
+    rows.sort(key=lambda row: row["severity"])
+    rows = below_masters(rows)
     return {
         "time": time,
-        "rows": below_masters(rows),
+        "application": describe_application(application, rows, {host: data.get("result") or {} for host, data in hosts.items()}) if application else None,
+        "rows": rows,
         "notes": notes_of(rows),
         "releases": releases_of(rows),
         "states": states_of(rows),
@@ -62,9 +74,9 @@ def describe_fleet(
     }
 
 
-def below_masters(rows: t.Iterable[Data]) -> list[Data]:
+def below_masters(rows: t.Iterable[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
     """The rows, each client's after that of its master. rows: the worst first; a master's place is that of the worst of them."""
-    families: dict[str, list[Data]] = {}
+    families: dict[str, list[dict[str, t.Any]]] = {}
     for row in rows:
         families.setdefault(row["master"] or row["host"], []).append(row)
     return [row for family in families.values() for row in sorted(family, key=lambda row: bool(row["master"]))]

@@ -15,6 +15,7 @@ SCHEMA = 1
 OF_A_ROW = ("host", "state", "master", "groups", "name", "release", "permanent", "erts", "node", "outdated", "disagreements")
 OF_THE_HISTORY = ("time", "action", "release", "from", "outcome", "reason")
 OF_A_RELEASE = ("name", "version", "erts_version", "status", "package_sha256")
+OF_A_PLACE = ("version", "name", "release", "runs")
 
 
 def fleet_data(fleet: Data, hosts: t.Mapping[str, Data]) -> dict[str, t.Any]:
@@ -23,6 +24,7 @@ def fleet_data(fleet: Data, hosts: t.Mapping[str, Data]) -> dict[str, t.Any]:
         "schema": SCHEMA,
         "time": f"{fleet['time'].replace(' ', 'T')}Z",
         "hosts": [_host(row, hosts[row["host"]].get("result") or {}) for row in fleet["rows"]],
+        "application": _application(fleet["application"]) if fleet["application"] else None,
         "mixed": [{"group": mixed["group"], "releases": [_release(release) for release in mixed["releases"]]} for mixed in fleet["mixed"]],
     }
 
@@ -41,5 +43,18 @@ def _host(row: Data, result: Data) -> dict[str, t.Any]:
     }
 
 
+def _application(found: Data) -> dict[str, t.Any]:
+    return {
+        "name": found["name"],
+        "places": [{**{key: place[key] for key in OF_A_PLACE}, "hosts": _hosts(place["rows"])} for place in found["places"]],
+        "without": _hosts(found["without"]),
+        "unknown": _hosts(found["unknown"]),
+    }
+
+
+def _hosts(rows: t.Iterable[Data]) -> list[str]:
+    return [row["host"] for row in rows]
+
+
 def _release(release: Data) -> dict[str, t.Any]:
-    return {"name": release["name"], "version": release["version"], "hosts": [row["host"] for row in release["rows"]]}
+    return {"name": release["name"], "version": release["version"], "hosts": _hosts(release["rows"])}

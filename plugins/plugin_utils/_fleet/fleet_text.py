@@ -24,7 +24,13 @@ CUT = ".."
 
 def fleet_lines(fleet: Data) -> list[str]:
     """The lines of the report. fleet: what describe_fleet returned."""
-    parts = [table(fleet["rows"]), [line for note in fleet["notes"] for line in note_lines(note)], mixed_lines(fleet), sum_lines(fleet)]
+    parts = [
+        table(fleet["rows"]),
+        [line for note in fleet["notes"] for line in note_lines(note)],
+        application_lines(fleet),
+        mixed_lines(fleet),
+        sum_lines(fleet),
+    ]
     lines: list[str] = []
     for part in filter(None, parts):
         lines += [*([""] if lines else []), *part]
@@ -85,6 +91,29 @@ def mixed_lines(fleet: Data) -> list[str]:
         counts = [f"{len(first['rows'])} on {title(first)}", *(f"{len(other['rows'])} on {title(other)} ({names(other['rows'])})" for other in others)]
         lines += wrapped(f"group {mixed['group']} is mixed: {', '.join(counts)}")
     return lines
+
+
+def application_lines(fleet: Data) -> list[str]:
+    """Where the application is that was asked for."""
+    found = fleet["application"]
+    if not found:
+        return []
+    lines = []
+    for place in found["places"]:
+        lines += wrapped(f"{found['name']} {place['version']}: in {title({**place, 'version': place['release']})}, which {where(place)}")
+    if found["without"]:
+        lines += wrapped(f"{found['name']}: in no release on {counted(found['without'])}")
+    if found["unknown"]:
+        lines += wrapped(f"{found['name']}: perhaps on {counted(found['unknown'])}, as not all is known of {'it' if len(found['unknown']) == 1 else 'them'}")
+    return lines
+
+
+def where(place: Data) -> str:
+    return f"{'runs' if place['runs'] else 'is installed'} on {counted(place['rows'])}"
+
+
+def counted(rows: t.Sequence[Data]) -> str:
+    return f"{len(rows)} {'host' if len(rows) == 1 else 'hosts'} ({names(rows)})"
 
 
 def sum_lines(fleet: Data) -> list[str]:
