@@ -15,7 +15,7 @@ import struct
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.erlang.otp.plugins.module_utils._formats.dynamic import Dynamic, read_dynamic
@@ -73,7 +73,6 @@ def test_names_are_bounded() -> None:
     assert read(elf_file({"x" * 256: []})) is None
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_any_bytes(data: st.DataObject) -> None:
     content = bytearray(elf_file(NEEDS, search="/opt/lib", versions=["A_1"], bits=data.draw(st.sampled_from([32, 64]))))
