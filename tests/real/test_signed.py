@@ -107,6 +107,16 @@ def revoked(signers: Signers, package: Path) -> str:
     return f"package {package} was signed by gone@example.com with the key SHA256:"
 
 
+def too_late(signers: Signers, package: Path) -> str:
+    signers.sign(package, "late")
+    return f"package {package} was signed with the key SHA256:"
+
+
+def by_one_for_something_else(signers: Signers, package: Path) -> str:
+    signers.sign(package, "git")
+    return f"package {package} was signed with the key SHA256:"
+
+
 def one_byte(signers: Signers, package: Path) -> str:
     signers.sign(package)
     content = bytearray(package.read_bytes())
@@ -128,7 +138,7 @@ def for_something_else(signers: Signers, package: Path) -> str:
     return f"package {package}: its signature {package}.sig is for another namespace than erlang.otp"
 
 
-BAD = [unsigned, by_another, revoked, one_byte, of_another_release, for_something_else]
+BAD = [unsigned, by_another, revoked, too_late, by_one_for_something_else, one_byte, of_another_release, for_something_else]
 
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.__name__)
@@ -148,12 +158,15 @@ WAYS: dict[str, tuple[str, dict[str, t.Any]]] = {
     "by deploy": ("deploy", {"otp_restart_on_change": True}),
     "an image": ("image", {"otp_destdir": True}),
     "a box": ("provision", {"otp_hosts": "otp"}),
+    "as a thin one": ("upgrade", {"otp_package": "exchange-SECOND-thin.tar.gz"}),
 }
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_no_way_around(site: Signed, package: Path, tmp_path: Path, way: str) -> None:
     playbook, variables = WAYS[way]
+    if "otp_package" in variables:
+        package = Path(shutil.copy(site.packages / variables["otp_package"], tmp_path))
     variables = {**variables, "otp_package": str(package)}
     if playbook == "upgrade":
         variables["otp_upgrade_to"] = "SECOND"
@@ -199,6 +212,25 @@ def test_a_relup_is_made_from_signed_packages(site: Signed) -> None:
     finally:
         first.write_bytes(kept)
         site.write_inventory("SECOND", "FIRST")
+
+
+def test_a_builder_has_the_rule_of_the_hosts(site: Signed) -> None:
+    """Signers that are those of the group of the hosts only: packages would go to the builder as they are, and a relup be made from them."""
+    site.write_inventory("THIRD", "FIRST")
+    inventory = yaml.safe_load(site.inventory.read_text())
+    rule = {name: inventory["all"]["vars"].pop(name) for name in ("otp_allowed_signers", "otp_revoked_keys")}
+    inventory["all"]["children"]["otp"]["vars"] |= rule
+    site.inventory.write_text(yaml.safe_dump(inventory))
+    for arguments in ((), NO_CHECK):
+        refused(site, "upgrade", "otp_allowed_signers is set for north, south, and not for builder", *arguments)
+    assert not list(site.packages.glob("*THIRD*"))
+    # As the message says, for all.
+    inventory["all"]["children"]["otp_builders"]["vars"] = rule
+    site.inventory.write_text(yaml.safe_dump(inventory))
+    site.play("upgrade", "--tags", "build")
+    for path in site.packages.glob("*THIRD*"):
+        path.unlink()
+    site.write_inventory("SECOND", "FIRST")
 
 
 def test_what_is_built_without_a_key_is_refused_before_any_host(site: Signed) -> None:
@@ -286,3 +318,15 @@ def test_the_signed_package_goes_from_a_mirror_and_as_a_thin_one(site: Signed, p
     assert site.ask("south", "version") == "version 2.0"
     # No package is sent.
     assert site.play("rollback").rows["north"][-2] == "done" and site.pids() == pids
+
+
+def test_a_release_that_is_there_already(site: Signed) -> None:
+    """Its package is refused all the same, and verify takes nothing from one that is not signed."""
+    for path in site.packages.glob("*.sig"):
+        path.unlink()
+    refused(site, "upgrade", f"package {site.packages}/exchange-SECOND.tar.gz is not signed", *NO_CHECK, **site.package("SECOND"))
+    changed = Path(site.root("south"), "lib/exchange-1.0/ebin/exchange_switch.beam")
+    changed.write_bytes(Path(site.root("south"), "lib/exchange-2.0/ebin/exchange_switch.beam").read_bytes())
+    before = changed.read_bytes()
+    said = refused(site, "verify", "release SECOND is not verified: package", otp_repair=True)
+    assert "release FIRST is not verified: package" in said and changed.read_bytes() == before

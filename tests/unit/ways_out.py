@@ -171,6 +171,7 @@ TASKS = {
     "select one of them with -e otp_builders=HOST": REAL + "test_release_role.py::test_builders_that_differ_are_refused_and_no_package_is_brought",
     "set otp_destdir to that directory": REAL + "test_image.py::test_again_changes_nothing",
     "Leave these hosts out, with --limit or otp_hosts": REAL + "test_restart.py::test_stopped_and_started_with_hooks",
+    "Set it for all hosts of the inventory, in group_vars/all": REAL + "test_signed.py::test_a_builder_has_the_rule_of_the_hosts",
     "the record of this run was not taken": REAL + "test_run_record.py::test_a_server_that_does_not_take_it_and_a_file_that_cannot_be_written_are_warnings",
     # remove.yml, where a sentence each is for a box, an image and a client
     "removes no system from a box without Python (otp_box): stop the node,": REAL + "test_box.py::test_it_is_removed_by_hand",

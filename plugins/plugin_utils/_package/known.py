@@ -40,8 +40,10 @@ def what_is_known(places: t.Sequence[str], name: str, version: str, checksum_of:
         path = find_package(places, name, version)
         if path is None:
             return {"reason": f"there is no full package of {name} {version} in {', '.join(places)}. Copy the one that was installed there."}
-        digest = checksum_of(path).rpartition(":")[2]
-        return {"package": path, "sha256": digest, "files": manifest_in_run(path, directory)}
+        digest, files = checksum_of(path), manifest_in_run(path, directory)
+        if checksum_of(path) != digest:
+            return {"reason": f"{path} was exchanged while it was read. Find out what has done it, and run again."}
+        return {"package": path, "sha256": digest.rpartition(":")[2], "files": files}
     except OtpError as error:
         return {"reason": str(error)}
     except OSError as error:

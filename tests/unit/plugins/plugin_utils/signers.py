@@ -10,11 +10,11 @@ import subprocess
 import typing as t
 from pathlib import Path
 
-NAMES = ("anna", "other", "gone")
+NAMES = ("anna", "other", "gone", "late", "git")
 
 
 class Signers:
-    """anna may sign, and gone, whose key is revoked; other may not."""
+    """anna may sign, and gone, whose key is revoked; other may not, late could until 2020, and git may sign other things."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -22,7 +22,9 @@ class Signers:
         for name in NAMES:
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", directory / name], check=True, stdin=subprocess.DEVNULL)
         self.allowed, self.revoked = directory / "allowed_signers", directory / "revoked_keys"
-        self.allowed.write_text("".join(f'{name}@example.com namespaces="erlang.otp" {self.public(name)}' for name in ("anna", "gone")))
+        lines = dict.fromkeys(("anna", "gone"), 'namespaces="erlang.otp"')
+        lines |= {"late": 'namespaces="erlang.otp",valid-before="20200101"', "git": 'namespaces="git"'}
+        self.allowed.write_text("".join(f"{name}@example.com {options} {self.public(name)}" for name, options in lines.items()))
         self.revoked.write_text(self.public("gone"))
 
     @property

@@ -11,6 +11,7 @@ go to the host is not known; what a host calls its release leads nowhere.
 from __future__ import annotations
 
 import shutil
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,19 @@ def test_what_is_known(packages: Path, tmp_path: Path) -> None:
         found = what_is_known([str(packages)], "SYSTEM", "FIRST", lambda package: f"sha256:{checksum_of(package)}", str(tmp_path))
         assert (found["package"], found["sha256"]) == (path, checksum_of(path))
         assert {name: tuple(entry) for name, entry in found["files"].items()} == read_manifest(path)
+
+
+def test_a_package_that_is_exchanged_while_it_is_read(packages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = packages / "SYSTEM-FIRST.tar.gz"
+    read = _known.manifest_in_run
+
+    def exchanging(package: str, directory: str) -> dict[str, t.Any]:
+        write_package(path, {**release_members(), "lib/pea-1.0/priv/evil": b"evil"})
+        return read(package, directory)
+
+    monkeypatch.setattr(_known, "manifest_in_run", exchanging)
+    reason = what_is_known([str(packages)], "SYSTEM", "FIRST", checksum_of, str(tmp_path))["reason"]
+    assert reason == f"{path} was exchanged while it was read. Find out what has done it, and run again."
 
 
 def test_why_it_is_not_known(packages: Path, tmp_path: Path) -> None:
