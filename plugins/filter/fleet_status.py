@@ -43,6 +43,10 @@ options:
     description: The name of the variable in which each host has the result of M(erlang.otp.otp_release_info).
     type: str
     required: true
+  verified:
+    description: The name of the variable in which hosts that were verified have the result of M(erlang.otp.otp_release_verify).
+    type: str
+    default: ''
   time:
     description: The time of the report in UTC, as C(2026-01-31 12:00:00).
     type: str
@@ -99,7 +103,9 @@ _value:
 """
 
 
-def fleet_status(hostvars: t.Any, *, hosts: t.Iterable[str], register: str, time: str, packages: str = "", application: str = "") -> dict[str, t.Any]:
+def fleet_status(
+    hostvars: t.Any, *, hosts: t.Iterable[str], register: str, time: str, packages: str = "", application: str = "", verified: str = ""
+) -> dict[str, t.Any]:
     """The report on the hosts."""
     if not isinstance(hostvars, t.Mapping):
         raise AnsibleFilterError("fleet_status needs hostvars, the variables of all hosts")
@@ -111,7 +117,7 @@ def fleet_status(hostvars: t.Any, *, hosts: t.Iterable[str], register: str, time
     from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.fleet_metrics import fleet_metrics
     from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.fleet_text import fleet_lines
 
-    known = {host: _known_of(hostvars[host], register) for host in hosts}
+    known = {host: _known_of(hostvars[host], register, verified) for host in hosts}
     has_clients = any((host["result"] or {}).get("clients") for host in known.values())
     everybody = [_known_of(variables, register) for variables in hostvars.values()] if has_clients else []
     clients = {(host["master"], host["node"]) for host in everybody}
@@ -131,10 +137,11 @@ def _packages(known: t.Mapping[str, dict[str, t.Any]], directory: str) -> dict[t
     return {key: (path, sha256(path)) for key, path in paths.items() if all(map(is_directory_name, key)) and os.path.isfile(path)}
 
 
-def _known_of(variables: t.Mapping[str, t.Any], register: str) -> dict[str, t.Any]:
+def _known_of(variables: t.Mapping[str, t.Any], register: str, verified: str = "") -> dict[str, t.Any]:
     # The value of a template with an undefined variable is not a string.
     node, master = (value if isinstance(value, str) else "" for value in map(variables.get, ("otp_node_name", "otp_master")))
-    return {"result": variables.get(register), "node": node, "master": master, "groups": variables.get("group_names")}
+    found = {"result": variables.get(register), "verified": variables.get(verified) or {}}
+    return {**found, "node": node, "master": master, "groups": variables.get("group_names")}
 
 
 class FilterModule:

@@ -17,6 +17,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from upgrade_site import Run, Site, upgrade_site
 from waiting import LIMIT
 
@@ -43,10 +44,21 @@ def files(site: Site) -> dict[str, tuple[int, int, bytes]]:
     return {str(path): (path.stat().st_mode, path.stat().st_mtime_ns, path.read_bytes()) for path in paths if path.is_file()}
 
 
+def in_status(site: Site, **variables: t.Any) -> tuple[str, list[str] | None, list[float]]:
+    """Of the host in the report of erlang.otp.status: its state, its drift in the document, and in the metrics as Prometheus' own client reads them."""
+    document, metrics = site.directory / "fleet.json", site.directory / "fleet.prom"
+    run = site.play("status", otp_status_json=str(document), otp_status_metrics=str(metrics), **{"otp_verify": True, **variables})
+    (host,) = json.loads(document.read_text(encoding="utf-8"))["hosts"]
+    assert host["state"] == run.rows[HOST][0] and all(sentence in told(run) for sentence in host["drift"] or [])
+    samples = [sample for family in text_string_to_metric_families(metrics.read_text(encoding="utf-8")) for sample in family.samples]
+    return host["state"], host["drift"], [sample.value for sample in samples if sample.name == "otp_release_drift"]
+
+
 def test_a_system_as_it_was_deployed(site: Site) -> None:
     before = files(site)
     run = site.play("verify")
     assert run.rows[HOST] == ["FIRST", "the same", "the same", "the same", "verified"]
+    assert in_status(site) == ("running", [], [0])
     assert run.changed == {HOST: 0} and files(site) == before
 
 
@@ -77,6 +89,8 @@ def test_what_was_changed_by_hand_is_found_and_put_back(site: Site) -> None:
         "Remove what is in no package, or name it in otp_verify_ignore.",
     ):
         assert sentence in said, said
+    state, drift, samples = in_status(site)
+    assert (state, samples) == ("disagrees", [5]) and drift is not None and len(drift) == 5 and all(sentence in said for sentence in drift)
     run = site.play("verify", "--check", code=2, otp_repair=True)
     assert run.changed == {HOST: 1} and files(site) == bad
     run = site.play("verify", code=2, otp_repair=True, otp_run_log=str(site.directory / "runs"))
@@ -122,3 +136,5 @@ def test_a_release_without_a_package_is_not_verified(site: Site) -> None:
     run = site.play("verify", code=2, otp_packages_dir=str(site.directory / "nothing"))
     assert run.rows[HOST] == ["FIRST", "not known", "the same", "not compared", "not verified"]
     assert f"release FIRST is not verified: there is no full package of exchange FIRST in {site.directory}/nothing" in told(run)
+    assert in_status(site, otp_packages_dir=str(site.directory / "nothing")) == ("running", None, [])
+    assert in_status(site, otp_verify=False) == ("running", None, [])

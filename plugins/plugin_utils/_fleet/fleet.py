@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import clean
 from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.fleet_application import describe_application
+from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.fleet_drift import note_drift
 
 # The worst first, and what each means.
 STATES = {
@@ -43,7 +44,8 @@ def describe_fleet(
     """The fleet as plain data.
 
     hosts: by name, in the order of the inventory, ``result`` (the registered one of otp_release_info, or None), ``node``
-    (the name that the inventory has), ``groups``, and of a client ``master``, the host it runs from. time: that of the report.
+    (the name that the inventory has), ``groups``, of a client ``master``, the host it runs from, and ``verified`` (of otp_release_verify).
+    time: that of the report.
     clients: those of the whole inventory, each with its master and its node. packages: of the controller, path and sha256 by name and version.
     application: the name of one that is looked for.
     Returns ``time``, ``rows`` (the worst first, clients below their masters), ``notes`` (what is to be known, with the hosts), ``releases``
@@ -60,6 +62,7 @@ def describe_fleet(
         row["notes"] += [{"text": text, "time": ""} for text in unnamed_clients(row["host"], hosts[row["host"]].get("result") or {}, clients)]
     note_packages(rows, packages or {})
     for row in rows:
+        note_drift(row, hosts[row["host"]].get("verified") or {})
         row["severity"] = SEVERITY[row["state"]]
     rows.sort(key=lambda row: row["severity"])
     rows = below_masters(rows)

@@ -12,7 +12,7 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.fleet import Dat
 
 # Another number with each change that breaks those who read the document.
 SCHEMA = 1
-OF_A_ROW = ("host", "state", "master", "groups", "name", "release", "permanent", "erts", "node", "outdated", "disagreements")
+OF_A_ROW = ("host", "state", "master", "groups", "name", "release", "permanent", "erts", "node", "outdated", "disagreements", "drift")
 OF_THE_HISTORY = ("time", "action", "release", "from", "outcome", "reason")
 OF_A_RELEASE = ("name", "version", "erts_version", "status", "package_sha256")
 OF_A_PLACE = ("version", "name", "release", "runs")

@@ -50,7 +50,7 @@ def _uptimes(data: Data) -> Samples:
 def _count_of(key: str) -> t.Callable[[Data], Samples]:
     def samples(data: Data) -> Samples:
         for host in data["hosts"]:
-            if host["state"] not in ("unreachable", "not asked"):
+            if host["state"] not in ("unreachable", "not asked") and host[key] is not None:
                 yield {"host": host["host"]}, len(host[key])
 
     return samples
@@ -67,5 +67,6 @@ METRICS: dict[str, tuple[str, t.Callable[[Data], Samples]]] = {
     "otp_failed_releases": ("Releases that failed on the host and have not succeeded since.", _count_of("failed_releases")),
     "otp_restart_pending_files": ("Files that were written since the emulator was started, and that it reads at a start.", _count_of("outdated")),
     "otp_drift": ("What does not fit together on the host, each with a sentence in the report.", _count_of("disagreements")),
+    "otp_release_drift": ("Files and modules that are not those of the packages, where they were compared.", _count_of("drift")),
     "otp_status_time_seconds": ("When the fleet was asked, in seconds since the epoch.", _time_of),
 }

@@ -61,9 +61,7 @@ def row(host: Data, *, check_mode: bool) -> tuple[list[t.Any], list[str], bool]:
         "not compared" if "actions" not in system or has_failed(system) else count_of(len(actions)),
     ]
     ways = dict.fromkeys([WAYS[finding["kind"]] for finding in drift] + [DEPLOY for _action in actions])
-    unknown = [f"release {release['version']} is not verified: {release['reason']}" for release in found["releases"] if not release["is_known"]]
-    unknown += [f"release {release['version']}: the libraries of {name} are not verified" for release in found["releases"] for name in release["left_out"]]
-    unknown += [node["error"]] if node["error"] else []
+    unknown = not_verified(found)
     unknown += [f"the inventory was not compared: {message(system)}"] if has_failed(system) else []
     repaired = [] if check_mode else [*found.get("actions", ())]
     unknown += [LOADED] if repaired and node["pid"] else []
@@ -71,6 +69,13 @@ def row(host: Data, *, check_mode: bool) -> tuple[list[t.Any], list[str], bool]:
     is_known = bool(permanent and permanent["is_known"]) and not node["error"] and not has_failed(system)
     outcome = "drift" if ways else "not verified" if not is_known else "repaired" if repaired else "verified"
     return [*cells, outcome], [*([" ".join(ways)] if ways else []), *unknown, *texts], bool(ways) or not is_known
+
+
+def not_verified(found: Data) -> list[str]:
+    """Of what otp_release_verify returned, a sentence for all that was not compared."""
+    unknown = [f"release {release['version']} is not verified: {release['reason']}" for release in found["releases"] if not release["is_known"]]
+    unknown += [f"release {release['version']}: the libraries of {name} are not verified" for release in found["releases"] for name in release["left_out"]]
+    return unknown + ([found["node"]["error"]] if found["node"]["error"] else [])
 
 
 def is_shown(host: Data) -> bool:

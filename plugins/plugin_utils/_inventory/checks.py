@@ -33,7 +33,8 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.upgrade impo
 from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import checksum_of
 
 # Of the playbooks: those of a run, and where a report goes; and how modules reach the hosts.
-PLAYBOOK_VARIABLES = {*OF_A_RUN, "otp_status_page", "otp_status_json", "otp_status_metrics", "otp_status_application", "otp_stdin_transport", "otp_remove"}
+OF_THE_STATUS = {"otp_status_page", "otp_status_json", "otp_status_metrics", "otp_status_application", "otp_verify"}
+PLAYBOOK_VARIABLES = {*OF_A_RUN, *OF_THE_STATUS, "otp_stdin_transport", "otp_remove"}
 
 # Flags that the role and its start script set, and the variable for each.
 FLAGS_WITH_A_VARIABLE = {"-name": "otp_node_name", "-sname": "otp_node_name", "-heart": "otp_heart"}
