@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import os
+
 
 class Changes:
     """Collects the sentences in ``actions``, and does what they say unless it is check mode."""
@@ -13,6 +15,8 @@ class Changes:
     def __init__(self, *, check_mode: bool = False) -> None:
         self.check_mode = check_mode
         self.actions: list[str] = []
+        # In check mode: directories that are not there, and would be by now.
+        self.directories: set[str] = set()
 
     @property
     def changed(self) -> bool:
@@ -24,3 +28,9 @@ class Changes:
         if self.check_mode:
             return None
         return action(*args, **keywords)
+
+    def foretell(self, directory: str) -> None:
+        """In check mode: have the directory, and those above it, count as made for what follows."""
+        while self.check_mode and directory not in self.directories:
+            self.directories.add(directory)
+            directory = os.path.dirname(directory)

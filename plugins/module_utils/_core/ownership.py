@@ -134,7 +134,9 @@ def ensure_directory(path: str, *, mode: int, owner: Owner, changes: Changes) ->
         try:
             found = os.stat(path)
         except FileNotFoundError:
-            changes.do(f"create the directory {path}", make_directory, path, mode, owner)
+            if path not in changes.directories:
+                changes.do(f"create the directory {path}", make_directory, path, mode, owner)
+                changes.foretell(path)
             return
         if not stat.S_ISDIR(found.st_mode):
             raise OtpError(f"{path} exists and is not a directory.")

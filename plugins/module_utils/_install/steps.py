@@ -26,7 +26,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._package.copies import 
 from ansible_collections.erlang.otp.plugins.module_utils._package.extract import Writer
 from ansible_collections.erlang.otp.plugins.module_utils._package.opened import OpenPackage
 from ansible_collections.erlang.otp.plugins.module_utils._package.thin_base import BASE, Base, base_of, check_base, find_base, parse_base
-from ansible_collections.erlang.otp.plugins.module_utils._tree.extra_files import EXTRA, LIST, Kept, list_of
+from ansible_collections.erlang.otp.plugins.module_utils._tree.extra_files import EXTRA, LIST, Kept, is_extra, list_of
 from ansible_collections.erlang.otp.plugins.module_utils._tree.made_from import is_of_the_way
 from ansible_collections.erlang.otp.plugins.module_utils._tree.own_script import is_own, script_of, set_aside
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import flush_file_systems, publish, staging
@@ -117,6 +117,8 @@ def _work(installation: Installation, changes: Changes, descriptor: int) -> dict
         tidy_elsewhere(record, tree, changes, installation.lock_timeout)
     # In check mode, what the package would bring is not there yet.
     brought = paths if changes.check_mode else ()
+    if brought:
+        _foretell_directories(installation, brought, changes)
     after = register(tree, release, changes, installation.options, emulator=installation.emulator, brought=brought, kept=extra)
     script = script_of(release.name)
     if script and is_own(tree, script):
@@ -127,6 +129,15 @@ def _work(installation: Installation, changes: Changes, descriptor: int) -> dict
     (status,) = [entry.status for entry in after if entry.version == release.version]
     kept += [os.path.relpath(each.name, tree.directory) for each in extra]
     return result_of(record, tree.root, status, kept=kept, before=describe(before), after=describe(after))
+
+
+def _foretell_directories(installation: Installation, paths: t.Iterable[str], changes: Changes) -> None:
+    """In check mode: those outside of the release that are made with it, for the steps that come after the installation."""
+    tree = installation.tree
+    changes.foretell(tree.path("log"))
+    for path in paths:
+        if installation.state == "permanent" and is_extra(path):
+            changes.foretell(os.path.dirname(tree.path(path)))
 
 
 def _install(installation: Installation, changes: Changes, descriptor: int) -> tuple[Release, list[str], t.Collection[str]]:

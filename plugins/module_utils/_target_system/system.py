@@ -125,9 +125,6 @@ class System:
         options = self.options
         modes = {options.node.home: 0o750, options.node.log_directory: 0o750, options.run_directory: 0o755, options.pipe_directory: 0o700}
         for path, mode in modes.items():
-            if self.is_foretold() and options.path(path) == self.tree.path("log"):
-                # The installation makes it.
-                continue
             ensure_directory(options.path(path), mode=mode, owner=self.owner, changes=self.changes)
         if options.run_directory == os.path.dirname(pid_file(self.tree.root)):
             return

@@ -25,7 +25,9 @@ from ansible_collections.erlang.otp.plugins.module_utils._target_system import o
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.own_files import OwnFile, parse_files
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom
 from ansible_collections.erlang.otp.plugins.module_utils._tree.extra_files import list_of
+from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import contents_of
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._target_system.target_host import SCRIPT, Host
+from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import checksum, release_members, write_package
 
 CALL = Check("config", "reload", [], Atom("ok"))
 FILE = OwnFile("etc/a.conf", b"one\n")
@@ -71,6 +73,24 @@ def test_written_once_foretold_and_shown(host):
         assert place(host).read() == content.decode() and os.stat(host.root + "/etc/a.conf").st_mode & 0o777 == 0o640
         assert host.settle(own_files=(FILE._replace(content=content),))[1] == []
     assert "".join(system.diff[0][key] for key in ("before", "after")) == "one\ntwo\n"
+
+
+@pytest.mark.parametrize("where", ["controller", "host"])
+def test_each_directory_is_foretold_once_where_a_step_before_makes_it(host, tmp_path, where):
+    """By the installation, also of the package's extra files, and by what the options say; with those above it."""
+    host.node = host.node._replace(home=host.root + "/home/erlang")
+    package = write_package(tmp_path / "extra.tar.gz", {**release_members(), "etc/pea/words": b"words"})
+    known = {"package": package, "checksum": None, "release": None}
+    if where == "controller":
+        known = {"package": None, "checksum": checksum(package), "release": contents_of(package)}
+    paths = ("etc/pea/a.conf", "etc/other/a.conf", "home/a.conf", "home/erlang/a.conf", "share/a", "share/a.b/c", "run/x/a")
+    files = tuple(OwnFile(path, b"one\n") for path in paths)
+    told = host.settle(check_mode=True, own_files=files, package=known)[1]
+    done = host.settle(own_files=files, package={**known, "package": package})[1]
+    kinds = ("create the directory", "set the mode", "give the directory", f"write {host.root}")
+    assert of_kind(told, *kinds) == of_kind(done, *kinds) and not os.path.exists(f"{host.root}/etc/other/pea")
+    made = of_kind(done, "create the directory")
+    assert len({*made}) == len(made) and f"create the directory {host.root}/etc/pea" not in made and f"create the directory {host.root}/home/erlang" in made
 
 
 def test_a_secret_and_what_is_no_text_are_in_no_diff(host):
