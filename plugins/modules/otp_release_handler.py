@@ -110,6 +110,7 @@ options:
       host_flags:
         description:
           - Flags that the start script gives, such as C(-sname). They are left out of C(vm.args), because the emulator takes the first of two.
+          - A parameter of an application is named as C(-kernel erl_epmd_node_listen_port). It is not left out, and refused where it excludes another flag.
         type: list
         elements: str
         default: []

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ import yaml
 from upgrade_site import Site, bring_exchange
 from waiting import LIMIT, free_port, wait_until
 
+from ansible_collections.erlang.otp.plugins.module_utils._formats.distribution_flags import PORT, distribution_of
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
 
 # Each says it in its own way: by the inventory, in vm.args with a long name, with IPv6; and one of IPv6 has EPMD.
@@ -148,3 +150,21 @@ def test_the_inventory_decides_the_port(site: Direct) -> None:
     assert _node.ask(site.node("lima")).status == "started"
     with socket.create_connection(("127.0.0.1", at), LIMIT):
         pass
+
+
+def test_a_port_in_both_ways(site: Direct) -> None:
+    """Refused before the node is touched. OTP says the same, or is one that does not know the parameter: then it listens where the flag says."""
+    by_flag, by_parameter = free_port(), free_port()
+    both = ["-start_epmd", "false", "-erl_epmd_port", str(by_flag), "-kernel", PORT, str(by_parameter)]
+    ports = '[element(2,inet:port(P)) || P <- erlang:ports(), {name,"tcp_inet"} =:= erlang:port_info(P,name)]'
+    command = ["erl", "-noinput", "-sname", "both@localhost", *both, "-eval", f'io:format("~w~n", [{ports}]), halt().']
+    said = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False, cwd=site.directory).stdout
+    assert re.search("should be specified, not both", said) or f"[{by_flag}]" in said.splitlines() and distribution_of(both).port == by_flag, said
+
+    pids, package = site.pids(), f"{site.directory}/.packages/exchange-FIRST.tar.gz"
+    changes = {"otp_epmd": False, "otp_dist_ports": site.listens["lima"], "otp_vm_args": f"-kernel {PORT} {by_parameter}\n", "otp_restart_on_change": True}
+    run = site.play("deploy", "--limit", "lima", code=2, otp_package=package, **changes)
+    assert f"-erl_epmd_port, and the given vm.args has the parameter {PORT} of kernel" in " ".join(run.output.split()) and site.pids() == pids
+    # The way out.
+    site.play("deploy", "--limit", "lima", otp_package=package, **{**changes, "otp_vm_args": ""})
+    assert _node.ask(site.node("lima")).status == "started"

@@ -58,6 +58,7 @@ WAYS = {
     "a client is not restarted on a release": REAL + "test_client_readonly.py::test_one_is_upgraded_and_the_other_stays",
     "is old here and can be booted instead: set otp_allow_restart": REAL + "test_client_readonly.py::test_a_crash_before_the_commit",
     # _config
+    "the variables of this host give (otp_epmd false": REAL + "test_without_epmd.py::test_a_port_in_both_ways",
     "has -setcookie, which would show the cookie": UNIT + "module_utils/_config/test_configure.py::test_a_cookie_is_left_out_and_in_no_diff",
     "runs config providers (runtime.exs) when the system boots": REAL + "test_packages.py::test_values_for_config_providers",
     # _handler

@@ -17,9 +17,10 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import read_file
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import Owner, check_owner, ensure_file
+from ansible_collections.erlang.otp.plugins.module_utils._formats.distribution_flags import places_of_port
 from ansible_collections.erlang.otp.plugins.module_utils._formats.substitute import Replacement, substitute
 from ansible_collections.erlang.otp.plugins.module_utils._formats.sys_config import parse_sys_config
-from ansible_collections.erlang.otp.plugins.module_utils._formats.vm_args import without_cookie, without_flags
+from ansible_collections.erlang.otp.plugins.module_utils._formats.vm_args import without_cookie, without_flags, words
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import declared_encoding, decode
 
 SYS_CONFIG = "sys.config"
@@ -31,6 +32,11 @@ COOKIE_LEFT_OUT = (
     " Set otp_cookie, and remove -setcookie from the release: the node reads its cookie from a file of its user."
 )
 FLAG_LEFT_OUT = "{source} has {flags}, which the variables of this host decide. It is left out."
+TWO_PORTS = (
+    "the port of the node is given twice: {flag} -erl_epmd_port, and {parameter} the parameter erl_epmd_node_listen_port of kernel."
+    " A node of OTP 27.2 or later does not start with both. Leave one of them out."
+)
+OF_THE_HOST = "the variables of this host give (otp_epmd false, or otp_erl_flags)"
 # Of a sys.config that mix has written with config providers.
 PROVIDERS = b"config_provider_init"
 PROVIDERS_REPLACED = (
@@ -66,7 +72,8 @@ def configure_release(
 
     The variables of the .src files get the values of variables and secrets; given content is not changed. If nothing else gives a content, an
     empty sys.config is written, and no vm.args. uid and gid of -1 mean the owner of the present file, else of the directory.
-    host_flags: flags that the start script gives. They are left out of vm.args, because the emulator takes the first of two.
+    host_flags: flags that the start script gives. They are left out of vm.args, because the emulator takes the first of two. A parameter of an application is
+    named as ``-kernel NAME``, and only compared.
     sources: in check mode, the files of a release whose directory is not there yet, by name.
     keep: called with the path of a file before it is replaced.
     A -setcookie is left out of vm.args, and of the diff. Returns the paths ``sys_config`` and ``vm_args`` (or None), the names of the used
@@ -77,6 +84,7 @@ def configure_release(
         raise OtpError(f"{directory} is not a directory. Install the release before you configure it.")
     values = {**(variables or {}), **(secrets or {})}
     contents = _contents(directory, Files(directory) if sources is None else sources, {SYS_CONFIG: sys_config, VM_ARGS: vm_args}, values)
+    _check_port(contents, host_flags)
     result: dict[str, t.Any] = {"sys_config": None, "vm_args": None, "variables": [], "diff": [], "warnings": []}
     for name, content in contents.items():
         path = result[name.replace(".", "_")] = os.path.join(directory, name)
@@ -131,6 +139,15 @@ def _contents(directory: str, sources: Files | t.Mapping[str, bytes], given: dic
     if problems:
         raise OtpError(". ".join(problems))
     return contents
+
+
+def _check_port(contents: dict[str, Content], host_flags: t.Collection[str]) -> None:
+    """Raise OtpError if a node without EPMD has its port in the two ways that exclude each other."""
+    vm_args = contents[VM_ARGS].data if VM_ARGS in contents else b""
+    places = places_of_port(words(without_flags(vm_args, host_flags)[0]), contents[SYS_CONFIG].data, host_flags)
+    if all(places):
+        flag, parameter = (OF_THE_HOST if place == "host" else f"{contents[place].source} has" for place in places)
+        raise OtpError(TWO_PORTS.format(flag=flag, parameter=parameter))
 
 
 def _content(directory: str, sources: Files | t.Mapping[str, bytes], name: str, given: str | None, values: dict[str, str]) -> Content | None:

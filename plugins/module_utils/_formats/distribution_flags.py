@@ -39,11 +39,13 @@ class Distribution(t.NamedTuple):
 def distribution_of(arguments: t.Iterable[str], config: t.Callable[[list[str]], t.Mapping[str, t.Any]] = lambda _paths: {}) -> Distribution:
     """That of an emulator with these arguments, as erlexec has put them together from command line, -args_file and environment.
 
-    config: the parameters of kernel in the files of -config; it is called where they matter. erl_epmd ignores a port that is given twice.
+    config: the parameters of kernel in the files of -config; it is called where they matter.
     """
     flags = flags_of(arguments)
     name = (flags.get("-name") or flags.get("-sname") or [[]])[0]
-    port = next((as_port(flags[flag]) for flag in PORTS if len(flags.get(flag, [])) == 1), 0)
+    by_flag, by_parameter = (flags.get(flag, []) for flag in PORTS)
+    # erl_epmd ignores a flag that is given twice. Of a parameter, the first counts. With both of them, only an OTP without the parameter starts.
+    port = as_port(by_flag) if len(by_flag) == 1 else as_port(by_parameter)
     has_module = any(flag in flags for flag in MODULES)
     starts = ["false"] not in flags.get("-start_epmd", [])
     if not (starts or port or has_module):
@@ -57,6 +59,18 @@ def distribution_of(arguments: t.Iterable[str], config: t.Callable[[list[str]], 
     protocol, tls_options = (flags.get(flag) or [[]] for flag in ("-proto_dist", "-ssl_dist_optfile"))
     has_epmd = starts or not (port or has_module)
     return Distribution("".join(name[:1]), port, starts, has_epmd, "".join(protocol[0][:1]), "".join(tls_options[0][:1]))
+
+
+def places_of_port(vm_args: t.Iterable[str], sys_config: bytes, host_flags: t.Collection[str]) -> tuple[str, str]:
+    """What gives the port by the flag, and what gives it by the parameter: vm.args, sys.config, or "host", the start script; "" for nothing.
+
+    erl_epmd of OTP 27.2 and later does not let a node start that has both. host_flags: those of the start script, a parameter as ``-kernel NAME``.
+    """
+    flags = flags_of(vm_args)
+    flag, parameter = PORTS
+    by_flag = "host" if flag in host_flags else "vm.args" if len(flags.get(flag, ())) == 1 else ""
+    by_parameter = "host" if parameter in host_flags else "vm.args" if parameter in flags else "sys.config" if PORT in kernel_parameters(sys_config) else ""
+    return by_flag, by_parameter
 
 
 def flags_of(arguments: t.Iterable[str]) -> dict[str, list[list[str]]]:

@@ -214,3 +214,35 @@ def test_in_check_mode_a_release_that_is_still_in_its_package(directory, tmp_pat
 def test_a_release_that_is_not_there(tmp_path):
     with pytest.raises(OtpError, match="missing is not a directory. Install the release before you configure it"):
         configure(tmp_path / "missing")
+
+
+PORT, PARAMETER = "-start_epmd false -erl_epmd_port 9100\n", "-kernel net_ticktime 60 erl_epmd_node_listen_port 9101\n"
+IN_CONFIG = "[{kernel,[{erl_epmd_node_listen_port,9101}]}].\n"
+BY_HOST, BY_PARAMETER = ["-erl_epmd_port"], ["-kernel erl_epmd_node_listen_port"]
+
+
+@pytest.mark.parametrize(
+    ("vm_args", "sys_config", "host_flags", "places"),
+    [
+        (PORT + PARAMETER, "[].", [], ("the given vm.args has", "the given vm.args has")),
+        (PORT, IN_CONFIG, [], ("the given vm.args has", "the given sys.config has")),
+        (PARAMETER, "[].", BY_HOST, ("the variables of this host give (otp_epmd false, or otp_erl_flags)", "the given vm.args has")),
+        ("", IN_CONFIG, BY_HOST, ("the variables of this host give (otp_epmd false, or otp_erl_flags)", "the given sys.config has")),
+        (PORT, "[].", BY_PARAMETER, ("the given vm.args has", "the variables of this host give (otp_epmd false, or otp_erl_flags)")),
+        ("", "[].", BY_HOST + BY_PARAMETER, ("the variables of this host give", "the variables of this host give")),
+        (PORT, "[].", BY_HOST, None),
+        (PARAMETER, IN_CONFIG, BY_PARAMETER, None),
+        (PORT * 2, IN_CONFIG, [], None),
+        ("# " + PORT + PARAMETER, "[].", [], None),
+    ],
+)
+def test_a_port_in_both_ways_is_refused_before_anything_is_written(directory, vm_args, sys_config, host_flags, places):
+    given = {"vm_args": vm_args, "sys_config": sys_config, "host_flags": host_flags, "variables": VALUES}
+    if places is None:
+        configure(directory, **given)
+        return
+    with pytest.raises(OtpError) as error:
+        configure(directory, **given)
+    flag, parameter = places
+    assert f"given twice: {flag}" in str(error.value) and f"-erl_epmd_port, and {parameter}" in str(error.value)
+    assert not (directory / "sys.config").exists()

@@ -22,7 +22,9 @@ DIRECT = "-start_epmd false -erl_epmd_port 9100"
         ("-erl_epmd_port 9100", 9100, True),
         ("-start_epmd false -kernel erl_epmd_node_listen_port 9100", 9100, False),
         ("-start_epmd false -kernel net_ticktime 5 erl_epmd_node_listen_port 9100 -mode embedded", 9100, False),
+        ("-start_epmd false -kernel erl_epmd_node_listen_port 9100 -kernel erl_epmd_node_listen_port 9101", 9100, False),
         # erl_epmd matches one alone.
+        (f"{DIRECT} -erl_epmd_port 9101 -kernel erl_epmd_node_listen_port 9102", 9102, False),
         (f"{DIRECT} -erl_epmd_port 9100", 0, True),
         ("-start_epmd false -erl_epmd_port x", 0, True),
         ("-start_epmd false -erl_epmd_port 70000", 0, True),
