@@ -785,6 +785,13 @@ RULES = (
     ),
     Rule("an emulator of another user is none of the system", PROCESSES, "os.stat(root).st_uid in (0, user)", "True", OF_HOSTILE_PROCESS),
     Rule("a heart of another user is none of the system", PROCESSES, " or not _may_run(runs_as(pid), pid, root)", "", OF_HOSTILE_PROCESS),
+    Rule(
+        "a shell counts no process of another user",
+        "plugins/plugin_utils/_target_system/is_emulator.sh",
+        '[ "$(id -u)" = 0 ] || return 1',
+        ":",
+        (REAL + "test_hostile_process.py::test_an_emulator_and_a_heart_of_another_user_s_system",),
+    ),
     Rule("a process of a container is not ours", PROCESSES, 'len(_status(pid, b"NSpid:")) < 2', "True", (UNIT + "_tree/test_processes.py",)),
     Rule("a forked child is not another emulator", PROCESSES, " if _parent(pid) not in found]", "]", (UNIT + "_tree/test_processes.py",)),
     Rule(
@@ -885,14 +892,14 @@ RULES = (
     Rule("a service is enabled only when it is not", SERVICE, "if is_at_boot(service) != service.at_boot:", "if False:", (UNIT + "_node/test_service.py",)),
     Rule(
         "stop and status find the emulator",
-        "roles/target_system/templates/is_emulator.j2",
-        '"*) return 0 ;; esac',
+        "plugins/plugin_utils/_target_system/is_emulator.sh",
+        '"*) may_run "$1" && return 0 ;; esac',
         '"*) return 1 ;; esac',
         OF_SCRIPTS,
     ),
     Rule(
         "the number of an emulator leads to no other file",
-        "roles/target_system/templates/is_emulator.j2",
+        "plugins/plugin_utils/_target_system/is_emulator.sh",
         '    case "$1" in "" | *[!0-9]*) return 1 ;; esac\n',
         "",
         (OF_HOSTILE_INIT + "the_file_with_the_number_is_something_else",),

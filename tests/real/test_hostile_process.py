@@ -36,6 +36,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be atta
 
 INTRUDER = pwd.getpwnam(USER)
 COOKIE = "cookieofthesetests"
+FUNCTIONS = Path(__file__).parents[2] / "plugins/plugin_utils/_target_system"
 # No node of another test has it, by which it is looked for among all processes.
 NODE = "oulu@localhost"
 
@@ -242,19 +243,44 @@ def test_a_program_that_runs_as_root_for_its_user(place: Place, program: str) ->
         assert users == set()
 
 
+def in_shell(user: pwd.struct_passwd, shell: str, root: Path, command: str) -> str:
+    """What the functions of bin/stop write in the shell of the user."""
+    functions = "".join(f'. "$1/{name}.sh"; ' for name in ("is_emulator", "emulators", "stop_node"))
+    script = ["-c", f"ROOT=$0 RELDIR=$0/releases; {functions}{command}", str(root), str(FUNCTIONS)]
+    identity: dict[str, t.Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    said = subprocess.run([*shell.split(), *script], text=True, capture_output=True, timeout=LIMIT, check=False, cwd="/", **identity)
+    return said.stdout + said.stderr
+
+
 def test_an_emulator_and_a_heart_of_another_user_s_system(place: Place, tmp_path: Path) -> None:
     """They would keep a system from being stopped, and from being started."""
     owner, root = pwd.getpwnam("bin"), place.victim.parent / "system"
     root.mkdir()
     os.chown(root, owner.pw_uid, owner.pw_gid)
-    heart = ["bash", "-c", "exec -a heart sleep 1000"]
-    with place.forged("-root", str(root)) as pid, started(heart, {"ROOTDIR": str(root), "RELDIR": f"{root}/releases"}) as process:
-        wait_until(lambda: Path(f"/proc/{process.pid}/cmdline").read_bytes().startswith(b"heart\0"), "it has become heart")
+    heart, of_node = place.theirs / "heart", {"ROOTDIR": str(root), "RELDIR": f"{root}/releases"}
+    shutil.copy(t.cast("str", shutil.which("sleep")), heart)
+    with place.forged("-root", str(root), environment=of_node) as pid, started([str(heart), "1000"], of_node) as process:
+        wait_until(lambda: Path(f"/proc/{process.pid}/comm").read_text() == "heart\n", "it has become heart")
         assert str(root).encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
         assert find_emulators(str(root)) == [] and find_starters(str(root)) == []
         # But an operator is told of it.
         assert f"(process {pid})" in second_emulator(str(root), None)
         _node.stop(str(root), timeout=LIMIT)
+        # bin/stop, bin/start and the programs for a box have the same rules, whoever runs them.
+        (root / "run").mkdir()
+        (root / "run/emulator.pid").write_text(f"{pid}\n")
+        for user, shell in ((owner, "sh"), (owner, "busybox sh"), (pwd.getpwnam("root"), "sh")):
+            if user.pw_uid == 0:
+                # Root takes the owner's word for it.
+                assert in_shell(user, shell, root, f"is_emulator {pid} && echo yes") == "yes\n" and find_emulators(str(root)) == [pid]
+                (root / "run/emulator.pid").write_text("1\n")
+            assert in_shell(user, shell, root, f"emulators; starters; node_processes; is_emulator {pid} || echo no; stop_node 5 && echo done") == "no\ndone\n"
+            assert process.poll() is None and Path(f"/proc/{pid}/cmdline").read_bytes()
         # Those of its own user are found, so that is not for another reason.
         os.chown(root, INTRUDER.pw_uid, INTRUDER.pw_gid)
         assert find_emulators(str(root)) == [pid] and [starter.pid for starter in find_starters(str(root))] == [process.pid]
+        for user in (INTRUDER, pwd.getpwnam("root")):
+            assert in_shell(user, "sh", root, "node_processes").splitlines()[-1] == f"emulator {pid}"
+            assert f"heart {process.pid} " in in_shell(user, "sh", root, "starters")
+        # With the owner's rights alone they have ended.
+        assert in_shell(INTRUDER, "sh", root, "stop_node 60 && echo done") == "done\n" and process.wait(LIMIT) == -signal.SIGKILL

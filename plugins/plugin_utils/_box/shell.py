@@ -24,7 +24,7 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._box.limits import MAX_
 
 PROGRAMS = Path(__file__).parent / "programs"
 # Of these, bin/stop consists as well.
-EMULATORS, STOP_NODE = (Path(__file__).parents[1] / "_target_system" / name for name in ("emulators.sh", "stop_node.sh"))
+IS_EMULATOR, EMULATORS, STOP_NODE = (Path(__file__).parents[1] / "_target_system" / f"{name}.sh" for name in ("is_emulator", "emulators", "stop_node"))
 
 
 class Shell:
@@ -44,7 +44,7 @@ class Shell:
         Raises OtpError with the end of its error output if it fails, and if it sends more, or takes longer, than any box needs.
         """
         of_system = {"ROOT": self._root, "RELDIR": f"{self._root}/releases", "TOKEN": self.token}
-        common = assignments({**of_system, **variables}) + read_program("common") + without_comments(EMULATORS)
+        common = assignments({**of_system, **variables}) + read_program("common") + without_comments(IS_EMULATOR) + without_comments(EMULATORS)
         # dropbear takes no command of more than 9000 characters.
         common += without_comments(STOP_NODE) if name in ("emulators", "stop") else ""
         outer = {"ROOT": self._root, "NODE_USER": self._user, **(as_root or {}), "COMMON": common, "PROGRAM": read_program(name)}

@@ -4,20 +4,7 @@
 # The variables that bin/stop and _box/shell.py put before it:
 # shellcheck shell=sh disable=SC2154
 
-# The emulators of a system, in any sh: part of bin/stop and of the programs for a box. ROOT is the root directory of the system.
-
-# is_emulator PID: the process lives and is an emulator of this root directory. erlexec gives each emulator -root ROOT, which OTP 25 and later
-# may have resolved; a zombie has no arguments.
-is_emulator() {
-    arguments=$({ tr "\0" "\n" <"/proc/$1/cmdline"; } 2>/dev/null)
-    for name in "$ROOT" "$(readlink -f "$ROOT")"; do
-        case "$arguments" in *"
--root
-$name
-"*) return 0 ;; esac
-    done
-    return 1
-}
+# The emulators of a system, in any sh: part of bin/stop and of the programs for a box, after is_emulator.sh.
 
 # Prints "emulator PID" for all emulators of this system. An emulator forks once, for erl_child_setup; until that calls exec, it has the
 # arguments of the emulator, its parent.

@@ -28,7 +28,10 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._target_system.hardenin
 
 TEMPLATES = Path(__file__).parents[3] / "roles" / "target_system" / "templates"
 # Functions of the shell, without the lines about the file itself.
-PROCESSES = "\n".join(Path(__file__).with_name(name).read_text(encoding="utf-8").partition("\n\n")[2] for name in ("emulators.sh", "stop_node.sh"))
+IS_EMULATOR, *OTHERS = (
+    Path(__file__).with_name(f"{name}.sh").read_text(encoding="utf-8").partition("\n\n")[2] for name in ("is_emulator", "emulators", "stop_node")
+)
+PROCESSES = "\n".join((IS_EMULATOR, *OTHERS))
 MANAGED = f"{service_manager.MANAGED}target_system): changes made here are overwritten."
 
 # The clients of the boot server are in a separate file: the playbook "clients" brings a change to the running server, without a restart.
@@ -192,6 +195,7 @@ def rendered(template: str, variables: Variables) -> str:
         variables,
         managed=MANAGED.replace("target_system", "clients") if client else MANAGED,
         client=client,
+        is_emulator=IS_EMULATOR,
         processes=PROCESSES,
         # The directory of bin/start and of the releases, and the file that decides which release boots; then the same for use in a script.
         node_directory=node_directory,

@@ -35,7 +35,7 @@ ROOTDIR=$real
 starters() {
     # shellcheck disable=SC2013  # no such line has a space
     for found in $(grep -l -x -E -e "heart|run_erl|start|start_erl|erlexec|systemd-cat|sh" /proc/[0-9]*/comm 2>/dev/null | cut -d / -f 3); do
-        is_of_node "$found" || continue
+        { is_of_node "$found" && may_run "$found"; } || continue
         arguments=$({ tr "\0" "\n" <"/proc/$found/cmdline"; } 2>/dev/null)
         program=${arguments%%
 *}

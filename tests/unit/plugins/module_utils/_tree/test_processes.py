@@ -17,7 +17,7 @@ import pytest
 
 from ansible_collections.erlang.otp.plugins.module_utils._tree import processes as _emulator
 
-SHELL = Path(__file__).parents[5] / "plugins/plugin_utils/_target_system/stop_node.sh"
+SHELL = Path(__file__).parents[5] / "plugins/plugin_utils/_target_system"
 
 
 def note(root, pid):
@@ -186,7 +186,7 @@ def test_what_starts_an_emulator_by_its_environment(tmp_path, emulator, heart):
     heart(tmp_path / "other", noted)
     expected = {_emulator.Starter("heart", process.pid, noted) for process in (own, by_hand)}
     assert set(_emulator.find_starters(root)) == expected
-    script = 'ROOT=$0 RELDIR=$0/releases; . "$1"; starters'
+    script = 'ROOT=$0 RELDIR=$0/releases; . "$1/is_emulator.sh"; . "$1/stop_node.sh"; starters'
     found = subprocess.run(["sh", "-c", script, root, SHELL], capture_output=True, text=True, check=True).stdout
     assert set(found.splitlines()) == {f"heart {each.pid} {noted}" for each in expected}
 

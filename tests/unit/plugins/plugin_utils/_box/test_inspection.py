@@ -161,7 +161,7 @@ def test_numbers_of_any_length_are_read_in_part() -> None:
 
 def test_the_child_that_an_emulator_has_forked_is_not_another_one(tmp_path: Path) -> None:
     program = "import os; child = os.fork(); print(child, flush=True) if child else None; os.read(0, 1)"
-    search = ["sh", "-c", f"ROOT={tmp_path}; . {EMULATORS}; emulators"]
+    search = ["sh", "-c", f"ROOT={tmp_path}; . {EMULATORS.with_name('is_emulator.sh')}; . {EMULATORS}; emulators"]
     with subprocess.Popen([sys.executable, "-c", program, "-root", str(tmp_path), "-x"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout and int(process.stdout.readline()) != process.pid
         assert subprocess.run(search, capture_output=True, text=True, check=True).stdout == f"emulator {process.pid}\n"
