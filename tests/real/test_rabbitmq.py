@@ -29,6 +29,8 @@ from waiting import LIMIT, free_port, wait_until
 from ansible_collections.erlang.otp.plugins.module_utils._build.otp import find_otp
 
 ENVIRONMENT = "application get_all_env [rabbit]"
+# rabbitmq.conf.
+CONFIGURATION = "loopback_users = none\nchannel_max = {{ channels | default(77) }}\n"
 TOP = Path(__file__).parents[2]
 (PLUGINS,) = (TOP / "build" / "rabbitmq").glob("usr/lib/rabbitmq/lib/rabbitmq_server-*/plugins")
 VERSION = PLUGINS.parent.name.partition("-")[2]
@@ -109,7 +111,7 @@ def plugin(directory: Path, version: str) -> Path:
 
 def inventory(*, directory: Path, root: Path, home: Path, ports: tuple[int, int, int]) -> dict[str, t.Any]:
     amqp, distribution, epmd = ports
-    data = {name: str(directory / name) for name in ("mnesia", "log", "quorum", "enabled_plugins", "pid", "none.conf", "none.config")}
+    data = {name: str(directory / name) for name in ("mnesia", "log", "quorum", "enabled_plugins", "pid", "generated", "none.config")}
     variables = {
         "otp_release_name": "rabbitmq",
         "otp_release_version": VERSION,
@@ -126,12 +128,14 @@ def inventory(*, directory: Path, root: Path, home: Path, ports: tuple[int, int,
         "otp_manage_user": False,
         "otp_node_name": "rabbit@localhost",
         "otp_cookie": "for-this-test-alone",
-        "otp_sys_config": {"syslog": {"logger": [], "syslog_error_logger": False}, "rabbit": {"loopback_users": []}},
+        "otp_sys_config": {"syslog": {"logger": [], "syslog_error_logger": False}},
+        "otp_files": [{"path": "etc/rabbitmq.conf", "content": CONFIGURATION, "on_change": {"restart": True}}],
         "otp_environment": {
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "ERL_EPMD_PORT": epmd,
             "RABBITMQ_ADVANCED_CONFIG_FILE": data["none.config"],
-            "RABBITMQ_CONFIG_FILE": data["none.conf"],
+            "RABBITMQ_CONFIG_FILE": f"{root}/etc/rabbitmq.conf",
+            "RABBITMQ_GENERATED_CONFIG_DIR": data["generated"],
             "RABBITMQ_DIST_PORT": distribution,
             "RABBITMQ_ENABLED_PLUGINS_FILE": data["enabled_plugins"],
             "RABBITMQ_LOGS": "-",
@@ -184,6 +188,8 @@ def test_built_installed_started_and_of_the_right_version(broker: Broker) -> Non
     assert broker.call("rabbit_misc version []") == f'"{VERSION}"'
     assert broker.call("rabbit is_running []") == "true"
     assert f'"rabbitmq","{VERSION}"' in "".join(broker.call("release_handler which_releases [permanent]").split())
+
+    assert broker.call("application get_env [rabbit,channel_max]") == "{ok, 77}"
 
     properties = greeting(broker.ports[0])
     assert b"\x07productS" + len(b"RabbitMQ").to_bytes(4, "big") + b"RabbitMQ" in properties
