@@ -48,6 +48,7 @@ WAYS = {
     # _client
     "install a release there, by the playbook erlang.otp.deploy": CLIENT + "test_directory.py::test_a_machine_type",
     "upgrade it, by the playbook erlang.otp.upgrade": REAL + "test_client_readonly.py::test_a_client_that_is_down",
+    "of otp_erl_flags or of ERL_FLAGS in otp_environment, and restart it": CLIENT + "test_directory.py::test_a_master_that_is_out_of_reach_as_it_runs",
     "has no directory below {tree.root}: make it first, by the playbook erlang.otp.clients": REAL
     + "test_table_of_truth_clients.py::test_clients_are_restarted_stopped_and_started",
     "Configure it (playbook erlang.otp.clients": REAL + "test_client_readonly.py::test_a_node_that_is_no_client",

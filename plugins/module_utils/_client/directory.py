@@ -22,8 +22,10 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
 from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions, Owner, check_owner
 from ansible_collections.erlang.otp.plugins.module_utils._formats import releases_file
+from ansible_collections.erlang.otp.plugins.module_utils._formats.distribution_flags import problem_for_clients
 from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import InstalledRelease, StartErlData
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release
+from ansible_collections.erlang.otp.plugins.module_utils._node.listening import listening
 from ansible_collections.erlang.otp.plugins.module_utils._tree.client_tree import CLIENTS, ClientTree, Section, read_config, section_of, with_section
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import check_version, is_temporary
 from ansible_collections.erlang.otp.plugins.module_utils._tree.publish import staging
@@ -79,6 +81,13 @@ def _ensure(tree: ClientTree, request: ClientRequest, changes: Changes) -> dict[
     if not tree.shared.has("releases"):
         raise OtpError(
             f"{tree.root} is not the root directory of a target system: install a release there, by the playbook erlang.otp.deploy or otp_release_install"
+        )
+    # As it runs: erlexec has put together what its package, its inventory and its environment say.
+    problem = problem_for_clients(listening(tree.shared.root))
+    if problem:
+        raise OtpError(
+            f"the node of the master, which runs the system below {tree.shared.root}, is out of reach for clients: {problem}. Take the flag out of its vm.args,"
+            " of otp_erl_flags or of ERL_FLAGS in otp_environment, and restart it."
         )
     # The master's node must be able to write the files: by default they belong to the owner of its releases.
     check_owner(request.uid, tree.shared.root)

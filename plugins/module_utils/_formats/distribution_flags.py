@@ -61,6 +61,13 @@ def distribution_of(arguments: t.Iterable[str], config: t.Callable[[list[str]], 
     return Distribution("".join(name[:1]), port, starts, has_epmd, "".join(protocol[0][:1]), "".join(tls_options[0][:1]))
 
 
+def problem_for_clients(found: Distribution) -> str:
+    """Why a node that is distributed so is out of reach for its clients, as a clause; empty if it is not. A client asks EPMD, and speaks without TLS."""
+    if found.is_tls:
+        return f"-proto_dist {found.protocol} has it speak TLS, and a client speaks to its master without"
+    return "" if found.has_epmd else "-start_epmd false has it do without EPMD, and a client asks EPMD for the node of its master"
+
+
 def places_of_port(vm_args: t.Iterable[str], sys_config: bytes, host_flags: t.Collection[str]) -> tuple[str, str]:
     """What gives the port by the flag, and what gives it by the parameter: vm.args, sys.config, or "host", the start script; "" for nothing.
 

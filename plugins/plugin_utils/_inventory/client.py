@@ -12,10 +12,14 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.module_utils._formats.distribution_flags import distribution_of, problem_for_clients
+from ansible_collections.erlang.otp.plugins.module_utils._formats.vm_args import words
 from ansible_collections.erlang.otp.plugins.module_utils._tree.names import is_machine_type
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.specs import typed
 
 Variables = t.Mapping[str, t.Any]
+# Where erlexec looks for more arguments.
+ERL_FLAGS = ("ERL_AFLAGS", "ERL_FLAGS", "ERL_ZFLAGS")
 
 
 def client(variables: Variables) -> t.Iterator[str]:
@@ -33,6 +37,8 @@ def client(variables: Variables) -> t.Iterator[str]:
         yield "otp_epmd is false: a client node is called from its master, which asks EPMD for it. Do not set it."
     if variables.get("otp_dist_tls"):
         yield "otp_dist_tls is set: a client node is called from its master without TLS. Remove it for this host."
+    for name, problem in flags_out_of_reach({**variables, "otp_vm_args": ""}):
+        yield f"{name}: {problem}, and it is called from there. Take the flag out for this host."
     if variables.get("otp_client_loader") == "inet" and not variables.get("otp_static_emulator", True):
         yield "otp_static_emulator is false: a client without a disk always has a static emulator. Do not set it."
 
@@ -62,12 +68,25 @@ def client_problems(hostvars: t.Mapping[str, Variables], hosts: t.Iterable[str])
             yield f"{host}: its master {name} has otp_epmd false, and a client asks EPMD for the node of its master: remove otp_epmd for {name}."
         if master.get("otp_dist_tls"):
             yield f"{host}: its master {name} has otp_dist_tls, and a client speaks to the node of its master without TLS: remove otp_dist_tls for {name}."
+        for variable, problem in flags_out_of_reach(master):
+            yield f"{host}: {variable} of its master {name}: {problem}. Take the flag out for {name}, and restart its node."
         node = str(own.get("otp_node_name"))
         other = seen.setdefault((name, node), host)
         if other != host:
             yield f"{host}: otp_node_name is {node}, like that of {other}: each client of a master needs a different name."
         if own.get("otp_client_loader") == "inet":
             yield from check_disk_less(host, own, name, master)
+
+
+def flags_out_of_reach(variables: Variables) -> t.Iterator[tuple[str, str]]:
+    """The variables whose flags put the node out of reach between client and master, with the reason. What its package says is found on the master."""
+    given = variables.get("otp_environment") or {}
+    texts = {"otp_vm_args": variables.get("otp_vm_args"), **{f"otp_environment.{name}": given.get(name) for name in ERL_FLAGS}}
+    arguments = {name: words(str(text or "").encode("utf-8", "surrogateescape")) for name, text in texts.items()}
+    arguments["otp_erl_flags"] = [str(flag) for flag in variables.get("otp_erl_flags") or []]
+    for name, flags in arguments.items():
+        if problem := problem_for_clients(distribution_of(flags)):
+            yield name, problem
 
 
 def check_disk_less(host: str, own: Variables, name: str, master: Variables) -> t.Iterator[str]:

@@ -33,8 +33,9 @@ def emulator(tmp_path):
     """Starts processes that look like emulators of a root directory, and ends them."""
     started = []
 
-    def start(root, deaf=0):
-        process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(deaf), "-root", str(root), "-bindir", "x"], stdout=subprocess.PIPE)
+    def start(root, *arguments, deaf=0):
+        command = [sys.executable, "-c", PROGRAM, str(deaf), "-root", str(root), "-bindir", "x", *arguments]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
         started.append(process)
         assert process.stdout.readline() == b"ready\n"
         return process

@@ -68,6 +68,23 @@ def master(tmp_path: Path) -> Master:
     return Master(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["-proto_dist", "inet_tls"], "-proto_dist inet_tls has it speak TLS, and a client speaks to its master without. Take the flag out of its vm.args,"),
+        (["-start_epmd", "false", "-erl_epmd_port", "9100"], "-start_epmd false has it do without EPMD, and a client asks EPMD for the node of its master."),
+    ],
+)
+def test_a_master_that_is_out_of_reach_as_it_runs(master: Master, emulator: t.Any, flags: list[str], message: str) -> None:
+    """Wherever its flags are from. After its restart without them the client is made."""
+    process = emulator(master.root, "-sname", "m@localhost", *flags)
+    master.fails(message)
+    process.kill()
+    process.wait()
+    emulator(master.root, "-sname", "m@localhost", "-proto_dist", "inet6_tcp")
+    assert master.have()["release"] == "FIRST"
+
+
 def test_a_new_client(master: Master) -> None:
     foreseen = master.have(check=True)
     actions = master.actions

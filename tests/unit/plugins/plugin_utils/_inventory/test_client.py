@@ -43,6 +43,8 @@ def test_nothing_to_say_of_a_client(given):
         ({"otp_client_loader": "inet", "otp_static_emulator": False}, "otp_static_emulator is false"),
         ({"otp_epmd": False, "otp_dist_ports": 9100}, "otp_epmd is false"),
         ({"otp_dist_tls": Authority().issue("c")}, "otp_dist_tls is set"),
+        ({"otp_erl_flags": ["-proto_dist", "inet_tls"]}, "otp_erl_flags: -proto_dist inet_tls has it speak TLS"),
+        ({"otp_environment": {"ERL_ZFLAGS": "-proto_dist inet6_tls"}}, "otp_environment.ERL_ZFLAGS: -proto_dist inet6_tls has it"),
     ],
 )
 def test_each_variable(given, said):
@@ -66,6 +68,11 @@ def test_each_variable(given, said):
         ({}, {"otp_epmd": "no", "otp_dist_ports": 9100}, ["c: its master m has otp_epmd false"]),
         ({}, {"otp_epmd": "yes", "otp_dist_tls": {}}, []),
         ({}, {"otp_dist_tls": {"certificate": "c", "key": "k"}}, ["c: its master m has otp_dist_tls, and a client speaks"]),
+        ({}, {"otp_erl_flags": ["-proto_dist", "inet_tls"]}, ["c: otp_erl_flags of its master m: -proto_dist inet_tls has it speak TLS"]),
+        ({}, {"otp_vm_args": "+K true\n-proto_dist  'inet_tls' # x\n"}, ["c: otp_vm_args of its master m: -proto_dist inet_tls"]),
+        ({}, {"otp_vm_args": "# -proto_dist inet_tls\n", "otp_erl_flags": ["-proto_dist", "inet6_tcp"]}, []),
+        ({}, {"otp_environment": {"ERL_FLAGS": "-proto_dist inet_tls"}}, ["c: otp_environment.ERL_FLAGS of its master m"]),
+        ({}, {"otp_erl_flags": ["-start_epmd", "false", "-erl_epmd_port", "9100"]}, ["c: otp_erl_flags of its master m: -start_epmd false has it do"]),
         (DISK_LESS, {"otp_boot_server": 1}, []),
         (DISK_LESS, {"otp_boot_server": "no"}, ["c: it boots from its master m: set otp_boot_server"]),
         ({**DISK_LESS, "otp_client_address": "c.example"}, {}, ["c: otp_client_address is not set"]),
