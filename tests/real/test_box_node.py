@@ -78,6 +78,12 @@ def test_files_of_the_operator_and_a_call_that_reads_them(box: Box, releases: Re
     assert result["actions"] == foretold["actions"] and (path.read_text(), (path.parent.parent / "start.conf").read_text()) == (first["content"], "one\n")
     assert path.stat().st_mode & 0o777 == 0o640 and path.stat().st_uid == (box.root / "srv/counter").stat().st_uid != 0
     assert limit_of(box) == "{ok,1}" and box.play("erlang.otp.provision").results("line")[-1]["actions"] == []
+    # What its user cannot read can be neither compared nor kept for the way back.
+    os.chown(path.parent.parent / "start.conf", 0, 0)
+    said = box.play("erlang.otp.provision", "--diff", fails=True)
+    assert "/srv/counter/etc/start.conf cannot be read by the user of the node on this host. Nothing has been changed. Remove it" in said.output
+    (path.parent.parent / "start.conf").unlink()
+    assert box.play("erlang.otp.provision").results("line")[-1]["actions"] == ["write /srv/counter/etc/start.conf"]
     box.inventory(**given, otp_files=[{**first, "content": "oops("}, started])
     said = box.play("erlang.otp.provision", fails=True)
     assert "The earlier file is back, and the node has read it by the same call." in said.output and path.read_text() == first["content"]

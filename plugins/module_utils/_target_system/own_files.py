@@ -110,7 +110,8 @@ class OwnFiles:
                 return f"{place} is a link on this host"
             if not (stat.S_ISREG if end == len(parts) else stat.S_ISDIR)(mode):
                 return f"{place} is not a {'file' if end == len(parts) else 'directory'} on this host"
-        return ""
+        problem = _content_problem(self.place(path))
+        return problem and f"{self.place(path)} {problem}"
 
     def write(self, owner: Owner, pid: int | None) -> None:
         """Write the files, and remove those that are not listed any more. pid: of the emulator that runs. Raises OtpError."""
@@ -269,6 +270,17 @@ def _send() -> None:
     """Bring what was written in the copy of a box to the box."""
     if remote_host():
         remote_host().send()
+
+
+def _content_problem(path: str) -> str:
+    """Why the content of a file is not known, so that it can be neither compared nor kept; empty if it is known."""
+    if remote_host():
+        return str(remote_host().problem_of(path))
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK))
+    except PermissionError:
+        return "cannot be read by the user of the node on this host"
+    return ""
 
 
 def _content_of(path: str) -> tuple[bytes, os.stat_result] | None:

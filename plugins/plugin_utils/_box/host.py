@@ -23,6 +23,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import 
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.box import Box, BoxTarget
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.console import BoxConsole
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.inspection import parse_processes
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.limits import MAX_FILE
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.mirror import MARK
 
 # Bytes of the end of a log, as emulators.sh prints it.
@@ -74,6 +75,14 @@ class BoxHost:
             content = file.read(len(MARK) + 65)
         found = re.fullmatch(rb"[0-9a-f]{64}", content[len(MARK) :]) if content.startswith(MARK) else None
         return found[0].decode("ascii") if found else ""
+
+    def problem_of(self, path: str) -> str:
+        """Why the content of a file of the copy is not known, as the end of a sentence; empty if it is, or if the file is too large to ask for."""
+        entry = self._box.inspection.entries.get(os.path.relpath(path, self._box.mirror.base))
+        with open(path, "rb") as file:
+            if entry is None or file.read(len(MARK)) != MARK or entry.size > MAX_FILE:
+                return ""
+        return "is a link on this host" if entry.kind == "l" else "cannot be read by the user of the node on this host"
 
     def emulators(self, root: str) -> list[int]:
         return self._box.inspection.emulators if self._is_fresh else self._find_processes()[0]

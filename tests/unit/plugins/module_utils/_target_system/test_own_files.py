@@ -22,9 +22,10 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.identity import a
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress
 from ansible_collections.erlang.otp.plugins.module_utils._node.verify import Check
 from ansible_collections.erlang.otp.plugins.module_utils._target_system import own_files as _own_files
-from ansible_collections.erlang.otp.plugins.module_utils._target_system.own_files import OwnFile, parse_files
+from ansible_collections.erlang.otp.plugins.module_utils._target_system.own_files import OwnFile, OwnFiles, parse_files
 from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom
 from ansible_collections.erlang.otp.plugins.module_utils._tree.extra_files import list_of
+from ansible_collections.erlang.otp.plugins.module_utils._tree.tree import Tree
 from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import contents_of
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils._target_system.target_host import SCRIPT, Host
 from ansible_collections.erlang.otp.tests.unit.plugins.module_utils.release_packages import checksum, release_members, write_package
@@ -125,6 +126,24 @@ def test_a_directory_in_the_place_of_a_file_is_refused(host):
     os.makedirs(host.root + "/etc/a.conf")
     with pytest.raises(OtpError, match="a.conf is not a file on this host"):
         host.settle(own_files=(FILE,))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can work as another user")
+def test_what_the_user_of_the_node_cannot_read_is_refused():
+    """Its content could be neither compared nor kept."""
+    user = pwd.getpwnam("nobody").pw_uid
+    with tempfile.TemporaryDirectory() as root:
+        os.mkdir(f"{root}/etc")
+        with open(f"{root}/etc/a.conf", "w", opener=lambda path, flags: os.open(path, flags, 0o600)):
+            pass
+        for directory in (root, f"{root}/etc"):
+            os.chown(directory, user, -1)
+        files = OwnFiles((FILE,), Tree(root), Changes(check_mode=True), lambda path: None)
+        with as_owner(root), pytest.raises(OtpError, match="a.conf cannot be read by the user of the node on this host. Nothing has been changed. Remove"):
+            files.check_places()
+        os.chown(f"{root}/etc/a.conf", user, -1)
+        with as_owner(root):
+            files.check_places()
 
 
 def test_the_run_directory_may_be_a_link_of_ours(host, tmp_path):
