@@ -792,6 +792,13 @@ RULES = (
         ":",
         (REAL + "test_hostile_process.py::test_an_emulator_and_a_heart_of_another_user_s_system",),
     ),
+    Rule(
+        "a host that lacks a part of the base gets the full package",
+        "plugins/plugin_utils/_transport/packages.py",
+        'sent.pop("needs_full_package", False)',
+        "False",
+        (REAL + "test_thin.py::test_the_full_package_is_sent_where_a_file_of_the_base_has_changed",),
+    ),
     Rule("a process of a container is not ours", PROCESSES, 'len(_status(pid, b"NSpid:")) < 2', "True", (UNIT + "_tree/test_processes.py",)),
     Rule("a forked child is not another emulator", PROCESSES, " if _parent(pid) not in found]", "]", (UNIT + "_tree/test_processes.py",)),
     Rule(

@@ -321,7 +321,7 @@ def main() -> None:
     except PackageNeeded as needed:
         module.exit_json(changed=False, needs_package=True, known_packages=needed.known, msg=str(needed))
     except OtpError as error:
-        module.fail_json(msg=str(error), actions=changes.actions)
+        module.fail_json(msg=str(error), actions=changes.actions, **getattr(error, "result", {}))
     module.exit_json(changed=changes.changed, actions=changes.actions, **result)
 
 

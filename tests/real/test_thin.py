@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import tempfile
 import typing as t
 from pathlib import Path
 
@@ -14,12 +16,15 @@ import pytest
 from handler_site import IS_SECOND, OK, Releases, System, files_of
 from release_workshop import MINIMAL, Workshop, members
 from thin_sizes import COUNT, GOAL, Many, changed_files, gzipped
+from truth_site import fleet
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
+from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import sha256
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._handler.request import HandlerError
 from ansible_collections.erlang.otp.plugins.module_utils._install.install import install_release
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import Atom
+from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import thin_of
 
 
 class Thin:
@@ -188,3 +193,35 @@ def test_a_file_of_the_base_that_has_changed(many: Thin) -> None:
             system.take("SECOND", "permanent", verify=[IS_SECOND])
         finally:
             many.packages["SECOND"] = thin
+
+
+class Full(t.NamedTuple):
+    """The full packages; a thin one is beside that of SECOND."""
+
+    packages: dict[str, str]
+
+
+def test_the_full_package_is_sent_where_a_file_of_the_base_has_changed(many: Thin) -> None:
+    """By itself, to this host alone. The operator is told of the file."""
+    package = many.built["package"]
+    assert thin_of(package) == many.packages["SECOND"] and Path(many.packages["SECOND"]).is_file()
+    directory = Path(tempfile.mkdtemp(prefix="otp-thin-"))
+    with fleet(directory, ("north", "south"), Full({"FIRST": many.full["FIRST"], "SECOND": package})) as site:
+        site.write(otp_package=many.full["FIRST"])
+        site.play("deploy")
+        part = Path(site.root("north"), "lib/counter-1.0/ebin/counter_part_7.beam")
+        part.write_bytes(part.with_name("counter_part_8.beam").read_bytes())
+        pids = site.pids()
+        site.write(**site.of("SECOND"))
+        foretold = site.play("upgrade", "--check", otp_serial="100%")
+        run = site.play("upgrade", otp_serial="100%")
+        assert [foretold.rows[host][-2] for host in ("north", "south")] == ["would change"] * 2, foretold.output
+        assert [run.rows[host][-2] for host in ("north", "south")] == ["done"] * 2 and site.pids() == pids
+        said = " ".join(run.output.split())
+        assert said.count("The full package was sent.") == 1 and f"the system below {site.root('north')} has other content in lib/counter-1.0/ebin" in said
+        # The file of the base is as it was, and found as the message says.
+        (directory / ".packages").mkdir(exist_ok=True)
+        shutil.copy(many.full["FIRST"], directory / ".packages/COUNTER-FIRST.tar.gz")
+        sent = {host: json.loads(Path(site.root(host), "releases/SECOND/package.json").read_text())["sha256"] for host in ("north", "south")}
+        assert sent == {"north": sha256(package), "south": sha256(many.packages["SECOND"])}
+        assert "counter-1.0/ebin/counter_part_7.beam" in site.play("verify", code=2).output

@@ -20,6 +20,7 @@ WAYS = {
     # action. A host that lacks the package is simulated: only one with a checksum and without a package is asked so.
     ": set otp_package (option package).": REAL + "test_handler_current.py::test_a_wrong_package_and_none",
     "and no package is given: set otp_package, or have one built": UNIT + "action/test_actions.py::test_a_host_that_lacks_a_package_where_none_is_given",
+    "The full package was sent. The playbook erlang.otp.verify": REAL + "test_thin.py::test_the_full_package_is_sent_where_a_file_of_the_base_has_changed",
     # _fleet
     "Give a file that you can write, or an empty text for none": REAL
     + "test_run_record.py::test_a_server_that_does_not_take_it_and_a_file_that_cannot_be_written_are_warnings",

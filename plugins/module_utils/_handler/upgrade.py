@@ -81,6 +81,7 @@ class Upgrade:
         except PackageNeeded:
             raise
         except OtpError as error:
+            self.result.update({} if isinstance(error, HandlerError) else getattr(error, "result", {}))
             raise self._with_result(error if isinstance(error, HandlerError) else HandlerError(str(error))) from error
         if self.changes.check_mode:
             before, listed = self.result["before"], {entry.version: entry.status for entry in self.tree.releases() or []}

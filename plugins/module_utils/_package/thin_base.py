@@ -165,9 +165,15 @@ def check_base(base: Base, tree: Tree, package: str) -> None:
         raise not_there(base, tree, package, what)
 
 
-def not_there(base: Base, tree: Tree, package: str, what: str) -> OtpError:
+class BaseMissing(OtpError):
+    """The tree lacks a part of the base, so that only the full package can be installed. result: what the result of a module says of it."""
+
+    result = {"needs_full_package": True}
+
+
+def not_there(base: Base, tree: Tree, package: str, what: str) -> BaseMissing:
     """The error for a tree that lacks a part of the base. what: a verb and its object."""
-    return OtpError(
+    return BaseMissing(
         f"package {package} is thin: it leaves out what release {base.name} {base.version} has, and the system below {tree.directory} {what}."
         f" Nothing has been changed. Give the full package, which was built with it (sha256 {base.full})."
     )

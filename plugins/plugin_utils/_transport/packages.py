@@ -6,7 +6,8 @@
 
 Only the module decides. Its first call has the package's sha256 instead of the package, and it answers ``needs_package`` if it needs
 more: so a run that changes nothing is one round trip, and sends nothing. If a thin package of the same release is beside the package,
-hosts that know its base get that one; in the place of a package with a given checksum, only if its own checksum is given as well.
+hosts that know its base get that one; in the place of a package with a given checksum, only if its own checksum is given as well. A host that
+lacks a part of the base gets the full package after it.
 
 All packages go to hosts through here, so here is the rule of ``otp_allowed_signers`` (signed): without a signature nothing is sent, and nothing fetched.
 """
@@ -87,9 +88,21 @@ def _run_with_package(
         result = _run(action, transport, {**arguments, "_package_release": contents}, task_vars)
     if not result.get("needs_package") or action._task.check_mode:
         return {**result, "transferred": False}
+    smallest, chosen = package, arguments
     if thin_checksum or not is_pinned:
-        package, arguments = _smallest(package, arguments, result, thin_checksum, rule)
-    return {**send_package(action, transport, arguments, task_vars, package), "transferred": True}
+        smallest, chosen = _smallest(package, arguments, result, thin_checksum, rule)
+    sent = send_package(action, transport, chosen, task_vars, smallest)
+    if smallest != package and sent.pop("needs_full_package", False):
+        sent = _and_then(sent, send_package(action, transport, arguments, task_vars, package))
+    return {**sent, "transferred": True}
+
+
+def _and_then(refused: dict[str, t.Any], result: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The result with the full package, after that of a thin one: the host lacks a part of its base, which an operator wants to know."""
+    reason = str(refused["msg"]).partition(" Give the full package")[0]
+    actions = [*refused.get("actions", []), *(action for action in result.get("actions", []) if action not in refused.get("actions", []))]
+    warnings = [*result.get("warnings", []), f"{reason} The full package was sent. The playbook erlang.otp.verify names each file that has changed."]
+    return {**result, "changed": bool(actions) or result.get("changed", False), "actions": actions, "warnings": warnings}
 
 
 def send_package(
