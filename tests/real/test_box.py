@@ -10,10 +10,12 @@ One box goes through it all, as a box does: the tests come in their order.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import signal
 import subprocess
+import tarfile
 import time
 import typing as t
 from pathlib import Path
@@ -66,6 +68,53 @@ def test_there_is_no_python_and_no_userland_but_busybox(box: Box) -> None:
     assert not [path for path in box.root.rglob("*python*") if not str(path).startswith(f"{box.root}/proc")]
     said = box.ssh("for d in bin sbin usr/bin usr/sbin; do ls -l /$d; done | grep -v busybox | grep -c ^-").stdout.split()
     assert said == ["1"], "dropbear alone"
+
+
+ARM64 = Path(__file__).parents[2] / "build/machines/arm64/usr/lib"
+LOADER, OTHER_LOADER = b"/lib64/ld-linux-x86-64.so.2", b"/lib/ld-musl-x86_64.so.1"
+
+
+def altered(package: str, path: Path, change: t.Callable[[tarfile.TarInfo, bytes], bytes], more: t.Mapping[str, bytes]) -> str:
+    """The package with other contents, and with more files."""
+    with tarfile.open(package) as old, tarfile.open(path, "w:gz", compresslevel=1, format=tarfile.GNU_FORMAT) as new:
+        for member in old:
+            content = change(member, file.read()) if (file := old.extractfile(member)) else b""
+            member.size = len(content)
+            new.addfile(member, io.BytesIO(content))
+        for name, content in more.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            new.addfile(member, io.BytesIO(content))
+    return str(path)
+
+
+def test_native_code_that_does_not_fit_is_refused(box: Box, releases: Releases, tmp_path: Path) -> None:
+    """An emulator and a library for another machine type, and an emulator for another C library: the box stays as it is."""
+    arm64 = next((ARM64 / "erlang").glob("erts-*/bin/beam.smp")).read_bytes()
+    library = (ARM64 / "aarch64-linux-gnu/engines-3/padlock.so").read_bytes()
+
+    def with_emulator(change: t.Callable[[bytes], bytes]) -> t.Callable[[tarfile.TarInfo, bytes], bytes]:
+        return lambda member, content: change(content) if member.name.endswith("/bin/beam.smp") else content
+
+    cases = {
+        "/bin/beam.smp was made for aarch64, 64 bits, and this host runs x86_64, 64 bits": (with_emulator(lambda _content: arm64), {}),
+        "lib/counter-1.0/priv/needy.so was made for aarch64, 64 bits, and the emulator is for x86_64": (
+            with_emulator(lambda content: content),
+            {"lib/counter-1.0/priv/needy.so": library},
+        ),
+        f"/bin/beam.smp needs {OTHER_LOADER.decode()}, which this host does not have": (
+            with_emulator(lambda content: content.replace(LOADER, OTHER_LOADER.ljust(len(LOADER), b"\0"))),
+            {},
+        ),
+    }
+    for number, (message, (change, more)) in enumerate(cases.items()):
+        package = altered(releases.packages["FIRST"], tmp_path / f"{number}.tar.gz", change, more)
+        box.inventory(otp_package=package, otp_cookie=COOKIE, otp_user="erlang")
+        for check in ([], ["--check"]) if number == 0 else ([],):
+            said = " ".join(box.play("erlang.otp.provision", *check, fails=True).output.split())
+            assert message in said and "Build it for this host's machine type and C library" in said, said
+    box.inventory(otp_package=releases.packages["FIRST"], otp_cookie=COOKIE, otp_user="erlang")
+    assert files(box) == set() and not list(box.root.glob("srv/*/.incoming"))
 
 
 def test_check_mode_tells_and_leaves_the_box_as_it_is(box: Box) -> None:
