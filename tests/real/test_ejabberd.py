@@ -21,10 +21,12 @@ import pytest
 import yaml
 from error_blocks import check_blocks
 from ssh_host import SshHost, run, ssh_host
+from thin_sizes import GOAL, changed_files, gzipped
 from upgrade_site import BIN, Run, run_of
 from waiting import LIMIT, free_port, wait_until
 from xmpp import VERSION, Session, Talk
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.checksum import sha256
 from ansible_collections.erlang.otp.plugins.module_utils._formats.beam import lacks_chunk
 from ansible_collections.erlang.otp.plugins.module_utils._node import lifecycle as _node
 from ansible_collections.erlang.otp.plugins.module_utils._tree.processes import find_emulator
@@ -118,6 +120,17 @@ class Server:
         check_blocks(done.stdout, 0)
         return run_of(0, done.stdout)
 
+    def check_thin(self) -> str:
+        """See that the host got the thin package of SECOND, of hardly more than the changed files. Returns the figures."""
+        first, second, thin = (f"{self.directory}/.packages/ejabberd-{name}.tar.gz" for name in ("FIRST", "SECOND", "SECOND-thin"))
+        record = json.loads(Path(self.root, "releases/SECOND/package.json").read_text())
+        assert (record["sha256"], record["full"]) == (sha256(thin), sha256(second))
+        changed = changed_files(second, first)
+        size, ratio = os.path.getsize(thin), os.path.getsize(thin) / gzipped(changed)
+        assert {path.rpartition("/")[2] for path in changed if path.startswith("lib/")} == {"ejabberd.app", "ejabberd_c2s.beam", "mod_version.beam"}
+        assert ratio <= GOAL
+        return f"ejabberd: {size} bytes thin, {ratio:.2f} times the changed files, gzipped; {os.path.getsize(second)} bytes full"
+
     def pid(self) -> int:
         pid = find_emulator(self.root)
         assert pid
@@ -156,9 +169,10 @@ def test_a_hot_upgrade_and_a_rollback_lose_no_message(server: Server, record_pro
     pid = server.pid()
     later = server.ejabberd("2", "[{update, ejabberd_c2s, {advanced, []}}, {load_module, mod_version}]")
     with Talk(server.port) as talk:
-        run = server.play("upgrade", ejabberd=later, release="SECOND", otp_keep_env=["os_mon"])
+        run = server.play("upgrade", ejabberd=later, release="SECOND", otp_keep_env=["os_mon"], otp_release_base="ejabberd-FIRST.tar.gz")
         assert run.rows[HOST] == ["FIRST", "SECOND", run.rows[HOST][2], "done", "-"] and "takes away" not in run.output
         assert server.version(talk.sender) == (f"ejabberd {DEBIAN}-2", False)
+        record_property("figure", server.check_thin())
         run = server.play("rollback", otp_keep_env=["os_mon"])
         assert run.rows[HOST] == ["SECOND", "FIRST", run.rows[HOST][2], "done", "-"] and "takes away" not in run.output
         assert server.version(talk.sender) == ("ejabberd", False)
