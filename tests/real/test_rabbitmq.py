@@ -128,6 +128,8 @@ def inventory(*, directory: Path, root: Path, home: Path, ports: tuple[int, int,
         "otp_manage_user": False,
         "otp_node_name": "rabbit@localhost",
         "otp_cookie": "for-this-test-alone",
+        # A guard alone: a busy machine must not make a run fail.
+        "otp_start_timeout": int(LIMIT),
         "otp_sys_config": {"syslog": {"logger": [], "syslog_error_logger": False}},
         "otp_files": [{"path": "etc/rabbitmq.conf", "content": CONFIGURATION, "on_change": {"restart": True}}],
         "otp_environment": {
