@@ -22,6 +22,7 @@ from handler_site import Releases
 from native_libraries import compile_c, nif, stub, with_nif
 from truth_site import Fleet, fleet
 
+from ansible_collections.erlang.otp.plugins.module_utils._build.otp import find_otp
 from ansible_collections.erlang.otp.plugins.module_utils._formats.dynamic import Dynamic, read_dynamic
 from ansible_collections.erlang.otp.plugins.module_utils._formats.elf import Program
 from ansible_collections.erlang.otp.plugins.module_utils._install.host_libraries import HostLibraries
@@ -62,7 +63,7 @@ def test_what_is_read_is_what_readelf_reads(tmp_path: Path) -> None:
     stripped = tmp_path / "stripped.so"
     subprocess.run(["strip", "-o", str(stripped), str(tmp_path / "needs.so")], check=True, timeout=60)
     made += [tmp_path / "needs.so", stripped]
-    otp = [path for root in (Path("/usr/lib/erlang"), *MACHINES.glob("arm*/usr/lib")) for path in sorted(root.rglob("*")) if path.is_file()]
+    otp = [path for root in (Path(find_otp(None).root), *MACHINES.glob("arm*/usr/lib")) for path in sorted(root.rglob("*")) if path.is_file()]
     system = [path.resolve() for name in ("libc.so.6", "libcrypto.so.3", "libstdc++.so.6", "libtinfo.so.6") for path in Path("/usr/lib").glob(f"*/{name}")]
     count = 0
     for path in [*made, *otp, *system]:
