@@ -108,6 +108,9 @@ OF_THIS_RUN = ("tests/unit/plugins/plugin_utils/_transport/test_this_run.py",)
 READING, OF_READING = UTILS + "_core/reading.py", (UNIT + "_core/test_reading.py",)
 CONSOLE, ETF, RELEASE_HANDLER = UTILS + "_node/run_erl_console.py", UTILS + "_terms/etf_decoder.py", UTILS + "_node/release_handler.py"
 OF_CONSOLE, OF_ETF = (UNIT + "_node/test_run_erl_console.py",), (UNIT + "_terms/test_etf_decoder.py",)
+LINES, OF_LINES = "plugins/plugin_utils/_live/", "tests/unit/plugins/plugin_utils/_live/"
+WATCHED = "plugins/plugin_utils/_transport/watched.py"
+OF_WATCHED = ("tests/unit/plugins/plugin_utils/_transport/test_watched.py",)
 ERRORS, OF_TERMINAL = UTILS + "_core/errors.py", (UNIT + "_core/test_terminal.py",)
 OF_RELEASE_HANDLER = (UNIT + "_node/test_release_handler.py",)
 
@@ -726,6 +729,16 @@ RULES = (
         "the page runs its own script alone", "playbooks/templates/status.html.j2", "default-src 'none'", "default-src *", ("tests/unit/test_status_page.py",)
     ),
     Rule("keys of the page are escaped", "plugins/filter/fleet_status.py", ", keys=True)", ")", ("tests/unit/plugins/filter/test_fleet_status.py",)),
+    Rule(
+        "what a host says is clean in its line",
+        LINES + "view.py",
+        'clean(str(text or "").replace("\\r", "\\n"))',
+        'str(text or "")',
+        (OF_LINES + "test_view.py",),
+    ),
+    Rule("what is above the lines moves no cursor", LINES + "screen.py", "else clean(part)", "else part", (OF_LINES + "test_screen.py",)),
+    Rule("a step shows no secret", WATCHED, "mask(text)", "text", OF_WATCHED),
+    Rule("a task with no_log shows no step", WATCHED, " or action._task.no_log", "", OF_WATCHED),
     Rule("keys are clean", UTILS + "_core/terminal.py", "{cleaned(key): ", "{key: ", OF_TERMINAL),
     Rule(
         "another directory in the call's place gets nothing",

@@ -20,7 +20,7 @@ RELEASES = yaml.safe_load((TOP / "changelogs/changelog.yaml").read_text("utf-8")
 
 
 def listed(version: str) -> set[str]:
-    """Modules, filters, roles and playbooks, each with the directory that it is in."""
+    """Modules, filters and other plugins, roles and playbooks, each with the directory that it is in."""
     release = RELEASES[version]
     found = {f"plugins/modules/{entry['name']}" for entry in release.get("modules", ())}
     found |= {f"plugins/{kind}/{entry['name']}" for kind, entries in release.get("plugins", {}).items() for entry in entries}
@@ -28,7 +28,7 @@ def listed(version: str) -> set[str]:
 
 
 def existing() -> set[str]:
-    found = {f"plugins/{kind}/{path.stem}": path for kind in ("modules", "filter") for path in (TOP / "plugins" / kind).glob("*.py")}
+    found = {f"plugins/{kind}/{path.stem}": path for kind in ("modules", "callback", "filter") for path in (TOP / "plugins" / kind).glob("*.py")}
     found |= {f"playbooks/{path.stem}": path for path in (TOP / "playbooks").glob("[a-z]*.yml")}
     return {name for name, path in found.items() if path.stem != "__init__"} | {f"roles/{path.name}" for path in (TOP / "roles").iterdir() if path.is_dir()}
 

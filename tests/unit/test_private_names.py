@@ -23,7 +23,7 @@ from ansible_collections.erlang.otp.tests.unit.plugins.plugin_utils._transport.t
 
 TRANSPORT = StdinTransport("otp_target_system")
 ROOT = Path(__file__).parents[2]
-FILES = [path for kind in ("action", "filter", "plugin_utils") for path in sorted((ROOT / "plugins" / kind).rglob("*.py"))]
+FILES = [path for kind in ("action", "callback", "filter", "plugin_utils") for path in sorted((ROOT / "plugins" / kind).rglob("*.py"))]
 # Of Python's own named tuples and contexts.
 OF_PYTHON = {"_asdict", "_replace", "_fields", "_make"}
 # What Ansible reads of a class of ours.

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.steps import step
+
 
 class Changes:
     """Collects the sentences in ``actions``, and does what they say unless it is check mode."""
@@ -22,9 +24,15 @@ class Changes:
     def changed(self) -> bool:
         return bool(self.actions)
 
+    def note(self, sentence: str) -> None:
+        """Record what is done next."""
+        self.actions.append(sentence)
+        if not self.check_mode:
+            step(sentence)
+
     def do(self, sentence: str, action, *args, **keywords):
         """Record the sentence and, unless it is check mode, call the action and return what it returns."""
-        self.actions.append(sentence)
+        self.note(sentence)
         if self.check_mode:
             return None
         return action(*args, **keywords)

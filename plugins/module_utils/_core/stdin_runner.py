@@ -9,7 +9,8 @@ texts, with a small class in the place of AnsibleModule: importing the real one 
 
 After this program, standard input contains:
 
-1. the request, one line of JSON: ``module``, ``params``, ``paths``, ``check_mode``, ``sizes``, ``magic``, ``package``, ``mark``;
+1. the request, one line of JSON: ``module``, ``params``, ``paths``, ``check_mode``, ``sizes``, ``magic``, ``package``, ``mark``,
+   ``shows_steps``;
 2. the modules as texts, and the same as bytecode of the controller's Python, which takes half of the time if the host has the same version;
 3. the release package, if ``package`` is not null.
 
@@ -105,6 +106,10 @@ def run_request(request: dict[str, t.Any]) -> dict[str, t.Any]:
     sys.modules["ansible.module_utils.basic"] = basic
     from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 
+    if request["shows_steps"]:
+        from ansible_collections.erlang.otp.plugins.module_utils._core.steps import show_steps
+
+        show_steps()
     try:
         if not request["package"]:
             return run_main(request["module"])

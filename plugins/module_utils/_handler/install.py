@@ -49,7 +49,7 @@ def install(upgrade: NodeUpgrade, step: RelupStep | None) -> None:
     """Install the release, on another emulator if the step says so. step: None when it is not known, in check mode. Raises HandlerError."""
     before, began = upgrade.running, time.monotonic()
     how = "with a restart of the emulator" if step and step.restarts else "without a restart"
-    upgrade.changes.actions.append(f"switch the node {upgrade.session.node} from release {before.current} to {upgrade.version}, {how}")
+    upgrade.changes.note(f"switch the node {upgrade.session.node} from release {before.current} to {upgrade.version}, {how}")
     if upgrade.changes.check_mode:
         upgrade.result["restarted"] = bool(step and step.restarts)
         return

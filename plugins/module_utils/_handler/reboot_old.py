@@ -25,7 +25,7 @@ def reboot_old(upgrade: NodeUpgrade) -> None:
     if status not in ("permanent", "old"):
         raise OtpError(f"release {version} is {status or 'not known'} on the node {node}: only an old release, or the permanent one, can be rebooted")
     check_boot(upgrade)
-    upgrade.changes.actions.append(f"reboot the node {node} from release {before.current} to {version}")
+    upgrade.changes.note(f"reboot the node {node} from release {before.current} to {version}")
     if upgrade.changes.check_mode:
         return
     if status == "old" and before.lacks_sasl:

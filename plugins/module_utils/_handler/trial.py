@@ -56,7 +56,7 @@ HEART_STARTS = 20.0
 def boot(upgrade: NodeUpgrade) -> None:
     """Restart the node on the release. Raises HandlerError when it does not come up; it is back on the permanent release then, if that can be."""
     before, began, since = upgrade.running, time.monotonic(), time.time()
-    upgrade.changes.actions.append(f"restart the node {upgrade.session.node} from release {before.current} on {upgrade.version}")
+    upgrade.changes.note(f"restart the node {upgrade.session.node} from release {before.current} on {upgrade.version}")
     if upgrade.changes.check_mode:
         upgrade.result["restarted"] = True
         return

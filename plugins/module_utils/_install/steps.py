@@ -14,6 +14,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Ch
 from ansible_collections.erlang.otp.plugins.module_utils._core.files import lock
 from ansible_collections.erlang.otp.plugins.module_utils._core.identity import as_owner
 from ansible_collections.erlang.otp.plugins.module_utils._core.ownership import FileOptions
+from ansible_collections.erlang.otp.plugins.module_utils._core.steps import step
 from ansible_collections.erlang.otp.plugins.module_utils._formats.gzip_reader import Inflated, InflateError
 from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import describe
 from ansible_collections.erlang.otp.plugins.module_utils._formats.resource import Release, ReleaseApplication
@@ -158,6 +159,7 @@ def _install(installation: Installation, changes: Changes, descriptor: int) -> t
 
 def _unpack_and_publish(installation: Installation, changes: Changes, descriptor: int) -> tuple[Release, list[str], t.Collection[str]]:
     tree, options, package, size = installation.tree, installation.options, installation.stream.path, {"max_size": installation.max_size}
+    step("check the package" if changes.check_mode else "unpack the package")
     writer = None if changes.check_mode else Writer(descriptor, uid=options.uid, gid=options.gid, mask=options.mask)
     unpacked = unpack(
         installation.stream,
@@ -175,6 +177,7 @@ def _unpack_and_publish(installation: Installation, changes: Changes, descriptor
         check_complete(unpacked, tree, package)
         check_native(unpacked.native, tree, unpacked.release, package, installation.optional_native)
         if writer is not None:
+            step(f"install release {unpacked.release.name} {unpacked.release.version} below {tree.directory}")
             _publish(installation, unpacked, writer, others)
     return unpacked.release, unpacked.kept, unpacked.paths
 

@@ -22,6 +22,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.errors import Otp
 from ansible_collections.erlang.otp.plugins.module_utils._core.identity import can_switch, identity_of, kill, working_as
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
 from ansible_collections.erlang.otp.plugins.module_utils._core.run import run
+from ansible_collections.erlang.otp.plugins.module_utils._core.steps import step
 from ansible_collections.erlang.otp.plugins.module_utils._node import service as _service
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import COOKIE_FILE, NodeAddress, connect
 from ansible_collections.erlang.otp.plugins.module_utils._node.epmd import MAX_ANSWER, PORT, request
@@ -183,6 +184,7 @@ def wait_until_answering(node: Node, *, timeout: float, stops: bool = True) -> t
     stopped), when it has ended, and after timeout seconds.
     """
     began = time.monotonic()
+    step("wait until the node answers")
     seen: dict[int, float] = {}
     last_seen = began
     reason = ""

@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.identity import kill
 from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
+from ansible_collections.erlang.otp.plugins.module_utils._core.steps import step
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError, CallTimeout, ConnectionLost, Raised, Unreachable
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress, connect
 from ansible_collections.erlang.otp.plugins.module_utils._node.log_tail import last_words
@@ -117,6 +118,7 @@ def _wait(session: Session, is_reached, *, root: str, before: Running, timeout: 
     alive = time.monotonic()
     began = time.time()
     reason = "the emulator has not ended"
+    step("wait for the restart")
     while True:
         pid = None if session.is_remote else find_emulator(root)
         if pid != before.pid and not remote_host() and not session.is_remote:

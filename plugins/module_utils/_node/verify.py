@@ -10,6 +10,7 @@ import time
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
+from ansible_collections.erlang.otp.plugins.module_utils._core.steps import step
 from ansible_collections.erlang.otp.plugins.module_utils._node.call_errors import CallError, Raised, name_of, shortened
 from ansible_collections.erlang.otp.plugins.module_utils._terms.patterns import as_pattern, as_term, matches
 
@@ -43,7 +44,8 @@ def as_checks(given: t.Sequence[dict[str, t.Any]], option: str = "verify") -> tu
 def verify(node, checks: t.Sequence[Check], *, timeout: float) -> None:
     """Repeat each call until it returns what is expected, for timeout seconds in all. Raises NotVerified with the last result, CallError."""
     deadline = time.monotonic() + timeout
-    for check in checks:
+    for number, check in enumerate(checks, 1):
+        step(f"gate {number}/{len(checks)}")
         what = name_of(check.module, check.function, check.arguments)
         while True:
             left = deadline - time.monotonic()

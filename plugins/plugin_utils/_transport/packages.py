@@ -33,6 +33,7 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import c
 from ansible_collections.erlang.otp.plugins.plugin_utils._secrecy.quiet import execute_quietly
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.signed import ANY, Rule, rule_of
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transport import StdinTransport
+from ansible_collections.erlang.otp.plugins.plugin_utils._transport.watched import reporter, watched_upload
 
 # A larger package is uploaded as a file, because each process of Ansible would have it in memory.
 STDIN_LIMIT = 16 << 20
@@ -111,7 +112,7 @@ def send_package(
     """The result of the module, which gets this file of the controller as its option package."""
     sent = transport.run(action, arguments, task_vars, package=package) if transport and os.path.getsize(package) <= STDIN_LIMIT else None
     if sent is None:
-        with _uploaded(action, package) as path:
+        with _uploaded(action, package, reporter(action, task_vars, str)) as path:
             sent = _run(action, transport, {**arguments, "package": path}, task_vars)
         if sent.get("msg"):
             # The operator knows the package by its name on the controller.
@@ -149,7 +150,7 @@ def _smallest(package: str, arguments: dict[str, t.Any], result: dict[str, t.Any
 
 
 @contextlib.contextmanager
-def _uploaded(action: ActionBase, package: str) -> t.Iterator[str]:
+def _uploaded(action: ActionBase, package: str, report: t.Callable[[str], None] | None = None) -> t.Iterator[str]:
     """The path of the package in a private temporary directory of the host, which is removed afterwards."""
     shell = action._connection._shell
     try:
@@ -160,7 +161,8 @@ def _uploaded(action: ActionBase, package: str) -> t.Iterator[str]:
         prepare = PREPARE.format(directory=shlex.quote(directory), name=UPLOADED)
         _check_room(action._low_level_execute_command(prepare, sudoable=False)["stdout"], package, directory)
         path = shell.join_path(shell.tmpdir, UPLOADED)
-        action._transfer_file(package, path)
+        with watched_upload(package, report):
+            action._transfer_file(package, path)
         # So that the user of become can read it.
         action._fixup_perms2((shell.tmpdir, path))
         yield path

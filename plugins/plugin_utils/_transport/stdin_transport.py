@@ -40,6 +40,7 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._transport.conditions i
     variables_of_connection,
 )
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.imports import PACKAGE, source, sources
+from ansible_collections.erlang.otp.plugins.plugin_utils._transport.watched import reporter, watched
 
 # Reads and runs the program, whose size it has; the program reads the rest of standard input.
 BOOT = "import sys,zlib;sys.version_info>=(3,8)or sys.exit('erlang.otp.old '+sys.version.split()[0]);exec(zlib.decompress(sys.stdin.buffer.read({size})))"
@@ -94,8 +95,10 @@ class StdinTransport:
             # Another strategy or connection plugin, or another Ansible, has other methods.
             return warn(f"this Ansible, or its strategy or connection plugin, lacks what is needed ({type(error).__name__}: {error})")
         mark = secrets.token_hex(16)
-        content = self.content(valid.validated_parameters, package, check_mode=action._task.check_mode, mark=mark)
-        output = run_command(command, in_data=content)
+        report = reporter(action, task_vars, lambda text: str(masked(text, known_secrets)), arguments)
+        content = self.content(valid.validated_parameters, package, check_mode=action._task.check_mode, mark=mark, shows_steps=report is not None)
+        with watched(action, report, package=os.path.getsize(package) if package else 0):
+            output = run_command(command, in_data=content)
         answer, rest = split_answer(output["stdout"], mark)
         if rest:
             Display().warning(clean(masked(f"Module invocation had junk after the JSON data: {rest}", known_secrets)))
@@ -110,7 +113,9 @@ class StdinTransport:
             return {"failed": True, "msg": f"The module ended without an answer, with {reason}"}
         return warn(f"Python did not start on a host ({reason})")
 
-    def content(self, parameters: dict[str, t.Any], package: str | None = None, *, check_mode: bool = False, mark: str = "") -> bytes:
+    def content(
+        self, parameters: dict[str, t.Any], package: str | None = None, *, check_mode: bool = False, mark: str = "", shows_steps: bool = False
+    ) -> bytes:
         """What the Python of the host reads: program, request, modules, package."""
         request = {
             "module": self.module,
@@ -121,6 +126,7 @@ class StdinTransport:
             "magic": self.magic,
             "package": {"size": os.path.getsize(package), "name": package} if package else None,
             "mark": mark,
+            "shows_steps": shows_steps,
         }
         # A package is in memory once: connection plugins take nothing but bytes, and joining them would copy it.
         content = io.BytesIO()
