@@ -92,10 +92,19 @@ class Playbook:
 
 
 def play(name: str, *arguments: str, code: int = 0) -> None:
-    """Run a playbook of the collection and print its last table. Raises Failed if its exit status is not the code."""
+    """Run a playbook of the collection; on a terminal it shows itself, else its last table is printed. Raises Failed if its exit status is not the code."""
     began = time.monotonic()
     playbook = Playbook()
     command = ("ansible-playbook", f"erlang.otp.{name}", "-i", INVENTORY, *arguments)
+    if sys.stdout.isatty():
+        typed(*command)
+        # One line a host, drawn again while the playbook runs; and the table.
+        environment = {**fleet.environment(), "ANSIBLE_STDOUT_CALLBACK": "erlang.otp.fleet"}
+        status = subprocess.run(command, cwd=fleet.TOP, env=environment, stdin=subprocess.DEVNULL, check=False).returncode
+        if status != code:
+            raise fleet.Failed(f"{shlex.join(command)}: exit status {status}, expected {code}")
+        print(f"\n  exit status {code}, after {time.monotonic() - began:.1f} s", flush=True)
+        return
     with started(*command) as process:
         for line in process.stdout or ():
             playbook.read(line.rstrip("\n"))

@@ -19,6 +19,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from recording import Recording
 from waiting import LIMIT, wait_until
 
 DEMO = Path(__file__).parents[2] / "examples" / "demo"
@@ -128,6 +129,14 @@ def test_a_node_on_another_release_fails_the_demo(stage: Stage, starts: str, exp
 def test_a_playbook_that_ends_otherwise_than_expected_fails_the_demo(stage: Stage) -> None:
     with pytest.raises(stage.demo.Failed, match=r"exit status 1, expected 2\n(.*\n)*.*does_not_exist"):
         stage.show.play("does_not_exist", code=2)
+
+
+def test_on_a_terminal_a_playbook_shows_itself_and_its_end_counts(tmp_path: Path) -> None:
+    program = "import show; show.play('does_not_exist', code=2)"
+    with Recording(sys.executable, "-c", program, columns=200, PYTHONPATH=str(DEMO), DEMO_DIRECTORY=str(tmp_path)) as recording:
+        recording.watch()
+    shown = recording.everything()
+    assert recording.code == 1 and "does_not_exist could not be found" in shown and "exit status 1, expected 2" in shown
 
 
 @pytest.mark.parametrize("moment", ["2. ", "4. "])
