@@ -592,6 +592,13 @@ RULES = (
         "if False:",
         ("tests/unit/plugins/plugin_utils/_package/test_known.py",),
     ),
+    Rule(
+        "no program of a box runs here with another user's rights",
+        "plugins/plugin_utils/_box/mirror.py",
+        "target.chmod((entry.mode & 0o777) | 0o400)",
+        "target.chmod(entry.mode | 0o400)",
+        ("tests/unit/plugins/plugin_utils/_box/test_mirror.py",),
+    ),
     Rule("a package is signed", TRANSPORT, "digest = rule.checksum_of(package)", "digest = ANY.checksum_of(package)", OF_SIGNED),
     Rule("a thin package is signed itself", TRANSPORT, "digest = rule.checksum_of(thin)", "digest = ANY.checksum_of(thin)", OF_SIGNED),
     Rule("a package of a mirror is signed", TRANSPORT, "rule.of_a_mirror(arguments) if is_url(package) else", "arguments if is_url(package) else", OF_SIGNED),

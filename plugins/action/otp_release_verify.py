@@ -14,7 +14,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
 from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import cleaned
-from ansible_collections.erlang.otp.plugins.plugin_utils._box.action import is_box
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.action import is_box, on_box
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.numbers import refuse_numbers
 from ansible_collections.erlang.otp.plugins.plugin_utils._package.known import what_is_known
 from ansible_collections.erlang.otp.plugins.plugin_utils._secrecy.vaulted import without_vaulted
@@ -24,7 +24,6 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._transport.stdin_transp
 from ansible_collections.erlang.otp.plugins.plugin_utils._transport.this_run import operator, run_of
 
 TRANSPORT = StdinTransport("otp_release_verify")
-BOX = "A box without Python (otp_box) is not verified, because the controller has only the sizes of its large files. Leave the host out (--limit)."
 
 
 class ActionModule(ActionBase):
@@ -37,8 +36,6 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         refuse_numbers(arguments)
-        if is_box(self, task_vars):
-            return {**result, "failed": True, "msg": BOX}
         try:
             # Ansible forks for each task.
             claim = {"operator": arguments.get("operator") or operator(), "_run": run_of(os.getppid())}
@@ -64,9 +61,15 @@ class ActionModule(ActionBase):
         actions: list[str] = []
         for version in [] if self._task.check_mode else answer.get("to_restore") or []:
             if "package" in manifests.get(version, {}):
-                answer = send_package(self, TRANSPORT, {**arguments, "_restore": version}, task_vars, manifests[version]["package"])
+                answer = self._put_back({**arguments, "_restore": version}, manifests[version]["package"], task_vars)
                 actions += answer.get("actions") or []
                 answer.update(actions=actions, changed=bool(actions))
             if answer.get("failed"):
                 break
         return answer
+
+    def _put_back(self, arguments: dict[str, t.Any], package: str, task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
+        """The answer to a call that has the package. The controller does the work of a box, to which only files go."""
+        if is_box(self, task_vars):
+            return on_box(self, TRANSPORT.name, arguments, task_vars, package=package)
+        return send_package(self, TRANSPORT, arguments, task_vars, package)

@@ -74,7 +74,8 @@ options:
     description: The version of the release in O(package). Set by the action plugin, not for use in a task.
     type: str
 notes:
-  - A box without Python (C(otp_box)) is refused, because only sizes of its large files are known to the controller.
+  - Of a box without Python (C(otp_box)), C(sha256sum) there says what the files are, and the controller compares. Files larger than 4 MiB that are not those of
+    the package are different, even if only what does not count differs.
   - The node itself says what it has loaded. So the module finds what was done by hand, and not a node that was made to answer falsely.
 seealso:
   - module: erlang.otp.otp_release_info
@@ -181,6 +182,8 @@ held_by:
   sample: {operator: alice@laptop, run: 4711-99-0a1b2c3d, doing: restarting the node, since: "2026-01-31T12:00:00Z", until: "2026-01-31T13:00:00Z"}
 """
 
+import typing as t
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
@@ -207,15 +210,18 @@ ARGUMENT_SPEC = {
 ARGUMENT_RULES: dict = {"mutually_exclusive": [("cookie", "cookie_file")]}
 
 
-def describe(params: dict, changes: Changes) -> dict:
-    """What the module returns; needs_manifests names the releases if it is not known what their packages have. Raises OtpError."""
-    with as_owner(params["root"]):
-        tree = Tree(params["root"])
+def describe(params: dict, changes: Changes, *, destdir: str = "", **of_a_box: t.Any) -> dict:
+    """What the module returns; needs_manifests names the releases if it is not known what their packages have. Raises OtpError.
+
+    destdir: the directory of the copy of a box, for which Request has more.
+    """
+    with as_owner(params["root"], destdir):
+        tree = Tree(params["root"], destdir)
         if params["_manifests"] is None:
             return {"needs_manifests": [{"name": entry.name, "version": entry.version} for entry in installed_releases(tree)]}
         address = address_of(params) if params["node"] or params["pipe_dir"] else None
         same = {name: params[name] for name in ("given_config", "ignore", "timeout", "repair", "package")}
-        return verify(tree, Request(params["_manifests"], address, restore=params["_restore"], claim=claim_of(params), **same), changes)
+        return verify(tree, Request(params["_manifests"], address, restore=params["_restore"], claim=claim_of(params), **same, **of_a_box), changes)
 
 
 def main() -> None:

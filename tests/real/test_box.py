@@ -195,6 +195,51 @@ def test_it_goes_back(box: Box) -> None:
     assert box.permanent() == "FIRST"
 
 
+def test_what_was_changed_by_hand_is_found_and_put_back(box: Box, releases: Releases, tmp_path: Path) -> None:
+    """By sha256sum of the box, on which no other program of ours runs for that. A module that a build has only written differently counts as the same."""
+    for version in ("FIRST", "SECOND"):
+        (tmp_path / f"COUNTER-{version}.tar.gz").symlink_to(releases.packages[version])
+    way, root = ("-e", f"otp_packages_dir={tmp_path}"), box.root / "srv/counter"
+    first, second = root / "lib/counter-1.0/ebin", root / "lib/counter-2.0/ebin"
+    (epmd,), (kernel,) = root.glob("erts-*/bin/epmd"), root.glob("lib/kernel-*/ebin")
+    before = {path: (path.read_bytes(), path.lstat().st_mode, path.lstat().st_uid) for path in root.glob("[el][ri][tb]*/**/*") if path.is_file()}
+    (second / "counter.beam").write_bytes((first / "counter.beam").read_bytes())
+    (second / "counter.app").unlink()
+    (second / "backdoor.beam").write_bytes((first / "counter.beam").read_bytes())
+    (kernel / "auth.beam").write_bytes(with_a_chunk((kernel / "auth.beam").read_bytes()))
+    epmd.chmod(0o4755)
+    os.chown(kernel / "kernel.app", 0, 0)
+    row, report = verified(box, *way, fails=True)
+    assert row == ["FIRST", "5 differ", "the same", "not compared", "drift"], report
+    for sentence in (
+        "lib/counter-2.0/ebin/counter.beam is not that of the package",
+        "lib/counter-2.0/ebin/counter.app is missing",
+        "lib/counter-2.0/ebin/backdoor.beam is in no package",
+        f"{epmd.relative_to(root)} has the mode 4755, and in the package 0755",
+        f"lib/{kernel.parent.name}/ebin/kernel.app belongs to user 0, and the system to 100",
+    ):
+        assert sentence in report, report
+    row, report = verified(box, "-e", "otp_repair=true", *way, fails=True)
+    assert row[1] == "1 differs" and "put back /srv/counter/lib/counter-2.0/ebin/counter.app" in report
+    (second / "backdoor.beam").unlink()
+    now = {path: (path.read_bytes(), path.lstat().st_mode, path.lstat().st_uid) for path in before}
+    assert [path for path in before if now[path] != before[path]] == [kernel / "auth.beam"]
+    assert verified(box, *way)[0] == ["FIRST", "the same", "the same", "the same", "verified"]
+
+
+def verified(box: Box, *arguments: str, fails: bool = False) -> tuple[list[str], str]:
+    """The cells of the box in the report of erlang.otp.verify, and the report in one line."""
+    said = box.play("erlang.otp.verify", *arguments, fails=fails)
+    (report,) = [result["msg"] for result in said.results("msg") if isinstance(result["msg"], list)]
+    return re.split(r"  +", report[1])[1:], re.sub(r" +", " ", " ".join(report))
+
+
+def with_a_chunk(module: bytes) -> bytes:
+    """The same code, with something beside it that the emulator does not read (beam_lib(3))."""
+    chunks = module[12:] + b"More" + (4).to_bytes(4, "big") + b"more"
+    return b"FOR1" + (len(chunks) + 4).to_bytes(4, "big") + b"BEAM" + chunks
+
+
 def test_what_does_not_boot_goes_back_and_the_node_is_stopped_and_started(box: Box, releases: Releases) -> None:
     given = {**NAMED, "otp_package": releases.packages["FIRST"], "otp_restart_on_change": True, "otp_start_timeout": 20}
     box.inventory(**given, otp_vm_args="+no_such_flag\n")

@@ -151,7 +151,6 @@ WAYS = {
     "with -e otp_repair=true": VERIFY + "test_what_was_changed_by_hand_is_found_and_put_back",
     "or name it in otp_verify_ignore": VERIFY + "test_a_module_that_was_exchanged_in_the_node_and_configuration_that_was_edited",
     "run erlang.otp.deploy": VERIFY + "test_a_module_that_was_exchanged_in_the_node_and_configuration_that_was_edited",
-    "Leave the host out (--limit)": UNIT + "action/test_otp_release_verify.py::test_a_box_is_left_out",
     "from the packages: run erlang.otp.verify, which says": VERIFY + "test_what_was_changed_by_hand_is_found_and_put_back",
     # Signed packages
     "Have one of the signers sign it: ssh-keygen -Y sign": SIGNATURE + "test_a_refused_package_that_is_signed_as_the_message_says",

@@ -39,6 +39,10 @@ HOST_MAKES = (*OF_THE_WAY, LIST, BASE)
 Manifest = t.Mapping[str, t.Sequence[t.Any]]
 
 
+# From a path below the root directory and its status: the number of its owner, and its permissions.
+Look = t.Callable[[str, os.stat_result], t.Tuple[int, int]]
+
+
 class Finding(t.NamedTuple):
     """kind: changed, missing, added, mode or owner. path: below the root directory. versions: the releases whose packages have the file."""
 
@@ -135,19 +139,24 @@ def _add_scripts(tree: Tree, directory: str, files: dict[str, list[Expected]]) -
             files[path].append(files[path][0]._replace(digest=hashlib.sha256(made[os.path.basename(script)]).hexdigest()))
 
 
-def find_drift(tree: Tree, packages: Packages, *, unknown: t.Collection[str] = (), ignore: t.Sequence[str] = ()) -> list[Finding]:
+def look_here(_path: str, status: os.stat_result) -> tuple[int, int]:
+    """Owner and permissions as the file has them. In the copy of a box it has others."""
+    return status.st_uid, stat.S_IMODE(status.st_mode)
+
+
+def find_drift(tree: Tree, packages: Packages, *, unknown: t.Collection[str] = (), ignore: t.Sequence[str] = (), look: Look = look_here) -> list[Finding]:
     """What is not as the packages have it, at most MAX_FINDINGS.
 
     unknown: libraries and the like of releases of which no package is known. ignore: patterns of paths (fnmatch) that do not count.
     """
     findings: list[Finding] = []
-    owners = {os.stat(tree.path(name)).st_uid for name in ("", "lib", "releases") if os.path.isdir(tree.path(name))}
+    owners = {look(name, os.stat(tree.path(name)))[0] for name in ("", "lib", "releases") if os.path.isdir(tree.path(name))}
     seen: set[str] = set()
     for path, status in _files_of(tree, packages):
         seen.add(path)
         expected = packages.files.get(path)
         if expected:
-            findings += _compare(tree, path, status, expected, owners)
+            findings += _compare(tree, path, status, expected, owners, look)
         elif path not in packages.uncompared and not _is_of_the_host(path):
             findings.append(Finding("added", path, f"{path} is in no package"))
         if len(findings) >= MAX_FINDINGS:
@@ -193,15 +202,17 @@ def _files_of(tree: Tree, packages: Packages) -> t.Iterator[tuple[str, os.stat_r
             yield path, os.lstat(tree.path(path))
 
 
-def _compare(tree: Tree, path: str, status: os.stat_result, expected: t.Sequence[Expected], owners: t.Collection[int]) -> t.Iterator[Finding]:
+def _compare(
+    tree: Tree, path: str, status: os.stat_result, expected: t.Sequence[Expected], owners: t.Collection[int], look: Look = look_here
+) -> t.Iterator[Finding]:
     versions, digest = _versions(expected), _digest(tree.path(path), status)
     same = [item for item in expected if item.digest == digest]
     if not same:
         yield Finding("changed", path, f"{path} is not that of the package", versions)
         return
-    if status.st_uid not in owners:
-        yield Finding("owner", path, f"{path} belongs to user {status.st_uid}, and the system to {min(owners)}", versions)
-    mode = stat.S_IMODE(status.st_mode)
+    uid, mode = look(path, status)
+    if uid not in owners:
+        yield Finding("owner", path, f"{path} belongs to user {uid}, and the system to {min(owners)}", versions)
     if stat.S_ISREG(status.st_mode) and not any(_has_mode(mode, item.mode) for item in same):
         yield Finding("mode", path, f"{path} has the mode {mode:04o}, and in the package {same[0].mode:04o}", versions)
 

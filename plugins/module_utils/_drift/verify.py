@@ -10,7 +10,16 @@ import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.changes import Changes
 from ansible_collections.erlang.otp.plugins.module_utils._core.errors import OtpError
-from ansible_collections.erlang.otp.plugins.module_utils._drift.files import Finding, archives_of, find_drift, join_manifests, module_of
+from ansible_collections.erlang.otp.plugins.module_utils._core.remote_host import remote_host
+from ansible_collections.erlang.otp.plugins.module_utils._drift.files import (
+    Finding,
+    Look,
+    archives_of,
+    find_drift,
+    join_manifests,
+    look_here,
+    module_of,
+)
 from ansible_collections.erlang.otp.plugins.module_utils._drift.put_back import put_back, sentence_of
 from ansible_collections.erlang.otp.plugins.module_utils._formats.releases_file import InstalledRelease
 from ansible_collections.erlang.otp.plugins.module_utils._node.connect import NodeAddress
@@ -25,6 +34,7 @@ class Request(t.NamedTuple):
     """manifests: what the controller knows of the packages, by the version of the release: package, sha256 and files; or why it does not know them.
 
     address: None if the node is not to be asked. given_config: as of join_manifests(). package: on this host, of the release restore. claim: who repairs.
+    look: as of find_drift().
     """
 
     manifests: t.Mapping[str, t.Mapping[str, t.Any]]
@@ -37,6 +47,7 @@ class Request(t.NamedTuple):
     restore: str | None = None
     claim: Claim = Claim()
     lock_timeout: float = 60.0
+    look: Look = look_here
 
 
 def installed_releases(tree: Tree) -> list[InstalledRelease]:
@@ -58,7 +69,8 @@ def verify(tree: Tree, request: Request, changes: Changes) -> dict[str, t.Any]:
     unknown = [entry.version for entry in entries if entry.version not in known]
 
     def files() -> list[Finding]:
-        return find_drift(tree, join_manifests(tree, known, permanent, given_config=request.given_config), unknown=unknown, ignore=request.ignore)
+        packages = join_manifests(tree, known, permanent, given_config=request.given_config)
+        return find_drift(tree, packages, unknown=unknown, ignore=request.ignore, look=request.look)
 
     try:
         findings = files()
@@ -112,7 +124,7 @@ def _release(tree: Tree, entry: InstalledRelease, known: t.Mapping[str, t.Any] |
 
 def _node(tree: Tree, request: Request, left_out: t.Collection[str]) -> dict[str, t.Any]:
     """pid; modules: how many were compared, None if none; error: why not; drift. left_out: names of modules."""
-    pid = find_emulator(tree.root) if tree.directory == tree.root else None
+    pid = find_emulator(tree.root) if tree.directory == tree.root or remote_host() else None
     node: dict[str, t.Any] = {"pid": pid, "modules": None, "error": None, "drift": []}
     if pid is None or request.address is None:
         return node

@@ -24,6 +24,8 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._box.small_files import
 # A line of ls -ln: mode, links, owner, group, size (two numbers for a device), a time of three words, and a name.
 _ENTRY = re.compile(r"([-dlpsbc][-rwxsStT]{9})\S* +\d+ +(\d{1,10}) +(\d{1,10}) +(?:\d+, +)?(\d{1,18}) +\S+ +\S+ +\S+ (.*)\Z")
 _BITS = {"r": 1, "w": 1, "x": 1, "s": 1, "t": 1}
+# The bit of the letter in the third place of a user's permissions that is neither x nor -.
+_SPECIAL = {2: 0o4000, 5: 0o2000, 8: 0o1000}
 
 
 class Entry(t.NamedTuple):
@@ -181,4 +183,5 @@ def _sum(inspection: Inspection, line: str) -> None:
 
 def mode_of(permissions: str) -> int:
     """The bits of permissions such as rwxr-xr-x."""
-    return sum(_BITS.get(letter, 0) << (8 - place) for place, letter in enumerate(permissions))
+    special = sum(bit for place, bit in _SPECIAL.items() if permissions[place] in "sStT")
+    return special + sum(_BITS.get(letter, 0) << (8 - place) for place, letter in enumerate(permissions))

@@ -98,7 +98,8 @@ class Mirror:
             if path not in self.inspection.files or content.startswith(MARK):
                 content = self.inspection.heads.get(path, b"") + MARK + os.fsencode(self.inspection.sums.get(path, path))
             target.write_bytes(content)
-            target.chmod(entry.mode | 0o400)
+            # No program of the box runs here with another user's rights.
+            target.chmod((entry.mode & 0o777) | 0o400)
             os.utime(target, (seconds, seconds))
 
     def _link_target(self, path: str, target: str) -> str | None:
@@ -128,6 +129,10 @@ class Mirror:
             target.chmod(mode)
             os.utime(target, (0, 0))
             self.seen[path] = _state(target)
+
+    def is_as_on_box(self, path: str) -> bool:
+        """Whether the file in the copy is the one that the box has, and not one that the copy got since."""
+        return path in self.seen and not _differs(_state(self.place(path)), self.seen[path])
 
     def add_package(self, package: str) -> None:
         """Complete the files of the package that the box has. Raises OtpError for a bad package."""

@@ -20,10 +20,18 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.lifecycle import 
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.node_change import NodeError, change_node
 from ansible_collections.erlang.otp.plugins.module_utils._target_system.options import node_of, parse_options, service_manager
 from ansible_collections.erlang.otp.plugins.module_utils._tree.record import find_record
-from ansible_collections.erlang.otp.plugins.modules import otp_node, otp_release_config, otp_release_handler, otp_release_info, otp_rpc
+from ansible_collections.erlang.otp.plugins.modules import (
+    otp_node,
+    otp_release_config,
+    otp_release_handler,
+    otp_release_info,
+    otp_release_verify,
+    otp_rpc,
+)
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.box import Box, BoxTarget
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.host import open_box
 from ansible_collections.erlang.otp.plugins.plugin_utils._box.system import BoxSystem
+from ansible_collections.erlang.otp.plugins.plugin_utils._box.verification import bring_contents, look_on_box
 
 Parameters = dict[str, t.Any]
 Result = dict[str, t.Any]
@@ -45,7 +53,7 @@ def run_on_box(action: ActionBase, name: str, parameters: Parameters, task_vars:
         root=root,
         pipe_dir=parameters.get("pipe_dir") or value("otp_pipe_dir") or f"{root}/run/pipe",
         user=parameters.get("user") or value("otp_user"),
-        writes=name in WRITERS and not changes.check_mode,
+        writes=name in WRITERS and not changes.check_mode and parameters.get("repair") is not False,
         lock_timeout=parameters.get("lock_timeout") or 60.0,
     )
     try:
@@ -130,15 +138,24 @@ def _rpc(parameters: Parameters, changes: Changes, box: Box) -> Result:
     return result
 
 
+def _verify(parameters: Parameters, changes: Changes, box: Box) -> Result:
+    known = [manifest for manifest in (parameters["_manifests"] or {}).values() if "files" in manifest]
+    bring_contents(box, known)
+    # The node of a box is called through its pipes.
+    parameters = {**parameters, "pipe_dir": box.target.pipe_dir}
+    return otp_release_verify.describe(parameters, changes, destdir=box.destdir, look=look_on_box(box))
+
+
 MODULES: dict[str, t.Callable[[Parameters, Changes, Box], Result]] = {
     "otp_node": _node,
     "otp_target_system": _target_system,
     "otp_release_handler": _handler,
     "otp_release_config": _config,
     "otp_release_info": _info,
+    "otp_release_verify": _verify,
     "otp_rpc": _rpc,
 }
-WRITERS = {"otp_node", "otp_target_system", "otp_release_handler", "otp_release_config"}
+WRITERS = {"otp_node", "otp_target_system", "otp_release_handler", "otp_release_config", "otp_release_verify"}
 
 
 def paths_outside(node: Node, parameters: Parameters) -> tuple[str, ...]:

@@ -5,7 +5,7 @@
 """What is asked of a host that is verified, and what is sent to it.
 
 Rules: the host is asked for its releases, and gets what their packages have; a package is sent only where something is to be put back, never in check mode, and
-only one that may go to the host; the actions of all are reported; a failure ends it; a box is refused.
+only one that may go to the host; the actions of all are reported; a failure ends it; of a box the controller does the work.
 """
 
 from __future__ import annotations
@@ -96,8 +96,16 @@ def test_a_package_that_is_not_signed_proves_nothing(tmp_path: Path, monkeypatch
     assert not transport.packages and not result["changed"]
 
 
-def test_a_box_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    result, transport = run(tmp_path, monkeypatch, task_vars={"otp_box": True})
-    assert result["failed"] and "Leave the host out (--limit)" in result["msg"] and not transport.calls
-    # Another host.
-    assert "failed" not in run(tmp_path, monkeypatch, ASKED, FOUND, task_vars={"otp_box": False})[0]
+def test_a_package_does_not_go_to_a_box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The controller has it, and does the work."""
+    calls: list[tuple[t.Any, ...]] = []
+
+    def on_box(_action: t.Any, name: str, arguments: dict[str, t.Any], _vars: t.Any, *, package: str) -> dict[str, t.Any]:
+        calls.append((name, arguments["_restore"], package))
+        return {**FOUND, "changed": True, "actions": ["a"]}
+
+    monkeypatch.setattr(otp_release_verify, "on_box", on_box)
+    monkeypatch.setattr(Transport, "name", "otp_release_verify", raising=False)
+    result, transport = run(tmp_path, monkeypatch, ASKED, {**FOUND, "to_restore": ["FIRST"]}, task_vars={"otp_box": True}, repair=True)
+    assert calls == [("otp_release_verify", "FIRST", str(tmp_path / "SYSTEM-FIRST.tar.gz"))] and not transport.packages
+    assert result["actions"] == ["a"] and result["changed"]

@@ -106,7 +106,7 @@ def test_what_is_damaged_is_an_error(damaged: bytes) -> None:
         parse_inspection(damaged)
 
 
-@pytest.mark.parametrize(("permissions", "mode"), [("rwxr-xr-x", 0o755), ("r--------", 0o400), ("---------", 0)])
+@pytest.mark.parametrize(("permissions", "mode"), [("rwxr-xr-x", 0o755), ("r--------", 0o400), ("---------", 0), ("rwsr-sr-t", 0o7755), ("rwSr-Sr-T", 0o7644)])
 def test_permissions(permissions: str, mode: int) -> None:
     assert mode_of(permissions) == mode
 

@@ -142,3 +142,9 @@ def steps_of(stream: bytes) -> list[str]:
     with tarfile.open(fileobj=io.BytesIO(stream)) as archive:
         steps = archive.extractfile("steps")
         return steps.read().decode().splitlines() if steps else []
+
+
+def test_no_program_of_the_box_runs_here_with_another_users_rights(tmp_path: Path) -> None:
+    mirror = Mirror(str(tmp_path / "copy"), "/srv/exchange")
+    mirror.fill(Inspection(entries={"bin": DIRECTORY, "bin/su": FILE._replace(mode=0o6755)}))
+    assert mirror.place("bin/su").stat().st_mode & 0o7777 == 0o755
