@@ -11,6 +11,7 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.client import client_problems
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.cluster import of_clusters
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.fleet import of_hosts, shared_systems
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.run import extra_variables, in_the_inventory
 
@@ -26,6 +27,7 @@ description:
   - It then finds hosts that have the same connection, address and port, or a local connection, and the same C(otp_root). They are one
     system, which two tasks would change at the same time.
   - It refuses C(otp_hosts), C(otp_builders), C(otp_serial) and C(otp_max_fail_percentage) in the inventory. Plays do not see them there.
+  - It checks that the hosts of a cluster (C(otp_cluster)) are one group.
   - With O(clients), checks that each host names a master that exists, with the same root directory and cookie, and that a client
     without a disk has all that it boots with.
 positional: _input
@@ -70,7 +72,7 @@ def fleet_problems(hostvars: t.Any, *, hosts: t.Iterable[str], clients: bool = F
     if clients:
         return [*client_problems(hostvars, hosts)]
     variables = [hostvars[host] for host in hosts]
-    return [*of_hosts(variables), *in_the_inventory(variables, extra_variables()), *shared_systems(variables)]
+    return [*of_hosts(variables), *of_clusters(hostvars, hosts), *in_the_inventory(variables, extra_variables()), *shared_systems(variables)]
 
 
 class FilterModule:

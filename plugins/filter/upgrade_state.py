@@ -75,8 +75,11 @@ _value:
       description: Whether more hosts than may fail cannot be upgraded.
       type: bool
     is_failed:
-      description: Whether more hosts than may fail have failed.
+      description: Whether more hosts than may fail have failed, or too few nodes of a cluster would run without those of the batch.
       type: bool
+    short:
+      description: The hosts of the batch that cannot be changed because too few nodes of their cluster would run then, and why.
+      type: dict
     has_failed:
       description: Whether the node of a host was rolled back, or is not back.
       type: bool

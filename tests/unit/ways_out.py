@@ -14,6 +14,7 @@ BUILD, CLIENT, HANDLER, INSTALL, NODE, SYSTEM = (f"{UNIT}module_utils/_{name}/" 
 
 TRUTH = f"{REAL}test_table_of_truth.py::"
 SIGNATURE = f"{UNIT}plugin_utils/_package/test_signature.py::"
+CLUSTER = f"{REAL}test_cluster_gates.py::"
 VERIFY, DRIFT = f"{REAL}test_verify.py::", f"{UNIT}module_utils/_drift/test_verify.py::"
 
 WAYS = {
@@ -22,6 +23,9 @@ WAYS = {
     "and no package is given: set otp_package, or have one built": UNIT + "action/test_actions.py::test_a_host_that_lacks_a_package_where_none_is_given",
     "The full package was sent. The playbook erlang.otp.verify": REAL + "test_thin.py::test_the_full_package_is_sent_where_a_file_of_the_base_has_changed",
     # _fleet
+    "first, by the playbook erlang.otp.start": CLUSTER + "test_no_node_is_taken_away_while_another_one_is_down",
+    "lower it for this run, with -e otp_min_available=NUMBER": CLUSTER + "test_no_node_is_taken_away_while_another_one_is_down",
+    "take fewer at once, with -e otp_serial=": CLUSTER + "test_a_batch_that_is_too_large_is_refused_and_the_next_size_is_named",
     "Give a file that you can write, or an empty text for none": REAL
     + "test_run_record.py::test_a_server_that_does_not_take_it_and_a_file_that_cannot_be_written_are_warnings",
     "cannot be rendered, so that the record itself is posted": REAL
@@ -181,6 +185,8 @@ TASKS = {
 }
 # They name a variable, and no way out.
 FACTS = (
+    "and otp_min_available is {rule}",
+    "{variables.get('otp_root') or ''}/run",
     "made by erlang.otp (otp_release_appup) from compiled code",
     "nothing is installed below otp_root",
     "The node, or its host, is down, and otp_down is skip",

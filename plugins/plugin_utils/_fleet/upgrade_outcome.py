@@ -30,7 +30,8 @@ NO_RELEASE = "set otp_upgrade_to to its version, or have it built by the host of
 def outcome_of(host: Data, *, down: str = "fail", check_mode: bool = False) -> dict[str, t.Any]:
     """The outcome of one host.
 
-    host: of its variables, ``_otp_batch`` (``began``, and whether it ``goes``), ``_otp_TASK_result`` of each of TASKS,
+    host: of its variables, ``_otp_batch`` (``began``, whether it ``goes``, and for which hosts their cluster is too ``short``),
+    ``_otp_TASK_result`` of each of TASKS,
     ``_otp_steps`` (when all per-host steps had ended), ``_otp_rollback`` (the cause, and when it had ended), ``_otp_cleanup_failure`` (what failed
     at the end), ``_otp_info_result`` (what a rollback knows of the host). down: otp_down.
     Returns ``outcome`` (not reached, refused, unchanged, done, ...), ``reason``, ``before`` and ``now`` (releases), ``pid``, ``back`` (the release that a
@@ -53,7 +54,8 @@ def outcome_of(host: Data, *, down: str = "fail", check_mode: bool = False) -> d
     before = known.get("running") or ("" if is_node else permanent or (info.get("permanent") or {}).get("release") or "")
     after = next((each["after"] for each in map(result.get, ("rollback", "step", "commit", "install")) if each and each.get("after")), known)
     # Hosts of one batch may have different ones.
-    found = after_bring(bring, str(host.get("otp_down", down))) | after_install(result["install"])
+    short = (batch.get("short") or {}).get(host.get("inventory_hostname")) or ""
+    found = after_bring(bring, str(host.get("otp_down", down)), short) | after_install(result["install"])
     found |= after_steps(host.get("_otp_steps") or {}, bring, result)
     rollback = host.get("_otp_rollback") or {}
     failure = rollback_failure(result, None if is_node or known.get("running") is None else permanent)
@@ -97,8 +99,8 @@ def kept_beside(results: t.Iterable[Data]) -> list[str]:
     return [*dict.fromkeys(f"{problem['cause']}. {problem['remedy']}." for problem in problems)]
 
 
-def after_bring(bring: Data, down: str) -> dict[str, t.Any]:
-    """Whether the host can be upgraded."""
+def after_bring(bring: Data, down: str, short: str = "") -> dict[str, t.Any]:
+    """Whether the host can be upgraded. short: why its cluster cannot be without it."""
     if not bring:
         return {"outcome": "not reached"}
     has_way = bring.get("failed") or bring.get("way") in NODE_WAYS
@@ -107,6 +109,8 @@ def after_bring(bring: Data, down: str) -> dict[str, t.Any]:
         return {"outcome": "down, left alone"}
     if bring.get("unreachable") or bring.get("failed"):
         return {"outcome": "refused", "reason": refusal(bring)}
+    if short and bring.get("way") not in (None, "none"):
+        return {"outcome": "refused", "reason": short}
     return {"outcome": "unchanged", "reason": DOWN if bring.get("way") == "none" and is_down else ""}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.cluster import shortages
 from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.summary import summary_lines
 from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.upgrade_outcome import Data, outcome_of
 
@@ -27,6 +28,9 @@ def upgrade_state(
 ) -> dict[str, t.Any]:
     """The state of these hosts, which are a batch or the fleet. The documentation of the filter upgrade_state has the options and the result."""
     outcomes = [outcome_of(host, down=str(down), check_mode=check_mode) for host in hosts]
+    batch: Data = next((host["_otp_batch"] for host in hosts if host.get("_otp_batch")), {})
+    # As they were when the batch was decided on; before that, as they are.
+    short = batch["short"] if "short" in batch else shortages(hosts, outcomes)
 
     def too_many(count: int) -> bool:
         return count * 100 > float(max_fail_percentage) * len(outcomes)
@@ -35,7 +39,8 @@ def upgrade_state(
     return {
         "hosts": outcomes,
         "is_refused": too_many(sum(outcome["outcome"] == "refused" for outcome in outcomes)),
-        "is_failed": too_many(sum(outcome["is_bad"] or outcome["is_due"] for outcome in outcomes)),
+        "is_failed": bool(short) or too_many(sum(outcome["is_bad"] or outcome["is_due"] for outcome in outcomes)),
+        "short": short,
         "has_failed": any(outcome["outcome"] in ("rolled back", "failed") for outcome in outcomes),
         "is_over": all(outcome["is_over"] for outcome in outcomes),
         "is_well": not any(outcome["is_bad"] or outcome["is_lost"] for outcome in outcomes),

@@ -22,6 +22,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._tree.names import chec
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory import names
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.builder import builder
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.client import client
+from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.cluster import cluster
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.notify import notify
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.own_files import own_files
 from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.run import OF_A_RUN, run
@@ -75,7 +76,7 @@ def problems(variables: Variables, *, target: bool = True) -> list[str]:
     if not target:
         return [*found, *builder(values), *signatures({**values, "otp_package": ""})]
     of_system = (root, user, directories, node, cookie, flags, environment, timeouts, package, signatures, configuration, own_files, service, tls)
-    for check in (*of_system, image, box, client, upgrade, notify):
+    for check in (*of_system, image, box, client, upgrade, cluster, notify):
         found.extend(check(values))
     return found
 
