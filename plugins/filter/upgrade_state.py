@@ -87,8 +87,14 @@ _value:
       description: Whether nothing is left to do on any host.
       type: bool
     is_well:
-      description: Whether no host counts as failed.
+      description: Whether no host counts as failed, and the run was not stopped.
       type: bool
+    stop:
+      description: Why the run has stopped before a batch, as C(otp_stop_file) says; empty if it has not.
+      type: str
+    cause:
+      description: Which host has failed, and why, in one line; the first if several have. Empty if none has.
+      type: str
     is_reached:
       description: Whether the run has come to each host.
       type: bool

@@ -28,7 +28,7 @@ os.environ.setdefault("ANSIBLE_PIPELINING", "1")
 # Files that take minutes begin first, so that in the end no process waits for another one.
 LONG = """
     adoption box box_node client_role deploy faults hostile_box hostile_client hostile_host interrupted_upgrade odd_names packages packages_debian13 relup
-    relup_of_the_fleet restart table_of_truth upgrade upgrade_failing values
+    jobs relup_of_the_fleet restart table_of_truth upgrade upgrade_failing values
 """.split()
 
 

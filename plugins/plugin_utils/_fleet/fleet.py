@@ -63,12 +63,21 @@ def describe_fleet(
     note_packages(rows, packages or {})
     for row in rows:
         note_drift(row, hosts[row["host"]].get("verified") or {})
+    fleet = fleet_of(rows, time=time)
+    if application:
+        fleet["application"] = describe_application(application, fleet["rows"], {host: data.get("result") or {} for host, data in hosts.items()})
+    return fleet
+
+
+def fleet_of(rows: list[dict[str, t.Any]], *, time: str) -> dict[str, t.Any]:
+    """What describe_fleet returns without an application, of the rows of all hosts, to which nothing more is noted."""
+    for row in rows:
         row["severity"] = SEVERITY[row["state"]]
     rows.sort(key=lambda row: row["severity"])
     rows = below_masters(rows)
     return {
         "time": time,
-        "application": describe_application(application, rows, {host: data.get("result") or {} for host, data in hosts.items()}) if application else None,
+        "application": None,
         "rows": rows,
         "notes": notes_of(rows),
         "releases": releases_of(rows),
@@ -138,8 +147,9 @@ def note_packages(rows: t.Sequence[dict[str, t.Any]], packages: t.Mapping[tuple[
             sentence = f"{what}, not from {path} ({digest[:12]}...): it may have other content than its version says"
         else:
             sentence = f"{what}, and other hosts have this version from another package, which may have other content"
-        row["notes"].append({"text": sentence, "time": ""})
-        row["disagreements"].append(sentence)
+        if sentence not in row["disagreements"]:
+            row["notes"].append({"text": sentence, "time": ""})
+            row["disagreements"].append(sentence)
         row["state"] = "disagrees" if row["state"] == "running" else row["state"]
 
 

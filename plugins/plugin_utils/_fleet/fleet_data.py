@@ -25,8 +25,13 @@ def fleet_data(fleet: Data, hosts: t.Mapping[str, Data]) -> dict[str, t.Any]:
         "time": f"{fleet['time'].replace(' ', 'T')}Z",
         "hosts": [_host(row, hosts[row["host"]].get("result") or {}) for row in fleet["rows"]],
         "application": _application(fleet["application"]) if fleet["application"] else None,
-        "mixed": [{"group": mixed["group"], "releases": [_release(release) for release in mixed["releases"]]} for mixed in fleet["mixed"]],
+        "mixed": mixed_data(fleet),
     }
+
+
+def mixed_data(fleet: Data) -> list[dict[str, t.Any]]:
+    """The groups of several releases. fleet: what describe_fleet returned."""
+    return [{"group": mixed["group"], "releases": [_release(release) for release in mixed["releases"]]} for mixed in fleet["mixed"]]
 
 
 def _host(row: Data, result: Data) -> dict[str, t.Any]:

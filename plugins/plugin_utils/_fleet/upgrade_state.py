@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import clean
 from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.cluster import shortages
 from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.summary import summary_lines
 from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.upgrade_outcome import Data, outcome_of
@@ -35,6 +36,7 @@ def upgrade_state(
     def too_many(count: int) -> bool:
         return count * 100 > float(max_fail_percentage) * len(outcomes)
 
+    stop = next((str(host["_otp_stop"]) for host in hosts if host.get("_otp_stop")), "")
     rows = [row(host, outcome, playing) for host, outcome in zip(hosts, outcomes)]
     return {
         "hosts": outcomes,
@@ -43,12 +45,25 @@ def upgrade_state(
         "short": short,
         "has_failed": any(outcome["outcome"] in ("rolled back", "failed") for outcome in outcomes),
         "is_over": all(outcome["is_over"] for outcome in outcomes),
-        "is_well": not any(outcome["is_bad"] or outcome["is_lost"] for outcome in outcomes),
+        "is_well": not any(outcome["is_bad"] or outcome["is_lost"] for outcome in outcomes) and not stop,
+        "stop": stop,
+        "cause": next((cause for host, outcome in zip(hosts, outcomes) if (cause := cause_of(host, outcome))), ""),
         "is_reached": all(host.get("_otp_batch") and not outcome["is_lost"] for host, outcome in zip(hosts, outcomes)),
         "is_one_batch": is_one_batch(serial, len(hosts)),
-        "report": [dict(zip(("host", "before", "now", "seconds", "outcome", "down", "reason"), (*cells, reason))) for cells, reason in rows],
+        "report": [
+            dict(zip(("host", "before", "now", "seconds", "outcome", "down", "reason"), (*cells, reason or (stop if cells[4] == "not reached" else ""))))
+            for cells, reason in rows
+        ],
         "lines": summary_lines(["HOST", "BEFORE", "NOW", "SECONDS", "OUTCOME", "DOWN"], rows),
     }
+
+
+def cause_of(host: Data, outcome: Data) -> str:
+    """In one line, why runs beside this one are to stop: what has failed on the host; empty if nothing has."""
+    if not outcome["is_bad"]:
+        return ""
+    reason = outcome["reason"].split("\n")[0]
+    return clean(f"{host.get('inventory_hostname')}: {outcome['outcome']}: {reason}")
 
 
 def row(host: Data, outcome: Data, playing: t.Collection[str] | None) -> tuple[list[t.Any], str]:

@@ -34,7 +34,7 @@ from ansible_collections.erlang.otp.plugins.plugin_utils._inventory.upgrade impo
 from ansible_collections.erlang.otp.plugins.plugin_utils._package.facts import checksum_of
 
 # Of the playbooks: those of a run, and where a report goes; and how modules reach the hosts.
-OF_THE_STATUS = {"otp_status_page", "otp_status_json", "otp_status_metrics", "otp_status_application", "otp_verify"}
+OF_THE_STATUS = {"otp_status_page", "otp_status_json", "otp_status_metrics", "otp_status_application", "otp_status_merge", "otp_verify"}
 PLAYBOOK_VARIABLES = {*OF_A_RUN, *OF_THE_STATUS, "otp_stdin_transport", "otp_remove"}
 
 # Flags that the role and its start script set, and the variable for each.

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import typing as t
 
@@ -14,7 +15,7 @@ from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.utils.vars import load_extra_vars
 
-OF_A_RUN = ("otp_hosts", "otp_builders", "otp_serial", "otp_max_fail_percentage")
+OF_A_RUN = ("otp_hosts", "otp_builders", "otp_serial", "otp_max_fail_percentage", "otp_stop_file")
 # A batch: so many hosts, or so many of a hundred.
 BATCH = re.compile(r"\d+%?", re.ASCII)
 
@@ -28,6 +29,9 @@ def run(variables: Variables) -> t.Iterator[str]:
         yield f'otp_serial is {serial!r}: give a number of hosts, a percentage, such as 25%, or a list of these, as JSON: -e \'{{"otp_serial": [1, "25%"]}}\'.'
     if not is_percentage(percentage):
         yield f"otp_max_fail_percentage is {percentage!r}: it must be a number from 0 to 100."
+    stop = str(variables.get("otp_stop_file") or "")
+    if stop and not (os.path.isabs(stop) and os.access(os.path.dirname(stop), os.W_OK | os.X_OK)):
+        yield f"otp_stop_file is {stop!r}: give an absolute path, in a directory of the controller that this run can write to, and all runs beside it."
 
 
 def is_batches(serial: t.Any) -> bool:

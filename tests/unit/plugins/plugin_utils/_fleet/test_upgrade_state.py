@@ -146,3 +146,19 @@ def test_input_that_is_not_a_list_of_hosts() -> None:
     for wrong in ("h1", {"h1": {}}, None):
         with pytest.raises(AnsibleFilterError, match="needs a list of variables"):
             FilterModule().filters()["upgrade_state"](wrong)
+
+
+def test_a_run_that_another_one_has_stopped_is_not_well_and_says_why_of_the_hosts_that_it_did_not_come_to() -> None:
+    stop = "2026-11-30T12:00:00Z south: rolled back: a gate"
+    found = state(DONE, {**INSPECTED, "_otp_stop": stop}, INSPECTED)
+    assert found["stop"] == stop and not found["is_well"] and not found["is_reached"]
+    assert [(row["outcome"], row["reason"]) for row in found["report"]] == [("done", ""), ("not reached", stop), ("not reached", stop)]
+    # The table has it once, as the failure of the run.
+    assert not any(stop in line for line in found["lines"])
+    assert state(DONE, INSPECTED)["stop"] == ""
+
+
+def test_the_cause_is_one_line_of_the_first_host_that_failed() -> None:
+    failed = {**DUE, "_otp_rollback": {"cause": {"reason": "no\x1b[2J\nits log"}, "ended": 12.0}, "_otp_rollback_result": {"after": BEFORE}}
+    assert state(DONE, failed, REFUSED)["cause"] == "h2: rolled back: no[2J"
+    assert state(DONE, UNCHANGED)["cause"] == ""

@@ -36,3 +36,10 @@ def test_an_inventory_has_no_variable_of_a_run() -> None:
     assert [*in_the_inventory(hosts, {"otp_serial", "otp_hosts"})] == []
     (said,) = in_the_inventory(hosts, {"otp_hosts"})
     assert said.startswith("otp_serial is in the inventory, of a, b: it belongs to a run")
+
+
+def test_a_stop_file_is_where_the_run_can_write(tmp_path) -> None:
+    assert [*run({"otp_stop_file": f"{tmp_path}/stop"})] == [] == [*run({"otp_stop_file": ""})]
+    for path in ("stop", f"{tmp_path}/none/stop"):
+        (said,) = run({"otp_stop_file": path})
+        assert said.startswith(f"otp_stop_file is {path!r}: give an absolute path, in a directory of the controller that this run can write to")
