@@ -41,6 +41,8 @@ OF_TRANSPORT = ("tests/unit/plugins/plugin_utils/_transport/test_packages.py",)
 DRIFT, OF_DRIFT = UTILS + "_drift/", (UNIT + "_drift/test_files.py", UNIT + "_drift/test_verify.py")
 SIGNATURE, SIGNED = "plugins/plugin_utils/_package/signature.py", "plugins/plugin_utils/_transport/signed.py"
 OF_SIGNATURE = ("tests/unit/plugins/plugin_utils/_package/test_signature.py",)
+STORE, STORE_DIRECTORY, STORE_LAYOUT, STORE_REMOTE = (f"plugins/plugin_utils/_store/{name}.py" for name in ("store", "directory", "layout", "remote"))
+OF_STORE = ("tests/unit/plugins/plugin_utils/_store/test_store.py",)
 OF_SIGNED = ("tests/unit/plugins/plugin_utils/_transport/test_signed.py",)
 CHECKOUTS, OF_CHECKOUTS = UTILS + "_build/checkouts.py", (UNIT + "_build/test_checkouts.py",)
 OF_PUBLISH = (UNIT + "_tree/test_publish.py",)
@@ -623,6 +625,18 @@ RULES = (
         "",
         ("tests/unit/plugins/plugin_utils/_package/test_sbom.py",),
     ),
+    # A package store.
+    Rule("what is taken is what was put", STORE, "if digest.hexdigest() != file.sha256:", "if False:", OF_STORE),
+    Rule("the package is taken last", STORE, "for name in reversed(names_along(key)) if", "for name in names_along(key) if", OF_STORE),
+    Rule("what a record names is there", STORE, "            if along.get(name) != files[name]:\n", "            if False:\n", OF_STORE),
+    Rule("other content in the store stays", STORE, "if found and found.sha256 != files[package].sha256:", "if False:", OF_STORE),
+    Rule("other content on the controller stays", STORE, "if os.path.isfile(local) and not is_same:", "if False:", OF_STORE),
+    Rule("of two that write a record first, one is refused", STORE_DIRECTORY, "[content], os.link)", "[content], os.replace)", OF_STORE),
+    Rule("of two that write a record on another host first, one is refused", STORE_REMOTE, "if ln {new} {path};", "if mv -f {new} {path};", OF_STORE),
+    Rule("no link in a store on another host leads out of it", STORE_REMOTE, "[ -d $d ] && [ ! -h $d ]", "[ -d $d ]", OF_STORE),
+    Rule("no link in a store leads out of it", STORE_DIRECTORY, "if not stat.S_ISDIR(os.lstat(place).st_mode):", "if False:", OF_STORE),
+    Rule("a store that is not mounted is not empty", STORE_DIRECTORY, "if not os.path.isdir(root):", "if False:", OF_STORE),
+    Rule("the URL of a store has no password", STORE_LAYOUT, "parts.username is not None or parts.query", "parts.query", OF_STORE),
     Rule("a download has a largest size", DOWNLOAD, "                if received > max_size:\n", "                if False:\n", OF_DOWNLOAD),
     Rule("a download is as large as it says", DOWNLOAD, "if size is not None and received < size:", "if False:", OF_DOWNLOAD),
     Rule("a download has a minimal rate", DOWNLOAD, "if came < self._window * SLOWEST:", "if False:", OF_DOWNLOAD),

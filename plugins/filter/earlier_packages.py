@@ -21,7 +21,7 @@ author:
   - The erlang.otp authors
 description:
   - Finds the packages of the releases that the hosts have, and of those from which the last package of the same release has a relup.
-positional: _input, directory, name, version
+positional: _input, directory, name, version, stored, store
 options:
   _input:
     description: The results of M(erlang.otp.otp_release_info), by host. A host without an answer is left out.
@@ -39,6 +39,15 @@ options:
     description: Its version. Hosts that have it are left out.
     type: str
     required: true
+  stored:
+    description: The packages of a package store, as M(erlang.otp.otp_package_store) returns them. They count as if they were in O(directory).
+    type: list
+    elements: dict
+    default: []
+  store:
+    description: Where that package store is, for messages.
+    type: str
+    default: ""
 seealso:
   - module: erlang.otp.otp_release_info
   - module: erlang.otp.otp_release_build
@@ -72,7 +81,7 @@ _value:
 """
 
 
-def earlier_packages(answers: t.Any, directory: str, name: str, version: str) -> dict[str, t.Any]:
+def earlier_packages(answers: t.Any, directory: str, name: str, version: str, stored: t.Any = (), store: str = "") -> dict[str, t.Any]:
     """What a relup for the release is made from."""
     # Here, as every fork of Ansible loads all filters of the collection for any of them.
     from ansible_collections.erlang.otp.plugins.plugin_utils._package.earlier import find_earlier
@@ -80,7 +89,7 @@ def earlier_packages(answers: t.Any, directory: str, name: str, version: str) ->
     if not isinstance(answers, t.Mapping):
         raise AnsibleFilterError("earlier_packages needs the results of otp_release_info, by host")
     try:
-        return find_earlier(answers, os.path.expanduser(directory), name, version)._asdict()
+        return find_earlier(answers, os.path.expanduser(directory), name, version, stored or (), store)._asdict()
     except (OtpError, OSError) as error:
         raise AnsibleFilterError(f"earlier_packages: {error}") from error
 

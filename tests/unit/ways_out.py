@@ -13,6 +13,7 @@ REAL, UNIT = "tests/real/", "tests/unit/plugins/"
 BUILD, CLIENT, HANDLER, INSTALL, NODE, SYSTEM = (f"{UNIT}module_utils/_{name}/" for name in ("build", "client", "handler", "install", "node", "target_system"))
 
 TRUTH = f"{REAL}test_table_of_truth.py::"
+STORE = f"{UNIT}plugin_utils/_store/test_store.py::"
 SIGNATURE = f"{UNIT}plugin_utils/_package/test_signature.py::"
 CLUSTER = f"{REAL}test_cluster_gates.py::"
 VERIFY, DRIFT = f"{REAL}test_verify.py::", f"{UNIT}module_utils/_drift/test_verify.py::"
@@ -30,6 +31,12 @@ WAYS = {
     + "test_run_record.py::test_a_server_that_does_not_take_it_and_a_file_that_cannot_be_written_are_warnings",
     "cannot be rendered, so that the record itself is posted": REAL
     + "test_run_record.py::test_a_template_with_a_mistake_is_a_warning_and_the_record_is_posted",
+    # _store
+    "give a URL without user name, password, '?' and '#', and what the server asks for in": STORE + "test_what_is_no_store",
+    "otp_package_store (option store) is {store}": STORE + "test_what_is_no_store",
+    "otp_package_store_options (option url_options): {'; '.join(": STORE + "test_what_is_no_store",
+    "See that the server runs, and that otp_package_store": STORE + "test_a_server_that_does_not_let_in_or_does_not_take",
+    "It must take PUT, make directories for it, and accept": STORE + "test_a_server_that_does_not_let_in_or_does_not_take",
     # _build
     "Give the version in otp_release_applications": REAL + "test_diagnostics.py::test_the_version_is_given_as_the_message_says",
     "started, leave it out of what": REAL + "test_diagnostics.py::test_an_application_that_another_one_includes_is_not_started",

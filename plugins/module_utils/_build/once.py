@@ -13,10 +13,10 @@ from ansible_collections.erlang.otp.plugins.module_utils._package.contents impor
 from ansible_collections.erlang.otp.plugins.module_utils._package.read import read_package
 
 
-def refuse_other_content(name: str, version: str, digests: t.Mapping[str, str], package: str, *, way_out: str) -> None:
+def refuse_other_content(name: str, version: str, digests: t.Mapping[str, str], package: str, *, way_out: str, shown: str = "") -> None:
     """Raise OtpError if the package, which is there, is of the same release and has other content than what was built. One that is damaged may be replaced.
 
-    digests: of what was built, as of read_digests().
+    digests: of what was built, as of read_digests(); shown: where the package is, if it is a copy.
     """
     try:
         earlier = read_package(package)
@@ -25,6 +25,6 @@ def refuse_other_content(name: str, version: str, digests: t.Mapping[str, str], 
         return
     if different:
         raise OtpError(
-            f"release {name} {version} has been built before, with other content ({package}): {different}. A package of a version is made once,"
+            f"release {name} {version} has been built before, with other content ({shown or package}): {different}. A package of a version is made once,"
             f" because hosts know a release by its version. Give the release, and each application that has changed, a new version. {way_out}"
         )

@@ -34,28 +34,34 @@ class Earlier(t.NamedTuple):
     between: dict[str, list[str]]
 
 
-def find_earlier(answers: t.Mapping[str, t.Mapping[str, t.Any]], directory: str, name: str, version: str) -> Earlier:
+def find_earlier(
+    answers: t.Mapping[str, t.Mapping[str, t.Any]], directory: str, name: str, version: str, stored: t.Sequence[t.Mapping[str, t.Any]] = (), store: str = ""
+) -> Earlier:
     """What a relup for this release is made from.
 
-    answers: what otp_release_info found, by host; one that did not answer, or has no system, counts as none. Raises OtpError and OSError.
+    answers: what otp_release_info found, by host; one that did not answer, or has no system, counts as none. stored: the packages of the package store, as
+    otp_package_store lists them; store: its place. Raises OtpError and OSError.
     """
     hosts: dict[tuple[str, str], list[str]] = {}
     for host, answer in answers.items():
         release = _release_of(answer)
         if release and release[1] != version:
             hosts.setdefault(release, []).append(host)
-    found = {key: package_name(*key) for key in hosts if os.path.isfile(os.path.join(directory, package_name(*key)))}
-    problems = [_problem(*key, hosts[key], directory) for key in sorted({*hosts} - {*found})]
+    there = {(item["name"], item["version"]): item["upgrade_from"] for item in stored}
+    found = {key: package_name(*key) for key in hosts if key in there or os.path.isfile(os.path.join(directory, package_name(*key)))}
+    problems = [_problem(*key, hosts[key], directory, store) for key in sorted({*hosts} - {*found})]
     last = os.path.join(directory, package_name(name, version))
-    kept = [package_name(name, earlier) for earlier in release_of(last)["made_from"]] if os.path.isfile(last) else []
-    there = [package for package in kept if os.path.isfile(os.path.join(directory, package))]
+    made_from = release_of(last)["made_from"] if os.path.isfile(last) else []
+    kept = [package_name(name, key) for key in made_from if (name, key) in there or os.path.isfile(os.path.join(directory, package_name(name, key)))]
+    ways_to = {key[1]: ways for key, ways in there.items() if key[0] == name} if found else {}
+    ways_to.update({other: facts["upgrade_from"] for other, facts in packages_in(directory, name).items()} if found else {})
     steps: dict[str, set[str]] = {}
-    for other, facts in packages_in(directory, name).items() if found else ():
-        for earlier in (earlier for earlier, restart in facts["upgrade_from"].items() if restart == "none" and other != version):
+    for other, ways_from in ways_to.items():
+        for earlier in (earlier for earlier, restart in ways_from.items() if restart == "none" and other != version):
             steps.setdefault(earlier, set()).add(other)
     ways = {package: find_ways(steps, key[1]) for key, package in found.items() if key[0] == name}
     between = {package: [package_name(name, other) for other in ways[package]] for package in sorted(ways) if ways[package]}
-    return Earlier(sorted({*found.values(), *there}), problems, between)
+    return Earlier(sorted({*found.values(), *kept}), problems, between)
 
 
 def packages_in(directory: str, name: str) -> dict[str, dict[str, t.Any]]:
@@ -84,9 +90,12 @@ def _release_of(answer: t.Mapping[str, t.Any]) -> tuple[str, str] | None:
     return None
 
 
-def _problem(name: str, version: str, hosts: t.Sequence[str], directory: str) -> str:
+def _problem(name: str, version: str, hosts: t.Sequence[str], directory: str, store: str) -> str:
     listed = ", ".join(hosts[:LONGEST]) + (f" and {len(hosts) - LONGEST} more" if len(hosts) > LONGEST else "")
+    package = package_name(name, version)
+    lack = f"neither the package store {store} nor {directory} has {package}" if store else f"{directory} has no {package}"
+    place = f"to {directory}" if store else "there"
     return (
-        f"{listed} {'has' if len(hosts) == 1 else 'have'} release {version}, and {directory} has no {package_name(name, version)} to make a relup from."
-        " Copy that package there, or set otp_upgrade_from to the packages to make the relup from, or otp_upgrade_method to restart."
+        f"{listed} {'has' if len(hosts) == 1 else 'have'} release {version}, and {lack} to make a relup from. Copy that package {place},"
+        " or set otp_upgrade_from to the packages to make the relup from, or otp_upgrade_method to restart."
     )

@@ -31,6 +31,21 @@ def test_what_hosts_run_or_boot(tmp_path: Path) -> None:
     assert find_earlier({}, str(tmp_path), "SYSTEM", "THIRD") == ([], [], {})
 
 
+def test_what_is_in_the_package_store_counts_as_if_it_were_there(tmp_path: Path) -> None:
+    def stored(version: str, *earlier: str) -> dict[str, t.Any]:
+        return {"name": "SYSTEM", "version": version, "upgrade_from": dict.fromkeys(earlier, "none"), "made_from": [*earlier]}
+
+    store = [stored("1"), stored("2", "1"), {**stored("1"), "name": "OTHER"}]
+    answers = {"a": answer("1"), "b": answer("0"), "c": answer("1", name="OTHER")}
+    found = find_earlier(answers, str(tmp_path), "SYSTEM", "3", store, "/srv/packages")
+    assert found.packages == ["OTHER-1.tar.gz", "SYSTEM-1.tar.gz"] and found.between == {"SYSTEM-1.tar.gz": ["SYSTEM-2.tar.gz"]}
+    (problem,) = found.problems
+    assert problem.startswith(f"b has release 0, and neither the package store /srv/packages nor {tmp_path} has SYSTEM-0.tar.gz to make a relup from. Copy")
+    # Its way out.
+    (tmp_path / "SYSTEM-0.tar.gz").touch()
+    assert find_earlier({"b": answer("0")}, str(tmp_path), "SYSTEM", "3", [], "/srv/packages") == (["SYSTEM-0.tar.gz"], [], {})
+
+
 def test_a_release_without_a_package_is_named_with_its_hosts(tmp_path: Path) -> None:
     answers = {f"h{number}": answer("FIRST") for number in range(10)} | {"x": answer("SECOND")}
     packages, problems, _between = find_earlier(answers, str(tmp_path), "SYSTEM", "THIRD")
