@@ -129,7 +129,8 @@ def test_what_failed_what_is_not_committed_and_what_cannot_be_asked(site: Site) 
     report = told(run)
     assert re.search(r"south: [-\d]+ [:\d]+ UTC: release SECOND failed \(verify\): erlang:node/0 returned south@localhost", report)
     assert "west: release SECOND runs and is not committed: after its next start the node runs FIRST" in report
-    assert re.search(r"away: Task failed: .*ssh: connect to host 127.0.0.1 port 1: Connection refused", report)
+    # ssh may have ended before Ansible had written to it.
+    assert re.search(r"away: Task failed: .*(ssh: connect to host 127.0.0.1 port 1: Connection refused|could not be sent to remote host '127.0.0.1')", report)
     assert "group coast is mixed: 1 on exchange FIRST, 1 on exchange SECOND (north)" in report
     assert "2 of 5 hosts run exchange SECOND 1 of 5 hosts runs exchange FIRST 1 of 5 hosts: unreachable" in report
     assert re.findall(r"^(\w+) .*failed=1", run.output, re.MULTILINE) == ["away"]
