@@ -813,7 +813,7 @@ RULES = (
     Rule(
         "the log of a node is not in its history",
         HANDLER + "upgrade.py",
-        'without_log(self.request.failure["reason"])',
+        'without_log(failure["reason"])',
         'self.request.failure["reason"]',
         (UNIT + "_handler/test_upgrade.py",),
     ),

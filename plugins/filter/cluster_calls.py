@@ -17,8 +17,8 @@ version_added: 0.1.0
 author:
   - The erlang.otp authors
 description:
-  - Makes of the inventory the options of M(erlang.otp.otp_rpc) by which the nodes of a cluster are called, also those of hosts that the run does not come to.
-  - The role C(erlang.otp.upgrade) asks by it which nodes run.
+  - Makes of the inventory the calls of M(erlang.otp.otp_rpc) that ask the nodes of a cluster, also those of hosts that the run does not come to.
+  - The role C(erlang.otp.upgrade) asks by it which nodes run, and checks C(otp_cluster_gates).
 positional: _input
 options:
   _input:
@@ -30,6 +30,16 @@ options:
     type: list
     elements: str
     required: true
+  gates:
+    description: The calls, as the variable C(otp_cluster_gates) of the role has them.
+    type: list
+    elements: dict
+    required: true
+  nodes:
+    description: The hosts whose nodes C(expect_nodes) of a gate means.
+    type: list
+    elements: str
+    default: []
   more:
     description: What each item has besides.
     type: dict
@@ -39,19 +49,22 @@ options:
 EXAMPLES = r"""
 - name: Show how to ask the nodes of a cluster whether they run
   ansible.builtin.debug:
-    msg: "{{ hostvars | erlang.otp.cluster_calls(hosts=groups['otp']) }}"
+    msg: "{{ hostvars | erlang.otp.cluster_calls(hosts=groups['otp'], gates=[{'rpc': {'module': 'init', 'function': 'get_status'}}]) }}"
 """
 
 RETURN = r"""
 _value:
   description:
-    - For each host C(host), C(place) (where the task runs), and of the options of M(erlang.otp.otp_rpc) C(node), C(pipe_dir) and C(epmd_port).
+    - For each host and gate C(host), C(place) (where the task runs), C(gate) (its name), and of the options of M(erlang.otp.otp_rpc) C(node), C(pipe_dir),
+      C(epmd_port), C(module), C(function), C(arguments), C(expect) and C(expect_nodes).
   type: list
   elements: dict
 """
 
 
-def cluster_calls(hostvars: t.Any, *, hosts: t.Sequence[str], more: t.Mapping[str, t.Any] | None = None) -> list[dict[str, t.Any]]:
+def cluster_calls(
+    hostvars: t.Any, *, hosts: t.Sequence[str], gates: t.Sequence[t.Mapping[str, t.Any]], nodes: t.Sequence[str] = (), more: t.Mapping[str, t.Any] | None = None
+) -> list[dict[str, t.Any]]:
     """The calls."""
     if not isinstance(hostvars, t.Mapping):
         raise AnsibleFilterError("cluster_calls needs hostvars, the variables of all hosts")
@@ -60,7 +73,7 @@ def cluster_calls(hostvars: t.Any, *, hosts: t.Sequence[str], more: t.Mapping[st
     from ansible_collections.erlang.otp.plugins.plugin_utils._fleet import cluster_calls as _cluster_calls
 
     try:
-        return _cluster_calls.cluster_calls(hostvars, [*hosts], more or {})
+        return _cluster_calls.cluster_calls(hostvars, [*hosts], [*gates], [*nodes], more or {})
     except OtpError as error:
         raise AnsibleFilterError(str(error)) from None
 

@@ -75,11 +75,25 @@ _value:
       description: Whether more hosts than may fail cannot be upgraded.
       type: bool
     is_failed:
-      description: Whether more hosts than may fail have failed, or too few nodes of a cluster would run without those of the batch.
+      description: Whether more hosts than may fail have failed, or the nodes of a cluster say that no other batch may follow.
       type: bool
     short:
       description: The hosts of the batch that cannot be changed because too few nodes of their cluster would run then, and why.
       type: dict
+    broken:
+      description: The gate of a cluster that has failed, and how. Empty if none has.
+      type: str
+    running:
+      description: The hosts of the clusters whose nodes ran when the batch began.
+      type: list
+      elements: str
+    watched:
+      description: The hosts of the batch whose nodes are watched, or were.
+      type: list
+      elements: str
+    reports_before:
+      description: The most error reports that a node of the batch before had while it was watched.
+      type: int
     has_failed:
       description: Whether the node of a host was rolled back, or is not back.
       type: bool

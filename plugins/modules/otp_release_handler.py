@@ -275,7 +275,7 @@ options:
     description: A directory of the controller with these packages. Internal, for the action plugin.
     type: path
   _failure:
-    description: A release whose node did not start after it was made permanent, and the reason. Internal, of the role C(erlang.otp.upgrade).
+    description: A release that failed after it was made permanent, the reason, and the action of the history. Internal, of the role C(erlang.otp.upgrade).
     type: dict
   _has_steps:
     description: Whether the role C(erlang.otp.upgrade) has hooks or gates for the host. Internal; the action plugin returns it with the result.

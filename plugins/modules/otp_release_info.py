@@ -47,6 +47,12 @@ options:
     description: How many entries of the history to return, the newest.
     type: int
     default: 20
+  log_dir:
+    description: The directory of run_erl's logs, of which RV(reports) counts the last O(log_seconds).
+    type: path
+  log_seconds:
+    description: For how many seconds back to count the error reports in O(log_dir).
+    type: float
 seealso:
   - module: erlang.otp.otp_release_handler
   - module: erlang.otp.otp_release_install
@@ -279,6 +285,20 @@ previous:
   returned: always
   type: str
   sample: "1.0"
+reports:
+  description:
+    - The error reports in the logs of C(run_erl) of the last O(log_seconds). They are lines with which a report of the level error or above begins, as
+      the handlers of OTP and of Elixir write them; those of crashes and of supervisors are such. Null without O(log_dir).
+  returned: always
+  type: dict
+  sample: {count: 2, last: "=CRASH REPORT==== 31-Jan-2026::12:00:00.123456 ==="}
+  contains:
+    count:
+      description: How many there are.
+      type: int
+    last:
+      description: The first line of the newest one. Null if there is none.
+      type: str
 uncommitted:
   description:
     - The entry of the history for a release that was installed, and has been neither committed nor rolled back since. Null otherwise.
@@ -305,14 +325,31 @@ ARGUMENT_SPEC = {
     "type": {"type": "str"},
     "timeout": {"type": "float", "default": 5.0},
     "history": {"type": "int", "default": 20},
+    "log_dir": {"type": "path"},
+    "log_seconds": {"type": "float"},
 }
-ARGUMENT_RULES: dict = {"mutually_exclusive": [("cookie", "cookie_file")], "required_by": {"type": "client"}}
+ARGUMENT_RULES: dict = {
+    "mutually_exclusive": [("cookie", "cookie_file")],
+    "required_by": {"type": "client"},
+    "required_together": [("log_dir", "log_seconds")],
+}
 
 
 def describe(params: dict) -> dict:
     """What the module returns. Raises OtpError."""
     with as_owner(params["root"], params["destdir"] or ""):
-        return _describe(params)
+        found = _describe(params)
+    return dict(found, reports=_reports(params) if params["log_dir"] else None)
+
+
+def _reports(params: dict) -> dict:
+    # Lazy, for start-up time.
+    from ansible_collections.erlang.otp.plugins.module_utils._node.log_reports import count_reports
+
+    try:
+        return count_reports(params["log_dir"], seconds=params["log_seconds"])
+    except OSError as error:
+        raise OtpError(f"The logs in {params['log_dir']} cannot be read: {error}.") from error
 
 
 def _describe(params: dict) -> dict:

@@ -73,6 +73,11 @@ options:
       - As for O(arguments), a string is the text of an Erlang term, and anything else is plain data. In a text, C(_) matches any term,
         and a map any map that has at least these keys. V({ok,_,[]}) is a tuple of three elements, of which the second does not matter.
     type: raw
+  expect_nodes:
+    description:
+      - The names of nodes that the result must have, in any order. The function must return a list; the task fails if one of them is not in it.
+    type: list
+    elements: str
   text:
     description:
       - Whether lists of integers in the result are strings if all of them are printable characters of Unicode.
@@ -112,6 +117,14 @@ EXAMPLES = r"""
   until: status is success
   retries: 30
   delay: 1
+
+- name: Check that the node is connected with the others
+  erlang.otp.otp_rpc:
+    node: exchange@north
+    module: erlang
+    function: nodes
+    expect_nodes: [exchange@south, exchange@west]
+    read_only: true
 
 - name: Show fewer log messages
   erlang.otp.otp_rpc:
@@ -180,6 +193,7 @@ from ansible_collections.erlang.otp.plugins.module_utils._node.connect import AD
 from ansible_collections.erlang.otp.plugins.module_utils._terms.parser import format_term
 from ansible_collections.erlang.otp.plugins.module_utils._terms.patterns import as_pattern, as_term, matches
 from ansible_collections.erlang.otp.plugins.module_utils._terms.plain_data import from_term, latin1_strings
+from ansible_collections.erlang.otp.plugins.module_utils._terms.values import Atom
 
 ARGUMENT_SPEC = {
     **ADDRESS_ARGUMENTS,
@@ -190,6 +204,7 @@ ARGUMENT_SPEC = {
     "arguments": {"type": "list", "elements": "raw", "default": []},
     "timeout": {"type": "float", "default": 30.0},
     "expect": {"type": "raw"},
+    "expect_nodes": {"type": "list", "elements": "str"},
     "text": {"type": "bool", "default": False},
     "read_only": {"type": "bool", "default": False},
 }
@@ -223,6 +238,10 @@ def call(params: dict, result: dict) -> None:
     if expected is not None and not matches(expected, value):
         what = name_of(params["module"], params["function"], arguments)
         raise OtpError(f"{what} returned {shortened(value)}, which is not as expected: {shortened(expected)}")
+    missing = [name for name in params["expect_nodes"] or [] if Atom(name) not in (value if isinstance(value, list) else [])]
+    if missing:
+        what = name_of(params["module"], params["function"], arguments)
+        raise OtpError(f"{what} returned {shortened(value)}, which lacks {', '.join(missing)}")
 
 
 def main() -> None:

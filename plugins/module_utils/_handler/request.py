@@ -48,7 +48,7 @@ class Request(t.NamedTuple):
     machine_type: str = ""
     master: str = ""
     claim: Claim = Claim()
-    # What has failed since it was made permanent, while the node was down: release and reason.
+    # What has failed since it was made permanent, as another module has found: release, reason, and action, if that is not the start.
     failure: t.Mapping[str, str] = {}
     # Of packages of other releases, by version, what the controller knows of them.
     between: t.Mapping[str, t.Mapping[str, t.Any]] = {}

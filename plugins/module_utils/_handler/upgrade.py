@@ -104,8 +104,9 @@ class Upgrade:
     def note_failure(self) -> None:
         """Remember the release that another module has found to fail. What its node has logged stays in the log."""
         if self.request.failure:
-            reason = without_log(self.request.failure["reason"])
-            self.record("start", release=self.request.failure["release"], before=self.version, outcome=_history.FAILED, reason=reason)
+            failure = self.request.failure
+            reason = without_log(failure["reason"])
+            self.record(failure.get("action", "start"), release=failure["release"], before=self.version, outcome=_history.FAILED, reason=reason)
 
     def settle_mark(self) -> None:
         """Set the mark on a system that is ready for a release, and give back one that nothing more is to be done on."""

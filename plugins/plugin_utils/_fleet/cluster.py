@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How many nodes of a cluster may be taken away. Plain data in and out.
+"""What the nodes of a cluster say together: how many may be taken away, which gate has failed, how many errors are usual. Plain data in and out.
 
 A cluster is the hosts of a group, also those that a run does not come to. Before a batch each of them is asked whether its node runs.
 """
@@ -43,6 +43,11 @@ def runs(answer: Data) -> bool:
     return str(answer.get("text")).startswith("{started,")
 
 
+def running(hosts: t.Iterable[Data]) -> list[str]:
+    """The hosts of all clusters whose nodes ran when the batch began."""
+    return [name for members in answers(hosts).values() for name, answer in members.items() if runs(answer)]
+
+
 def shortages(hosts: t.Sequence[Data], outcomes: t.Sequence[Data]) -> dict[str, str]:
     """The hosts of a batch that cannot be changed, as too few nodes of their cluster would run meanwhile, and why.
 
@@ -79,3 +84,19 @@ def shortage(cluster: str, members: t.Mapping[str, Data], away: t.Sequence[str],
 def why_down(answer: Data) -> str:
     text = answer.get("text")
     return f"it is {text}" if text else str(answer.get("msg") or "it was not asked").split("\n")[0].rstrip(".")
+
+
+def broken_gate(hosts: t.Iterable[Data]) -> str:
+    """The first gate of a cluster that has failed, and what the node has answered; empty if there is none."""
+    for host in hosts:
+        for result in (host.get("_otp_cluster_result") or {}).get("results") or []:
+            if result.get("failed") or result.get("unreachable"):
+                return f"cluster gate {result['item']['gate']}, asked of {result['item']['host']}: {result.get('msg') or 'it has not answered'}"
+    return ""
+
+
+def reports_before(hosts: t.Iterable[Data]) -> int:
+    """The most error reports that a node of the batch before had while it was watched; 0 before the first batch."""
+    watched = [host for host in hosts if (host.get("_otp_watch") or {}).get("reports") is not None]
+    last = max((host["_otp_batch"]["began"] for host in watched), default=None)
+    return max((int(host["_otp_watch"]["reports"]) for host in watched if host["_otp_batch"]["began"] == last), default=0)

@@ -13,13 +13,32 @@ from ansible_collections.erlang.otp.plugins.module_utils._core.values import tex
 Variables = t.Mapping[str, t.Any]
 
 
-def cluster_calls(hostvars: t.Mapping[str, Variables], hosts: t.Sequence[str], more: Variables) -> list[dict[str, t.Any]]:
-    """A call for each host. The documentation of the filter cluster_calls has the options and the result."""
+def cluster_calls(
+    hostvars: t.Mapping[str, Variables], hosts: t.Sequence[str], gates: t.Sequence[Variables], nodes: t.Sequence[str], more: Variables
+) -> list[dict[str, t.Any]]:
+    """A call for each host and each gate. The documentation of the filter cluster_calls has the options and the result."""
+    named = {host: address(hostvars[host])["node"] for host in {*hosts, *nodes}} if any("expect_nodes" in gate["rpc"] for gate in gates) else {}
     return [
-        # The node of a client is called from the host of its master, as everywhere.
-        {**more, "host": host, "place": str(hostvars[host].get("otp_master") or host), **address(hostvars[host])}
+        {
+            **more,
+            "host": host,
+            # The node of a client is called from the host of its master, as everywhere.
+            "place": str(hostvars[host].get("otp_master") or host),
+            **address(hostvars[host]),
+            "gate": str(gate.get("name") or "{module}:{function}".format(**gate["rpc"])),
+            **{key: gate["rpc"][key] for key in ("module", "function", "arguments", "expect") if key in gate["rpc"]},
+            **expected_nodes(gate["rpc"], host, nodes, named),
+        }
         for host in hosts
+        for gate in gates
     ]
+
+
+def expected_nodes(rpc: Variables, host: str, nodes: t.Sequence[str], named: t.Mapping[str, str]) -> dict[str, list[str]]:
+    """The names of all nodes, or of the others. One without a name is in no list of nodes."""
+    if "expect_nodes" not in rpc:
+        return {}
+    return {"expect_nodes": [named[other] for other in nodes if named[other] and (other != host or rpc["expect_nodes"] == "all")]}
 
 
 def address(variables: Variables) -> dict[str, t.Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.erlang.otp.plugins.module_utils._core.terminal import clean
-from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.cluster import shortages
+from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.cluster import broken_gate, reports_before, running, shortages
 from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.summary import summary_lines
 from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.upgrade_outcome import Data, outcome_of
 
@@ -32,6 +32,7 @@ def upgrade_state(
     batch: Data = next((host["_otp_batch"] for host in hosts if host.get("_otp_batch")), {})
     # As they were when the batch was decided on; before that, as they are.
     short = batch["short"] if "short" in batch else shortages(hosts, outcomes)
+    broken = batch.get("broken") or broken_gate(hosts)
 
     def too_many(count: int) -> bool:
         return count * 100 > float(max_fail_percentage) * len(outcomes)
@@ -41,8 +42,12 @@ def upgrade_state(
     return {
         "hosts": outcomes,
         "is_refused": too_many(sum(outcome["outcome"] == "refused" for outcome in outcomes)),
-        "is_failed": bool(short) or too_many(sum(outcome["is_bad"] or outcome["is_due"] for outcome in outcomes)),
+        "is_failed": bool(short or broken) or too_many(sum(outcome["is_bad"] or outcome["is_due"] for outcome in outcomes)),
         "short": short,
+        "broken": broken,
+        "running": running(hosts),
+        "watched": [host.get("inventory_hostname") for host in hosts if host.get("_otp_watch")],
+        "reports_before": reports_before(hosts),
         "has_failed": any(outcome["outcome"] in ("rolled back", "failed") for outcome in outcomes),
         "is_over": all(outcome["is_over"] for outcome in outcomes),
         "is_well": not any(outcome["is_bad"] or outcome["is_lost"] for outcome in outcomes) and not stop,

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How many nodes of a cluster may be taken away.
+"""What the nodes of a cluster say together.
 
 Rules: a fraction of the nodes is rounded up; nodes that are down or still boot count as missing, also on hosts outside of the run; a batch that takes too
 many away is refused for that cluster, and the other hosts of the batch are held back; nodes that are only started take none away; the run ends whatever
-otp_max_fail_percentage is; the message names what is down and how many may go.
+otp_max_fail_percentage is; the message names what is down and how many may go. The batch before is the last one that was watched to its end.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import typing as t
 import pytest
 
 from ansible_collections.erlang.otp.plugins.filter.upgrade_state import FilterModule
-from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.cluster import least_of
+from ansible_collections.erlang.otp.plugins.plugin_utils._fleet.cluster import broken_gate, least_of, reports_before
 
 UP, BOOTING, DOWN = {"text": "{started,started}"}, {"text": "{starting,starting}"}, {"msg": "The node c@c cannot be reached: refused.\nmore"}
 
@@ -70,6 +70,7 @@ def test_a_node_that_is_down_elsewhere_counts() -> None:
 def test_the_answers_are_of_all_hosts_of_the_batch_and_one_that_boots_is_down() -> None:
     hosts = [host("a", heard=asked("otp", 3, a=UP, c=UP)), host("b", heard=asked("otp", 3, b=UP, d=BOOTING, e=UP))]
     found = state(*hosts)
+    assert found["running"] == ["a", "c", "b", "e"]
     assert [*found["short"]] == ["a", "b"] and "only 2 of 5 nodes" in found["short"]["a"]
     assert "Down are: d (it is {starting,starting})" in found["short"]["a"] and "with -e otp_serial=1, or" in found["short"]["a"]
     assert state(host("a", heard=asked("otp", 3, a=UP, b=UP, c=UP, d=BOOTING, e=UP)))["short"] == {}
@@ -101,3 +102,20 @@ def test_a_node_that_is_down_is_started_although_too_few_run(way: str) -> None:
 def test_the_rule_that_all_run_names_no_smaller_batch() -> None:
     (reason,) = state(host("a", heard=asked("otp", 2, a=UP, b=UP)))["short"].values()
     assert "All of them run now. The ways out: lower it for this run" in reason
+
+
+def test_a_gate_of_the_cluster_that_failed_ends_the_run() -> None:
+    item = {"host": "c", "gate": "all see all"}
+    hosts = [host("a", _otp_cluster_result={"results": [{"item": item}, {"item": item, "failed": True, "msg": "nodes/0 returned []"}]}), host("b")]
+    found = state(*hosts, max_fail_percentage=100)
+    assert found["broken"] == "cluster gate all see all, asked of c: nodes/0 returned []" and found["is_failed"]
+    assert "it has not answered" in broken_gate([{"_otp_cluster_result": {"results": [{"item": item, "unreachable": True}]}}])
+    assert broken_gate([{"_otp_cluster_result": {"skipped": True}}, {}]) == ""
+
+
+def test_the_batch_before() -> None:
+    def watched(began: float, reports: int | None) -> dict[str, t.Any]:
+        return {"_otp_batch": {"began": began}, "_otp_watch": {"began": 0, "reports": reports}}
+
+    assert reports_before([{}, {"_otp_batch": {}, "_otp_watch": {}}]) == 0
+    assert reports_before([watched(1.0, 9), watched(2.0, 3), watched(2.0, 4), watched(3.0, None), {}]) == 4

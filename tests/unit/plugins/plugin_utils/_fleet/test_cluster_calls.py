@@ -4,8 +4,8 @@
 
 """How the nodes of a cluster are called from the inventory.
 
-Rules: the defaults are those of the role target_system; a client is called on the host of its master, without pipes; no cookie is in a call,
-because calls are shown.
+Rules: the defaults are those of the role target_system; a client is called on the host of its master, without pipes; all and others are names of nodes, and
+a node without a name is in no list; no cookie is in a call, because calls are shown.
 """
 
 from __future__ import annotations
@@ -26,18 +26,36 @@ HOSTS: dict[str, dict[str, t.Any]] = {
 }
 
 
+def calls(hosts: t.Sequence[str], rpc: t.Mapping[str, t.Any], nodes: t.Sequence[str] = (), **more: t.Any) -> list[dict[str, t.Any]]:
+    return FilterModule().filters()["cluster_calls"](HOSTS, hosts=hosts, gates=[{"rpc": rpc}, {"name": "two", "rpc": rpc}][: 1 + ("two" in more)], nodes=nodes)
+
+
 def test_where_a_node_is_called() -> None:
-    found = FilterModule().filters()["cluster_calls"](HOSTS, hosts=[*HOSTS], more={"cluster": "otp"})
-    assert [(call["host"], call["place"], call["node"], call["pipe_dir"], call["epmd_port"]) for call in found] == [
-        ("a", "a", "x@a", "/srv/x/run/pipe", 4369),
-        ("b", "b", "x@b", "/run/x/pipe", 4400),
-        ("c", "c", "", "/pipes", 1),
-        ("d", "a", "x@d", "", 4369),
-        ("e", "e", "", "/srv/x/run/pipe", 4369),
+    found = calls([*HOSTS], {"module": "m", "function": "f"})
+    assert [(call["place"], call["node"], call["pipe_dir"], call["epmd_port"]) for call in found] == [
+        ("a", "x@a", "/srv/x/run/pipe", 4369),
+        ("b", "x@b", "/run/x/pipe", 4400),
+        ("c", "", "/pipes", 1),
+        ("a", "x@d", "", 4369),
+        ("e", "", "/srv/x/run/pipe", 4369),
     ]
-    assert "secret" not in str(found) and {call["cluster"] for call in found} == {"otp"}
+    assert "secret" not in str(found) and {call["gate"] for call in found} == {"m:f"} and not any("expect_nodes" in call for call in found)
+
+
+def test_each_host_has_each_gate() -> None:
+    found = calls(["a", "b"], {"module": "m", "function": "f", "arguments": [1], "expect": "ok"}, two=True)
+    assert [(call["host"], call["gate"]) for call in found] == [("a", "m:f"), ("a", "two"), ("b", "m:f"), ("b", "two")]
+    assert found[0]["arguments"] == [1] and found[0]["expect"] == "ok"
+
+
+def test_all_and_others_are_names() -> None:
+    nodes = {"a": "x@a", "b": "x@b", "c": "", "d": "x@d"}
+    others = calls(["a", "c"], {"module": "erlang", "function": "nodes", "expect_nodes": "others"}, [*nodes])
+    assert [call["expect_nodes"] for call in others] == [["x@b", "x@d"], ["x@a", "x@b", "x@d"]]
+    everyone = calls(["a"], {"module": "mnesia", "function": "system_info", "expect_nodes": "all"}, [*nodes])
+    assert everyone[0]["expect_nodes"] == ["x@a", "x@b", "x@d"]
 
 
 def test_it_needs_hostvars() -> None:
     with pytest.raises(AnsibleFilterError, match="needs hostvars"):
-        FilterModule().filters()["cluster_calls"]([], hosts=[])
+        FilterModule().filters()["cluster_calls"]([], hosts=[], gates=[])
