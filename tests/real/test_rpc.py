@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -95,6 +96,8 @@ def asked(site: Site, pipes: str, tmp_path_factory) -> Asked:
         "as expected in data": {**seq, "arguments": [1, 3], "expect": [1, 2, 3]},
         "expected true": {**way, "module": "erlang", "function": "is_atom", "arguments": ["a"], "expect": True},
         "not as expected": {**seq, "arguments": [1, 3], "expect": "[1]"},
+        "expected nodes": {**way, "module": "erlang", "function": "nodes", "arguments": ["known"], "expect_nodes": [NODE]},
+        "a node is missing": {**way, "module": "erlang", "function": "nodes", "arguments": ["known"], "expect_nodes": [NODE, "gone@localhost"]},
         "raised": {**way, "module": "lists", "function": "reverse", "arguments": ["{'S',ecret}"]},
         "too late": {**way, "module": "timer", "function": "sleep", "arguments": ["infinity"], "timeout": 5},
         "no term": {**seq, "arguments": [1, "{"]},
@@ -143,7 +146,7 @@ def test_pipes(asked: Asked, task):
     assert asked.results[task]["node"] == ""
 
 
-@pytest.mark.parametrize("task", ["as expected", "as expected in data", "expected true"])
+@pytest.mark.parametrize("task", ["as expected", "as expected in data", "expected true", "expected nodes"])
 def test_expect(asked: Asked, task):
     assert not asked.results[task]["failed"]
 
@@ -152,6 +155,10 @@ def test_expect_that_fails(asked: Asked):
     result = asked.results["not as expected"]
     assert result["failed"] and result["result"] == [1, 2, 3]
     assert result["msg"] == "lists:seq/2 returned [1,2,3], which is not as expected: [1]"
+
+
+def test_a_node_that_is_missing(asked: Asked):
+    assert re.search(rf"erlang:nodes/1 returned \[.*{NODE}.*\], which lacks gone@localhost$", asked.results["a node is missing"]["msg"])
 
 
 def test_exceptions(asked: Asked):

@@ -83,7 +83,7 @@ def shortage(cluster: str, members: t.Mapping[str, Data], away: t.Sequence[str],
 
 def why_down(answer: Data) -> str:
     text = answer.get("text")
-    return f"it is {text}" if text else str(answer.get("msg") or "it was not asked").split("\n")[0].rstrip(".")
+    return f"it is {text}" if text else str(answer.get("msg") or "it was not asked").split("\n", maxsplit=1)[0].rstrip(".")
 
 
 def broken_gate(hosts: t.Iterable[Data]) -> str:
