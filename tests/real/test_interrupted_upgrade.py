@@ -32,6 +32,16 @@ STEP = "Install the release until it is committed"
 OFFLINE = "Make the release boot next"
 # A question that one batch does not ask, and a gate as the commands are.
 HARMLESS = {"Check whether the host can be upgraded", "Get the URLs", "Clear the mark of this run on a host that still has it", "Ask what runs"}
+# Of a watch, before which the release is committed, and what other runs are told: test_cluster_gates.py and test_jobs.py.
+OF_OTHERS = {
+    "Ask the nodes of the cluster whether they run",
+    "Call the node",
+    "Call the nodes of the cluster",
+    "Get the number of error reports of the node",
+    "Get the number of error reports of the node before it is changed",
+    "Stop the other runs of this change",
+    "Wait until the next look",
+}
 # Of restart, start and stop, and of a node that was down: test_restart.py.
 OF_NODES = {
     "Ask for the state of the node",
@@ -80,7 +90,7 @@ def cases(walks: list[Walk]) -> list[Case]:
 
 def test_every_task_of_the_role_is_walked(cases: list[Case]) -> None:
     walked = {case.name for case in cases}
-    assert set(tasks_on_hosts()) - walked == HARMLESS | OF_NODES | {BACK, BACK_BY_REBOOT, REBOOT, OFFLINE}
+    assert set(tasks_on_hosts()) - walked == HARMLESS | OF_OTHERS | OF_NODES | {BACK, BACK_BY_REBOOT, REBOOT, OFFLINE}
 
 
 def test_killed_at_its_steps_and_run_again(walks: list[Walk], cases: list[Case], record_property: t.Callable[[str, str], None]) -> None:

@@ -22,7 +22,8 @@ from waiting import LIMIT
 
 TOP = Path(__file__).parents[2]
 GUIDE = TOP / "docs/docsite/rst/guide_live.rst"
-FLEET = {"ANSIBLE_STDOUT_CALLBACK": "erlang.otp.fleet", "CI": ""}
+# Without what a CI server sets.
+FLEET = {"ANSIBLE_STDOUT_CALLBACK": "erlang.otp.fleet", "CI": "", "NO_COLOR": "0"}
 
 
 def recorded() -> list[list[str]]:

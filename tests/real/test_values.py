@@ -92,7 +92,10 @@ def test_each_boolean_and_number_may_be_text(fleet: Fleet) -> None:
     texts = {"bool": "false", "int": "1000"}
     given = [f"{name}={texts[option['type']]}" for name, option in options().items() if option["type"] in texts]
     said = fleet.play(
-        "erlang.otp.upgrade", "--skip-tags", "build", *(word for text in [*given, "otp_serial=1", "otp_dist_ports=9100"] for word in ("-e", text))
+        "erlang.otp.upgrade",
+        "--skip-tags",
+        "build",
+        *(word for text in [*given, "otp_serial=1", "otp_dist_ports=9100", "otp_hold=2000"] for word in ("-e", text)),
     )
     assert len(given) > 20 and said.count(NONE) >= 2 and "HOST   BEFORE" in said
 
