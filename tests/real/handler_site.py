@@ -114,6 +114,12 @@ class HasPackages(t.Protocol):
     packages: dict[str, str]
 
 
+def make_directory(path: Path) -> None:
+    """The umask is that of the process, and another thread of a benchmark may have set it to 0."""
+    path.mkdir(exist_ok=True, parents=True)
+    path.chmod(0o755)
+
+
 class System:
     """A system of its own: root directory, start scripts of the role target_system, epmd, and its node.
 
@@ -138,7 +144,7 @@ class System:
         self.directory = Path(tempfile.mkdtemp(prefix="otp-handler-", dir=within))
         self.root = str(self.directory / place)
         self.home = self.directory / "home"
-        self.home.mkdir()
+        make_directory(self.home)
         self.cookie_file = self.home / ".erlang.cookie"
         self.cookie_file.write_text(nodes.COOKIE)
         self.cookie_file.chmod(0o400)
@@ -147,7 +153,7 @@ class System:
         self.heart = heart
         self.pipes = self.directory / "pipes" if user == "root" else Path(self.root, "run/pipe")
         self.logs = self.directory / "logs" if user == "root" else Path(self.root, "log")
-        self.logs.mkdir(exist_ok=True, parents=True)
+        make_directory(self.logs)
         self.flags = [*flags]
         self.epmd = subprocess.Popen(["epmd", "-address", "127.0.0.1", "-port", str(self.port)])
         install_release(root=self.root, package=releases.packages[first], changes=Changes(), flush=False)
@@ -214,7 +220,7 @@ class System:
             "otp_erl_flags": self.flags,
             "otp_code_mode": "",
         }
-        Path(self.root, "run").mkdir(exist_ok=True)
+        make_directory(Path(self.root, "run"))
         Path(self.root, ENVIRONMENT).write_text(format_environment(self.node.environment))
         for name in ("start", "start_erl", "stop"):
             script = Path(self.root, "bin", name)
